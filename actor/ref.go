@@ -1,0 +1,152 @@
+package actor
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Ref is an actor as everybody else sees it. All its methods may be called by
+// any goroutine, the actor's own included, and none of them waits.
+//
+// There may be very many, nearly all of them idle, so what only a working actor
+// needs is in its shift, and what only a failing one needs is in its failures.
+type Ref[M any] struct {
+	// Fixed at spawn.
+	cfg   *Config[M]
+	owner owner[M]
+
+	// Owned by the actor's goroutine.
+	receiver Receiver[M]
+	failures *failures
+
+	// Set under mu, read without it.
+	stopping atomic.Bool
+
+	mu     sync.Mutex // guards what follows, and the guarded part of the shift
+	ended  bool
+	rested bool          // went idle since the group last looked
+	shift  *shift[M]     // nil: idle or ended
+	done   chan struct{} // nil: nobody has asked
+}
+
+// owner is what differs between an actor of its own and a member of a group.
+type owner[M any] interface {
+	await() // until the actor may begin; called more than once
+	start(self *Ref[M]) Receiver[M]
+	gone()    // the actor has ended, its Done is about to be closed
+	key() any // nil: none
+}
+
+// alone is the owner of an actor that is in no group: its start function.
+type alone[M any] func(self *Ref[M]) Receiver[M]
+
+func (a alone[M]) await()                         {}
+func (a alone[M]) start(self *Ref[M]) Receiver[M] { return a(self) }
+func (a alone[M]) gone()                          {}
+func (a alone[M]) key() any                       { return nil }
+
+// closed is the Done of every actor that ended before anybody asked.
+var closed = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// Spawn starts an actor. start makes its receiver: on the actor's goroutine,
+// before the first message, and again after each failure. It is not called any
+// more once the actor has been stopped. A nil cfg is the zero Config.
+//
+// The actor lives until Stop; a Ref that nobody holds any more is no reason to end.
+func Spawn[M any](cfg *Config[M], start func(self *Ref[M]) Receiver[M]) *Ref[M] {
+	if cfg == nil {
+		cfg = new(Config[M])
+	}
+	r := &Ref[M]{cfg: cfg, owner: alone[M](start)}
+	r.shift = newShift(r)
+	go r.shift.work()
+	return r
+}
+
+// Send puts m into the mailbox. It returns nil, [ErrFull] or [ErrStopped], never
+// another error, and never waits for the actor.
+func (r *Ref[M]) Send(m M) error {
+	count, bytes := r.cfg.cost(m)
+	r.mu.Lock()
+	if r.stopping.Load() {
+		r.mu.Unlock()
+		return ErrStopped
+	}
+	s := r.shift
+	idle := s == nil
+	if idle {
+		s = newShift(r)
+		r.shift = s
+	} else if !s.waiting.room(r.cfg, count, bytes) {
+		r.mu.Unlock()
+		return ErrFull
+	}
+	s.waiting.add(m, count, bytes)
+	r.mu.Unlock()
+	if idle {
+		go s.work()
+	}
+	return nil
+}
+
+// Stop ends the actor: after the message in hand it receives nothing more. It
+// returns at once; see Done. Stopping again does nothing.
+func (r *Ref[M]) Stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopping.Load() {
+		return
+	}
+	r.stopping.Store(true)
+	switch s := r.shift; {
+	case s == nil:
+		r.shift = newShift(r)
+		go r.shift.work()
+	case s.pause != nil:
+		s.pause.Stop()
+		s.pause = nil // should the timer have fired already, it finds that it came too late
+		go s.work()
+	}
+}
+
+// Done is closed when the actor has ended: after Stopped has returned, if the
+// receiver has it. An actor of a group has then left the group.
+func (r *Ref[M]) Done() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.done == nil {
+		if r.ended {
+			return closed
+		}
+		r.done = make(chan struct{})
+	}
+	return r.done
+}
+
+// Stopping reports whether the actor was stopped or retired: it takes no more
+// messages, and may have ended already.
+func (r *Ref[M]) Stopping() bool { return r.stopping.Load() }
+
+// Len returns how many messages are waiting in the mailbox, without those that
+// the actor has taken in its present wake-up.
+func (r *Ref[M]) Len() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.shift == nil {
+		return 0
+	}
+	return len(r.shift.waiting.msgs)
+}
+
+// retire stops the actor unless a message is waiting.
+func (r *Ref[M]) retire() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.shift.waiting.msgs) == 0 {
+		r.stopping.Store(true)
+	}
+}
