@@ -1,0 +1,252 @@
+// Package embedded runs a NATS server with JetStream inside the process, and connects to one outside it by the same rules.
+//
+// A program starts a [Server] for development and single-machine use, or describes an external cluster with a [Remote]; both
+// hand out *nats.Conn, so what is built on top does not know the difference:
+//
+//	srv, err := embedded.Start(embedded.Config{Addr: "127.0.0.1:4222", StoreDir: ".roomd", Log: log})
+//	nc, err := srv.Connect("engine")
+//
+// The package is the only one that imports nats-server. It logs to the logger it is given and never ends the process: what goes
+// wrong while starting is an error whose type says which setting to look at ([AddrInUseError], [AddrError], [StoreLockedError],
+// [StoreError]).
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+)
+
+const (
+	// InProcessOnly as Config.Addr opens no TCP port: only Connect reaches the server.
+	InProcessOnly = "-"
+	// DefaultSync is how often JetStream syncs its files to disk when Config.Sync is 0.
+	DefaultSync = 2 * time.Minute
+	// MaxPayload is the largest message the server takes, in bytes. A publisher of a larger one is disconnected by the server.
+	MaxPayload = 1 << 20
+
+	// serverName is what clients see as the connected server. An embedded server is never part of a cluster, where names
+	// would have to differ.
+	serverName = "roomd"
+	// readyTimeout bounds the wait between the end of the server's start (which includes reading the store) and readiness.
+	readyTimeout = 10 * time.Second
+)
+
+// Config says how to start a Server. It is read once, by Start.
+type Config struct {
+	// Addr is the host:port for NATS clients over TCP; port 0 takes any free port (see Server.URL). InProcessOnly ("-") opens
+	// no port. Required. The server knows no users, so anything but a loopback address is open to whoever can reach it.
+	Addr string
+
+	// StoreDir is the JetStream directory. It is created (0700) when missing and locked while the server runs. Required
+	// unless Memory is set, and not read when it is.
+	StoreDir string
+
+	// Memory keeps nothing beyond Close: what JetStream still writes goes to a temporary directory that Close removes.
+	Memory bool
+
+	// Sync is how often JetStream syncs to disk: what a power cut (not a crash of the process) may lose. 0: DefaultSync.
+	Sync time.Duration
+
+	// SyncAlways syncs every message before it is acknowledged; about 30 times slower.
+	SyncAlways bool
+
+	// Log receives the server's own log: its notices at debug level, warnings and errors as such, and the connection
+	// events of Connect. The zero Logger discards.
+	Log zerolog.Logger
+}
+
+func (c *Config) validate() error {
+	if c.StoreDir == "" && !c.Memory {
+		return &StoreError{Err: errors.New("no directory given")}
+	}
+	if c.Sync < 0 {
+		return fmt.Errorf("embedded: sync interval %v is negative", c.Sync)
+	}
+	return nil
+}
+
+// options translates the Config for nats-server; dir is where JetStream writes.
+func (c *Config) options(dir string) (*server.Options, error) {
+	opts := &server.Options{
+		ServerName:             serverName,
+		NoSigs:                 true, // the program owns SIGINT and SIGTERM
+		NoLog:                  true, // ours is installed with SetLoggerV2
+		JetStream:              true,
+		DisableJetStreamBanner: true,
+		StoreDir:               dir,
+		SyncInterval:           c.Sync,
+		SyncAlways:             c.SyncAlways,
+		MaxPayload:             MaxPayload,
+	}
+	if opts.SyncInterval == 0 {
+		opts.SyncInterval = DefaultSync
+	}
+	if c.Addr == InProcessOnly {
+		opts.DontListen = true
+		return opts, nil
+	}
+	host, port, err := splitAddr(c.Addr)
+	if err != nil {
+		return nil, &AddrError{Addr: c.Addr, Err: err}
+	}
+	opts.Host, opts.Port = host, port
+	if port == 0 {
+		opts.Port = server.RANDOM_PORT
+	}
+	return opts, nil
+}
+
+func splitAddr(addr string) (host string, port int, err error) {
+	host, portText, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, errors.New(`it must be host:port, or "-" for none`)
+	}
+	port, err = strconv.Atoi(portText)
+	if err != nil || port < 0 || port > 65535 {
+		return "", 0, fmt.Errorf("port %q is not a number from 0 to 65535", portText)
+	}
+	if host == "" {
+		return "", 0, errors.New("the host is missing; 0.0.0.0 listens on every interface")
+	}
+	return host, port, nil
+}
+
+// Server is a running NATS server. Its methods may be called from any goroutine.
+type Server struct {
+	// fixed after start
+	ns    *server.Server
+	lock  *storeLock // nil when Memory
+	temp  string     // directory to remove on Close; "" when not Memory
+	url   string
+	log   zerolog.Logger
+	close func() error
+
+	// guarded by mu
+	mu     sync.Mutex
+	conns  []*nats.Conn // handed out by Connect; closed ones are pruned by the next Connect
+	closed bool
+}
+
+// Start starts a server and returns when it takes connections and JetStream requests; reading a large store takes as long as it
+// takes. On an error nothing is left running and the store is unlocked.
+func Start(cfg Config) (*Server, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{log: cfg.Log}
+	s.close = sync.OnceValue(s.stop)
+	dir := cfg.StoreDir
+	var err error
+	if cfg.Memory {
+		if dir, err = os.MkdirTemp("", "roomd-nats-"); err != nil {
+			return nil, &StoreError{Dir: os.TempDir(), Err: err}
+		}
+		s.temp = dir
+	} else if s.lock, err = lockStore(dir); err != nil {
+		return nil, err
+	}
+	if err := s.run(&cfg, dir); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) run(cfg *Config, dir string) error {
+	opts, err := cfg.options(dir)
+	if err != nil {
+		return err
+	}
+	if s.ns, err = server.NewServer(opts); err != nil {
+		return fmt.Errorf("embedded: configure the NATS server: %w", err)
+	}
+	log := &serverLog{log: cfg.Log}
+	s.ns.SetLoggerV2(log, false, false, false)
+	s.ns.Start()
+	// nats-server reports a failed start only through Fatalf of its logger, and then returns from Start as if all were well.
+	if err := log.startError(cfg.Addr, dir); err != nil {
+		return err
+	}
+	if !s.ns.ReadyForConnections(readyTimeout) {
+		return fmt.Errorf("embedded: the NATS server was not ready within %v", readyTimeout)
+	}
+	if !opts.DontListen {
+		s.url = "nats://" + dialable(s.ns.Addr())
+	}
+	return nil
+}
+
+// dialable is the address a client on this machine dials: a wildcard listener is reached by loopback.
+func dialable(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return addr.String()
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+}
+
+// URL is where clients on this machine reach the server over TCP, such as nats://127.0.0.1:4222; "" when it is in-process only.
+func (s *Server) URL() string { return s.url }
+
+// Connect returns an in-process connection named name. It follows the rules of this package (see [Remote.Connect]); opts are
+// applied after them. Close closes what is still open.
+func (s *Server) Connect(name string, opts ...nats.Option) (*nats.Conn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, fmt.Errorf("embedded: connect %q: %w", name, ErrClosed)
+	}
+	all := append(rules(name, s.log), nats.InProcessServer(s.ns))
+	nc, err := nats.Connect("", append(all, opts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("embedded: connect %q in process: %w", name, err)
+	}
+	open := s.conns[:0]
+	for _, c := range s.conns {
+		if !c.IsClosed() {
+			open = append(open, c)
+		}
+	}
+	clear(s.conns[len(open):])
+	s.conns = append(open, nc)
+	return nc, nil
+}
+
+// Close closes the connections that Connect returned, stops the server, waits until it has stopped and frees the store. What was
+// acknowledged is on disk afterwards. Drain connections with work in flight before. Further calls, also concurrent ones, wait for
+// the first and return its result.
+func (s *Server) Close() error { return s.close() }
+
+func (s *Server) stop() error {
+	s.mu.Lock()
+	s.closed = true
+	conns := s.conns
+	s.conns = nil
+	s.mu.Unlock()
+	// Before the server: a connection that loses its server would reconnect for ever.
+	for _, nc := range conns {
+		nc.Close()
+	}
+	if s.ns != nil {
+		s.ns.Shutdown()
+		s.ns.WaitForShutdown()
+	}
+	var err error
+	if s.temp != "" {
+		if rmErr := os.RemoveAll(s.temp); rmErr != nil {
+			err = fmt.Errorf("embedded: remove the temporary store %s: %w", s.temp, rmErr)
+		}
+	}
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.release())
+	}
+	return err
+}
