@@ -1,0 +1,121 @@
+package presence
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Split limits and block sizes that tests go around.
+const (
+	BlockMax = blockMax
+	DictFew  = dictFew
+)
+
+// Audit says what is inconsistent inside t.
+func (t *Table) Audit() error {
+	if err := t.auditIndex(); err != nil {
+		return err
+	}
+	if err := t.auditSessions(); err != nil {
+		return err
+	}
+	for uid, was := range t.room.was.all {
+		if now, here := t.Get(uid); here && was != nil && now == *was || !here && was == nil {
+			return fmt.Errorf("room journal keeps %q, which is as it was", uid)
+		}
+	}
+	for uid, was := range t.own.was.all {
+		c := t.mine(uid)
+		if c != nil && was != nil && c.user == *was || c == nil && was == nil {
+			return fmt.Errorf("own journal keeps %q, which is as it was", uid)
+		}
+	}
+	return nil
+}
+
+func (t *Table) auditIndex() error {
+	n, prev, users := 0, "", map[*origin]int{}
+	for b, blk := range t.index.blocks {
+		if len(blk) == 0 || len(blk) > blockMax {
+			return fmt.Errorf("block %d has %d users", b, len(blk))
+		}
+		if b > 0 && len(blk)+len(t.index.blocks[b-1]) <= blockMax/2 {
+			return fmt.Errorf("blocks %d and %d hold %d users together and are not merged", b-1, b, len(blk)+len(t.index.blocks[b-1]))
+		}
+	}
+	for head := range t.index.all {
+		uid := head.user.UID
+		if strings.Compare(prev, uid) >= 0 {
+			return fmt.Errorf("index has %q after %q", uid, prev)
+		}
+		n, prev = n+1, uid
+		for c := head; c != nil; c = c.next {
+			users[c.from]++
+			if c.user.UID != uid || c.next != nil && !c.from.outranks(c.next.from) {
+				return fmt.Errorf("claims of %q are out of order", uid)
+			}
+			if local := c.from == &t.self; local != (c.live > 0 || c.kept != nil) {
+				return fmt.Errorf("claim of %q on %q: %d live, kept %v", uid, c.from.node, c.live, c.kept)
+			}
+		}
+	}
+	if n != t.index.n || t.self.users != users[&t.self] {
+		return fmt.Errorf("index holds %d users (says %d), %d local (says %d)", n, t.index.n, users[&t.self], t.self.users)
+	}
+	delete(users, &t.self)
+	for _, o := range t.others.all {
+		if o.users != users[o] {
+			return fmt.Errorf("node %q has %d users, says %d", o.node, users[o], o.users)
+		}
+		if p := o.partial; p != nil && p.whole.Version <= o.version {
+			return fmt.Errorf("node %q is at version %d, parts of version %d are kept", o.node, o.version, p.whole.Version)
+		}
+		delete(users, o)
+	}
+	if len(users) > 0 {
+		return fmt.Errorf("%d nodes that are forgotten still have users", len(users))
+	}
+	return nil
+}
+
+func (t *Table) auditSessions() error {
+	live, kept := map[*claim]int{}, 0
+	for id, ref := range t.sessions.all {
+		if t.mine(ref.who.user.UID) != ref.who {
+			return fmt.Errorf("session %q points to a user who is not here", id)
+		}
+		if ref.kept == nil {
+			live[ref.who]++
+			continue
+		}
+		kept++
+		if s := ref.kept; s.session != id || s.who != ref.who || t.seats[s.pos] != s {
+			return fmt.Errorf("session %q has a seat of another", id)
+		}
+	}
+	chained := 0
+	for head := range t.index.all {
+		c := head.of(&t.self)
+		if c == nil {
+			continue
+		}
+		if c.live != live[c] {
+			return fmt.Errorf("user %q says %d live sessions, has %d", c.user.UID, c.live, live[c])
+		}
+		for s, newer := c.kept, (*seat)(nil); s != nil; s, newer = s.older, s {
+			chained++
+			if s.newer != newer {
+				return fmt.Errorf("kept seats of %q are not linked both ways", c.user.UID)
+			}
+		}
+	}
+	if kept != len(t.seats) || kept != chained {
+		return fmt.Errorf("%d sessions are kept, %d in the heap, %d with their users", kept, len(t.seats), chained)
+	}
+	for i := range t.seats {
+		if up := (i - 1) / 2; i > 0 && t.seats.Less(i, up) {
+			return fmt.Errorf("heap: seat %d ends before %d", i, up)
+		}
+	}
+	return nil
+}
