@@ -1,0 +1,124 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Authenticator identifies requests by the credentials that are switched on. Its fields are set once, before use; then any
+// goroutine may use it.
+type Authenticator struct {
+	Verifier *Verifier // nil: no user's JWT is accepted
+	Tickets  *Tickets  // nil: no tickets
+	Guests   *Guests   // nil: no guests
+}
+
+// Identify returns who the request is from, by the first of these that it carries: "Authorization: Bearer <token>", ?otp=<ticket>,
+// ?token=<token>; and if none, a new guest named by ?username= and ?avatar_id=, where guests are allowed. A token is a user's JWT or
+// a guest's, which the same two parameters may rename. A credential that is present and bad is an error, never a guest. Other
+// schemes of Authorization are somebody else's, such as a proxy's, and are passed over. A ticket is used up by this call.
+//
+// Its errors are *Error. It waits for NATS at most some seconds, and only for a ticket.
+func (a *Authenticator) Identify(r *http.Request) (Identity, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		// Reading on would pass over a credential that is in the damaged part.
+		return Identity{}, refuse("the query of the URL is malformed; escape what it contains")
+	}
+	username, avatarID := query.Get("username"), query.Get("avatar_id")
+	if token, found := bearer(r); found {
+		return a.token(token, username, avatarID)
+	}
+	if query.Has("otp") {
+		return a.ticket(r.Context(), query.Get("otp"))
+	}
+	if query.Has("token") {
+		return a.token(query.Get("token"), username, avatarID)
+	}
+	return a.guest(username, avatarID)
+}
+
+// LoginResult answers POST /login.
+type LoginResult struct {
+	OTP       string   `json:"otp"`
+	ExpiresIn int      `json:"expires_in"`      // seconds
+	Token     string   `json:"token,omitempty"` // a guest's only
+	Identity  Identity `json:"-"`               // whom it was issued to
+}
+
+// Login issues a ticket for the bearer token of the request or, where it has none and guests are allowed, for a guest of that
+// name. A guest also gets a token, from which a later Login or Identify makes the same uid; a guest that logs in with such a token
+// gets a fresh one, and the new name if there is one. Its errors are *Error.
+func (a *Authenticator) Login(r *http.Request, username, avatarID string) (LoginResult, error) {
+	if a.Tickets == nil {
+		return LoginResult{}, unavailable("issue a ticket", errors.New("tickets are switched off"))
+	}
+	var id Identity
+	var err error
+	if token, found := bearer(r); found {
+		id, err = a.token(token, username, avatarID)
+	} else {
+		id, err = a.guest(username, avatarID)
+	}
+	if err != nil {
+		return LoginResult{}, err
+	}
+	result := LoginResult{Identity: id}
+	if id.Guest {
+		if result.Token, err = a.Guests.Token(id); err != nil {
+			return LoginResult{}, unavailable("make a token", err)
+		}
+	}
+	otp, expiresIn, err := a.Tickets.Issue(r.Context(), id)
+	if err != nil {
+		return LoginResult{}, err
+	}
+	result.OTP, result.ExpiresIn = otp, int(expiresIn.Seconds())
+	return result, nil
+}
+
+func (a *Authenticator) token(token, username, avatarID string) (Identity, error) {
+	if token == "" {
+		return Identity{}, refuse("the token is empty")
+	}
+	if isGuestToken(token) {
+		if a.Guests == nil {
+			return Identity{}, refuse("guests are not allowed here; log in")
+		}
+		id, err := a.Guests.Verify(token)
+		if err != nil {
+			return Identity{}, err
+		}
+		return renamed(id, username, avatarID), nil
+	}
+	if a.Verifier == nil {
+		return Identity{}, refuse("this server takes no JWT, as it was given no key to check one with")
+	}
+	return a.Verifier.Verify(token)
+}
+
+func (a *Authenticator) ticket(ctx context.Context, otp string) (Identity, error) {
+	if a.Tickets == nil {
+		return Identity{}, refuse("this server takes no tickets")
+	}
+	return a.Tickets.Redeem(ctx, otp)
+}
+
+func (a *Authenticator) guest(username, avatarID string) (Identity, error) {
+	if a.Guests == nil {
+		return Identity{}, refuse("log in first: guests are not allowed here")
+	}
+	return a.Guests.New(username, avatarID), nil
+}
+
+// bearer is the token of an Authorization header; found also when it is empty.
+func bearer(r *http.Request) (token string, found bool) {
+	scheme, token, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", false
+	}
+	return strings.TrimSpace(token), true
+}

@@ -1,0 +1,126 @@
+package auth
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"golang.org/x/text/unicode/norm"
+)
+
+const (
+	// Leeway is how far the clocks of the token's issuer and of this server may differ.
+	Leeway = 10 * time.Second
+	// MaxToken is the length of a token in bytes; a longer one is refused before it is looked at.
+	MaxToken = 8192
+)
+
+// maxExpires is the last time that has a JSON form. Issuers that count exp in milliseconds are far beyond it.
+var maxExpires = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
+
+// tokenClaims is what is read of a token's claims. Others (iat, aud, iss, …) are ignored, whatever they hold.
+type tokenClaims struct {
+	Subject   string           `json:"sub"`
+	Name      string           `json:"name,omitempty"`
+	Avatar    text             `json:"avatar,omitempty"`
+	Rooms     []string         `json:"rooms,omitzero"` // absent or null: every room; []: none
+	ExpiresAt *jwt.NumericDate `json:"exp,omitempty"`
+	NotBefore *jwt.NumericDate `json:"nbf,omitempty"`
+	IssuedAt  *issuedAt        `json:"iat,omitempty"`
+}
+
+// The methods of jwt.Claims that its validator reads; what is nil is not checked.
+func (c *tokenClaims) GetExpirationTime() (*jwt.NumericDate, error) { return c.ExpiresAt, nil }
+func (c *tokenClaims) GetNotBefore() (*jwt.NumericDate, error)      { return c.NotBefore, nil }
+func (c *tokenClaims) GetIssuedAt() (*jwt.NumericDate, error)       { return nil, nil }
+func (c *tokenClaims) GetAudience() (jwt.ClaimStrings, error)       { return nil, nil }
+func (c *tokenClaims) GetIssuer() (string, error)                   { return "", nil }
+func (c *tokenClaims) GetSubject() (string, error)                  { return c.Subject, nil }
+
+// identity translates the claims; the caller has checked the subject.
+func (c *tokenClaims) identity() Identity {
+	id := Identity{UID: c.Subject, Username: cleanName(c.Name), AvatarID: cleanName(string(c.Avatar))}
+	if id.Username == "" {
+		id.Username = c.Subject
+	}
+	if c.ExpiresAt != nil {
+		id.Expires = c.ExpiresAt.Time
+		if id.Expires.After(maxExpires) {
+			id.Expires = maxExpires
+		}
+	}
+	if c.Rooms != nil {
+		id.Rooms = make([]string, len(c.Rooms))
+		for i, pattern := range c.Rooms {
+			id.Rooms[i] = norm.NFC.String(pattern) // as the names of rooms are
+		}
+	}
+	return id
+}
+
+// text is a JSON string or number, as text.
+type text string
+
+func (t *text) UnmarshalJSON(data []byte) error {
+	if bytes.Equal(data, []byte("null")) {
+		return nil
+	}
+	var number json.Number // a quoted number, too, which the next line would read the same
+	if data[0] != '"' && json.Unmarshal(data, &number) == nil {
+		*t = text(number)
+		return nil
+	}
+	return json.Unmarshal(data, (*string)(t))
+}
+
+// issuedAt is written for those who debug tokens, and never read.
+type issuedAt struct{ time.Time }
+
+func (issuedAt) UnmarshalJSON([]byte) error { return nil }
+func (i issuedAt) MarshalJSON() ([]byte, error) {
+	return json.Marshal(i.Unix())
+}
+
+// parseToken checks form, signature and times of a token against key, and returns its claims. Its errors are *Error.
+func parseToken(token string, key Key) (*tokenClaims, error) {
+	if len(token) > MaxToken {
+		return nil, refuse("the token is longer than %d bytes", MaxToken)
+	}
+	claims := &tokenClaims{}
+	parser := jwt.NewParser(jwt.WithLeeway(Leeway), jwt.WithStrictDecoding())
+	if _, err := parser.ParseWithClaims(token, claims, key.choose); err != nil {
+		return nil, tokenError(err)
+	}
+	return claims, nil
+}
+
+// tokenError finds the sentence for an error of the jwt package. The error itself is not kept: it may quote the token.
+func tokenError(err error) *Error {
+	var own *Error
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.Is(err, jwt.ErrTokenExpired):
+		return refuse("the token has expired; log in again")
+	case errors.Is(err, jwt.ErrTokenNotValidYet):
+		return refuse("the token is not valid yet")
+	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
+		return refuse("the token was not signed with this server's key")
+	case errors.Is(err, jwt.ErrTokenUnverifiable):
+		return refuse("the token names no signing algorithm that this server knows")
+	}
+	return refuse("the token is not a well-formed JWT with the claims of this server")
+}
+
+// describe names an algorithm in an error; it comes from a token, so only known ones are shown.
+func describe(method jwt.SigningMethod) string {
+	switch alg := method.Alg(); alg {
+	case "none":
+		return "not signed"
+	default:
+		return fmt.Sprintf("signed with %s", alg)
+	}
+}

@@ -1,0 +1,127 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// GuestTokenTTL is how long a guest's token, and with it the guest's uid, may be used to connect. It does not end a session:
+	// Identity.Expires of a guest is zero.
+	GuestTokenTTL = 30 * 24 * time.Hour
+
+	guestKeyName  = "guest-hs256" // in KeyBucket
+	guestKeyBytes = 32
+	guestUIDBytes = 10 // 80 bits, 16 characters
+	// guestTokenType in a token's typ header says whom to ask. Nothing rests on it: the key does not verify anything else.
+	guestTokenType = "roomd-guest+jwt"
+	// maxKeyAttempts bounds the tries to create or read the shared key; more than two happen only if someone deletes it meanwhile.
+	maxKeyAttempts = 5
+)
+
+var guestEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+// Guests makes identities for people without a login, and tokens that let them keep their uid. Any goroutine may use it.
+type Guests struct {
+	secret []byte // fixed; shared by the nodes of the cluster
+}
+
+// NewGuests opens the bucket of the key that signs guests' tokens, and creates both if need be; of nodes that start together the
+// first one's key wins. opts may be nil.
+func NewGuests(ctx context.Context, nc *nats.Conn, opts *BucketOptions) (*Guests, error) {
+	kv, err := openBucket(ctx, nc, KeyBucket, 0, opts)
+	if err != nil {
+		return nil, err
+	}
+	fresh := make([]byte, guestKeyBytes)
+	rand.Read(fresh) // never fails
+	for range maxKeyAttempts {
+		entry, err := kv.Get(ctx, guestKeyName)
+		if err == nil {
+			if len(entry.Value()) != guestKeyBytes {
+				return nil, fmt.Errorf("auth: the key %s in the bucket %s has %d bytes, want %d; delete it: nats kv del %[2]s %[1]s",
+					guestKeyName, KeyBucket, len(entry.Value()), guestKeyBytes)
+			}
+			return &Guests{secret: entry.Value()}, nil
+		}
+		if !errors.Is(err, jetstream.ErrKeyNotFound) {
+			return nil, fmt.Errorf("auth: read the guests' key: %w", err)
+		}
+		if _, err := kv.Create(ctx, guestKeyName, fresh); err == nil {
+			return &Guests{secret: fresh}, nil
+		} else if !errors.Is(err, jetstream.ErrKeyExists) {
+			return nil, fmt.Errorf("auth: store the guests' key: %w", err)
+		}
+	}
+	return nil, errors.New("auth: the guests' key in NATS keeps appearing and disappearing")
+}
+
+// New returns the identity of a new guest: a uid of its own that cannot be guessed, and the name it asked for, cleaned by the
+// rules of MaxName, or GuestName.
+func (g *Guests) New(username, avatarID string) Identity {
+	random := make([]byte, guestUIDBytes)
+	rand.Read(random) // never fails
+	id := Identity{UID: guestPrefix + strings.ToLower(guestEncoding.EncodeToString(random)), Username: GuestName, Guest: true}
+	return renamed(id, username, avatarID)
+}
+
+// renamed gives a guest the name it asks for now; what it does not ask for stays.
+func renamed(id Identity, username, avatarID string) Identity {
+	if name := cleanName(username); name != "" {
+		id.Username = name
+	}
+	if avatar := cleanName(avatarID); avatar != "" {
+		id.AvatarID = avatar
+	}
+	return id
+}
+
+// Token returns a token from which Verify, on any node, makes id again, for GuestTokenTTL from now.
+func (g *Guests) Token(id Identity) (string, error) {
+	if !id.Guest {
+		return "", fmt.Errorf("auth: %q is no guest and gets no guest's token", id.UID)
+	}
+	now := time.Now()
+	token := jwt.NewWithClaims(jwt.SigningMethodHS256, &tokenClaims{
+		Subject: id.UID, Name: id.Username, Avatar: text(id.AvatarID),
+		IssuedAt: &issuedAt{now}, ExpiresAt: jwt.NewNumericDate(now.Add(GuestTokenTTL)),
+	})
+	token.Header["typ"] = guestTokenType
+	signed, err := token.SignedString(g.secret)
+	if err != nil {
+		return "", fmt.Errorf("auth: sign a guest's token: %w", err)
+	}
+	return signed, nil
+}
+
+// Verify returns the guest a token of Token is for. Its errors are *Error of ErrBadCredential.
+func (g *Guests) Verify(token string) (Identity, error) {
+	claims, err := parseToken(token, secretKey(g.secret))
+	if err != nil {
+		return Identity{}, err
+	}
+	if !strings.HasPrefix(claims.Subject, guestPrefix) {
+		return Identity{}, refuse("the token is not a guest's")
+	}
+	id := claims.identity()
+	id.Guest, id.Expires = true, time.Time{}
+	return id, nil
+}
+
+// isGuestToken reports whether a token says that it is a guest's; anybody can write that.
+func isGuestToken(token string) bool {
+	if len(token) > MaxToken {
+		return false
+	}
+	parsed, _, err := jwt.NewParser().ParseUnverified(token, &tokenClaims{})
+	return err == nil && parsed.Header["typ"] == guestTokenType
+}

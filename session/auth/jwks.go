@@ -1,0 +1,144 @@
+package auth
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// jwk is a key of a JWKS document (RFC 7517).
+type jwk struct {
+	Kty string `json:"kty"`
+	Kid string `json:"kid"`
+	Use string `json:"use"`
+	Alg string `json:"alg"`
+	Crv string `json:"crv"`
+	N   string `json:"n"`
+	E   string `json:"e"`
+	X   string `json:"x"`
+	Y   string `json:"y"`
+	K   string `json:"k"`
+	D   string `json:"d"` // private
+}
+
+// parseJWKS reads a key set, or a single key. Keys for other purposes are passed over, as issuers put several kinds into one
+// document; that none is left, or that one of ours is damaged, is an error.
+func parseJWKS(data []byte) (Key, error) {
+	var doc struct {
+		jwk
+		Keys []jwk `json:"keys"`
+	}
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return Key{}, fmt.Errorf("auth: the key begins like a JWKS document but is not valid JSON: %w", err)
+	}
+	if doc.Keys == nil && doc.Kty != "" {
+		doc.Keys = []jwk{doc.jwk}
+	}
+	key := Key{set: true}
+	for i, j := range doc.Keys {
+		public, err := j.public()
+		if err != nil {
+			return Key{}, fmt.Errorf("auth: key %d of the JWKS: %w", i+1, err)
+		}
+		if public == nil {
+			continue
+		}
+		var method jwt.SigningMethod = jwt.SigningMethodHS256
+		if _, secret := public.([]byte); !secret {
+			if method, err = methodFor(public); err != nil {
+				return Key{}, fmt.Errorf("auth: key %d of the JWKS: %s", i+1, strings.TrimPrefix(err.Error(), "auth: "))
+			}
+		}
+		if j.Alg != "" && j.Alg != method.Alg() {
+			continue
+		}
+		key.keys = append(key.keys, verifyKey{kid: j.Kid, method: method, public: public})
+	}
+	if len(key.keys) == 0 {
+		return Key{}, errors.New("auth: the JWKS has no key for HS256, RS256, ES256 or EdDSA signatures")
+	}
+	return key, nil
+}
+
+// public is the key in the form the jwt package wants; nil if it is not one of ours.
+func (j *jwk) public() (any, error) {
+	if j.Use != "" && j.Use != "sig" {
+		return nil, nil
+	}
+	if j.D != "" && j.Kty != "oct" {
+		return nil, errors.New("it is a private key, which only the issuer of tokens needs; give the public one")
+	}
+	switch {
+	case j.Kty == "RSA":
+		return j.rsa()
+	case j.Kty == "EC" && j.Crv == "P-256":
+		return j.p256()
+	case j.Kty == "OKP" && j.Crv == "Ed25519":
+		x, err := decode("x", j.X)
+		if err == nil && len(x) != ed25519.PublicKeySize {
+			err = fmt.Errorf("x has %d bytes, want %d", len(x), ed25519.PublicKeySize)
+		}
+		return ed25519.PublicKey(x), err
+	case j.Kty == "oct":
+		secret, err := decode("k", j.K)
+		if err != nil {
+			return nil, err
+		}
+		return secret, checkSecret(secret)
+	}
+	return nil, nil
+}
+
+func (j *jwk) rsa() (any, error) {
+	n, err := decode("n", j.N)
+	if err != nil {
+		return nil, err
+	}
+	e, err := decode("e", j.E)
+	if err != nil {
+		return nil, err
+	}
+	exponent := new(big.Int).SetBytes(e)
+	if exponent.BitLen() > 31 || exponent.Int64() < 3 || exponent.Bit(0) == 0 {
+		return nil, errors.New("e is not a public exponent")
+	}
+	return &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(exponent.Int64())}, nil
+}
+
+func (j *jwk) p256() (any, error) {
+	const size = 32
+	point := make([]byte, 1, 1+2*size)
+	point[0] = 4 // uncompressed
+	for _, c := range []struct{ name, text string }{{"x", j.X}, {"y", j.Y}} {
+		b, err := decode(c.name, c.text)
+		if err != nil {
+			return nil, err
+		}
+		if len(b) > size {
+			return nil, fmt.Errorf("%s has %d bytes, want %d", c.name, len(b), size)
+		}
+		point = append(point, make([]byte, size-len(b))...) // some issuers drop leading zeros
+		point = append(point, b...)
+	}
+	return ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+}
+
+func decode(field, text string) ([]byte, error) {
+	if text == "" {
+		return nil, fmt.Errorf("%s is missing", field)
+	}
+	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
+	if err != nil {
+		return nil, fmt.Errorf("%s is not base64url", field)
+	}
+	return b, nil
+}

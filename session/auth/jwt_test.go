@@ -1,0 +1,224 @@
+package auth
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+func TestSignAndVerify(t *testing.T) {
+	expires := time.Now().Add(time.Hour).Truncate(time.Second)
+	rs, es, ed := rsaPair(t), ecPair(t), edPair(t)
+	for _, tc := range []struct {
+		name          string
+		sign, confirm []byte
+	}{
+		{"HS256", secret, append(bytes.Clone(secret), '\n')},
+		{"RS256", rs.private, rs.public},
+		{"ES256", es.private, es.public},
+		{"EdDSA", ed.private, ed.public},
+		{"one of two", ed.private, append(bytes.Clone(es.public), ed.public...)},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			token := mustSign(t, tc.sign, Claims{UID: "percy", Name: "Percy", AvatarID: "7", Rooms: []string{"vip-*"}, Expires: expires})
+			got, err := NewVerifier(mustKey(t, tc.confirm)).Verify(token)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := Identity{UID: "percy", Username: "Percy", AvatarID: "7", Rooms: []string{"vip-*"}, Expires: expires}
+			if !got.Expires.Equal(want.Expires) {
+				t.Errorf("expires %v, want %v", got.Expires, want.Expires)
+			}
+			got.Expires = want.Expires
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+func TestVerifyClaims(t *testing.T) {
+	now := time.Now().Unix()
+	verifier := NewVerifier(mustKey(t, secret))
+	for _, tc := range []struct {
+		name   string
+		claims jwt.MapClaims
+		want   Identity // Expires is not compared
+		bad    string   // part of the error
+	}{
+		{"defaults", jwt.MapClaims{"sub": "u1"}, Identity{UID: "u1", Username: "u1"}, ""},
+		{"avatar number", jwt.MapClaims{"sub": "u1", "avatar": 12}, Identity{UID: "u1", Username: "u1", AvatarID: "12"}, ""},
+		{"avatar null", jwt.MapClaims{"sub": "u1", "avatar": nil}, Identity{UID: "u1", Username: "u1"}, ""},
+		{"avatar object", jwt.MapClaims{"sub": "u1", "avatar": jwt.MapClaims{}}, Identity{}, "well-formed"},
+		{"name cleaned", jwt.MapClaims{"sub": "u1", "name": " \u202eP\nx "}, Identity{UID: "u1", Username: "Px"}, ""},
+		{"no rooms", jwt.MapClaims{"sub": "u1", "rooms": []string{}}, Identity{UID: "u1", Username: "u1", Rooms: []string{}}, ""},
+		{"null rooms", jwt.MapClaims{"sub": "u1", "rooms": nil}, Identity{UID: "u1", Username: "u1"}, ""},
+		{"rooms composed", jwt.MapClaims{"sub": "u1", "rooms": []string{"cafe\u0301"}}, Identity{UID: "u1", Username: "u1", Rooms: []string{"café"}}, ""},
+		{"rooms no list", jwt.MapClaims{"sub": "u1", "rooms": "a"}, Identity{}, "well-formed"},
+		{"strange iat and aud", jwt.MapClaims{"sub": "u1", "iat": "x", "aud": 1, "iss": 2}, Identity{UID: "u1", Username: "u1"}, ""},
+		{"future iat", jwt.MapClaims{"sub": "u1", "iat": now + 9999}, Identity{UID: "u1", Username: "u1"}, ""},
+		{"just expired", jwt.MapClaims{"sub": "u1", "exp": now - 4}, Identity{UID: "u1", Username: "u1"}, ""},
+		{"expired", jwt.MapClaims{"sub": "u1", "exp": now - 12}, Identity{}, "expired"},
+		{"exp zero", jwt.MapClaims{"sub": "u1", "exp": 0}, Identity{}, "expired"},
+		{"exp text", jwt.MapClaims{"sub": "u1", "exp": "soon"}, Identity{}, "well-formed"},
+		{"nearly valid", jwt.MapClaims{"sub": "u1", "nbf": now + 5}, Identity{UID: "u1", Username: "u1"}, ""},
+		{"not valid yet", jwt.MapClaims{"sub": "u1", "nbf": now + 60}, Identity{}, "not valid yet"},
+		{"no sub", jwt.MapClaims{"name": "x"}, Identity{}, "empty"},
+		{"sub number", jwt.MapClaims{"sub": 5}, Identity{}, "well-formed"},
+		{"sub inbox", jwt.MapClaims{"sub": "@u1"}, Identity{}, `starts with "@"`},
+		{"sub guest", jwt.MapClaims{"sub": "guest-1"}, Identity{}, "kept for guests"},
+		{"sub space", jwt.MapClaims{"sub": "a b"}, Identity{}, "white space"},
+		{"sub control", jwt.MapClaims{"sub": "a\x00b"}, Identity{}, "control"},
+		{"sub longest", jwt.MapClaims{"sub": strings.Repeat("a", 63)}, Identity{UID: strings.Repeat("a", 63), Username: strings.Repeat("a", 63)}, ""},
+		{"sub too long", jwt.MapClaims{"sub": strings.Repeat("a", 64)}, Identity{}, "longer than 63"},
+		{"sub decomposed", jwt.MapClaims{"sub": "cafe\u0301"}, Identity{}, "NFC"},
+		{"sub CJK", jwt.MapClaims{"sub": "百家樂"}, Identity{UID: "百家樂", Username: "百家樂"}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			token := forge(t, jwt.SigningMethodHS256, secret, tc.claims)
+			got, err := verifier.Verify(token)
+			if tc.bad != "" {
+				wantRefused(t, err, tc.bad, token)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got.Expires = time.Time{}
+			if !reflect.DeepEqual(got, tc.want) {
+				t.Errorf("got %+v, want %+v", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestVerifyPinsTheAlgorithm(t *testing.T) {
+	rs, es, ed := rsaPair(t), ecPair(t), edPair(t)
+	claims := jwt.MapClaims{"sub": "u1"}
+	byAlg := map[string]string{
+		"HS256":           forge(t, jwt.SigningMethodHS256, secret, claims),
+		"HS512":           forge(t, jwt.SigningMethodHS512, secret, claims),
+		"RS256":           forge(t, jwt.SigningMethodRS256, rs.signer, claims),
+		"RS512":           forge(t, jwt.SigningMethodRS512, rs.signer, claims),
+		"PS256":           forge(t, jwt.SigningMethodPS256, rs.signer, claims),
+		"ES256":           forge(t, jwt.SigningMethodES256, es.signer, claims),
+		"EdDSA":           forge(t, jwt.SigningMethodEdDSA, ed.signer, claims),
+		"none":            forge(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, claims),
+		"HS256 by public": forge(t, jwt.SigningMethodHS256, rs.public, claims), // the key confusion attack
+	}
+	for alg, key := range map[string][]byte{"HS256": secret, "RS256": rs.public, "ES256": es.public, "EdDSA": ed.public} {
+		verifier := NewVerifier(mustKey(t, key))
+		for signed, token := range byAlg {
+			_, err := verifier.Verify(token)
+			switch {
+			case signed == alg && err != nil:
+				t.Errorf("a key for %s refuses its own token: %v", alg, err)
+			case signed == alg:
+			case alg == "HS256" && signed == "HS256 by public":
+				wantRefused(t, err, "not signed with this server's key", token)
+			default:
+				wantRefused(t, err, "not what this server's key is for", token)
+			}
+		}
+	}
+}
+
+func TestVerifyRefuses(t *testing.T) {
+	verifier := NewVerifier(mustKey(t, secret))
+	good := mustSign(t, secret, Claims{UID: "u1"})
+	parts := strings.Split(good, ".")
+	for _, tc := range []struct{ name, token, want string }{
+		{"wrong key", mustSign(t, []byte("another secret of 32 bytes......"), Claims{UID: "u1"}), "not signed with"},
+		{"changed claims", parts[0] + "." + b64(`{"sub":"root"}`) + "." + parts[2], "not signed with"},
+		{"no signature", parts[0] + "." + parts[1] + ".", "not signed with"},
+		{"unknown algorithm", b64(`{"alg":"XX1"}`) + "." + parts[1] + "." + parts[2], "no signing algorithm"},
+		{"no algorithm", b64(`{}`) + "." + parts[1] + "." + parts[2], "no signing algorithm"},
+		{"two parts", parts[0] + "." + parts[1], "well-formed"},
+		{"four parts", good + ".x", "well-formed"},
+		{"empty", "", "well-formed"},
+		{"null claims", parts[0] + "." + b64(`null`) + "." + parts[2], "not signed with"},
+		{"unknown extension", forge(t, jwt.SigningMethodHS256, secret, jwt.MapClaims{"sub": "u1"}, "crit", "b64"), "extensions"},
+		{"too long", good + strings.Repeat("A", MaxToken), fmt.Sprint(MaxToken)},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := verifier.Verify(tc.token)
+			wantRefused(t, err, tc.want, tc.token)
+		})
+	}
+}
+
+// TestExpiryInMilliseconds: the mistake gives a session without end, not one that cannot be stored.
+func TestExpiryInMilliseconds(t *testing.T) {
+	token := forge(t, jwt.SigningMethodHS256, secret, jwt.MapClaims{"sub": "u1", "exp": time.Now().UnixMilli()})
+	id, err := NewVerifier(mustKey(t, secret)).Verify(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := id.Expires.MarshalJSON(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSignRefuses(t *testing.T) {
+	ed := edPair(t)
+	for _, tc := range []struct {
+		name   string
+		key    []byte
+		claims Claims
+		want   string
+	}{
+		{"uid", secret, Claims{UID: "guest-x"}, "kept for guests"},
+		{"short secret", []byte("short"), Claims{UID: "u"}, "openssl rand"},
+		{"public key", ed.public, Claims{UID: "u"}, "PRIVATE KEY"},
+		{"jwks", []byte(`{"keys":[]}`), Claims{UID: "u"}, "not a JWKS"},
+		{"damaged", []byte("-----BEGIN PRIVATE KEY-----\nx"), Claims{UID: "u"}, "no private key"},
+		{"too long", secret, Claims{UID: "u", Rooms: []string{strings.Repeat("r", MaxToken)}}, "fewer rooms"},
+	} {
+		if _, err := Sign(tc.key, tc.claims); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: got %v, want %q in it", tc.name, err, tc.want)
+		}
+	}
+}
+
+func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+
+// FuzzVerify signs nothing: whatever is accepted must be one of the seeds, up to what does not change its meaning.
+func FuzzVerify(f *testing.F) {
+	es := ecPair(f)
+	verifiers := []*Verifier{NewVerifier(mustKey(f, secret)), NewVerifier(mustKey(f, es.public))}
+	seeds := []string{
+		// The same in every process that fuzzes, as corpora are kept from run to run.
+		forge(f, jwt.SigningMethodHS256, secret, jwt.MapClaims{"sub": "u1", "name": "n", "rooms": []string{"a", "b*"}}, "kid", "k"),
+		mustSign(f, es.private, Claims{UID: "u2", Expires: time.Now().Add(time.Hour)}),
+		forge(f, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, jwt.MapClaims{"sub": "u3"}),
+		"", "..", "a.b.c", b64(`{"alg":"HS256"}`) + "." + b64(`{"sub":null}`) + ".", b64(`{"alg":1,"crit":[]}`) + "." + b64(`null`) + ".x",
+	}
+	for _, s := range seeds {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		for _, v := range verifiers {
+			id, err := v.Verify(token)
+			if err != nil {
+				var refused *Error
+				if !errors.As(err, &refused) || refused.Status() != 401 {
+					t.Fatalf("error %v", err)
+				}
+				if len(token) > 40 && strings.Contains(err.Error(), token) {
+					t.Fatalf("%q repeats the token", err)
+				}
+				continue
+			}
+			if token != seeds[0] && token != seeds[1] {
+				t.Fatalf("a token that nobody signed was accepted as %+v", id)
+			}
+		}
+	})
+}

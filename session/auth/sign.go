@@ -1,0 +1,105 @@
+package auth
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Claims is what Sign puts into a token.
+type Claims struct {
+	UID       string
+	Name      string    // "": Verify will use the uid
+	AvatarID  string    // "": none
+	Rooms     []string  // nil: every room; empty: none
+	NotBefore time.Time // zero: at once
+	Expires   time.Time // zero: never
+	KeyID     string    // which key of a JWKS signs; "" outside one
+}
+
+// Sign makes a token that Verify accepts under the matching key: key is an HS256 secret, by the rules of ParseKey, or a private
+// key in PEM (RSA, P-256 or Ed25519).
+func Sign(key []byte, c Claims) (string, error) {
+	if wrong := checkUID(c.UID); wrong != "" {
+		return "", fmt.Errorf("auth: the user id %q cannot be used: %s", c.UID, wrong)
+	}
+	method, private, err := signingKey(key)
+	if err != nil {
+		return "", err
+	}
+	claims := &tokenClaims{Subject: c.UID, Name: c.Name, Avatar: text(c.AvatarID), Rooms: c.Rooms, IssuedAt: &issuedAt{time.Now()}}
+	if !c.Expires.IsZero() {
+		claims.ExpiresAt = jwt.NewNumericDate(c.Expires)
+	}
+	if !c.NotBefore.IsZero() {
+		claims.NotBefore = jwt.NewNumericDate(c.NotBefore)
+	}
+	token := jwt.NewWithClaims(method, claims)
+	if c.KeyID != "" {
+		token.Header["kid"] = c.KeyID
+	}
+	signed, err := token.SignedString(private)
+	if err != nil {
+		return "", fmt.Errorf("auth: sign a token: %w", err)
+	}
+	if len(signed) > MaxToken {
+		return "", fmt.Errorf("auth: the token would have %d bytes, at most %d are accepted; grant fewer rooms", len(signed), MaxToken)
+	}
+	return signed, nil
+}
+
+func signingKey(data []byte) (jwt.SigningMethod, any, error) {
+	trimmed := bytes.TrimSpace(data)
+	switch {
+	case bytes.HasPrefix(trimmed, []byte("{")):
+		return nil, nil, errors.New("auth: signing needs an HS256 secret or a private key in PEM, not a JWKS")
+	case !bytes.HasPrefix(trimmed, []byte("-----BEGIN ")):
+		secret := bytes.TrimRight(data, "\r\n")
+		return jwt.SigningMethodHS256, secret, checkSecret(secret)
+	}
+	private, err := parsePrivate(trimmed)
+	if err != nil {
+		return nil, nil, err
+	}
+	signer, ok := private.(crypto.Signer)
+	if !ok {
+		return nil, nil, fmt.Errorf("auth: a key of type %T cannot sign tokens; use RSA, P-256 or Ed25519", private)
+	}
+	method, err := methodFor(signer.Public())
+	if err != nil {
+		return nil, nil, err
+	}
+	return method, private, nil
+}
+
+func parsePrivate(data []byte) (private any, err error) {
+	for {
+		block, rest := pem.Decode(data)
+		if block == nil {
+			return nil, errors.New("auth: the key file holds no private key in PEM")
+		}
+		data = rest
+		switch block.Type {
+		case "PRIVATE KEY":
+			private, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+		case "RSA PRIVATE KEY":
+			private, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+		case "EC PRIVATE KEY":
+			private, err = x509.ParseECPrivateKey(block.Bytes)
+		case "EC PARAMETERS": // what openssl ecparam writes before the key
+			continue
+		default:
+			return nil, fmt.Errorf("auth: the key file holds a PEM block %q; signing needs a PRIVATE KEY without a passphrase", block.Type)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("auth: read the PEM block %q: %w", block.Type, err)
+		}
+		return private, nil
+	}
+}
