@@ -1,0 +1,217 @@
+package rooms
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sort"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// The names of rooms that these methods take are clean (wire.CleanRoom).
+// Errors that a client may see are *wire.Error.
+
+// Join makes m a member of the room and returns when room_joined has been
+// delivered to it; id, the client's own, is carried by that. What since asks
+// for follows, then every later event. Joining again delivers room_joined
+// again and replays nothing. If ctx ends first, the member is taken out again.
+func (e *Engine) Join(ctx context.Context, room string, m Member, id string, since Since) error {
+	j := &joinRequest{member: m, since: since, id: id, done: make(chan error, 1)}
+	if err := e.ask(room, j); err != nil {
+		return err
+	}
+	select {
+	case err := <-j.done:
+		return err
+	case <-ctx.Done():
+		e.Leave(room, m, LeftGone)
+		return wire.Errorf(wire.Unavailable, "the room did not answer in time; try again")
+	}
+}
+
+// ask sends a request to the room's actor, which is started when there is none.
+func (e *Engine) ask(room string, m message) error {
+	switch err := e.rooms.Send(room, m); {
+	case errors.Is(err, actor.ErrFull):
+		e.stats.JoinBusy.Add(1)
+		return wire.Errorf(wire.Busy, "the room is busy; try again in a moment")
+	case err != nil:
+		return errClosed
+	}
+	return nil
+}
+
+// Leave takes m out of the room. It returns at once and is never lost; a
+// member that asked, or was removed, gets room_left.
+func (e *Engine) Leave(room string, m Member, why Left) {
+	if ref, ok := e.rooms.Lookup(room); ok {
+		e.post(ref, &leaveRequest{member: m, why: why})
+	}
+}
+
+// LeaveAsked takes m out of the room because its client asked, and returns
+// when room_left, which carries the client's id, has been delivered.
+func (e *Engine) LeaveAsked(ctx context.Context, room string, m Member, id string) error {
+	ref, ok := e.rooms.Lookup(room)
+	if !ok {
+		return nil
+	}
+	l := &leaveRequest{member: m, why: LeftAsked, id: id, done: make(chan struct{})}
+	e.post(ref, l)
+	select {
+	case <-l.done:
+		return nil
+	case <-ref.Done():
+		return nil
+	case <-ctx.Done():
+		return wire.Errorf(wire.Unavailable, "the room did not answer in time; try again")
+	}
+}
+
+// Remove takes every session of a user out of the room and returns how many
+// there were on this node.
+func (e *Engine) Remove(ctx context.Context, room, uid string) (int, error) {
+	ref, ok := e.rooms.Lookup(room)
+	if !ok {
+		return 0, nil
+	}
+	req := &removeUser{uid: uid, done: make(chan int, 1)}
+	e.post(ref, req)
+	return await(ctx, ref, req.done, 0)
+}
+
+// await takes the answer of a room, or the zero value when the room has ended.
+func await[T any](ctx context.Context, ref *actor.Ref[message], answer <-chan T, zero T) (T, error) {
+	select {
+	case v := <-answer:
+		return v, nil
+	case <-ref.Done():
+		select {
+		case v := <-answer:
+			return v, nil
+		default:
+			return zero, nil
+		}
+	case <-ctx.Done():
+		return zero, wire.Errorf(wire.Unavailable, "the room did not answer in time; try again")
+	}
+}
+
+// Publish stores an event in the room's log and returns at once; done is
+// called once with the outcome, on any goroutine, and must not block. msgID,
+// if not empty, is the idempotency key: an event stored before under the same
+// one is not stored again. ev's type and payload count, its room and seq do
+// not.
+func (e *Engine) Publish(room, msgID string, ev wire.Event, done func(Stored, error)) {
+	body := wire.AppendEvent(nil, wire.Event{Type: ev.Type, Payload: ev.Payload})
+	e.pub.send(room, msgID, body, done)
+}
+
+// PublishWait is Publish that waits for the outcome.
+func (e *Engine) PublishWait(ctx context.Context, room, msgID string, ev wire.Event) (Stored, error) {
+	type outcome struct {
+		stored Stored
+		err    error
+	}
+	answer := make(chan outcome, 1)
+	e.Publish(room, msgID, ev, func(s Stored, err error) { answer <- outcome{s, err} })
+	select {
+	case o := <-answer:
+		return o.stored, o.err
+	case <-ctx.Done():
+		return Stored{}, wire.Errorf(wire.Unavailable, "the log did not answer in time; send again under the same id")
+	}
+}
+
+// CheckInjected reports whether a service may inject ev: *wire.Error if not.
+func CheckInjected(body []byte) (wire.Event, error) { return checkInjected(body) }
+
+// Signal delivers an event to the room's members on all nodes, but not to the
+// session except, now and without a log.
+func (e *Engine) Signal(room, except string, ev wire.Event) error {
+	msg := &nats.Msg{Subject: wire.SignalSubject(room), Data: wire.AppendEvent(nil, wire.Event{Type: ev.Type, Payload: ev.Payload})}
+	if except != "" {
+		msg.Header = nats.Header{hdrSession: []string{except}}
+	}
+	if err := e.nc.PublishMsg(msg); err != nil {
+		return wire.Errorf(wire.Unavailable, "the signal could not be sent: NATS is out of reach")
+	}
+	return nil
+}
+
+// Online returns one page of the people in the room, sorted by uid.
+func (e *Engine) Online(ctx context.Context, room, after string, limit int) (wire.OnlineUsers, error) {
+	empty := wire.OnlineUsers{RoomID: roomLabel(room), List: []wire.User{}}
+	ref, ok := e.rooms.Lookup(room)
+	if !ok {
+		return empty, nil
+	}
+	req := &membersRequest{after: after, limit: limit, done: make(chan wire.OnlineUsers, 1)}
+	e.post(ref, req)
+	return await(ctx, ref, req.done, empty)
+}
+
+// History returns up to limit events of the room before a sequence (0: the
+// newest), as event objects oldest first.
+func (e *Engine) History(ctx context.Context, room string, before uint64, limit int) (wire.History, error) {
+	if limit <= 0 || limit > MaxHistoryPage {
+		limit = MaxHistoryPage
+	}
+	req := &historyRequest{before: before, limit: limit, done: make(chan historyAnswer, 1)}
+	if err := e.ask(room, req); err != nil {
+		return wire.History{}, err
+	}
+	select {
+	case a := <-req.done:
+		h := wire.History{RoomID: roomLabel(room), Events: a.events, More: a.more}
+		if h.Events == nil {
+			h.Events = []json.RawMessage{}
+		}
+		return h, a.err
+	case <-ctx.Done():
+		return wire.History{}, wire.Errorf(wire.Unavailable, "the room did not answer in time; try again")
+	}
+}
+
+// RoomInfo is what is known of an open room without asking it.
+type RoomInfo struct {
+	Name     string    `json:"name"`
+	Users    int64     `json:"count"`
+	Sessions int64     `json:"sessions"` // on this node
+	Seq      uint64    `json:"seq"`
+	Epoch    string    `json:"epoch"`
+	Active   time.Time `json:"active"` // of the last event, or of opening
+}
+
+// Rooms lists the open rooms of this node by name; inboxes are left out.
+func (e *Engine) Rooms() []RoomInfo {
+	var list []RoomInfo
+	for _, h := range e.handles.all() {
+		if _, inbox := wire.InboxOwner(h.name); !inbox {
+			list = append(list, e.info(h))
+		}
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
+	return list
+}
+
+// Room returns what Rooms does for one room; ok is false when it is not open.
+func (e *Engine) Room(room string) (info RoomInfo, ok bool) {
+	h := e.handles.get(wire.RoomToken(room))
+	if h == nil {
+		return RoomInfo{}, false
+	}
+	return e.info(h), true
+}
+
+func (e *Engine) info(h *handle) RoomInfo {
+	return RoomInfo{
+		Name: h.name, Users: h.users.Load(), Sessions: h.sessions.Load(),
+		Seq: h.last.Load(), Epoch: e.epoch, Active: time.Unix(0, h.touched.Load()).UTC(),
+	}
+}

@@ -1,0 +1,150 @@
+package rooms
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+)
+
+// Bounds of the engine that are not worth a flag. Each says what happens when
+// it is hit.
+const (
+	// MaxReplay is the most events a join replays, and the most a room keeps
+	// in memory. Who missed more is told to refresh (recovered=false).
+	MaxReplay = 500
+	// MaxHistoryPage is the most events in one answer to get_history; a larger
+	// limit is cut to it.
+	MaxHistoryPage = 100
+	// MaxPresenceList is the most users in one list; the rest is paged.
+	MaxPresenceList = 100
+	// MaxEventBytes is the largest event the log takes. A larger publish is
+	// refused with bad_payload.
+	MaxEventBytes = 256 << 10
+
+	// presenceSlowAbove is the size of a room from which presence batches
+	// come at a third of the rate, presenceCountAbove that from which they
+	// carry only the count.
+	presenceSlowAbove  = 200
+	presenceCountAbove = 2000
+	presenceSlowFactor = 3
+
+	// burstMessages and burstBytes bound what is handed to members at once,
+	// so that one batch of a busy room does not fill a member's queue.
+	burstMessages = 64
+	burstBytes    = 256 << 10
+
+	// ringBytes bounds the memory of one room's recent events; older ones
+	// are read from the log again.
+	ringBytes = 12 << 20
+
+	// heldEvents bounds the live events a room keeps while it reads the log;
+	// beyond it they are dropped (counted) and read from the log as well.
+	heldEvents = 4096
+
+	// publishDeadline is how long a publish is tried under the same id before
+	// it is answered unavailable; publishAttempt is how long one try waits for
+	// its ack, publishRetry how soon a refused one is sent again.
+	publishDeadline = 15 * time.Second
+	publishAttempt  = 2 * time.Second
+	publishRetry    = 100 * time.Millisecond
+	// publishPending bounds the publishes without an ack of the whole node;
+	// one more is refused with busy.
+	publishPending = 1 << 16
+
+	// requestTimeout bounds one request to the log, openTimeout all that a
+	// room needs to open; after it joins are answered unavailable.
+	requestTimeout = 2 * time.Second
+	openTimeout    = 5 * time.Second
+
+	// checkInterval is how often the last sequences of recently active rooms
+	// are compared with the log, checkAfterOpen when a room that was just
+	// opened is: interest may reach the stream's leader later than the room's
+	// first look at the log.
+	checkInterval  = 3 * time.Second
+	checkAfterOpen = 300 * time.Millisecond
+
+	// dedupWindow is how long the log remembers message ids: PROTOCOL.md.
+	dedupWindow = 2 * time.Minute
+)
+
+// Connector makes connections to NATS: embedded.Server and embedded.Remote do.
+type Connector interface {
+	Connect(name string, opts ...nats.Option) (*nats.Conn, error)
+}
+
+// Config says how an engine runs. The zero value of a field takes the default
+// of DefaultConfig.
+type Config struct {
+	Node string // this node's name; default a random one
+
+	Memory       bool          // keep the log in memory only
+	Replicas     int           // of the stream
+	History      int64         // events kept per room
+	HistoryAge   time.Duration // events older than this are dropped
+	HistoryBytes int64         // the whole log; the oldest events are dropped
+
+	Mailbox          int           // messages queued per room; a join beyond it is refused with busy
+	IdleAfter        time.Duration // a room without members is unloaded after this
+	PresenceInterval time.Duration // one batch of membership changes per room and interval
+	PresenceGrace    time.Duration // a lost connection keeps its seat for this long; negative: not at all
+
+	Log zerolog.Logger
+}
+
+// DefaultConfig returns the defaults of DESIGN.md.
+func DefaultConfig() Config {
+	return Config{
+		Replicas:         1,
+		History:          1000,
+		HistoryAge:       24 * time.Hour,
+		HistoryBytes:     1 << 30,
+		Mailbox:          1024,
+		IdleAfter:        time.Minute,
+		PresenceInterval: time.Second,
+		PresenceGrace:    15 * time.Second,
+		Log:              zerolog.Nop(),
+	}
+}
+
+// withDefaults fills zero fields.
+func (c Config) withDefaults() Config {
+	d := DefaultConfig()
+	setDefault(&c.Node, nats.NewInbox()[len(nats.InboxPrefix):][:8])
+	setDefault(&c.Replicas, d.Replicas)
+	setDefault(&c.History, d.History)
+	setDefault(&c.HistoryAge, d.HistoryAge)
+	setDefault(&c.HistoryBytes, d.HistoryBytes)
+	setDefault(&c.Mailbox, d.Mailbox)
+	setDefault(&c.IdleAfter, d.IdleAfter)
+	setDefault(&c.PresenceInterval, d.PresenceInterval)
+	setDefault(&c.PresenceGrace, d.PresenceGrace)
+	return c
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Validate reports the first field that cannot work.
+func (c Config) Validate() error {
+	switch {
+	case c.Replicas < 1 || c.Replicas > 5:
+		return fmt.Errorf("rooms: replicas is %d; a stream has 1 to 5", c.Replicas)
+	case c.History < 1:
+		return fmt.Errorf("rooms: history is %d events per room; it must be at least 1", c.History)
+	case c.HistoryAge < dedupWindow:
+		return fmt.Errorf("rooms: history age is %s; it must be at least %s", c.HistoryAge, dedupWindow)
+	case c.HistoryBytes < 1<<20:
+		return fmt.Errorf("rooms: history bytes is %d; it must be at least %d", c.HistoryBytes, 1<<20)
+	case c.Mailbox < 16:
+		return fmt.Errorf("rooms: mailbox is %d messages; it must be at least 16", c.Mailbox)
+	case c.PresenceInterval < 10*time.Millisecond:
+		return fmt.Errorf("rooms: presence interval is %s; it must be at least 10ms", c.PresenceInterval)
+	}
+	return nil
+}

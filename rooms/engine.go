@@ -1,0 +1,176 @@
+package rooms
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// liveQueue is how many live copies may wait for the dispatcher. Beyond it
+// nats.go drops them (counted), and the rooms read them from the log.
+const liveQueue = 1 << 16
+
+// errClosed answers what came after Close.
+var errClosed = wire.Errorf(wire.Unavailable, "this node is stopping; connect to another")
+
+// Engine runs the rooms of one node.
+type Engine struct {
+	// fixed after New
+	cfg     Config
+	ctx     context.Context // ends with Close
+	stop    context.CancelFunc
+	nc      *nats.Conn // subscriptions, requests and signals
+	pubs    *nats.Conn // publishes to the log and their acks
+	stream  jetstream.Stream
+	epoch   string
+	pub     *publisher
+	reader  *logReader
+	live    chan *nats.Msg
+	rooms   *actor.Group[string, message]
+	opener  *actor.Ref[*room]
+	handles handles
+	stats   Stats
+
+	work sync.WaitGroup // goroutines beside the rooms
+}
+
+// New connects twice, opens the stream (it is created when there is none) and
+// starts. The caller ends it with Close.
+func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	e := &Engine{cfg: cfg, live: make(chan *nats.Msg, liveQueue)}
+	e.ctx, e.stop = context.WithCancel(context.Background())
+	if err := e.start(ctx, conn); err != nil {
+		e.stop()
+		e.disconnect()
+		return nil, err
+	}
+	return e, nil
+}
+
+func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
+	e.nc, err = conn.Connect("roomd "+e.cfg.Node, nats.ErrorHandler(e.onAsyncError), nats.ReconnectHandler(func(*nats.Conn) { e.checkAll() }))
+	if err != nil {
+		return fmt.Errorf("rooms: connect: %w", err)
+	}
+	// What cannot be sent at once is tried again by the publisher, not buffered.
+	e.pubs, err = conn.Connect("roomd "+e.cfg.Node+" publish", nats.ReconnectBufSize(-1))
+	if err != nil {
+		return fmt.Errorf("rooms: connect for publishing: %w", err)
+	}
+	js, err := jetstream.New(e.nc)
+	if err != nil {
+		return fmt.Errorf("rooms: JetStream: %w", err)
+	}
+	if e.stream, err = openStream(ctx, js, e.cfg); err != nil {
+		return err
+	}
+	e.epoch = epochOf(e.stream.CachedInfo().Created)
+	if e.pub, err = newPublisher(e.pubs, &e.stats); err != nil {
+		return err
+	}
+	if err := e.watchRejects(); err != nil {
+		return err
+	}
+	e.reader = newLogReader(e.nc, e.cfg.History)
+	e.opener = actor.Spawn(&actor.Config[*room]{MaxMessages: openQueue, MaxBatch: openBatch, OnPanic: e.onPanic},
+		func(*actor.Ref[*room]) actor.Receiver[*room] { return &opener{e} })
+	e.rooms = actor.NewGroup(&actor.Config[message]{MaxMessages: e.cfg.Mailbox, OnPanic: e.onPanic, OnUnread: refuseAll}, e.cfg.IdleAfter, e.startRoom)
+	e.beside(func(context.Context) { e.dispatch() })
+	e.beside(func(context.Context) { e.checkLoop() })
+	return nil
+}
+
+func (e *Engine) onPanic(p actor.Panic) {
+	e.stats.RoomPanics.Add(1)
+	e.cfg.Log.Error().Interface("panic", p.Value).Str("where", string(p.Where)).Interface("room", p.Key).
+		Dur("restart_in", p.Delay).Bytes("stack", p.Stack).Msg("a room's code panicked; its members resume")
+	if m, ok := p.Message.(message); ok {
+		refuseMessage(m, wire.Errorf(wire.Internal, "the room failed; try again"))
+	}
+}
+
+func refuseAll(unread []message) {
+	for _, m := range unread {
+		refuseMessage(m, errClosed)
+	}
+}
+
+// Close stops every room and the connections. What was published and has no
+// ack is waited for until ctx ends, then answered unavailable. Members are not
+// closed: their owner does that before.
+func (e *Engine) Close(ctx context.Context) error {
+	e.pub.drain(ctx)
+	e.stop()
+	err := e.rooms.Close(ctx)
+	e.opener.Stop()
+	select {
+	case <-e.opener.Done():
+	case <-ctx.Done():
+		err = errors.Join(err, ctx.Err())
+	}
+	e.pub.close()
+	e.work.Wait()
+	e.disconnect()
+	return err
+}
+
+func (e *Engine) disconnect() {
+	for _, nc := range []*nats.Conn{e.nc, e.pubs} {
+		if nc != nil {
+			nc.Close()
+		}
+	}
+}
+
+func (e *Engine) closed() bool { return e.ctx.Err() != nil }
+
+// beside runs fn on a goroutine that Close waits for. ctx ends with Close.
+func (e *Engine) beside(fn func(ctx context.Context)) {
+	e.work.Go(func() { fn(e.ctx) })
+}
+
+// postRetry is how soon a message of a room to itself that found the mailbox
+// full is sent again.
+const postRetry = 20 * time.Millisecond
+
+// post sends what must not be lost: it tries again while the mailbox is full.
+func (e *Engine) post(to *actor.Ref[message], m message) {
+	if to.Send(m) == actor.ErrFull && !e.closed() {
+		time.AfterFunc(postRetry, func() { e.post(to, m) })
+	}
+}
+
+// Node is this node's name.
+func (e *Engine) Node() string { return e.cfg.Node }
+
+// Epoch names the present life of the log: see wire.Position.
+func (e *Engine) Epoch() string { return e.epoch }
+
+// Stats are the engine's counters; they may be read at any time.
+func (e *Engine) Stats() *Stats { return &e.stats }
+
+// Ping does a round trip through the log's server: readiness depends on it.
+func (e *Engine) Ping(ctx context.Context) error {
+	if e.closed() {
+		return errClosed
+	}
+	if _, err := e.stream.Info(ctx); err != nil {
+		return fmt.Errorf("the log does not answer: %w", err)
+	}
+	if !e.pubs.IsConnected() {
+		return fmt.Errorf("the publishing connection is %s", e.pubs.Status())
+	}
+	return nil
+}

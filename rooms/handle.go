@@ -1,0 +1,68 @@
+package rooms
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
+)
+
+// handle is what the rest of the engine sees of an open room without asking
+// its actor.
+type handle struct {
+	// fixed after start
+	name  string
+	token string
+	self  *actor.Ref[message]
+
+	// written by the room's actor, read by anyone
+	users    atomic.Int64
+	sessions atomic.Int64
+	last     atomic.Uint64
+	touched  atomic.Int64 // unix nanoseconds of the last event
+
+	// missed is set when a live copy could not be handed over; the room reads
+	// the log again when it sees it.
+	missed atomic.Bool
+}
+
+// handles finds open rooms by the token of their subjects.
+type handles struct {
+	mu      sync.RWMutex
+	byToken map[string]*handle
+}
+
+func (h *handles) get(token string) *handle {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.byToken[token]
+}
+
+func (h *handles) put(x *handle) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.byToken == nil {
+		h.byToken = make(map[string]*handle)
+	}
+	h.byToken[x.token] = x
+}
+
+// drop removes x, unless a younger one has taken its place.
+func (h *handles) drop(x *handle) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.byToken[x.token] == x {
+		delete(h.byToken, x.token)
+	}
+}
+
+// all returns every open room.
+func (h *handles) all() []*handle {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	list := make([]*handle, 0, len(h.byToken))
+	for _, x := range h.byToken {
+		list = append(list, x)
+	}
+	return list
+}

@@ -1,0 +1,55 @@
+package rooms
+
+import "github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+
+// Member is one session of a user in a room. Its methods are called from
+// room actors, must never block, and may be called concurrently by several
+// rooms.
+type Member interface {
+	// ID names the session; unique over all nodes.
+	ID() string
+	// User is who it is; it does not change.
+	User() wire.User
+	// Deliver queues a burst for the client, in the order of the calls of one
+	// room. An error says that the member is gone or has been closed because
+	// its queue is full; the room then drops it and keeps its seat for the
+	// grace period.
+	Deliver(b *Burst) error
+	// Left says that the room took the member out without having been asked by
+	// it: by an operator.
+	Left(room string)
+	// Close ends the session with a close code.
+	Close(code wire.CloseCode)
+}
+
+// Burst is one or more WebSocket frames, encoded once and shared by every
+// member. Nobody changes it after it was made.
+type Burst struct {
+	Frames [][]byte // each holds one or more complete frames
+	Count  int      // messages charged to the member's queue
+	Bytes  int      // bytes charged to the member's queue
+}
+
+// EventBurst is the burst of a single event.
+func EventBurst(ev wire.Event) *Burst {
+	frame := wire.EventFrame(ev)
+	return &Burst{Frames: [][]byte{frame}, Count: 1, Bytes: len(frame)}
+}
+
+// Since asks a join to replay. Position wins over Last; the zero value
+// replays nothing.
+type Since struct {
+	Position *wire.Position
+	Last     int // the newest n events, at most MaxReplay
+}
+
+// Left says why a member leaves a room: the reason in room_left.
+type Left string
+
+// Reasons to leave.
+const (
+	LeftAsked   Left = "left"    // it asked to
+	LeftRemoved Left = "removed" // an operator or a program removed it
+	LeftGone    Left = "gone"    // its connection ended in order
+	LeftLost    Left = "lost"    // its connection broke: the seat is kept for the grace period
+)

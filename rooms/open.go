@@ -1,0 +1,138 @@
+package rooms
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// openBatch is how many rooms are opened by one round of requests, openQueue
+// how many may wait; the joins of one more are refused as unavailable.
+const (
+	openBatch = multiLastRooms
+	openQueue = 1 << 17
+)
+
+// opener is the actor that opens rooms: it subscribes all that wait, then asks
+// the log once where they stand. A storm of reconnects costs a few requests.
+type opener struct{ eng *Engine }
+
+func (o *opener) Receive(b *actor.Batch[*room]) {
+	rooms := make([]*room, 0, b.Len())
+	for r, ok := b.Next(); ok; r, ok = b.Next() {
+		rooms = append(rooms, r)
+	}
+	last, stream, err := o.open(rooms)
+	for _, r := range rooms {
+		o.eng.post(r.h.self, opened{of: r, last: last[r.h.token], stream: stream, err: err})
+	}
+	if err == nil {
+		time.AfterFunc(checkAfterOpen, func() { o.eng.check(handlesOf(rooms)) })
+	}
+}
+
+func handlesOf(rooms []*room) []*handle {
+	list := make([]*handle, len(rooms))
+	for i, r := range rooms {
+		list[i] = r.h
+	}
+	return list
+}
+
+// open subscribes first and looks at the log after that, so that no event
+// falls in between.
+func (o *opener) open(rooms []*room) (last map[string]uint64, stream uint64, err error) {
+	ctx, cancel := context.WithTimeout(o.eng.ctx, openTimeout)
+	defer cancel()
+	for _, r := range rooms {
+		if err := o.subscribe(r); err != nil {
+			return nil, 0, err
+		}
+	}
+	if err := o.eng.nc.FlushWithContext(ctx); err != nil {
+		return nil, 0, fmt.Errorf("wait for the subscriptions of %d rooms: %w", len(rooms), err)
+	}
+	names := make([]string, len(rooms))
+	for i, r := range rooms {
+		names[i] = r.h.name
+	}
+	return o.eng.where(ctx, names)
+}
+
+// subscribe sets the room's subscriptions. The room does not read them before
+// it gets opened.
+func (o *opener) subscribe(r *room) error {
+	subjects := []string{wire.LogSubject(r.h.name)}
+	if !r.inbox {
+		subjects = append(subjects, wire.SignalSubject(r.h.name))
+	}
+	for _, subject := range subjects {
+		sub, err := o.eng.nc.ChanSubscribe(subject, o.eng.live)
+		if err != nil {
+			return fmt.Errorf("subscribe to %s: %w", subject, err)
+		}
+		r.subs = append(r.subs, sub)
+	}
+	return nil
+}
+
+// where asks the log for the last sequence of each room, by token, and of the
+// stream.
+func (e *Engine) where(ctx context.Context, rooms []string) (last map[string]uint64, stream uint64, err error) {
+	info, err := e.stream.Info(ctx)
+	if err != nil {
+		return nil, 0, fmt.Errorf("ask for the state of the stream %s: %w", StreamName, err)
+	}
+	last, err = lastSequences(ctx, e.nc, rooms)
+	if err != nil {
+		return nil, 0, fmt.Errorf("ask for the last sequences of %d rooms: %w", len(rooms), err)
+	}
+	return last, info.State.LastSeq, nil
+}
+
+// lastOf is where for one room, tried until ctx ends.
+func (e *Engine) lastOf(ctx context.Context, room string) (last, stream uint64, err error) {
+	err = e.reader.again(ctx, func(ctx context.Context) error {
+		var seqs map[string]uint64
+		seqs, stream, err = e.where(ctx, []string{room})
+		last = seqs[wire.RoomToken(room)]
+		return err
+	})
+	return last, stream, err
+}
+
+// dispatch hands live copies to their rooms. It is one goroutine, so the order
+// of each subject is kept.
+func (e *Engine) dispatch() {
+	for {
+		select {
+		case msg := <-e.live:
+			e.dispatchOne(msg)
+		case <-e.ctx.Done():
+			return
+		}
+	}
+}
+
+func (e *Engine) dispatchOne(msg *nats.Msg) {
+	token, ok := wire.SubjectToken(msg.Subject)
+	h := e.handles.get(token)
+	if !ok || h == nil {
+		return // the room was unloaded
+	}
+	if msg.Subject[len(msg.Subject)-1] == 'l' { // .signal; the other is .log
+		if h.self.Send(liveSignal{msg}) == actor.ErrFull {
+			e.stats.SignalFull.Add(1)
+		}
+		return
+	}
+	if h.self.Send(liveEvent{msg}) == actor.ErrFull {
+		e.stats.LiveFull.Add(1)
+		h.missed.Store(true)
+	}
+}

@@ -1,0 +1,246 @@
+package rooms
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// Stored is where an event stands in its room's log.
+type Stored struct {
+	Seq       uint64
+	Duplicate bool // the same message id was stored before, there
+}
+
+// publisher sends events to the stream on a connection of its own and matches
+// the acks. Publishing never blocks; order is kept per caller as long as
+// nothing has to be sent again.
+type publisher struct {
+	// fixed after start
+	nc     *nats.Conn
+	prefix string // of the inbox that gets the acks, with the dot
+	stats  *Stats
+
+	mu      sync.Mutex
+	pending map[uint64]*publish // by token of the ack inbox
+	next    uint64
+	timer   *time.Timer // runs while something is pending
+	closed  bool
+	empty   chan struct{} // set by drain, closed when nothing is pending
+}
+
+// publish is one event on its way.
+type publish struct {
+	token uint64
+	msg   *nats.Msg
+	done  func(Stored, error)
+	born  time.Time
+	tried time.Time // start of the attempt under way; zero: refused, to be sent again
+}
+
+func newPublisher(nc *nats.Conn, stats *Stats) (*publisher, error) {
+	p := &publisher{nc: nc, prefix: nc.NewInbox() + ".", stats: stats, pending: make(map[uint64]*publish)}
+	p.timer = time.AfterFunc(time.Hour, p.sweep)
+	p.timer.Stop()
+	if _, err := nc.Subscribe(p.prefix+"*", p.onAck); err != nil {
+		return nil, fmt.Errorf("rooms: subscribe for publish acks: %w", err)
+	}
+	return p, nil
+}
+
+// send publishes body to the room's log. done is called once, on another
+// goroutine or on this one, and must not block. An event without a message id
+// is tried again only while it is certain that it was not stored.
+func (p *publisher) send(room, msgID string, body []byte, done func(Stored, error)) {
+	msg := &nats.Msg{Subject: wire.EventSubject(room), Data: body}
+	if msgID != "" {
+		msg.Header = nats.Header{nats.MsgIdHdr: []string{msgID}}
+	}
+	now := time.Now()
+	pub := &publish{msg: msg, done: done, born: now, tried: now}
+
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		done(Stored{}, wire.Errorf(wire.Unavailable, "this node is stopping; send again under the same id"))
+		return
+	}
+	if len(p.pending) >= publishPending {
+		p.mu.Unlock()
+		p.stats.PublishBusy.Add(1)
+		done(Stored{}, wire.Errorf(wire.Busy, "too many events wait for the log; send again in a moment"))
+		return
+	}
+	p.next++
+	token := p.next
+	pub.token = token
+	msg.Reply = p.prefix + strconv.FormatUint(token, 36)
+	if len(p.pending) == 0 {
+		p.timer.Reset(publishRetry)
+	}
+	p.pending[token] = pub
+	p.mu.Unlock()
+
+	if err := p.nc.PublishMsg(msg); err != nil {
+		p.refused(token, err)
+	}
+}
+
+// refused marks a publish that certainly was not stored, to be sent again.
+func (p *publisher) refused(token uint64, err error) {
+	p.mu.Lock()
+	pub := p.pending[token]
+	if pub != nil {
+		pub.tried = time.Time{}
+	}
+	permanent := errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject)
+	if permanent {
+		p.forget(token)
+	}
+	p.mu.Unlock()
+	if permanent && pub != nil {
+		pub.done(Stored{}, wire.Errorf(wire.BadPayload, "the log does not take this event: %v", err))
+	}
+}
+
+// pubAck is JetStream's answer to a publish.
+type pubAck struct {
+	Seq       uint64 `json:"seq"`
+	Duplicate bool   `json:"duplicate"`
+	Error     *struct {
+		Code        int    `json:"code"`
+		ErrCode     int    `json:"err_code"`
+		Description string `json:"description"`
+	} `json:"error"`
+}
+
+// errCodeTooBig is JetStream's "message size exceeds maximum allowed".
+const errCodeTooBig = 10054
+
+// onAck runs on the subscription's goroutine.
+func (p *publisher) onAck(msg *nats.Msg) {
+	token, err := strconv.ParseUint(strings.TrimPrefix(msg.Subject, p.prefix), 36, 64)
+	if err != nil {
+		return // not one of ours
+	}
+	if len(msg.Data) == 0 && msg.Header.Get(hdrStatus) == "503" {
+		p.refused(token, errNoResponders)
+		return
+	}
+	var ack pubAck
+	if err := json.Unmarshal(msg.Data, &ack); err != nil {
+		p.refused(token, err)
+		return
+	}
+	if ack.Error != nil && ack.Error.ErrCode != errCodeTooBig {
+		p.stats.PublishRefused.Add(1)
+		p.refused(token, errors.New(ack.Error.Description))
+		return
+	}
+	pub := p.take(token)
+	switch {
+	case pub == nil: // the ack of an attempt before the last
+	case ack.Error != nil:
+		pub.done(Stored{}, wire.Errorf(wire.BadPayload, "the event is larger than %d bytes; send a smaller one", MaxEventBytes))
+	default:
+		p.stats.Published.Add(1)
+		pub.done(Stored{Seq: ack.Seq, Duplicate: ack.Duplicate}, nil)
+	}
+}
+
+func (p *publisher) take(token uint64) *publish {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pub := p.pending[token]
+	p.forget(token)
+	return pub
+}
+
+// forget needs mu.
+func (p *publisher) forget(token uint64) {
+	delete(p.pending, token)
+	if p.empty != nil && len(p.pending) == 0 {
+		close(p.empty)
+		p.empty = nil
+	}
+}
+
+// sweep sends again what was refused or got no ack in time, oldest first, and
+// gives up on what is too old. It runs on the timer's goroutine.
+func (p *publisher) sweep() {
+	again, dead := p.due(time.Now())
+	for _, pub := range dead {
+		p.stats.PublishUnavailable.Add(1)
+		pub.done(Stored{}, wire.Errorf(wire.Unavailable, "the event was not stored within %s; send it again under the same id", publishDeadline))
+	}
+	for _, pub := range again {
+		p.stats.PublishRetries.Add(1)
+		if err := p.nc.PublishMsg(pub.msg); err != nil {
+			p.refused(pub.token, err)
+		}
+	}
+}
+
+// due takes what to send again and what to give up on, and rewinds the timer.
+func (p *publisher) due(now time.Time) (again, dead []*publish) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, pub := range p.pending {
+		late := !pub.tried.IsZero() && now.Sub(pub.tried) >= publishAttempt
+		switch {
+		case now.Sub(pub.born) >= publishDeadline, late && pub.msg.Header == nil:
+			p.forget(pub.token)
+			dead = append(dead, pub)
+		case late, pub.tried.IsZero():
+			pub.tried = now
+			again = append(again, pub)
+		}
+	}
+	slices.SortFunc(again, func(a, b *publish) int { return cmp.Compare(a.token, b.token) })
+	if len(p.pending) > 0 {
+		p.timer.Reset(publishRetry)
+	}
+	return again, dead
+}
+
+// drain refuses what comes from now on and waits until everything has its
+// ack, or ctx ends.
+func (p *publisher) drain(ctx context.Context) {
+	p.mu.Lock()
+	p.closed = true
+	if len(p.pending) == 0 {
+		p.mu.Unlock()
+		return
+	}
+	p.empty = make(chan struct{})
+	empty := p.empty
+	p.mu.Unlock()
+	select {
+	case <-empty:
+	case <-ctx.Done():
+	}
+}
+
+// close gives up on everything that has no ack and refuses what comes later.
+func (p *publisher) close() {
+	p.mu.Lock()
+	pending := p.pending
+	p.pending = nil
+	p.closed = true
+	p.timer.Stop()
+	p.mu.Unlock()
+	for _, pub := range pending {
+		pub.done(Stored{}, wire.Errorf(wire.Unavailable, "this node is stopping; send again under the same id"))
+	}
+}

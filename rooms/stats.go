@@ -1,0 +1,30 @@
+package rooms
+
+import "sync/atomic"
+
+// Stats counts what an engine did since it started. Every field may be read
+// from any goroutine; only the engine writes.
+type Stats struct {
+	Published          atomic.Int64 // acknowledged by the log
+	PublishRetries     atomic.Int64 // sent again under the same id
+	PublishRefused     atomic.Int64 // answered by the log with an error
+	PublishBusy        atomic.Int64 // refused: too many without an ack
+	PublishUnavailable atomic.Int64 // given up on
+
+	Events     atomic.Int64 // taken from the log, once per room and node
+	Deliveries atomic.Int64 // handed to members, in messages
+	Bursts     atomic.Int64 // handed to members, in bursts
+	Replayed   atomic.Int64 // events replayed to joiners
+	Signals    atomic.Int64
+
+	Repairs      atomic.Int64 // holes read from the log
+	Resets       atomic.Int64 // holes that the log no longer fills: members told to refresh
+	HeldDropped  atomic.Int64 // live copies dropped while a room read the log; read again from there
+	LiveFull     atomic.Int64 // live copies that found the room's mailbox full; read again from the log
+	SlowConsumer atomic.Int64 // live copies that nats.go dropped; read again from the log
+	SignalFull   atomic.Int64 // signals that found the room's mailbox full; lost, as signals may be
+	JoinBusy     atomic.Int64 // joins that found the room's mailbox full
+	Dropped      atomic.Int64 // members that a room dropped because they could not take more
+	Rejected     atomic.Int64 // injected events that were not valid
+	RoomPanics   atomic.Int64
+}

@@ -1,0 +1,64 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code is the machine-readable reason in an "error" event and in the body of
+// an HTTP error.
+type Code string
+
+// The codes of PROTOCOL.md section 1, and those that only HTTP answers use.
+const (
+	BadJSON      Code = "bad_json"
+	BadType      Code = "bad_type"
+	UnknownType  Code = "unknown_type"
+	BadPayload   Code = "bad_payload"
+	BadRoom      Code = "bad_room"
+	NotMember    Code = "not_member"
+	Forbidden    Code = "forbidden"
+	RateLimited  Code = "rate_limited"
+	TooManyRooms Code = "too_many_rooms"
+	Busy         Code = "busy"
+	Unavailable  Code = "unavailable"
+	Internal     Code = "internal"
+
+	Unauthorized Code = "unauthorized"
+	NotFound     Code = "not_found"
+)
+
+// Retryable reports whether the same event may succeed when it is sent again
+// unchanged.
+func (c Code) Retryable() bool {
+	switch c {
+	case RateLimited, Busy, Unavailable, Internal:
+		return true
+	}
+	return false
+}
+
+// Error is a failure that a client may see: a code for programs and one
+// sentence for people. What is not an *Error is shown as Internal.
+type Error struct {
+	Code    Code
+	Message string
+}
+
+func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
+
+// Errorf makes an *Error. The message is shown to clients: it must say what
+// to do and carry no secret.
+func Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// AsError finds the *Error in err's chain; any other error becomes Internal
+// with a sentence that gives nothing away. The caller logs err itself.
+func AsError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return Errorf(Internal, "something went wrong on the server; try again")
+}

@@ -1,0 +1,116 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// constants returns the values of the package's constants of one type, as
+// they are written in file.
+func constants(t *testing.T, file, typ string) []string {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values []string
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || len(spec.Values) != 1 {
+			return true
+		}
+		if name, ok := spec.Type.(*ast.Ident); ok && name.Name == typ {
+			values = append(values, spec.Values[0].(*ast.BasicLit).Value)
+		}
+		return true
+	})
+	if len(values) == 0 {
+		t.Fatalf("no constants of type %s in %s", typ, file)
+	}
+	return values
+}
+
+func allCodes(t *testing.T) []Code {
+	var codes []Code
+	for _, literal := range constants(t, "code.go", "Code") {
+		code, err := strconv.Unquote(literal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		codes = append(codes, Code(code))
+	}
+	return codes
+}
+
+func allCloseCodes(t *testing.T) []CloseCode {
+	var codes []CloseCode
+	for _, literal := range constants(t, "close.go", "CloseCode") {
+		n, err := strconv.ParseUint(literal, 10, 16)
+		if err != nil {
+			t.Fatal(err)
+		}
+		codes = append(codes, CloseCode(n))
+	}
+	return codes
+}
+
+// The table in testdata is the contract: compare a change with PROTOCOL.md.
+func TestCodes(t *testing.T) {
+	var b strings.Builder
+	for _, code := range allCodes(t) {
+		fmt.Fprintf(&b, "%-14s retryable=%v\n", code, code.Retryable())
+	}
+	for _, code := range allCloseCodes(t) {
+		fmt.Fprintf(&b, "%d %-28s reconnect=%-5v keeps_seat=%v\n", uint16(code), code, code.Reconnect(), code.KeepsSeat())
+		if code.String() == "other" {
+			t.Errorf("close code %d has no reason", uint16(code))
+		}
+	}
+	golden(t, "codes.golden", b.String())
+}
+
+func TestReadmeNamesEveryCode(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range allCodes(t) {
+		if !strings.Contains(string(readme), "`"+string(code)+"`") {
+			t.Errorf("README.md does not name the error code `%s`", code)
+		}
+	}
+	for _, code := range allCloseCodes(t) {
+		if code >= 4000 && !strings.Contains(string(readme), strconv.Itoa(int(code))) {
+			t.Errorf("README.md does not name the close code %d", uint16(code))
+		}
+	}
+}
+
+func TestReconnectRanges(t *testing.T) {
+	for code, want := range map[CloseCode]bool{
+		1000: false, 1001: true, 1005: false, 1006: true, 1009: false, 1012: true, 3999: false,
+		4000: true, 4499: true, 4500: false, 4999: false, 5000: false,
+	} {
+		if code.Reconnect() != want {
+			t.Errorf("%d: reconnect %v", uint16(code), !want)
+		}
+	}
+}
+
+func TestAsError(t *testing.T) {
+	bad := Errorf(BadRoom, "no room %d", 7)
+	if got := AsError(fmt.Errorf("joining: %w", bad)); got != bad {
+		t.Errorf("a wrapped *Error became %v", got)
+	}
+	got := AsError(errors.New("password=hunter2"))
+	if got.Code != Internal || strings.Contains(got.Message, "hunter2") {
+		t.Errorf("an unknown error became %v", got)
+	}
+}

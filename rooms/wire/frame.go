@@ -1,0 +1,73 @@
+package wire
+
+import "encoding/binary"
+
+// Opcode is the kind of a WebSocket frame: RFC 6455 section 5.2.
+type Opcode byte
+
+// Opcodes that a server writes.
+const (
+	OpText  Opcode = 1
+	OpClose Opcode = 8
+	OpPing  Opcode = 9
+	OpPong  Opcode = 10
+)
+
+// MaxFrameHeader is the most that AppendFrameHeader appends.
+const MaxFrameHeader = 10
+
+const finalBit = 0x80
+
+// AppendFrameHeader appends the header of a complete unmasked frame, as a
+// server sends it, for a payload of n bytes.
+func AppendFrameHeader(dst []byte, op Opcode, n int) []byte {
+	dst = append(dst, finalBit|byte(op))
+	switch {
+	case n < 126:
+		return append(dst, byte(n))
+	case n <= 0xffff:
+		return binary.BigEndian.AppendUint16(append(dst, 126), uint16(n))
+	default:
+		return binary.BigEndian.AppendUint64(append(dst, 127), uint64(n))
+	}
+}
+
+// AppendFrame appends a complete unmasked frame.
+func AppendFrame(dst []byte, op Opcode, payload []byte) []byte {
+	return append(AppendFrameHeader(dst, op, len(payload)), payload...)
+}
+
+// AppendCloseFrame appends the close frame for code with its reason. A code
+// that may not cross the wire becomes an empty close frame.
+func AppendCloseFrame(dst []byte, code CloseCode) []byte {
+	if !code.sendable() {
+		return AppendFrame(dst, OpClose, nil)
+	}
+	body := binary.BigEndian.AppendUint16(nil, uint16(code))
+	return AppendFrame(dst, OpClose, append(body, code.String()...))
+}
+
+// EventFrame is the text frame of one event.
+func EventFrame(ev Event) []byte {
+	const names = 72 // of the fields, the seq and the punctuation
+	size := MaxFrameHeader + names + len(ev.Type) + len(ev.ID) + len(ev.Room) + len(ev.Payload)
+	buf := AppendEvent(make([]byte, MaxFrameHeader, size), ev)
+
+	var space [MaxFrameHeader]byte
+	header := AppendFrameHeader(space[:0], OpText, len(buf)-MaxFrameHeader)
+	frame := buf[MaxFrameHeader-len(header):]
+	copy(frame, header)
+	return frame
+}
+
+// FramePayload returns the payload of a frame that AppendFrame made.
+func FramePayload(frame []byte) []byte {
+	switch n := frame[1]; n {
+	case 126:
+		return frame[4:]
+	case 127:
+		return frame[10:]
+	default:
+		return frame[2:]
+	}
+}

@@ -1,0 +1,151 @@
+package wire
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Limits of a room's name: PROTOCOL.md section 2.
+const (
+	MaxRoomRunes = 64  // characters of the name
+	MaxRoomBytes = 128 // bytes of the name as a subject token
+)
+
+// InboxAlias is what a client calls its own inbox.
+const InboxAlias = "@me"
+
+// inboxPrefix marks the room that is a user's inbox.
+const inboxPrefix = "@"
+
+// CleanRoom returns the one spelling of a room's name (NFC), or a *Error with
+// code BadRoom. Two names that look alike but differ in composition are the
+// same room.
+func CleanRoom(name string) (string, error) {
+	if name == "" {
+		return "", Errorf(BadRoom, "a room's name is empty; give it at least one character")
+	}
+	if len(name) > MaxRoomBytes*4 || !utf8.ValidString(name) {
+		return "", Errorf(BadRoom, "a room's name must be valid UTF-8 of at most %d characters", MaxRoomRunes)
+	}
+	name = norm.NFC.String(name)
+	if utf8.RuneCountInString(name) > MaxRoomRunes || len(RoomToken(name)) > MaxRoomBytes {
+		return "", Errorf(BadRoom, "a room's name has at most %d characters and %d bytes; use a shorter one", MaxRoomRunes, MaxRoomBytes)
+	}
+	for _, r := range name {
+		if unicode.IsControl(r) {
+			return "", Errorf(BadRoom, "a room's name must not contain control characters")
+		}
+	}
+	return name, nil
+}
+
+// Inbox is the room that is the inbox of the user. The uid must be one that
+// CleanRoom leaves as it is behind the "@" (ValidUID), or two users could share
+// an inbox.
+func Inbox(uid string) string { return inboxPrefix + uid }
+
+// ValidUID reports whether uid has an inbox of its own: it is not empty, NFC,
+// without control characters, and short enough for a room's name.
+func ValidUID(uid string) bool {
+	room, err := CleanRoom(Inbox(uid))
+	return err == nil && uid != "" && room == Inbox(uid)
+}
+
+// InboxOwner returns whose inbox a room is; ok is false for any other room.
+func InboxOwner(room string) (uid string, ok bool) {
+	return strings.CutPrefix(room, inboxPrefix)
+}
+
+// RoomToken writes a room's name as one token of a NATS subject. What would
+// be a separator or a wildcard there, and "=" itself, becomes =XX per byte.
+func RoomToken(room string) string { return escape(room, tokenSafe) }
+
+// RoomKey writes a room's name as a key of a KV bucket: every byte outside
+// A-Z a-z 0-9 _ - becomes =XX. It has up to 3*MaxRoomBytes bytes and is
+// case-sensitive, so not every file system takes it as a file name.
+func RoomKey(room string) string { return escape(room, keySafe) }
+
+// RoomFromToken is the inverse of RoomToken. It fails with BadRoom for a
+// token that RoomToken would not have written, so that one room has exactly
+// one subject.
+func RoomFromToken(token string) (string, error) {
+	room, err := CleanRoom(unescape(token))
+	if err != nil {
+		return "", err
+	}
+	if RoomToken(room) != token {
+		return "", Errorf(BadRoom, "room token %.128q is not the one spelling of its room; use %q", token, RoomToken(room))
+	}
+	return room, nil
+}
+
+func tokenSafe(r rune) bool {
+	switch r {
+	case '=', '.', '*', '>':
+		return false
+	}
+	return !unicode.IsControl(r) && !unicode.IsSpace(r)
+}
+
+func keySafe(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-'
+}
+
+const upperHex = "0123456789ABCDEF"
+
+func escape(s string, safe func(rune) bool) string {
+	i := strings.IndexFunc(s, func(r rune) bool { return !safe(r) })
+	if i < 0 {
+		return s
+	}
+	var b strings.Builder
+	b.WriteString(s[:i])
+	for _, r := range s[i:] {
+		if safe(r) {
+			b.WriteRune(r)
+			continue
+		}
+		var raw [utf8.UTFMax]byte
+		for _, c := range raw[:utf8.EncodeRune(raw[:], r)] {
+			b.WriteByte('=')
+			b.WriteByte(upperHex[c>>4])
+			b.WriteByte(upperHex[c&15])
+		}
+	}
+	return b.String()
+}
+
+// unescape replaces every =XX; anything else stays as it is.
+func unescape(s string) string {
+	if !strings.Contains(s, "=") {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '=' && i+2 < len(s) {
+			hi, lo := hexDigit(s[i+1]), hexDigit(s[i+2])
+			if hi >= 0 && lo >= 0 {
+				b.WriteByte(byte(hi<<4 | lo))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+func hexDigit(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	}
+	return -1
+}

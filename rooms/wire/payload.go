@@ -1,0 +1,144 @@
+package wire
+
+import (
+	"encoding/json"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/presence"
+)
+
+// User is a person in a room, however many sessions it has.
+type User = presence.User
+
+// SendMessage is the payload of send_message and, with ToUID, of
+// private_message from a client.
+type SendMessage struct {
+	Message  string `json:"message"`
+	Content  string `json:"content"` // alias of Message
+	From     string `json:"from"`
+	ImageURL string `json:"image_url"`
+	ToUID    string `json:"to_uid"`
+}
+
+// RoomRequest is the payload of change_room, join_room, leave_room,
+// get_online_users and get_history.
+type RoomRequest struct {
+	Name   string    `json:"name"`
+	Since  *Position `json:"since"`
+	Last   int       `json:"last"`
+	Limit  int       `json:"limit"`
+	After  string    `json:"after"`
+	Before uint64    `json:"before"`
+}
+
+// Message is the payload of new_message and private_message.
+type Message struct {
+	Message  string `json:"message"`
+	From     string `json:"from"`
+	Sent     string `json:"sent"` // RFC 3339 with nanoseconds
+	Time     int64  `json:"time"` // ms since 1970
+	UID      string `json:"uid"`
+	Username string `json:"username"`
+	AvatarID string `json:"avatar_id"`
+	ImageURL string `json:"image_url,omitempty"`
+	RoomID   string `json:"room_id,omitempty"`
+	ToUID    string `json:"to_uid,omitempty"`
+}
+
+// Welcome is the first event on every connection.
+type Welcome struct {
+	ClientID   string `json:"client_id"`
+	UID        string `json:"uid"`
+	Username   string `json:"username"`
+	AvatarID   string `json:"avatar_id"`
+	Node       string `json:"node"`
+	HeartbeatS int    `json:"heartbeat_s"`
+}
+
+// RoomJoined answers a join. Seq is the position at this point of the stream
+// of events: what is replayed after it has higher ones.
+type RoomJoined struct {
+	RoomID    string `json:"room_id"`
+	Epoch     string `json:"epoch"`
+	Seq       uint64 `json:"seq"`
+	Recovered bool   `json:"recovered"`
+	Replayed  int    `json:"replayed"`
+	Count     int    `json:"count"`
+	List      []User `json:"list"`
+}
+
+// RoomLeft says that the client is no member any more, and why.
+type RoomLeft struct {
+	RoomID string `json:"room_id"`
+	Reason string `json:"reason"`
+}
+
+// PresenceChange is one batch of membership changes.
+type PresenceChange struct {
+	RoomID string `json:"room_id"`
+	Joined []User `json:"joined,omitempty"`
+	Left   []User `json:"left,omitempty"`
+	Count  int    `json:"count"`
+}
+
+// OnlineUsers is a page of the people in a room. Next is what After takes for
+// the next page; empty on the last.
+type OnlineUsers struct {
+	RoomID string `json:"room_id"`
+	Count  int    `json:"count"`
+	List   []User `json:"list"`
+	Next   string `json:"next"`
+}
+
+// History is a page of a room's log, oldest first. More says that there are
+// older events.
+type History struct {
+	RoomID string            `json:"room_id"`
+	Events []json.RawMessage `json:"events"`
+	More   bool              `json:"more"`
+}
+
+// Ack says that an event was stored, or a request without an event was done.
+type Ack struct {
+	Duplicate bool `json:"duplicate"`
+}
+
+// ErrorInfo is the payload of an error event, and "error" in an HTTP body.
+type ErrorInfo struct {
+	Code      Code   `json:"code"`
+	Message   string `json:"message"`
+	Retryable bool   `json:"retryable"`
+}
+
+// Reconnect asks the client to connect again after that long.
+type Reconnect struct {
+	AfterMS int64 `json:"after_ms"`
+}
+
+// The lists below are always lists: a client may take their length.
+
+// MarshalJSON writes an absent list as [].
+func (p RoomJoined) MarshalJSON() ([]byte, error) {
+	type plain RoomJoined
+	if p.List == nil {
+		p.List = []User{}
+	}
+	return json.Marshal(plain(p))
+}
+
+// MarshalJSON writes an absent list as [].
+func (p OnlineUsers) MarshalJSON() ([]byte, error) {
+	type plain OnlineUsers
+	if p.List == nil {
+		p.List = []User{}
+	}
+	return json.Marshal(plain(p))
+}
+
+// MarshalJSON writes an absent list as [].
+func (p History) MarshalJSON() ([]byte, error) {
+	type plain History
+	if p.Events == nil {
+		p.Events = []json.RawMessage{}
+	}
+	return json.Marshal(plain(p))
+}

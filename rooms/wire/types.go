@@ -1,0 +1,51 @@
+package wire
+
+// Types of events that clients send.
+const (
+	TypeSendMessage    = "send_message"
+	TypeChangeRoom     = "change_room"
+	TypeJoinRoom       = "join_room"
+	TypeLeaveRoom      = "leave_room"
+	TypePrivateMessage = "private_message" // both directions
+	TypeGetOnlineUsers = "get_online_users"
+	TypeGetHistory     = "get_history"
+	TypeSignal         = "signal"    // both directions
+	TypeHeartbeat      = "heartbeat" // both directions
+)
+
+// Types of events that the server sends.
+const (
+	TypeWelcome     = "welcome"
+	TypeRoomJoined  = "room_joined"
+	TypeRoomLeft    = "room_left"
+	TypeNewMessage  = "new_message"
+	TypePresence    = "presence"
+	TypeOnlineUsers = "online_users"
+	TypeHistory     = "history"
+	TypeAck         = "ack"
+	TypeError       = "error"
+	TypeReconnect   = "reconnect"
+)
+
+var knownTypes = func() map[string]string {
+	known := make(map[string]string)
+	for _, t := range []string{
+		TypeSendMessage, TypeChangeRoom, TypeJoinRoom, TypeLeaveRoom, TypePrivateMessage, TypeGetOnlineUsers,
+		TypeGetHistory, TypeSignal, TypeHeartbeat, TypeWelcome, TypeRoomJoined, TypeRoomLeft, TypeNewMessage,
+		TypePresence, TypeOnlineUsers, TypeHistory, TypeAck, TypeError, TypeReconnect,
+	} {
+		known[t] = t
+	}
+	return known
+}()
+
+// Reserved reports whether t is an event that only the server itself may
+// make, because clients act on it; injected from outside it is rejected.
+func Reserved(t string) bool {
+	switch t {
+	case TypeWelcome, TypeRoomJoined, TypeRoomLeft, TypePresence, TypeOnlineUsers, TypeHistory,
+		TypeAck, TypeError, TypeReconnect, TypeHeartbeat, TypeSignal:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,147 @@
+package session
+
+import (
+	"context"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+)
+
+// Client is one connection. Its exported methods may be called from any
+// goroutine. It implements rooms.Member.
+type Client struct {
+	// fixed after start
+	m    *Manager
+	id   string
+	who  auth.Identity
+	addr string
+	ws   *websocket.Conn
+	conn net.Conn // of ws; written by the actor only
+	self *actor.Ref[outgoing]
+	done chan struct{} // closed when the connection has ended
+
+	// written by any goroutine
+	heard  atomic.Int64  // unix nanoseconds of the last frame from the peer
+	ending atomic.Uint32 // the close code; 0 while open. The first one stands
+
+	// owned by the reading goroutine
+	limiter *rate.Limiter // nil: no limit
+	limited int           // events in a row over the rate
+	bad     int           // events in a row that were no events
+	window  chan struct{} // one element per publish without an ack
+
+	mu      sync.Mutex
+	rooms   []string // clean names of the rooms it is in, the inbox not among them
+	current string   // one of rooms, or ""
+}
+
+// ID names the connection; it is the client_id of the welcome event.
+func (c *Client) ID() string { return c.id }
+
+// User is who it is, as others see it.
+func (c *Client) User() wire.User {
+	return wire.User{UID: c.who.UID, Username: c.who.Username, AvatarID: c.who.AvatarID}
+}
+
+// Identity is who it is, with what the login granted.
+func (c *Client) Identity() auth.Identity { return c.who }
+
+// Done is closed when the connection has ended and its rooms have been told.
+func (c *Client) Done() <-chan struct{} { return c.done }
+
+// Deliver queues a burst. A client whose queue is full is closed with 4001.
+func (c *Client) Deliver(b *rooms.Burst) error {
+	err := c.self.Send(outgoing{burst: b})
+	if err == actor.ErrFull {
+		c.Close(wire.CloseTooSlow)
+	}
+	return err
+}
+
+// Send queues one event for the client.
+func (c *Client) Send(ev wire.Event) error { return c.Deliver(rooms.EventBurst(ev)) }
+
+// Close ends the connection with a close code, at once: it does not queue
+// behind what waits to be written. The first code stands.
+func (c *Client) Close(code wire.CloseCode) {
+	if c.ending.CompareAndSwap(0, uint32(code)) {
+		c.self.Stop()
+	}
+}
+
+// Left is called by a room that took the client out.
+func (c *Client) Left(room string) { c.forget(room) }
+
+// Rooms returns the rooms the client is in, its inbox not among them, and the
+// current one ("" when there is none).
+func (c *Client) Rooms() (in []string, current string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.rooms), c.current
+}
+
+func (c *Client) isIn(room string) bool {
+	if room == c.inbox() {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Contains(c.rooms, room)
+}
+
+// remember notes that the client is in the room; makeCurrent decides whether
+// the room becomes the current one even if there is one. It fails when there
+// is no place left, counting one less for `instead` of.
+func (c *Client) remember(room string, makeCurrent bool, instead string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !slices.Contains(c.rooms, room) {
+		used := len(c.rooms)
+		if instead != "" && slices.Contains(c.rooms, instead) {
+			used--
+		}
+		if used >= MaxRooms {
+			return wire.Errorf(wire.TooManyRooms, "a client is in at most %d rooms; leave one first", MaxRooms)
+		}
+		c.rooms = append(c.rooms, room)
+	}
+	if makeCurrent || c.current == "" {
+		c.current = room
+	}
+	return nil
+}
+
+// forget notes that the client left the room.
+func (c *Client) forget(room string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := slices.Index(c.rooms, room); i >= 0 {
+		c.rooms = slices.Delete(c.rooms, i, i+1)
+	}
+	if c.current == room {
+		c.current = ""
+	}
+}
+
+func (c *Client) inbox() string { return wire.Inbox(c.who.UID) }
+
+// closeCode is how the connection ended, or ends; 0 while it is open.
+func (c *Client) closeCode() wire.CloseCode { return wire.CloseCode(c.ending.Load()) }
+
+// request returns the context for what a handler waits for.
+func (c *Client) request() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(c.m.ctx, requestTimeout)
+}
+
+// hear notes a sign of life.
+func (c *Client) hear() { c.heard.Store(time.Now().UnixNano()) }

@@ -1,0 +1,164 @@
+package session
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+)
+
+// firstRoom is a room that a connection enters when it opens.
+type firstRoom struct {
+	name  string // clean
+	since rooms.Since
+}
+
+// ServeHTTP opens a connection: GET with a WebSocket upgrade. The checks come
+// in the order of PROTOCOL.md, each with its status before the upgrade.
+func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	addr, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		addr = r.RemoteAddr
+	}
+	release, status, refusal := m.reserve(addr)
+	if refusal != nil {
+		writeError(w, status, refusal)
+		return
+	}
+	defer release()
+	who, first, status, refusal := m.check(r)
+	if refusal != nil {
+		writeError(w, status, refusal)
+		return
+	}
+	ws, err := m.upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		m.stats.RefusedUpgrade.Add(1)
+		return // Upgrade has answered
+	}
+	if _, err := m.start(ws, who, addr, first); err != nil {
+		ws.Close()
+	}
+}
+
+// check is everything that depends on the request: login, origin, rooms.
+func (m *Manager) check(r *http.Request) (who auth.Identity, first []firstRoom, status int, refusal *wire.Error) {
+	who, err := m.who.Identify(r)
+	if err != nil {
+		m.stats.RefusedLogin.Add(1)
+		status, refusal = LoginRefusal(err)
+		return who, nil, status, refusal
+	}
+	if !m.cfg.Origins.Allowed(r) {
+		m.stats.RefusedOrigin.Add(1)
+		return who, nil, http.StatusForbidden, wire.Errorf(wire.Forbidden, "pages of %s may not connect; allow them with --allow-origin", r.Header.Get("Origin"))
+	}
+	first, err = m.firstRooms(r, who)
+	if err != nil {
+		m.stats.RefusedRoom.Add(1)
+		refusal = wire.AsError(err)
+		status = http.StatusBadRequest
+		if refusal.Code == wire.Forbidden {
+			status = http.StatusForbidden
+		}
+	}
+	return who, first, status, refusal
+}
+
+// LoginRefusal is the HTTP answer to an error of auth.Authenticator.
+func LoginRefusal(err error) (status int, refusal *wire.Error) {
+	var e *auth.Error
+	switch {
+	case !errors.As(err, &e):
+		return http.StatusInternalServerError, wire.AsError(err)
+	case errors.Is(err, auth.ErrUnavailable):
+		return e.Status(), wire.Errorf(wire.Unavailable, "%s", e.Message)
+	default:
+		return e.Status(), wire.Errorf(wire.Unauthorized, "%s", e.Message)
+	}
+}
+
+// firstRooms reads ?room= and ?resume=. The inbox is always the first, the
+// room to become the current one the second.
+func (m *Manager) firstRooms(r *http.Request, who auth.Identity) ([]firstRoom, error) {
+	query := r.URL.Query()
+	resume, err := wire.ParseResume(query.Get("resume"))
+	if err != nil {
+		return nil, err
+	}
+	list := []firstRoom{{name: wire.Inbox(who.UID)}}
+	if name := query.Get("room"); name != "" || !resumesRoom(resume) {
+		if name == "" {
+			name = m.cfg.DefaultRoom
+		}
+		room, err := resolve(who, name)
+		if err != nil {
+			return nil, err
+		}
+		list = appendRoom(list, room, rooms.Since{})
+	}
+	for _, item := range resume {
+		room, err := resolve(who, item.Room)
+		if err != nil {
+			return nil, err
+		}
+		list = appendRoom(list, room, rooms.Since{Position: &item.Since})
+	}
+	if len(list) > MaxRooms+1 {
+		return nil, wire.Errorf(wire.TooManyRooms, "a client is in at most %d rooms; resume fewer", MaxRooms)
+	}
+	return list, nil
+}
+
+// resumesRoom reports whether a room other than the inbox is resumed.
+func resumesRoom(resume []wire.Resume) bool {
+	for _, item := range resume {
+		if item.Room != "" && !strings.HasPrefix(item.Room, "@") {
+			return true
+		}
+	}
+	return false
+}
+
+// appendRoom adds a room once; a position that comes later belongs to the
+// entry that is there.
+func appendRoom(list []firstRoom, room string, since rooms.Since) []firstRoom {
+	for i := range list {
+		if list[i].name == room {
+			if since.Position != nil {
+				list[i].since = since
+			}
+			return list
+		}
+	}
+	return append(list, firstRoom{room, since})
+}
+
+// resolve turns a name as a client writes it into a room's clean name, and
+// checks that the user may enter it.
+func resolve(who auth.Identity, name string) (string, error) {
+	if name == wire.InboxAlias {
+		return wire.Inbox(who.UID), nil
+	}
+	room, err := wire.CleanRoom(name)
+	if err != nil {
+		return "", err
+	}
+	if !who.MayEnter(room) {
+		return "", wire.Errorf(wire.Forbidden, "you may not enter the room %q", name)
+	}
+	return room, nil
+}
+
+// writeError answers a request before its upgrade.
+func writeError(w http.ResponseWriter, status int, e *wire.Error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	body := wire.MarshalPayload(map[string]any{"error": map[string]any{"code": e.Code, "message": e.Message}})
+	_, _ = w.Write(body) // an error says that the client has gone
+}

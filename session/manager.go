@@ -1,0 +1,282 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+)
+
+// errDraining refuses new connections of a node that stops.
+var errDraining = wire.Errorf(wire.Unavailable, "this node is stopping; connect to another")
+
+// Manager holds the connections of one node. Its methods may be called from
+// any goroutine.
+type Manager struct {
+	// fixed after New
+	cfg      Config
+	eng      *rooms.Engine
+	who      *auth.Authenticator
+	upgrader websocket.Upgrader
+	actors   *actor.Config[outgoing]
+	connects *rate.Limiter // nil: no limit
+	ctx      context.Context
+	stop     context.CancelFunc
+
+	stats    Stats
+	handlers atomic.Pointer[map[string]HandlerFunc] // replaced as a whole, under mu
+	running  sync.WaitGroup                         // one per connection
+
+	mu        sync.Mutex
+	draining  bool
+	clients   map[string]*Client
+	byUser    map[string][]*Client // oldest first
+	byAddress map[string]int       // connections, those being opened included
+	opening   int                  // connections being opened
+}
+
+// NewManager returns a manager of connections to eng's rooms. who says who
+// may connect. The caller ends it with Drain or Close before it closes eng.
+func NewManager(eng *rooms.Engine, who *auth.Authenticator, cfg Config) (*Manager, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	m := &Manager{
+		cfg: cfg, eng: eng, who: who,
+		clients: make(map[string]*Client), byUser: make(map[string][]*Client), byAddress: make(map[string]int),
+	}
+	m.ctx, m.stop = context.WithCancel(context.Background())
+	m.upgrader = websocket.Upgrader{
+		HandshakeTimeout: cfg.Handshake,
+		ReadBufferSize:   1024,
+		WriteBufferPool:  &sync.Pool{},                             // the actor writes past gorilla's buffer
+		CheckOrigin:      func(*http.Request) bool { return true }, // was checked before
+	}
+	m.actors = &actor.Config[outgoing]{
+		MaxMessages: cfg.QueueMessages, MaxBytes: cfg.QueueBytes, Cost: outgoingCost, OnPanic: m.onPanic,
+	}
+	if cfg.ConnectRate > 0 {
+		m.connects = rate.NewLimiter(rate.Limit(cfg.ConnectRate), max(1, int(cfg.ConnectRate)))
+	}
+	handlers := builtin()
+	m.handlers.Store(&handlers)
+	return m, nil
+}
+
+func (m *Manager) onPanic(p actor.Panic) {
+	m.stats.Panics.Add(1)
+	m.cfg.Log.Error().Interface("panic", p.Value).Str("where", string(p.Where)).Bytes("stack", p.Stack).
+		Msg("a client actor panicked; its connection was closed")
+}
+
+// Handle routes events of a type to fn: a new type of the program's own, or a
+// replacement for one of PROTOCOL.md's. It panics on a type that no event can
+// have. It may be called while connections are open.
+func (m *Manager) Handle(typ string, fn HandlerFunc) {
+	if !wire.ValidType(typ) || fn == nil {
+		panic(fmt.Sprintf("session: Handle(%q): the type must be 1-%d of a-z 0-9 _ . - and have a function", typ, wire.MaxTypeBytes))
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	handlers := maps.Clone(*m.handlers.Load())
+	handlers[typ] = fn
+	m.handlers.Store(&handlers)
+}
+
+func (m *Manager) handler(typ string) HandlerFunc { return (*m.handlers.Load())[typ] }
+
+// reserve takes a place for a connection that is being opened; release gives
+// it back once the connection counts itself, or was refused.
+func (m *Manager) reserve(addr string) (release func(), status int, refusal *wire.Error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.draining {
+		m.stats.RefusedCapacity.Add(1)
+		return nil, http.StatusServiceUnavailable, errDraining
+	}
+	if limit := m.cfg.MaxConnections; limit > 0 && len(m.clients)+m.opening >= limit {
+		m.stats.RefusedCapacity.Add(1)
+		return nil, http.StatusServiceUnavailable, wire.Errorf(wire.Busy, "this node is full; try again later or connect to another")
+	}
+	if limit := m.cfg.MaxConnectionsPerAddress; limit > 0 && m.byAddress[addr] >= limit {
+		m.stats.RefusedRate.Add(1)
+		return nil, http.StatusTooManyRequests, wire.Errorf(wire.RateLimited, "too many connections from your address; close one first")
+	}
+	if m.connects != nil && !m.connects.Allow() {
+		m.stats.RefusedRate.Add(1)
+		return nil, http.StatusTooManyRequests, wire.Errorf(wire.RateLimited, "too many new connections; try again in a moment")
+	}
+	m.opening++
+	m.byAddress[addr]++
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.opening--
+		m.dropAddress(addr)
+	}, 0, nil
+}
+
+// dropAddress needs mu.
+func (m *Manager) dropAddress(addr string) {
+	if m.byAddress[addr]--; m.byAddress[addr] <= 0 {
+		delete(m.byAddress, addr)
+	}
+}
+
+// AddClient takes over a connection that the program upgraded itself, for a
+// user that it identified itself; room is the first room ("" for the default).
+// The manager reads, writes and closes ws from now on. A room that the user
+// may not enter is an error, and then ws is the caller's.
+func (m *Manager) AddClient(ws *websocket.Conn, who auth.Identity, room string) (*Client, error) {
+	if room == "" {
+		room = m.cfg.DefaultRoom
+	}
+	name, err := resolve(who, room)
+	if err != nil {
+		return nil, fmt.Errorf("session: add a client: %w", err)
+	}
+	addr := ws.RemoteAddr().String()
+	first := appendRoom([]firstRoom{{name: wire.Inbox(who.UID)}}, name, rooms.Since{})
+	return m.start(ws, who, addr, first)
+}
+
+// RemoveClient ends a connection with a close code. It does not wait for the
+// end: see Client.Done.
+func (m *Manager) RemoveClient(c *Client, code wire.CloseCode) { c.Close(code) }
+
+// start makes the client and sets it going.
+func (m *Manager) start(ws *websocket.Conn, who auth.Identity, addr string, first []firstRoom) (*Client, error) {
+	c := &Client{
+		m: m, id: rand.Text(), who: who, addr: addr, ws: ws, conn: ws.NetConn(),
+		done: make(chan struct{}), window: make(chan struct{}, publishWindow),
+	}
+	if m.cfg.Rate > 0 {
+		c.limiter = rate.NewLimiter(rate.Limit(m.cfg.Rate), m.cfg.Burst)
+	}
+	c.hear()
+	c.control()
+	started := make(chan struct{})
+	c.self = actor.Spawn(m.actors, func(*actor.Ref[outgoing]) actor.Receiver[outgoing] {
+		<-started
+		return newWriter(c)
+	})
+	close(started)
+	replaced, err := m.add(c)
+	if err != nil {
+		c.Close(wire.CloseDraining)
+		return nil, err
+	}
+	if replaced != nil {
+		replaced.Close(wire.CloseReplaced)
+	}
+	m.stats.Connected.Add(1)
+	go c.run(first)
+	return c, nil
+}
+
+// add registers the client; replaced is the user's oldest connection if it has
+// too many.
+func (m *Manager) add(c *Client) (replaced *Client, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.draining {
+		return nil, errDraining
+	}
+	m.running.Add(1)
+	m.clients[c.id] = c
+	m.byAddress[c.addr]++
+	own := append(m.byUser[c.who.UID], c)
+	m.byUser[c.who.UID] = own
+	if limit := m.cfg.MaxConnectionsPerUser; limit > 0 && len(own) > limit {
+		replaced = own[len(own)-1-limit]
+	}
+	return replaced, nil
+}
+
+func (m *Manager) remove(c *Client, code wire.CloseCode) {
+	m.stats.Closed.add(code)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.clients, c.id)
+	m.dropAddress(c.addr)
+	own := slices.DeleteFunc(m.byUser[c.who.UID], func(x *Client) bool { return x == c })
+	if len(own) == 0 {
+		delete(m.byUser, c.who.UID)
+	} else {
+		m.byUser[c.who.UID] = own
+	}
+	m.running.Done()
+}
+
+// enter sends welcome and joins the first rooms: the inbox, the one that
+// becomes the current room, then those that are resumed. A room that cannot be
+// joined is told as an error event that names it.
+func (c *Client) enter(first []firstRoom) {
+	_ = c.Send(wire.Event{Type: wire.TypeWelcome, Payload: wire.MarshalPayload(wire.Welcome{ // an error has closed the connection
+		ClientID: c.id, UID: c.who.UID, Username: c.who.Username, AvatarID: c.who.AvatarID,
+		Node: c.m.eng.Node(), HeartbeatS: int(c.m.cfg.Ping / time.Second),
+	})})
+	for _, room := range first {
+		if err := c.join(room.name, "", room.since, false, ""); err != nil && c.closeCode() == 0 {
+			c.sendError("", roomLabel(c, room.name), err)
+		}
+	}
+}
+
+// Count is how many connections there are.
+func (m *Manager) Count() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.clients)
+}
+
+// Stats are the manager's counters; they may be read at any time.
+func (m *Manager) Stats() *Stats { return &m.stats }
+
+// CloseUser ends every connection of a user on this node and returns how many
+// there were.
+func (m *Manager) CloseUser(uid string, code wire.CloseCode) int {
+	m.mu.Lock()
+	own := slices.Clone(m.byUser[uid])
+	m.mu.Unlock()
+	for _, c := range own {
+		c.Close(code)
+	}
+	return len(own)
+}
+
+// Close ends all connections at once with 1001 and waits until they are gone.
+func (m *Manager) Close() {
+	for _, c := range m.refuseNew() {
+		c.Close(wire.CloseGoing)
+	}
+	m.running.Wait()
+	m.stop()
+}
+
+// refuseNew makes the manager take no more connections and returns those it
+// has.
+func (m *Manager) refuseNew() []*Client {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.draining = true
+	return slices.Collect(maps.Values(m.clients))
+}
+
+// errDrainCut says that the drain time was over before all clients were gone.
+var errDrainCut = errors.New("session: the drain time ended before all connections were closed")

@@ -1,0 +1,112 @@
+package session
+
+import (
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// resolve turns a name as a client writes it into a room's clean name, and
+// checks that the client may enter it.
+func (c *Client) resolve(name string) (string, error) { return resolve(c.who, name) }
+
+func joinRoom(r *Request) error {
+	room, p, err := r.target()
+	if err != nil {
+		return err
+	}
+	since := rooms.Since{Position: p.Since, Last: p.Last}
+	return r.client.join(room, r.Event.ID, since, false, "")
+}
+
+// changeRoom joins the new room before it leaves the old one, so that a
+// refused join changes nothing.
+func changeRoom(r *Request) error {
+	room, _, err := r.target()
+	if err != nil {
+		return err
+	}
+	if room == r.client.inbox() {
+		return wire.Errorf(wire.Forbidden, "an inbox cannot be the current room")
+	}
+	_, old := r.client.Rooms()
+	if err := r.client.join(room, r.Event.ID, rooms.Since{}, true, old); err != nil {
+		return err
+	}
+	if old == "" || old == room {
+		return nil
+	}
+	return r.client.leave(old, "")
+}
+
+func leaveRoom(r *Request) error {
+	var p wire.RoomRequest
+	if err := r.Bind(&p); err != nil {
+		return err
+	}
+	if p.Name == "" {
+		p.Name = r.Event.Room
+	}
+	room, err := r.memberOf(p.Name)
+	if err != nil {
+		return err
+	}
+	if room == r.client.inbox() {
+		return wire.Errorf(wire.Forbidden, "an inbox cannot be left")
+	}
+	return r.client.leave(room, r.Event.ID)
+}
+
+// target reads the payload of an event that names a room to enter.
+func (r *Request) target() (room string, p wire.RoomRequest, err error) {
+	if err := r.Bind(&p); err != nil {
+		return "", p, err
+	}
+	if p.Name == "" {
+		p.Name = r.Event.Room
+	}
+	if p.Last < 0 {
+		return "", p, wire.Errorf(wire.BadPayload, "last must not be negative")
+	}
+	room, err = r.client.resolve(p.Name)
+	return room, p, err
+}
+
+// join makes the client a member of the room and remembers it. The room is
+// remembered first, because its events may come before the answer; it counts
+// instead of another one that will be left.
+func (c *Client) join(room, id string, since rooms.Since, makeCurrent bool, instead string) error {
+	was := c.isIn(room)
+	if room != c.inbox() {
+		if err := c.remember(room, makeCurrent, instead); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := c.request()
+	defer cancel()
+	err := c.m.eng.Join(ctx, room, c, id, since)
+	if err != nil && !was {
+		c.forget(room)
+		if instead != "" {
+			c.setCurrent(instead)
+		}
+	}
+	return err
+}
+
+// setCurrent makes a room that the client is in the current one.
+func (c *Client) setCurrent(room string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, in := range c.rooms {
+		if in == room {
+			c.current = room
+		}
+	}
+}
+
+func (c *Client) leave(room, id string) error {
+	ctx, cancel := c.request()
+	defer cancel()
+	c.forget(room)
+	return c.m.eng.LeaveAsked(ctx, room, c, id)
+}

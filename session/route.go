@@ -1,0 +1,73 @@
+package session
+
+import (
+	"runtime/debug"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// route handles one message from the client: decode, spend a token, find the
+// handler. It is the one boundary at which a handler's panic is caught.
+func (c *Client) route(text bool, body []byte) {
+	c.m.stats.Received.Add(1)
+	ev, err := wire.Decode(body)
+	if !text && err == nil {
+		err = wire.Errorf(wire.BadJSON, "the message is binary; send JSON as text")
+	}
+	req := &Request{client: c, Event: ev}
+	switch {
+	case !c.allow():
+		err = wire.Errorf(wire.RateLimited, "too many events; at most %g a second are taken", c.m.cfg.Rate)
+		c.m.stats.RateLimited.Add(1)
+	case err == nil:
+		err = c.call(req)
+	}
+	c.strike(err)
+	req.finish(err)
+}
+
+// allow spends a token of the client's rate.
+func (c *Client) allow() bool {
+	if c.limiter == nil || c.limiter.Allow() {
+		c.limited = 0
+		return true
+	}
+	if c.limited++; c.limited >= maxLimited {
+		c.Close(wire.CloseRateLimit)
+	}
+	return false
+}
+
+// strike counts messages in a row that were no events.
+func (c *Client) strike(err error) {
+	if err == nil {
+		c.bad = 0
+		return
+	}
+	switch wire.AsError(err).Code {
+	case wire.BadJSON, wire.BadType:
+		if c.bad++; c.bad >= maxBadFrames {
+			c.Close(wire.CloseProtocolErrors)
+		}
+	case wire.RateLimited: // says nothing of the event
+	default:
+		c.bad = 0
+	}
+}
+
+// call runs the handler of the event's type.
+func (c *Client) call(req *Request) (err error) {
+	fn := c.m.handler(req.Event.Type)
+	if fn == nil {
+		return wire.Errorf(wire.UnknownType, "this server has no event of type %q", req.Event.Type)
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			c.m.stats.Panics.Add(1)
+			c.m.cfg.Log.Error().Interface("panic", v).Str("type", req.Event.Type).Str("uid", c.who.UID).
+				Bytes("stack", debug.Stack()).Msg("a handler panicked; its event was answered with internal")
+			err = wire.Errorf(wire.Internal, "the server failed to handle this event; try again")
+		}
+	}()
+	return fn(req)
+}

@@ -1,0 +1,200 @@
+package session
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// outgoing is what a client's mailbox takes: a burst to write, or a tick of
+// its timer.
+type outgoing struct {
+	burst *rooms.Burst // nil: a tick
+}
+
+// outgoingCost charges a burst to the client's queue.
+func outgoingCost(o outgoing) (count, bytes int) {
+	if o.burst == nil {
+		return 0, 0
+	}
+	return o.burst.Count, o.burst.Bytes
+}
+
+// writer is the client actor. It alone writes to the connection: data, pings,
+// pongs and the close frame. All fields but c are owned by the actor.
+type writer struct {
+	c *Client // fixed after start
+
+	timer    *time.Timer
+	ping     time.Duration // jittered, so that clients that came together do not ping together
+	pinged   time.Time     // when the ping that is not answered yet was sent
+	deadline time.Time     // when the deadline of writes was last moved
+	broken   bool          // a write failed: nothing more can be written
+}
+
+func newWriter(c *Client) *writer {
+	w := &writer{c: c}
+	w.ping = c.m.cfg.Ping - rand.N(c.m.cfg.Ping/5+1)
+	w.timer = time.AfterFunc(w.next(time.Now()), func() {
+		// A full mailbox takes a tick too; a stopped actor needs none.
+		_ = c.self.Send(outgoing{})
+	})
+	return w
+}
+
+// segments keeps the lists that a write gathers. net.Buffers consumes its
+// slice, so the list is kept beside it.
+var segments = sync.Pool{New: func() any { s := make([][]byte, 0, 64); return &s }}
+
+// Receive writes everything that waits with one system call.
+func (w *writer) Receive(b *actor.Batch[outgoing]) {
+	list := segments.Get().(*[][]byte)
+	out := (*list)[:0]
+	count := 0
+	for o, ok := b.Next(); ok; o, ok = b.Next() {
+		if o.burst == nil {
+			out = w.tick(out, time.Now())
+			continue
+		}
+		out = append(out, o.burst.Frames...)
+		count += o.burst.Count
+	}
+	w.write(out)
+	w.c.m.stats.Frames.Add(int64(count))
+	clear(out)
+	*list = out[:0]
+	segments.Put(list)
+}
+
+func (w *writer) write(frames [][]byte) {
+	if len(frames) == 0 || w.broken {
+		return
+	}
+	w.extend()
+	var n int64
+	var err error
+	if len(frames) == 1 {
+		var m int
+		m, err = w.c.conn.Write(frames[0])
+		n = int64(m)
+	} else {
+		buffers := net.Buffers(frames)
+		n, err = buffers.WriteTo(w.c.conn)
+	}
+	w.c.m.stats.Writes.Add(1)
+	w.c.m.stats.Bytes.Add(n)
+	if err != nil {
+		w.fail(err)
+	}
+}
+
+// extend moves the deadline of writes. Moving it costs as much as a short
+// write, so it is moved at most once a second.
+func (w *writer) extend() {
+	if now := time.Now(); now.Sub(w.deadline) > time.Second {
+		w.deadline = now
+		// It fails only on a closed connection, as the write will.
+		_ = w.c.conn.SetWriteDeadline(now.Add(w.c.m.cfg.WriteTimeout))
+	}
+}
+
+// fail gives up on a connection that cannot be written to.
+func (w *writer) fail(err error) {
+	w.broken = true
+	w.c.m.stats.WriteErrors.Add(1)
+	code := wire.CloseAbnormal
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		code = wire.CloseTooSlow
+	}
+	w.c.Close(code)
+}
+
+// next says when the timer is due, seen from now.
+func (w *writer) next(now time.Time) time.Duration {
+	due := time.Unix(0, w.c.heard.Load()).Add(w.ping)
+	if !w.pinged.IsZero() {
+		due = w.pinged.Add(w.c.m.cfg.Pong)
+	}
+	if exp := w.c.who.Expires; !exp.IsZero() && exp.Before(due) {
+		due = exp
+	}
+	return max(due.Sub(now), time.Millisecond)
+}
+
+// tick pings a silent client, and ends one that stayed silent or whose token
+// has expired.
+func (w *writer) tick(out [][]byte, now time.Time) [][]byte {
+	heard := time.Unix(0, w.c.heard.Load())
+	if exp := w.c.who.Expires; !exp.IsZero() && !now.Before(exp) {
+		w.c.Close(wire.CloseTokenExpired)
+		return out
+	}
+	if heard.After(w.pinged) {
+		w.pinged = time.Time{}
+	}
+	switch {
+	case !w.pinged.IsZero() && now.Sub(w.pinged) >= w.c.m.cfg.Pong:
+		w.c.Close(wire.CloseNoHeartbeat)
+		return out
+	case w.pinged.IsZero() && now.Sub(heard) >= w.ping:
+		w.pinged = now
+		out = append(out, pingFrame)
+	}
+	w.timer.Reset(w.next(now))
+	return out
+}
+
+var pingFrame = wire.AppendFrame(nil, wire.OpPing, nil)
+
+// Stopped writes what is still queued, unless the client was too slow for it,
+// and the close frame. The reading goroutine closes the connection when the
+// peer has answered or the linger time is over.
+func (w *writer) Stopped(unread []outgoing) {
+	w.timer.Stop()
+	code := w.c.closeCode()
+	var out [][]byte
+	unsent := 0
+	for _, o := range unread {
+		if o.burst == nil {
+			continue
+		}
+		if code == wire.CloseTooSlow || w.broken {
+			unsent += o.burst.Count
+			continue
+		}
+		out = append(out, o.burst.Frames...)
+	}
+	w.c.m.stats.Unsent.Add(int64(unsent))
+	if code != wire.CloseAbnormal {
+		w.write(append(out, wire.AppendCloseFrame(nil, code)))
+	}
+	w.linger()
+}
+
+// linger ends our side and gives the peer a moment to end its own, so that
+// what was written is not torn away by a reset.
+func (w *writer) linger() {
+	if half, ok := w.c.conn.(interface{ CloseWrite() error }); ok && !w.broken {
+		_ = half.CloseWrite() // fails when the peer was faster
+	}
+	wait := lingerTimeout
+	if w.broken {
+		wait = 0
+	}
+	_ = w.c.conn.SetReadDeadline(time.Now().Add(wait)) // fails only on a closed connection
+}
+
+// Failed ends the connection of a writer that panicked.
+func (w *writer) Failed(any) {
+	w.timer.Stop()
+	w.broken = true
+	w.c.Close(wire.CloseAbnormal)
+	w.linger()
+}
