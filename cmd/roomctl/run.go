@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+type cli struct {
+	Join    joinCmd    `cmd:"" help:"Show what happens in a room; lines typed are sent into it. Ctrl-C leaves."`
+	Send    sendCmd    `cmd:"" help:"Send a message or an event into a room and print its sequence."`
+	Members membersCmd `cmd:"" help:"List the people in a room."`
+	History historyCmd `cmd:"" help:"Show the last events of a room."`
+	Token   tokenCmd   `cmd:"" help:"Make a JWT for a key."`
+}
+
+// terminal is what a command may touch of the process it runs in.
+type terminal struct {
+	env    map[string]string
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+}
+
+type command interface {
+	run(ctx context.Context, t terminal) error
+}
+
+// run does what args say. Its error is for the user to read: it names the flag
+// or argument to change, where one is the cause. Nil is exit status 0.
+func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	t := terminal{env: environment(env), stdin: stdin, stdout: stdout, stderr: stderr}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	var grammar cli
+	helped := false
+	parser, err := kong.New(&grammar,
+		kong.Name("roomctl"),
+		kong.Description("A room server's client for terminals and scripts."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(int) { helped = true }),
+		kong.Resolvers(t.resolver()),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		return fmt.Errorf("build the command line: %w", err)
+	}
+	parsed, err := parser.Parse(args)
+	if helped { // kong goes on to parse after it has printed the help
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%w; see roomctl --help", err)
+	}
+	chosen, ok := parsed.Selected().Target.Addr().Interface().(command)
+	if !ok {
+		return errors.New("choose a command; see roomctl --help")
+	}
+	return chosen.run(ctx, t)
+}
+
+// resolver takes a flag that is not on the command line from the variable that
+// its "from" tag names. Kong's own env tag would read the process.
+func (t terminal) resolver() kong.Resolver {
+	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		name := flag.Tag.Get("from")
+		if value, ok := t.env[name]; ok && name != "" {
+			return value, nil
+		}
+		return nil, nil
+	})
+}
+
+func environment(list []string) map[string]string {
+	env := make(map[string]string, len(list))
+	for _, item := range list {
+		name, value, _ := strings.Cut(item, "=")
+		env[name] = value
+	}
+	return env
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+)
+
+const secret = "only for these tests, 32 bytes.."
+
+// call runs a command that needs no input.
+func call(t *testing.T, env []string, args ...string) (stdout string, err error) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	err = run(t.Context(), args, env, strings.NewReader(""), &out, &errs)
+	return out.String(), err
+}
+
+func TestMistakesAreNamed(t *testing.T) {
+	dir := t.TempDir()
+	empty, short := filepath.Join(dir, "empty"), filepath.Join(dir, "short")
+	for path, text := range map[string]string{empty: "\n", short: "abc"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key := []string{keyVariable + "=" + secret}
+	nobody := "ws://127.0.0.1:1/ws" // the port of tcpmux, which nobody serves
+	tests := []struct {
+		args []string
+		env  []string
+		want string
+	}{
+		{args: []string{"nonsense"}, want: "nonsense"},
+		{args: []string{"join"}, want: "<room>"},
+		{args: []string{"join", "x", "--nope"}, want: "--nope"},
+		{args: []string{"join", "x", "--last", "many"}, want: "--last"},
+		{args: []string{"join", "x", "--last", "101"}, want: "--last"},
+		{args: []string{"join", "x", "--timeout", "0s"}, want: "--timeout"},
+		{args: []string{"join", "a\nb"}, want: "ROOM"},
+		{args: []string{"join", "x", "--url", "http://h/ws"}, want: "--url"},
+		{args: []string{"join", "x", "--url", nobody}, want: "--url " + nobody},
+		{args: []string{"join", "x"}, env: []string{"ROOMCTL_URL=nowhere"}, want: "--url nowhere"},
+		{args: []string{"join", "x", "--token-file", filepath.Join(dir, "missing")}, want: "--token-file"},
+		{args: []string{"join", "x", "--token-file", empty}, want: "--token-file"},
+		{args: []string{"send", "x", "--payload", "{"}, want: "--payload"},
+		{args: []string{"send", "x", "--type", "A b"}, want: "--type"},
+		{args: []string{"send", "x", "hi", "--type", "y"}, want: "--type"},
+		{args: []string{"send", "x", "--id", "a"}, want: "--id"},
+		{args: []string{"send", "x", "hi", "--id", "a\nb"}, want: "--id"},
+		{args: []string{"history", "x", "--limit", "0"}, want: "--limit"},
+		{args: []string{"history", "x", "--before", "-1"}, want: "--before"},
+		{args: []string{"token"}, env: key, want: "--sub"},
+		{args: []string{"token", "--sub", "percy"}, want: "--key-file"},
+		{args: []string{"token", "--sub", "percy", "--key-file", filepath.Join(dir, "missing")}, want: "--key-file"},
+		{args: []string{"token", "--sub", "percy", "--key-file", short}, want: "--key-file " + short},
+		{args: []string{"token", "--sub", "a\nb"}, env: key, want: "--sub"},
+		{args: []string{"token", "--sub", "percy", "--ttl", "-1h"}, env: key, want: "--ttl"},
+		{args: []string{"token", "--sub", "percy", "--room", ""}, env: key, want: "--room"},
+	}
+	for _, tt := range tests {
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			out, err := call(t, tt.env, tt.args...)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v does not name %q", err, tt.want)
+			}
+			if out != "" {
+				t.Errorf("printed %q", out)
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{nil, {"--help"}, {"join", "--help"}, {"token", "-h"}} {
+		if out, err := call(t, nil, args...); err != nil || !strings.Contains(out, "Usage: roomctl") {
+			t.Errorf("%q: %v\n%s", args, err, out)
+		}
+	}
+}
+
+func TestToken(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(path, []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	key, err := auth.ParseKey([]byte(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"token", "--sub", "u-1", "--name", "Percy", "--avatar", "3", "--room", "a,b", "--room", "vip-*", "--ttl", "10m"}
+	for name, call := range map[string]func() (string, error){
+		"file":     func() (string, error) { return call(t, nil, append(slices.Clone(args), "--key-file", path)...) },
+		"variable": func() (string, error) { return call(t, []string{keyVariable + "=" + secret}, args...) },
+	} {
+		out, err := call()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		who, err := auth.NewVerifier(key).Verify(strings.TrimSpace(out))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		left := time.Until(who.Expires)
+		if who.UID != "u-1" || who.Username != "Percy" || who.AvatarID != "3" || left <= 0 || left > 10*time.Minute ||
+			!who.MayEnter("a,b") || !who.MayEnter("vip-7") || who.MayEnter("a") {
+			t.Errorf("%s: %+v", name, who)
+		}
+	}
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// printer writes events, one per line. The first failed write is kept and ends
+// it: a closed pipe is the reader's way to say that it has enough.
+type printer struct {
+	out    io.Writer
+	asJSON bool
+	failed func(error) // told once; may be nil
+	err    error
+}
+
+func (p *printer) event(ev wire.Event) {
+	line := show(ev)
+	if p.asJSON {
+		line = oneLine(ev)
+	}
+	if line != "" {
+		p.line(line)
+	}
+}
+
+func (p *printer) line(line string) {
+	if p.err != nil {
+		return
+	}
+	if _, err := io.WriteString(p.out, line+"\n"); err != nil {
+		p.err = fmt.Errorf("write to stdout: %w", err)
+		if p.failed != nil {
+			p.failed(p.err)
+		}
+	}
+}
+
+// oneLine is the event as JSON without line breaks.
+func oneLine(ev wire.Event) string {
+	var b bytes.Buffer
+	if err := json.Compact(&b, wire.AppendEvent(nil, ev)); err != nil {
+		return fmt.Sprintf(`{"type":"error","payload":{"message":%q}}`, err) // not reached: it was decoded
+	}
+	return b.String()
+}
+
+// show is the event for people; "" for what tells them nothing.
+func show(ev wire.Event) string {
+	switch ev.Type {
+	case wire.TypeWelcome, wire.TypeAck, wire.TypeHeartbeat, wire.TypeHistory, wire.TypeOnlineUsers:
+		return ""
+	case wire.TypeNewMessage, wire.TypePrivateMessage:
+		return showMessage(ev)
+	case wire.TypePresence:
+		return showPresence(ev)
+	case wire.TypeRoomJoined:
+		var p wire.RoomJoined
+		if json.Unmarshal(ev.Payload, &p) == nil {
+			if ev.Room == wire.InboxAlias {
+				return ""
+			}
+			return line(ev, time.Now(), fmt.Sprintf("* joined, %s here", people(p.Count)))
+		}
+	case wire.TypeRoomLeft:
+		var p wire.RoomLeft
+		if json.Unmarshal(ev.Payload, &p) == nil {
+			return line(ev, time.Now(), "* left: "+p.Reason)
+		}
+	case wire.TypeError:
+		var p wire.ErrorInfo
+		if json.Unmarshal(ev.Payload, &p) == nil {
+			return line(ev, time.Now(), fmt.Sprintf("! %s: %s", p.Code, p.Message))
+		}
+	}
+	return line(ev, time.Now(), ev.Type+" "+string(ev.Payload))
+}
+
+func showMessage(ev wire.Event) string {
+	var p wire.Message
+	if json.Unmarshal(ev.Payload, &p) != nil {
+		return line(ev, time.Now(), ev.Type+" "+string(ev.Payload))
+	}
+	at := time.Now()
+	if p.Time > 0 {
+		at = time.UnixMilli(p.Time)
+	}
+	from := p.From
+	if from == "" {
+		from = p.Username
+	}
+	if ev.Type == wire.TypePrivateMessage {
+		from += " (private)"
+	}
+	text := from + ": " + p.Message
+	if p.ImageURL != "" {
+		text += " [" + p.ImageURL + "]"
+	}
+	return line(ev, at, text)
+}
+
+func showPresence(ev wire.Event) string {
+	var p wire.PresenceChange
+	if json.Unmarshal(ev.Payload, &p) != nil {
+		return line(ev, time.Now(), ev.Type+" "+string(ev.Payload))
+	}
+	var parts []string
+	for _, u := range p.Joined {
+		parts = append(parts, "+"+u.Username)
+	}
+	for _, u := range p.Left {
+		parts = append(parts, "-"+u.Username)
+	}
+	parts = append(parts, people(p.Count)+" here")
+	return line(ev, time.Now(), "* "+strings.Join(parts, " "))
+}
+
+func people(n int) string {
+	if n == 1 {
+		return "1 person"
+	}
+	return fmt.Sprintf("%d people", n)
+}
+
+func line(ev wire.Event, at time.Time, text string) string {
+	room := ev.Room
+	if room == "" {
+		room = "-"
+	}
+	return at.Format(time.TimeOnly) + " " + plain(room) + "  " + plain(text)
+}
+
+// plain keeps what others wrote from steering the terminal.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+func TestShow(t *testing.T) {
+	tests := []struct{ event, want string }{
+		{`{"type":"new_message","room":"general","payload":{"message":"hi","from":"percy"}}`, "general  percy: hi"},
+		{`{"type":"new_message","room":"general","payload":{"message":"hi","username":"percy","image_url":"https://x/a.png"}}`, "general  percy: hi [https://x/a.png]"},
+		{`{"type":"private_message","room":"@me","payload":{"message":"psst","from":"percy"}}`, "@me  percy (private): psst"},
+		{`{"type":"presence","room":"general","payload":{"joined":[{"username":"a"}],"left":[{"username":"b"}],"count":1}}`, "general  * +a -b 1 person here"},
+		{`{"type":"room_joined","room":"general","payload":{"count":3}}`, "general  * joined, 3 people here"},
+		{`{"type":"room_left","room":"general","payload":{"reason":"removed"}}`, "general  * left: removed"},
+		{`{"type":"error","payload":{"code":"busy","message":"try again"}}`, "-  ! busy: try again"},
+		{`{"type":"round_result","room":"百家樂","payload":{"winner":"banker"}}`, `百家樂  round_result {"winner":"banker"}`},
+		{`{"type":"new_message","room":"general","payload":7}`, "general  new_message 7"},
+		// What others write does not steer the terminal.
+		{`{"type":"new_message","room":"g","payload":{"message":"\u001b[2J\u009b1m\u202e\n\u2028x","from":"a\rb"}}`, "g  a b:  [2J 1m   x"},
+	}
+	for _, tt := range tests {
+		ev, err := wire.DecodeServer([]byte(tt.event))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The time of day comes first.
+		if _, got, _ := strings.Cut(show(ev), " "); got != tt.want {
+			t.Errorf("%s\n got %q\nwant %q", tt.event, got, tt.want)
+		}
+	}
+	for _, quiet := range []string{`{"type":"welcome"}`, `{"type":"ack","id":"1"}`, `{"type":"room_joined","room":"@me","payload":{}}`} {
+		ev, err := wire.DecodeServer([]byte(quiet))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := show(ev); got != "" {
+			t.Errorf("%s shows %q", quiet, got)
+		}
+	}
+}
+
+func TestJSONIsOneLine(t *testing.T) {
+	ev, err := wire.DecodeServer([]byte("{\"type\":\"x\",\"seq\":7,\"payload\":{\n\"a\": [1,\r\n 2]}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := oneLine(ev), `{"type":"x","seq":7,"payload":{"a":[1,2]}}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+type brokenPipe struct{ writes int }
+
+func (b *brokenPipe) Write([]byte) (int, error) { b.writes++; return 0, errors.New("broken pipe") }
+
+func TestPrinterStopsAtTheFirstFailedWrite(t *testing.T) {
+	pipe, told := &brokenPipe{}, 0
+	p := printer{out: pipe, failed: func(error) { told++ }}
+	p.line("a")
+	p.line("b")
+	if p.err == nil || pipe.writes != 1 || told != 1 {
+		t.Errorf("err %v after %d writes, told %d times", p.err, pipe.writes, told)
+	}
+}
