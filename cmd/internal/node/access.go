@@ -1,0 +1,62 @@
+package node
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+)
+
+const needKey = "set an API key (ROOMD_API_KEY or --api-key-file) and send it as Authorization: Bearer"
+
+// apiGuard decides who may use the API: who has the key, or without a key who is certainly on this machine.
+func apiGuard(key string) func(*http.Request) error {
+	if key == "" {
+		return localOnly
+	}
+	want := sha256.Sum256([]byte(key))
+	return func(r *http.Request) error {
+		scheme, sent, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return wire.Errorf(wire.Unauthorized, "the API needs its key: send Authorization: Bearer and the key")
+		}
+		got := sha256.Sum256([]byte(strings.TrimSpace(sent)))
+		if subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			return wire.Errorf(wire.Unauthorized, "the API key is wrong")
+		}
+		return nil
+	}
+}
+
+// proxyHeaders are what a proxy adds: then the peer is the proxy, and who is behind it may be anywhere.
+var proxyHeaders = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
+
+// localOnly lets in programs of this machine and our own page in a browser on it, and nothing else that such a browser
+// could be made to send: not a page of another origin, nor one whose name was pointed at this machine (DNS rebinding).
+func localOnly(r *http.Request) error {
+	peer, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil || !loopbackHost(peer) {
+		return wire.Errorf(wire.Forbidden, "without an API key the API answers only on the server's own machine; %s", needKey)
+	}
+	for _, name := range proxyHeaders {
+		if r.Header.Get(name) != "" {
+			return wire.Errorf(wire.Forbidden, "the request came through a proxy (it has a %s header), and without an API key the API answers only on the server's own machine; %s", name, needKey)
+		}
+	}
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if !loopbackHost(host) {
+		return wire.Errorf(wire.Forbidden, "the request was sent to %q; without an API key the API answers only to localhost; %s", r.Host, needKey)
+	}
+	site := r.Header.Get("Sec-Fetch-Site")
+	if !(auth.Origins{}).Allowed(r) || site == "cross-site" || site == "same-site" {
+		return wire.Errorf(wire.Forbidden, "a page of another origin may not use the API; %s", needKey)
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package node
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
+func TestLocalOnly(t *testing.T) {
+	tests := []struct {
+		name    string
+		peer    string
+		host    string
+		headers map[string]string
+		ok      bool
+	}{
+		{"curl", "127.0.0.1:5", "localhost:3000", nil, true},
+		{"curl over IPv6", "[::1]:5", "[::1]:3000", nil, true},
+		{"IPv4 in IPv6", "[::ffff:127.0.0.1]:5", "127.0.0.1:3000", nil, true},
+		{"host without a port", "127.0.0.1:5", "localhost", nil, true},
+		{"our own page", "127.0.0.1:5", "localhost:3000", map[string]string{"Origin": "http://localhost:3000", "Sec-Fetch-Site": "same-origin"}, true},
+		{"a browser's address line", "127.0.0.1:5", "localhost:3000", map[string]string{"Sec-Fetch-Site": "none"}, true},
+		{"another machine", "192.0.2.7:5", "localhost:3000", nil, false},
+		{"no peer", "", "localhost:3000", nil, false},
+		{"a proxy", "127.0.0.1:5", "localhost:3000", map[string]string{"X-Forwarded-For": "192.0.2.7"}, false},
+		{"a proxy for this machine", "127.0.0.1:5", "localhost:3000", map[string]string{"X-Forwarded-For": "127.0.0.1"}, false},
+		{"a standard proxy", "127.0.0.1:5", "localhost:3000", map[string]string{"Forwarded": "for=127.0.0.1"}, false},
+		{"another proxy", "127.0.0.1:5", "localhost:3000", map[string]string{"X-Real-IP": "192.0.2.7"}, false},
+		{"a foreign page", "127.0.0.1:5", "localhost:3000", map[string]string{"Origin": "https://evil.example"}, false},
+		{"a page of another port", "127.0.0.1:5", "localhost:3000", map[string]string{"Origin": "http://localhost:8080"}, false},
+		{"a sandboxed page", "127.0.0.1:5", "localhost:3000", map[string]string{"Origin": "null"}, false},
+		{"a foreign picture", "127.0.0.1:5", "localhost:3000", map[string]string{"Sec-Fetch-Site": "cross-site"}, false},
+		{"a neighbouring picture", "127.0.0.1:5", "localhost:3000", map[string]string{"Sec-Fetch-Site": "same-site"}, false},
+		{"DNS rebinding", "127.0.0.1:5", "evil.example:3000", nil, false},
+		{"DNS rebinding with its own origin", "127.0.0.1:5", "evil.example:3000", map[string]string{"Origin": "http://evil.example:3000"}, false},
+		{"a name that begins like it", "127.0.0.1:5", "localhost.evil.example", nil, false},
+		{"an address that begins like it", "127.0.0.1:5", "127.0.0.1.evil.example:3000", nil, false},
+		{"no host", "127.0.0.1:5", "", nil, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := httptest.NewRequest(http.MethodGet, "/api/rooms", nil)
+			r.RemoteAddr, r.Host = tt.peer, tt.host
+			for name, value := range tt.headers {
+				r.Header.Set(name, value)
+			}
+			err := apiGuard("")(r)
+			if (err == nil) != tt.ok {
+				t.Fatalf("allowed: %v, want %v (%v)", err == nil, tt.ok, err)
+			}
+			if err != nil {
+				mustFail(t, err, "forbidden", "ROOMD_API_KEY", "--api-key-file")
+			}
+		})
+	}
+}
+
+func TestAPIKey(t *testing.T) {
+	tests := []struct {
+		authorization string
+		ok            bool
+	}{
+		{"Bearer k3y", true},
+		{"bearer k3y", true},
+		{"Bearer  k3y ", true},
+		{"", false},
+		{"Bearer", false},
+		{"Bearer ", false},
+		{"Bearer k3", false},
+		{"Bearer k3y2", false},
+		{"Bearer K3Y", false},
+		{"Basic k3y", false},
+		{"k3y", false},
+	}
+	for _, tt := range tests {
+		r := httptest.NewRequest(http.MethodGet, "/api/rooms", nil)
+		r.RemoteAddr, r.Host = "192.0.2.7:5", "example.com" // with the key it does not matter from where
+		if tt.authorization != "" {
+			r.Header.Set("Authorization", tt.authorization)
+		}
+		if err := apiGuard("k3y")(r); (err == nil) != tt.ok {
+			t.Errorf("%q is allowed: %v (%v)", tt.authorization, err == nil, err)
+		}
+	}
+}
+
+// With a key nothing under /api/ answers without it, on this machine either; without one the local page may ask.
+func TestAPIKeyIsAskedEverywhere(t *testing.T) {
+	cfg := testConfig()
+	cfg.APIKey = "k3y"
+	s := serve(t, cfg)
+	for _, r := range [][2]string{
+		{"GET", "/api/rooms"}, {"GET", "/api/rooms/a"}, {"GET", "/api/rooms/a/events"}, {"POST", "/api/rooms/a/events"}, {"GET", "/api/rooms/a/members"},
+		{"DELETE", "/api/rooms/a/members/u"}, {"POST", "/api/users/u/events"}, {"DELETE", "/api/users/u/sessions"}, {"GET", "/api/nothing"}, {"PUT", "/api/rooms"},
+	} {
+		a := s.do(t, r[0], r[1], "")
+		if a.status != 401 || a.code() != "unauthorized" || a.header.Get("WWW-Authenticate") != "Bearer" {
+			t.Errorf("%s %s without the key: %d %s %v", r[0], r[1], a.status, a.body, a.header)
+		}
+	}
+	s.want(t, 200, "GET", "/api/rooms", "", "Authorization", "Bearer k3y")
+	s.want(t, 200, "POST", "/api/rooms/a/events", hello, "Authorization", "Bearer k3y")
+
+	open := serve(t, testConfig())
+	open.want(t, 200, "GET", "/api/rooms", "", "Origin", open.url, "Sec-Fetch-Site", "same-origin")
+	open.want(t, 403, "POST", "/api/rooms/a/events", hello, "Origin", "https://evil.example")
+	open.want(t, 403, "GET", "/api/rooms", "", "Host", "evil.example")
+}

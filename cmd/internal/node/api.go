@@ -1,0 +1,132 @@
+package node
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// maxIdempotencyKey is the most bytes of an Idempotency-Key; a longer one is answered 400.
+const maxIdempotencyKey = 128
+
+// apiHandler serves /api/. A service may do what a client may not: publish into inboxes and read them.
+func (n *Node) apiHandler() http.Handler {
+	guard := apiGuard(n.cfg.APIKey)
+	mux := http.NewServeMux()
+	on := func(path string, m methods) { mux.Handle(path, endpoint(n.log, guard, m)) }
+	on("/api/rooms", methods{http.MethodGet: n.listRooms})
+	on("/api/rooms/{room}", methods{http.MethodGet: n.showRoom})
+	on("/api/rooms/{room}/events", methods{http.MethodGet: n.listEvents, http.MethodPost: n.publishToRoom})
+	on("/api/rooms/{room}/members", methods{http.MethodGet: n.listMembers})
+	on("/api/rooms/{room}/members/{uid}", methods{http.MethodDelete: n.removeMember})
+	on("/api/users/{uid}/events", methods{http.MethodPost: n.publishToUser})
+	on("/api/users/{uid}/sessions", methods{http.MethodDelete: n.closeSessions})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		err := guard(r)
+		if err == nil {
+			err = wire.Errorf(wire.NotFound, "there is no %s; the API is described in the README", r.URL.Path)
+		}
+		fail(w, r, n.log, err)
+	})
+	return mux
+}
+
+// roomOf is the room in the path, in its one spelling.
+func roomOf(r *http.Request) (string, error) { return wire.CleanRoom(r.PathValue("room")) }
+
+func userOf(r *http.Request) (string, error) {
+	uid := r.PathValue("uid")
+	if !wire.ValidUID(uid) {
+		return "", wire.Errorf(wire.BadPayload, "%q cannot be the uid of a user", uid)
+	}
+	return uid, nil
+}
+
+// number reads a parameter of the URL that may be left out.
+func number(r *http.Request, name string, least, otherwise uint64) (uint64, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return otherwise, nil
+	}
+	value, err := strconv.ParseUint(text, 10, 63)
+	if err != nil || value < least {
+		return 0, wire.Errorf(wire.BadPayload, "%s is %q; it must be a whole number from %d up", name, text, least)
+	}
+	return value, nil
+}
+
+// limitOf reads ?limit=; more than most is cut to it.
+func limitOf(r *http.Request, most int) (int, error) {
+	limit, err := number(r, "limit", 1, uint64(most))
+	return int(min(limit, uint64(most))), err
+}
+
+func (n *Node) publishToRoom(r *http.Request) (any, error) {
+	room, err := roomOf(r)
+	if err != nil {
+		return nil, err
+	}
+	return n.publish(r, room)
+}
+
+func (n *Node) publishToUser(r *http.Request) (any, error) {
+	uid, err := userOf(r)
+	if err != nil {
+		return nil, err
+	}
+	return n.publish(r, wire.Inbox(uid))
+}
+
+// stored answers a publish.
+type stored struct {
+	Seq       uint64 `json:"seq"`
+	Duplicate bool   `json:"duplicate"`
+}
+
+func (n *Node) publish(r *http.Request, room string) (any, error) {
+	body, err := readJSON(r, rooms.MaxEventBytes)
+	if err != nil {
+		return nil, err
+	}
+	ev, err := rooms.CheckInjected(body)
+	if err != nil {
+		return nil, err
+	}
+	if ev.Room != "" {
+		if named, err := wire.CleanRoom(ev.Room); err != nil || named != room {
+			return nil, wire.Errorf(wire.BadRoom, "the event names the room %q, the URL another; leave it out of the event", ev.Room)
+		}
+	}
+	msgID, err := messageID(r, room, ev.ID)
+	if err != nil {
+		return nil, err
+	}
+	at, err := n.engine.PublishWait(r.Context(), room, msgID, ev)
+	return stored{Seq: at.Seq, Duplicate: at.Duplicate}, err
+}
+
+// messageID is the log's idempotency key: from the Idempotency-Key or else the event's id. It begins with a word of its
+// own, so that no client's id and no other room's can equal it.
+func messageID(r *http.Request, room, id string) (string, error) {
+	key := r.Header.Get("Idempotency-Key")
+	if key == "" {
+		key = id
+	} else if len(key) > maxIdempotencyKey || !printable(key) {
+		return "", wire.Errorf(wire.BadPayload, "the Idempotency-Key must be up to %d printable ASCII characters", maxIdempotencyKey)
+	}
+	if key == "" {
+		return "", nil
+	}
+	return "api/" + wire.RoomKey(room) + "/" + wire.RoomKey(key), nil
+}
+
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,88 @@
+package node
+
+import (
+	"net/http"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// listRooms answers the rooms that are open on this node.
+func (n *Node) listRooms(*http.Request) (any, error) {
+	list := n.engine.Rooms()
+	if list == nil {
+		list = []rooms.RoomInfo{}
+	}
+	return map[string]any{"rooms": list}, nil
+}
+
+// showRoom answers one room: an open one, or one that has a log.
+func (n *Node) showRoom(r *http.Request) (any, error) {
+	room, err := roomOf(r)
+	if err != nil {
+		return nil, err
+	}
+	if info, ok := n.engine.Room(room); ok && (info.Seq > 0 || info.Users > 0) {
+		return info, nil
+	}
+	page, err := n.engine.History(r.Context(), room, 0, 1)
+	if err != nil {
+		return nil, err
+	}
+	info, ok := n.engine.Room(room) // reading its log has opened it
+	if !ok || len(page.Events) == 0 && info.Users == 0 {
+		return nil, wire.Errorf(wire.NotFound, "nobody is in the room %q and nothing was said there", room)
+	}
+	return info, nil
+}
+
+func (n *Node) listMembers(r *http.Request) (any, error) {
+	room, err := roomOf(r)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := limitOf(r, rooms.MaxPresenceList)
+	if err != nil {
+		return nil, err
+	}
+	return n.engine.Online(r.Context(), room, r.URL.Query().Get("after"), limit)
+}
+
+func (n *Node) listEvents(r *http.Request) (any, error) {
+	room, err := roomOf(r)
+	if err != nil {
+		return nil, err
+	}
+	before, err := number(r, "before", 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := limitOf(r, rooms.MaxHistoryPage)
+	if err != nil {
+		return nil, err
+	}
+	return n.engine.History(r.Context(), room, before, limit)
+}
+
+// removeMember takes a user out of a room; the connections stay.
+func (n *Node) removeMember(r *http.Request) (any, error) {
+	room, err := roomOf(r)
+	if err != nil {
+		return nil, err
+	}
+	uid, err := userOf(r)
+	if err != nil {
+		return nil, err
+	}
+	removed, err := n.engine.Remove(r.Context(), room, uid)
+	return map[string]int{"removed": removed}, err
+}
+
+// closeSessions ends a user's connections; the code tells the client not to come back by itself.
+func (n *Node) closeSessions(r *http.Request) (any, error) {
+	uid, err := userOf(r)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]int{"closed": n.sessions.CloseUser(uid, wire.CloseRemoved)}, nil
+}

@@ -1,0 +1,72 @@
+package node
+
+import "time"
+
+// Config is everything that can be set. Load makes it; DefaultConfig is what Load makes of nothing. The tags are the
+// flags: their names are those of PROTOCOL.md section 4, "say" is what to write instead of a mistake.
+type Config struct {
+	Addr         string        `group:"http" default:"localhost:3000" say:"HOST:PORT, such as localhost:3000" help:"Where browsers and HTTP clients connect. Any address but a loopback one requires a JWT key or --allow-guests."`
+	AllowOrigin  []string      `group:"http" placeholder:"ORIGIN" say:"an origin such as https://example.com or https://*.example.com, or * for every page" help:"Let pages of this origin connect besides the server's own; https://*.example.com for all below. Repeat it for more."`
+	APIKeyFile   string        `group:"http" name:"api-key-file" placeholder:"FILE" say:"the path of a file with the key" help:"File with the key of the HTTP API (or ROOMD_API_KEY). Without one the API answers only on this machine."`
+	Drain        time.Duration `group:"http" default:"30s" say:"a duration such as 30s; 0s stops at once" help:"How long a stopping server takes to send its clients away."`
+	JWTKeyFile   string        `group:"login" name:"jwt-key-file" placeholder:"FILE" say:"the path of a file with an HS256 secret, PEM public keys or a JWKS" help:"File with what tokens are checked with (or ROOMD_JWT_KEY): an HS256 secret, PEM public keys or a JWKS."`
+	AllowGuests  *bool         `group:"login" negatable:"" say:"true or false" help:"Let people in without a token. Unless it is set: only when --addr is a loopback address."`
+	NATSURL      string        `group:"nats" name:"nats-url" placeholder:"URL,..." say:"a URL such as nats://host:4222, several separated by commas" help:"Use this NATS instead of the embedded one."`
+	NATSAddr     string        `group:"nats" name:"nats-addr" default:"127.0.0.1:4222" say:"HOST:PORT, such as 127.0.0.1:4222, or - for no port" help:"Where the embedded NATS listens; - for inside the process only. It knows no passwords."`
+	NATSCreds    string        `group:"nats" name:"nats-creds" placeholder:"FILE" say:"the path of a .creds file" help:"Credentials for --nats-url."`
+	NATSNKey     string        `group:"nats" name:"nats-nkey" placeholder:"FILE" say:"the path of a file with an NKey seed" help:"NKey seed for --nats-url."`
+	NATSTLSCert  string        `group:"nats" name:"nats-tls-cert" placeholder:"FILE" say:"the path of a PEM certificate" help:"Client certificate for --nats-url."`
+	NATSTLSKey   string        `group:"nats" name:"nats-tls-key" placeholder:"FILE" say:"the path of a PEM key" help:"Key of the client certificate."`
+	NATSTLSCA    string        `group:"nats" name:"nats-tls-ca" placeholder:"FILE" say:"the path of PEM certificates" help:"Authorities that the NATS server's certificate must come from. Unless it is set: the system's."`
+	Store        string        `group:"log" default:"file" say:"file or memory" help:"Where the rooms' log is: file, or memory, which keeps nothing."`
+	StoreDir     string        `group:"log" default:".roomd" say:"the path of a directory" help:"Directory of the embedded NATS with --store file."`
+	Sync         Sync          `group:"log" default:"2m" say:"a duration such as 2m, or always" help:"How often the log is synced to disk, which is what a power cut may lose; always: before every ack, about 30 times slower."`
+	Replicas     int           `group:"log" default:"0" say:"a number from 1 to 5, or 0 to choose" help:"Copies of the log. 0: 1, or 3 on a NATS cluster of 3 or more."`
+	History      int64         `group:"log" default:"1000" say:"a number such as 1000" help:"Events kept per room."`
+	HistoryAge   time.Duration `group:"log" default:"24h" say:"a duration such as 24h" help:"Older events are dropped."`
+	HistoryBytes Size          `group:"log" default:"1GiB" say:"a size such as 1GiB" help:"Size of the whole log; beyond it the oldest events are dropped."`
+
+	MaxMessage               Size          `group:"limits" default:"16KiB" say:"a size such as 16KiB" help:"Largest message a client may send."`
+	Rate                     float64       `group:"limits" default:"20" say:"a number such as 20, or 0 for no limit" help:"Events per second of one client; 0 for no limit."`
+	Burst                    int           `group:"limits" default:"40" say:"a number such as 40" help:"Events of one client at once."`
+	MaxConnections           int           `group:"limits" default:"0" say:"a number, or 0 for no limit" help:"Connections of this server; 0 for no limit."`
+	MaxConnectionsPerAddress int           `group:"limits" default:"0" say:"a number, or 0 for no limit" help:"Connections of one IP address; 0 for no limit."`
+	MaxConnectionsPerUser    int           `group:"limits" default:"20" say:"a number such as 20, or 0 for no limit" help:"Connections of one user; 0 for no limit."`
+	Queue                    int           `group:"limits" default:"256" say:"a number such as 256" help:"Messages that wait for one slow client before it is closed (it resumes)."`
+	QueueBytes               Size          `group:"limits" default:"1MiB" say:"a size such as 1MiB" help:"The same in bytes."`
+	Ping                     time.Duration `group:"limits" default:"25s" say:"a duration such as 25s" help:"How often a silent client is pinged; it has 10s to answer."`
+	PresenceInterval         time.Duration `group:"limits" default:"1s" say:"a duration such as 1s" help:"Who came and went is told once per interval."`
+	PresenceGrace            time.Duration `group:"limits" default:"15s" say:"a duration such as 15s, or 0s for none" help:"A lost connection keeps its seat for this long."`
+
+	NodeName string `group:"general" placeholder:"NAME" say:"up to 64 of the characters a-z A-Z 0-9 _ -" help:"Name of this server in its cluster. Unless it is set: random."`
+	Log      string `group:"general" default:"" placeholder:"FORMAT" say:"json or console" help:"Format of the log: json or console. Unless it is set: console on a terminal."`
+	LogLevel string `group:"general" default:"info" say:"debug, info, warn or error" help:"What is logged: debug, info, warn or error."`
+
+	JWTKey string `kong:"-"` // from ROOMD_JWT_KEY or JWTKeyFile; "": no user's token is accepted
+	APIKey string `kong:"-"` // from ROOMD_API_KEY or APIKeyFile; "": the API answers on loopback only
+}
+
+// DefaultConfig returns the defaults: those of PROTOCOL.md section 4.
+func DefaultConfig() Config {
+	cfg, err := Load(nil, nil, nil)
+	if err != nil {
+		panic("node: the defaults are not valid: " + err.Error()) // a mistake in the tags; TestDefaults would show it
+	}
+	return cfg
+}
+
+// Guests reports whether people without a token are let in.
+func (c Config) Guests() bool {
+	if c.AllowGuests != nil {
+		return *c.AllowGuests
+	}
+	return isLoopback(c.Addr)
+}
+
+// InMemory reports whether the log is gone when NATS stops.
+func (c Config) InMemory() bool { return c.Store == storeMemory }
+
+const (
+	storeFile   = "file"
+	storeMemory = "memory"
+)

@@ -1,0 +1,55 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
+)
+
+// listenError is a listener for HTTP that could not be opened.
+type listenError struct{ err error }
+
+func (e *listenError) Error() string { return e.err.Error() }
+func (e *listenError) Unwrap() error { return e.err }
+
+// explain turns an error of starting into one that names the flag to change. The cause stays in the chain.
+func explain(err error, cfg Config) error {
+	var taken *embedded.AddrInUseError
+	var addr *embedded.AddrError
+	var locked *embedded.StoreLockedError
+	var store *embedded.StoreError
+	var connect *embedded.ConnectError
+	var listen *listenError
+	switch {
+	case errors.As(err, &taken):
+		return hint(err, "nats-addr", "another process uses that port, perhaps another roomd or a nats-server; stop it, or choose a port such as 127.0.0.1:4322, or - for none")
+	case errors.As(err, &addr):
+		return hint(err, "nats-addr", "write an address of this machine, such as 127.0.0.1:4222")
+	case errors.As(err, &locked):
+		return hint(err, "store-dir", "stop that process, or choose another directory (or --store memory)")
+	case errors.As(err, &store):
+		return hint(err, "store-dir", "choose a directory that this user may write to (or --store memory)")
+	case errors.As(err, &connect):
+		return hint(err, "nats-url", "check the URL and that it runs; --nats-creds or --nats-nkey say who we are, --nats-tls-ca whom we trust")
+	case errors.As(err, &listen) && errors.Is(err, syscall.EADDRINUSE):
+		return hint(fmt.Errorf("cannot listen for browsers on %s: the address is in use: %w", cfg.Addr, err), "addr", "another process uses that port, perhaps another roomd; stop it, or choose a port such as localhost:3001")
+	case errors.As(err, &listen):
+		return hint(fmt.Errorf("cannot listen for browsers on %s: %w", cfg.Addr, err), "addr", "write an address of this machine, such as localhost:3000")
+	}
+	return err
+}
+
+type hinted struct {
+	text  string
+	cause error
+}
+
+func (e *hinted) Error() string { return e.text }
+func (e *hinted) Unwrap() error { return e.cause }
+
+func hint(err error, flag, todo string) error {
+	return &hinted{fmt.Sprintf("%s\n  set by --%s (%s): %s", strings.TrimPrefix(err.Error(), "embedded: "), flag, EnvName(flag), todo), err}
+}

@@ -1,0 +1,79 @@
+package node
+
+import (
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
+)
+
+// example is an event that everybody sees, for the first try.
+const example = `'{"type":"new_message","payload":{"message":"hello","from":"dealer"}}'`
+
+// greet says what a person needs to begin with; where nobody reads along it is one log entry.
+func (n *Node) greet() {
+	if logFormat(n.cfg, n.out) == logJSON {
+		n.log.Info().Str("url", n.pageURL()).Str("nats", n.NATSURL()).Str("node", n.engine.Node()).
+			Bool("guests", n.cfg.Guests()).Str("store", n.storeLine()).Msg("roomd is ready")
+	} else {
+		fmt.Fprintf(n.out, "roomd is ready: open %s in two browser windows\n", n.pageURL())
+		fmt.Fprintf(n.out, "  events from outside  %s\n", n.injectLine())
+		fmt.Fprintf(n.out, "  who may come in      %s\n", n.guestLine())
+		fmt.Fprintf(n.out, "  the rooms' log       %s\n", n.storeLine())
+	}
+	if n.nats != nil && n.cfg.NATSAddr != embedded.InProcessOnly && !isLoopback(n.cfg.NATSAddr) {
+		n.log.Warn().Str("addr", n.cfg.NATSAddr).Msg("--nats-addr can be reached from other machines and asks for no password: whoever connects can read and write every room")
+	}
+}
+
+// pageURL is the page as a browser on this machine reaches it.
+func (n *Node) pageURL() string {
+	host, _, err := net.SplitHostPort(n.cfg.Addr)
+	if ip := net.ParseIP(host); err != nil || host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	_, port, err := net.SplitHostPort(n.listener.Addr().String())
+	if err != nil {
+		return "http://" + n.listener.Addr().String()
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+func (n *Node) injectLine() string {
+	switch url := n.NATSURL(); {
+	case n.nats == nil:
+		return "nats pub room.general.event " + example + "   (on your NATS)"
+	case url == "":
+		return "curl -H Content-Type:application/json -d " + example + " " + n.pageURL() + "/api/rooms/general/events"
+	case strings.HasSuffix(url, "://127.0.0.1:4222"):
+		return "nats pub room.general.event " + example
+	default:
+		return "nats pub -s " + url + " room.general.event " + example
+	}
+}
+
+func (n *Node) guestLine() string {
+	tokens := "people with a token that the JWT key checks"
+	switch {
+	case n.cfg.JWTKey != "" && n.cfg.Guests():
+		return tokens + ", and guests"
+	case n.cfg.JWTKey != "":
+		return tokens
+	case n.cfg.AllowGuests != nil:
+		return "everybody, as a guest (--allow-guests)"
+	default:
+		return "everybody, as a guest, because only this machine can connect"
+	}
+}
+
+func (n *Node) storeLine() string {
+	switch {
+	case n.cfg.InMemory():
+		return "in memory only (--store memory); Ctrl-C stops"
+	case n.nats == nil:
+		return "on the external NATS; Ctrl-C stops"
+	default:
+		return "in " + n.cfg.StoreDir + ", kept over restarts; Ctrl-C stops"
+	}
+}

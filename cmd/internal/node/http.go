@@ -1,0 +1,84 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	stdlog "log"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/cmd/internal/node/web"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// Bounds of one HTTP request; beyond the times the connection is closed, beyond the size it is answered 431. A
+// WebSocket has left HTTP and is under the limits of session.
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 30 * time.Second
+	writeTimeout      = time.Minute // a publish may wait 15 s for the log
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 32 << 10 // a token of 8 KiB may be in a header and in the URL
+)
+
+// startHTTP opens the listener; Run serves it.
+func (n *Node) startHTTP(context.Context) error {
+	n.server = &http.Server{
+		Handler:           n.handler(),
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          stdlog.New(serverLog{n.log}, "", 0),
+	}
+	listener, err := net.Listen("tcp", n.cfg.Addr)
+	if err != nil {
+		return &listenError{err}
+	}
+	n.listener = listener
+	return nil
+}
+
+// handler is everything that is answered over HTTP.
+func (n *Node) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", web.Handler())
+	mux.Handle("/ws", n.sessions)
+	mux.Handle("/login", n.loginHandler())
+	mux.Handle("/api/", n.apiHandler())
+	mux.Handle("/healthz", endpoint(n.log, nil, methods{http.MethodGet: n.health}))
+	mux.Handle("/readyz", http.HandlerFunc(n.ready))
+	mux.Handle("/metrics", n.metricsHandler())
+	return n.recovering(mux)
+}
+
+// recovering answers a panic of a handler with 500 and logs it with its stack.
+func (n *Node) recovering(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch p := recover(); p {
+			case nil:
+			case http.ErrAbortHandler: // asked for: the connection is to be cut
+				panic(p)
+			default:
+				n.log.Error().Interface("panic", p).Str("method", r.Method).Str("path", r.URL.Path).Bytes("stack", debug.Stack()).
+					Msg("a request's handler panicked")
+				fail(w, r, zerolog.Nop(), wire.AsError(fmt.Errorf("panic: %v", p)))
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// serverLog gets what net/http reports: mostly clients that break off.
+type serverLog struct{ log zerolog.Logger }
+
+func (l serverLog) Write(line []byte) (int, error) {
+	l.log.Debug().Bytes("report", line).Msg("HTTP server")
+	return len(line), nil
+}

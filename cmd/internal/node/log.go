@@ -1,0 +1,62 @@
+package node
+
+import (
+	"io"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+const (
+	logJSON    = "json"
+	logConsole = "console"
+)
+
+// NewLogger returns the log that cfg asks for, written to w. Unless a format is set it is for people when w is a terminal.
+func NewLogger(cfg Config, w io.Writer) zerolog.Logger {
+	level, err := zerolog.ParseLevel(cfg.LogLevel)
+	if err != nil {
+		level = zerolog.InfoLevel // Validate has refused it before
+	}
+	if logFormat(cfg, w) == logConsole {
+		w = zerolog.ConsoleWriter{Out: w, NoColor: !isTerminal(w), TimeFormat: time.TimeOnly}
+	}
+	return zerolog.New(w).Level(level).With().Timestamp().Logger()
+}
+
+// logFormat is the format of a log that is written to w.
+func logFormat(cfg Config, w io.Writer) string {
+	if cfg.Log != "" {
+		return cfg.Log
+	}
+	if isTerminal(w) {
+		return logConsole
+	}
+	return logJSON
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// version is what the binary was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "roomd (unknown build)"
+	}
+	text := "roomd " + info.Main.Version + " " + info.GoVersion
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			text += " " + s.Value
+		}
+	}
+	return text
+}

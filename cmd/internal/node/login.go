@@ -1,0 +1,68 @@
+package node
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+)
+
+// maxLogin is the most bytes of a body of POST /login; more is answered 413.
+const maxLogin = 4 << 10
+
+// loginHandler serves POST /login. Pages that may connect (--allow-origin) may also log in from their own origin.
+func (n *Node) loginHandler() http.Handler {
+	origins, err := auth.ParseOrigins(n.cfg.AllowOrigin)
+	if err != nil {
+		panic("node: --allow-origin was not validated: " + err.Error())
+	}
+	guard := func(r *http.Request) error {
+		if !origins.Allowed(r) {
+			return wire.Errorf(wire.Forbidden, "pages of %s may not log in; allow them with --allow-origin", r.Header.Get("Origin"))
+		}
+		return nil
+	}
+	login := endpoint(n.log, guard, methods{http.MethodPost: n.login})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Add("Vary", "Origin")
+		if origin := r.Header.Get("Origin"); origin != "" && origins.Allowed(r) {
+			w.Header().Set("Access-Control-Allow-Origin", origin)
+			if r.Method == http.MethodOptions {
+				w.Header().Set("Access-Control-Allow-Methods", "POST")
+				w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+				w.Header().Set("Access-Control-Max-Age", "600")
+				w.WriteHeader(http.StatusNoContent)
+				return
+			}
+		}
+		login.ServeHTTP(w, r)
+	})
+}
+
+// login answers the one-time ticket and, to a guest, its token. The body may be left out.
+func (n *Node) login(r *http.Request) (any, error) {
+	var wish struct {
+		Username string `json:"username"`
+		AvatarID string `json:"avatar_id"`
+	}
+	if r.ContentLength != 0 {
+		body, err := readJSON(r, maxLogin)
+		if err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(body, &wish); err != nil {
+			return nil, wire.Errorf(wire.BadJSON, `the body must be a JSON object such as {"username":"percy","avatar_id":"7"}`)
+		}
+	}
+	result, err := n.who.Login(r, wish.Username, wish.AvatarID)
+	if err != nil {
+		status, refusal := session.LoginRefusal(err)
+		if status >= http.StatusInternalServerError {
+			n.log.Error().Err(err).Msg("a login failed")
+		}
+		return nil, refusal
+	}
+	return result, nil
+}

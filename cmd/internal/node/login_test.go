@@ -1,0 +1,111 @@
+package node
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+)
+
+func sign(t *testing.T, c auth.Claims) string {
+	t.Helper()
+	token, err := auth.Sign([]byte(secret), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func TestGuestLogin(t *testing.T) {
+	s := serve(t, testConfig())
+	var first, again auth.LoginResult
+	a := s.want(t, 200, "POST", "/login", `{"username":"percy","avatar_id":"7"}`)
+	a.json(t, &first)
+	if first.OTP == "" || first.Token == "" || first.ExpiresIn != 30 || a.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("answered %s %v", a.body, a.header)
+	}
+	s.want(t, 200, "POST", "/login", "", "Authorization", "Bearer "+first.Token).json(t, &again)
+	one, two := s.dial(t, "", first.Token), s.dial(t, "", again.Token)
+	if uid := one.Welcome().UID; uid != two.Welcome().UID || !strings.HasPrefix(uid, "guest-") {
+		t.Errorf("the uids are %q and %q", uid, two.Welcome().UID)
+	}
+	if w := one.Welcome(); w.Username != "percy" || w.AvatarID != "7" {
+		t.Errorf("welcome %+v", w)
+	}
+	// A ticket opens a connection once; the second time it does not even get to the upgrade.
+	s.want(t, 400, "GET", "/ws?otp="+first.OTP, "")
+	s.want(t, 401, "GET", "/ws?otp="+first.OTP, "")
+	s.want(t, 200, "POST", "/login", "{}")
+	s.want(t, 200, "POST", "/login", "")
+}
+
+func TestTokenLogin(t *testing.T) {
+	cfg := testConfig()
+	cfg.JWTKey = secret
+	no := false
+	cfg.AllowGuests = &no
+	s := serve(t, cfg)
+	good := sign(t, auth.Claims{UID: "u1", Name: "Percy", Expires: time.Now().Add(time.Hour)})
+	var result auth.LoginResult
+	s.want(t, 200, "POST", "/login", "", "Authorization", "Bearer "+good).json(t, &result)
+	if result.OTP == "" || result.Token != "" {
+		t.Errorf("answered %+v", result)
+	}
+	if w := s.dial(t, "", good).Welcome(); w.UID != "u1" || w.Username != "Percy" {
+		t.Errorf("welcome %+v", w)
+	}
+	for name, header := range map[string]string{
+		"no token":       "",
+		"garbage":        "Bearer x.y.z",
+		"expired":        "Bearer " + sign(t, auth.Claims{UID: "u1", Expires: time.Now().Add(-time.Hour)}),
+		"empty":          "Bearer ",
+		"the key itself": "Bearer " + secret,
+	} {
+		a := s.do(t, "POST", "/login", "{}", "Authorization", header)
+		if a.status != 401 || a.code() != "unauthorized" || strings.Contains(a.body, secret) {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+}
+
+func TestLoginRefusals(t *testing.T) {
+	cfg := testConfig()
+	cfg.AllowOrigin = []string{"https://game.example"}
+	s := serve(t, cfg)
+	tests := []struct {
+		name, method, body string
+		headers            []string
+		status             int
+		code               string
+	}{
+		{"method", "GET", "", nil, 405, "method_not_allowed"},
+		{"a form", "POST", "username=x", []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, "unsupported_media_type"},
+		{"plain text", "POST", "{}", []string{"Content-Type", "text/plain"}, 415, "unsupported_media_type"},
+		{"too big", "POST", `{"username":"` + strings.Repeat("x", maxLogin) + `"}`, nil, 413, "too_big"},
+		{"no JSON", "POST", "x", nil, 400, "bad_json"},
+		{"no text", "POST", `{"username":7}`, nil, 400, "bad_json"},
+		{"a foreign page", "POST", "{}", []string{"Origin", "https://evil.example"}, 403, "forbidden"},
+		{"bad token", "POST", "{}", []string{"Authorization", "Bearer x"}, 401, "unauthorized"},
+	}
+	for _, tt := range tests {
+		a := s.do(t, tt.method, "/login", tt.body, tt.headers...)
+		if a.status != tt.status || a.code() != tt.code {
+			t.Errorf("%s: %d %s, want %d %s: %s", tt.name, a.status, a.code(), tt.status, tt.code, a.body)
+		}
+		if a.header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s: a page may read the answer: %v", tt.name, a.header)
+		}
+	}
+	a := s.want(t, 204, "OPTIONS", "/login", "", "Origin", "https://game.example", "Access-Control-Request-Method", "POST")
+	if a.header.Get("Access-Control-Allow-Origin") != "https://game.example" || a.header.Get("Access-Control-Allow-Headers") != "Authorization, Content-Type" {
+		t.Errorf("an allowed page's preflight got %v", a.header)
+	}
+	a = s.want(t, 200, "POST", "/login", "{}", "Origin", "https://game.example")
+	if a.header.Get("Access-Control-Allow-Origin") != "https://game.example" {
+		t.Errorf("an allowed page's login got %v", a.header)
+	}
+	if a := s.do(t, "OPTIONS", "/login", "", "Origin", "https://evil.example"); a.status != 403 {
+		t.Errorf("a foreign page's preflight got %d", a.status)
+	}
+}

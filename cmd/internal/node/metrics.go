@@ -1,0 +1,110 @@
+package node
+
+import (
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"unicode"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session"
+)
+
+// metricsHandler serves /metrics from a registry of this node's own.
+func (n *Node) metricsHandler() http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		newCollector(n.engine, n.sessions),
+	)
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}
+
+var (
+	connectionsDesc = prometheus.NewDesc("roomd_connections", "WebSocket connections that are open.", nil, nil)
+	roomsDesc       = prometheus.NewDesc("roomd_rooms", "Rooms that are open on this node, inboxes not counted.", nil, nil)
+	membersDesc     = prometheus.NewDesc("roomd_members", "Sessions in those rooms; one in two rooms counts twice.", nil, nil)
+	closedDesc      = prometheus.NewDesc("roomd_session_closed_total", "Connections that ended, by close code; 1005 stands for all codes without a name.", []string{"code", "reason"}, nil)
+)
+
+// collector reads the counters of the engine and the sessions when it is asked. Fixed after it was made.
+type collector struct {
+	engine   *rooms.Engine
+	sessions *session.Manager
+	counters []counter
+}
+
+type counter struct {
+	desc  *prometheus.Desc
+	value *atomic.Int64
+}
+
+func newCollector(engine *rooms.Engine, sessions *session.Manager) *collector {
+	return &collector{engine, sessions, append(counters("room", engine.Stats(), roomHelp), counters("session", sessions.Stats(), sessionHelp)...)}
+}
+
+// counters are the atomic.Int64 fields of the struct that stats points to, named roomd_<subsystem>_<field>_total.
+func counters(subsystem string, stats any, help map[string]string) []counter {
+	var list []counter
+	fields := reflect.ValueOf(stats).Elem()
+	for i := range fields.NumField() {
+		value, ok := fields.Field(i).Addr().Interface().(*atomic.Int64)
+		if !ok {
+			continue
+		}
+		field := fields.Type().Field(i).Name
+		name := prometheus.BuildFQName("roomd", subsystem, snake(field)+"_total")
+		list = append(list, counter{prometheus.NewDesc(name, help[field], nil, nil), value})
+	}
+	return list
+}
+
+// snake writes PublishRetries as publish_retries.
+func snake(name string) string {
+	var b strings.Builder
+	for i, r := range name {
+		if unicode.IsUpper(r) && i > 0 {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(out chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{connectionsDesc, roomsDesc, membersDesc, closedDesc} {
+		out <- desc
+	}
+	for _, counter := range c.counters {
+		out <- counter.desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(out chan<- prometheus.Metric) {
+	gauge := func(desc *prometheus.Desc, value float64) {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value)
+	}
+	open, members := c.engine.Rooms(), int64(0)
+	for _, room := range open {
+		members += room.Sessions
+	}
+	gauge(connectionsDesc, float64(c.sessions.Count()))
+	gauge(roomsDesc, float64(len(open)))
+	gauge(membersDesc, float64(members))
+	for _, counter := range c.counters {
+		out <- prometheus.MustNewConstMetric(counter.desc, prometheus.CounterValue, float64(counter.value.Load()))
+	}
+	c.sessions.Stats().Closed.Each(func(code wire.CloseCode, count int64) {
+		out <- prometheus.MustNewConstMetric(closedDesc, prometheus.CounterValue, float64(count), strconv.Itoa(int(code)), code.String())
+	})
+}

@@ -1,0 +1,249 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+)
+
+const (
+	// startTimeout bounds what New waits for NATS to answer.
+	startTimeout = 30 * time.Second
+	// httpTimeout is what requests under way get when the clients are gone; then their connections are closed.
+	httpTimeout = 5 * time.Second
+	// engineTimeout is what events that the log has not acknowledged get; it tries each for 15 s.
+	engineTimeout = 16 * time.Second
+)
+
+// Node is one running server. Run may be called once, from any goroutine; the other methods at any time.
+type Node struct {
+	// fixed after New
+	cfg      Config
+	log      zerolog.Logger
+	out      io.Writer
+	nats     *embedded.Server // nil: an external NATS
+	conn     rooms.Connector
+	engine   *rooms.Engine
+	who      *auth.Authenticator
+	logins   interface{ Close() } // the connection to NATS of who
+	sessions *session.Manager
+	listener net.Listener
+	server   *http.Server
+
+	draining atomic.Bool
+	stopping sync.Once
+	stopErr  error // set under stopping
+}
+
+// New starts everything but the answering of requests: NATS, the engine, login, sessions, and the listener, in this order.
+// What goes wrong is an error that names the flag to look at, and then nothing is left running. log gets the log; out
+// gets the lines for people that Run begins with. The caller ends the node with Run or Close.
+func New(ctx context.Context, cfg Config, log zerolog.Logger, out io.Writer) (*Node, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: cfg, log: log, out: out}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for _, start := range []func(context.Context) error{n.startNATS, n.startEngine, n.startLogin, n.startSessions, n.startHTTP} {
+		err := ctx.Err()
+		if err == nil {
+			err = start(ctx)
+		}
+		if err != nil {
+			return nil, errors.Join(explain(err, cfg), n.stop(0))
+		}
+	}
+	return n, nil
+}
+
+func (n *Node) startNATS(context.Context) (err error) {
+	if n.cfg.NATSURL != "" {
+		n.conn = embedded.Remote{
+			URL: n.cfg.NATSURL, Creds: n.cfg.NATSCreds, NKey: n.cfg.NATSNKey,
+			TLSCert: n.cfg.NATSTLSCert, TLSKey: n.cfg.NATSTLSKey, TLSCA: n.cfg.NATSTLSCA, Log: n.log,
+		}
+		return nil
+	}
+	n.nats, err = embedded.Start(embedded.Config{
+		Addr: n.cfg.NATSAddr, StoreDir: n.cfg.StoreDir, Memory: n.cfg.InMemory(),
+		Sync: n.cfg.Sync.Every, SyncAlways: n.cfg.Sync.Always, Log: n.log,
+	})
+	n.conn = n.nats
+	return err
+}
+
+func (n *Node) startEngine(ctx context.Context) (err error) {
+	grace := n.cfg.PresenceGrace
+	if grace == 0 {
+		grace = -1 // the engine's zero is its default
+	}
+	n.engine, err = rooms.New(ctx, n.conn, rooms.Config{
+		Node: n.cfg.NodeName, Memory: n.cfg.InMemory(), Replicas: n.cfg.Replicas,
+		History: n.cfg.History, HistoryAge: n.cfg.HistoryAge, HistoryBytes: int64(n.cfg.HistoryBytes),
+		PresenceInterval: n.cfg.PresenceInterval, PresenceGrace: grace, Log: n.log,
+	})
+	return err
+}
+
+func (n *Node) startLogin(ctx context.Context) error {
+	nc, err := n.conn.Connect("roomd " + n.engine.Node() + " login")
+	if err != nil {
+		return err
+	}
+	n.logins = nc
+	opts := &auth.BucketOptions{Replicas: n.cfg.Replicas, Memory: n.cfg.InMemory()}
+	n.who = &auth.Authenticator{}
+	if n.who.Tickets, err = auth.NewTickets(ctx, nc, opts); err != nil {
+		return err
+	}
+	if n.cfg.Guests() {
+		if n.who.Guests, err = auth.NewGuests(ctx, nc, opts); err != nil {
+			return err
+		}
+	}
+	if n.cfg.JWTKey != "" {
+		key, err := auth.ParseKey([]byte(n.cfg.JWTKey))
+		if err != nil {
+			return err
+		}
+		n.who.Verifier = auth.NewVerifier(key)
+	}
+	return nil
+}
+
+func (n *Node) startSessions(context.Context) error {
+	origins, err := auth.ParseOrigins(n.cfg.AllowOrigin)
+	if err != nil {
+		return err
+	}
+	n.sessions, err = session.NewManager(n.engine, n.who, session.Config{
+		MaxMessage: int64(n.cfg.MaxMessage), Rate: orNone(n.cfg.Rate), Burst: n.cfg.Burst, Ping: n.cfg.Ping,
+		QueueMessages: n.cfg.Queue, QueueBytes: int(n.cfg.QueueBytes),
+		MaxConnections: n.cfg.MaxConnections, MaxConnectionsPerAddress: n.cfg.MaxConnectionsPerAddress,
+		MaxConnectionsPerUser: orNone(n.cfg.MaxConnectionsPerUser),
+		Origins:               origins, Log: n.log,
+	})
+	return err
+}
+
+// orNone turns our "0: no limit" into that of session, where 0 is the default.
+func orNone[T int | float64](limit T) T {
+	if limit == 0 {
+		return -1
+	}
+	return limit
+}
+
+// Run answers requests until ctx ends, then sends the clients away over Config.Drain and stops everything. It returns nil
+// if the stop was clean, and an error if not or if it had to stop without being asked to.
+func (n *Node) Run(ctx context.Context) error {
+	served := make(chan error, 1)
+	go func() { served <- n.server.Serve(n.listener) }()
+	n.greet()
+	select {
+	case <-ctx.Done():
+		err := n.stop(n.cfg.Drain)
+		<-served // http.ErrServerClosed, as it was just closed
+		return err
+	case err := <-served:
+		return errors.Join(fmt.Errorf("serving HTTP on %s: %w", n.listener.Addr(), err), n.stop(0))
+	}
+}
+
+// Close stops everything now; clients are told to reconnect. After Run it does nothing and returns what that returned.
+func (n *Node) Close() error { return n.stop(0) }
+
+// stop ends what was started, in the order of issue 2: readiness, clients, HTTP, engine, login, NATS. The listener stays
+// open while clients leave, so that /readyz can say why and those who come are told to go elsewhere.
+func (n *Node) stop(drain time.Duration) error {
+	n.stopping.Do(func() {
+		n.draining.Store(true)
+		if n.sessions != nil {
+			n.drain(drain)
+		}
+		n.stopErr = errors.Join(n.stopHTTP(), n.stopEngine())
+		if n.logins != nil {
+			n.logins.Close()
+		}
+		if n.nats != nil {
+			n.stopErr = errors.Join(n.stopErr, n.nats.Close())
+		}
+	})
+	return n.stopErr
+}
+
+func (n *Node) drain(limit time.Duration) {
+	if n.listener == nil { // it did not even start
+		n.sessions.Close()
+		return
+	}
+	n.server.SetKeepAlivesEnabled(false) // so that a load balancer lets go of its connections
+	n.log.Info().Int("connections", n.sessions.Count()).Stringer("drain", limit).Msg("stopping: clients are told to reconnect")
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	if err := n.sessions.Drain(ctx); err != nil && limit > 0 {
+		n.log.Warn().Err(err).Int("connections", n.sessions.Count()).Msg("the drain time is over; connections that are left are cut (--drain gives them more)")
+	}
+	n.sessions.Close()
+}
+
+func (n *Node) stopHTTP() error {
+	if n.listener == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), httpTimeout)
+	defer cancel()
+	err := n.server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		n.log.Warn().Stringer("after", httpTimeout).Msg("requests that did not end were cut")
+		err = n.server.Close()
+	}
+	// Serve closes it, if Run was called.
+	if closeErr := n.listener.Close(); closeErr != nil && !errors.Is(closeErr, net.ErrClosed) {
+		err = errors.Join(err, closeErr)
+	}
+	if err != nil {
+		return fmt.Errorf("stopping HTTP: %w", err)
+	}
+	return nil
+}
+
+func (n *Node) stopEngine() error {
+	if n.engine == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), engineTimeout)
+	defer cancel()
+	if err := n.engine.Close(ctx); err != nil {
+		return fmt.Errorf("stopping the rooms: %w", err)
+	}
+	return nil
+}
+
+// Addr is where HTTP is answered.
+func (n *Node) Addr() net.Addr { return n.listener.Addr() }
+
+// NATSURL is where NATS clients reach the embedded server; "" when there is none or it has no port.
+func (n *Node) NATSURL() string {
+	if n.nats == nil {
+		return ""
+	}
+	return n.nats.URL()
+}
+
+// Sessions are the connections, for a program that adds types of events before Run.
+func (n *Node) Sessions() *session.Manager { return n.sessions }

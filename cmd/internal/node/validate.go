@@ -1,0 +1,211 @@
+package node
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+)
+
+// Bounds of what can be set, where a value beyond them would not do what it says.
+const (
+	minHistoryAge   = 2 * time.Minute // the log remembers message ids for that long
+	minHistoryBytes = 1 << 20
+	minMessage      = 64 // bytes of a useful event
+	maxMessage      = 256 << 10
+	minPresence     = 10 * time.Millisecond
+	minPing         = time.Second
+	maxDrain        = time.Hour
+	minQueue        = 8 // messages
+	minQueueBytes   = 1 << 10
+)
+
+// Validate reports the first mistake, as a *FlagError.
+func (c Config) Validate() error {
+	for _, check := range []func(Config) *FlagError{checkHTTP, checkLogin, checkNATS, checkLog, checkLimits, checkTiming, checkGeneral} {
+		if mistake := check(c); mistake != nil {
+			return mistake
+		}
+	}
+	return nil
+}
+
+func wrong(flag, format string, args ...any) *FlagError {
+	return &FlagError{Flag: flag, Problem: fmt.Sprintf(format, args...)}
+}
+
+func checkHTTP(c Config) *FlagError {
+	if err := checkAddr(c.Addr); err != nil {
+		return wrong("addr", "%v; write HOST:PORT, such as localhost:3000", err)
+	}
+	if _, err := auth.ParseOrigins(c.AllowOrigin); err != nil {
+		return wrong("allow-origin", "%v", strings.TrimPrefix(err.Error(), "auth: "))
+	}
+	if strings.ContainsFunc(c.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return wrong(secretSource("api-key", c.APIKeyFile), "the key has spaces or characters outside ASCII, which a header cannot carry; write one without, such as the output of openssl rand -hex 32")
+	}
+	if c.Drain < 0 || c.Drain > maxDrain {
+		return wrong("drain", "%s is out of range; write a duration from 0s to %s", c.Drain, maxDrain)
+	}
+	return nil
+}
+
+// secretSource is the flag that a secret came by: its file, or else its variable.
+func secretSource(flag, file string) string {
+	if file != "" {
+		return flag + "-file"
+	}
+	return flag
+}
+
+func checkAddr(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%q is no address", addr)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%q has no port from 0 to 65535", addr)
+	}
+	return nil
+}
+
+// isLoopback reports whether only this machine can connect to addr.
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	return err == nil && loopbackHost(host)
+}
+
+// loopbackHost takes a name or an address without a port. A name other than localhost could be anywhere.
+func loopbackHost(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+func checkLogin(c Config) *FlagError {
+	if c.JWTKey != "" {
+		if _, err := auth.ParseKey([]byte(c.JWTKey)); err != nil {
+			return wrong(secretSource("jwt-key", c.JWTKeyFile), "%s", strings.TrimPrefix(err.Error(), "auth: "))
+		}
+		return nil
+	}
+	if isLoopback(c.Addr) {
+		if !c.Guests() {
+			return wrong("allow-guests", "guests are not allowed and there is no JWT key, so nobody could connect; set ROOMD_JWT_KEY or --jwt-key-file FILE, or leave --allow-guests out")
+		}
+		return nil
+	}
+	if !c.Guests() {
+		return wrong("addr", "%s can be reached from other machines, and nobody would have to log in; set ROOMD_JWT_KEY or --jwt-key-file FILE, or write --allow-guests if everybody may come in", c.Addr)
+	}
+	return nil
+}
+
+func checkNATS(c Config) *FlagError {
+	if c.NATSURL == "" {
+		for _, f := range []struct{ flag, value string }{
+			{"nats-creds", c.NATSCreds}, {"nats-nkey", c.NATSNKey}, {"nats-tls-cert", c.NATSTLSCert}, {"nats-tls-key", c.NATSTLSKey}, {"nats-tls-ca", c.NATSTLSCA},
+		} {
+			if f.value != "" {
+				return wrong(f.flag, "it is for an external NATS, which --nats-url (%s) names; set that too, or leave this out", EnvName("nats-url"))
+			}
+		}
+		if c.NATSAddr == embedded.InProcessOnly {
+			return nil
+		}
+		if err := checkAddr(c.NATSAddr); err != nil {
+			return wrong("nats-addr", "%v; write HOST:PORT, such as 127.0.0.1:4222, or - for no port", err)
+		}
+		return nil
+	}
+	if (c.NATSTLSCert == "") != (c.NATSTLSKey == "") {
+		return wrong("nats-tls-cert", "a client certificate needs its key; set --nats-tls-cert and --nats-tls-key (%s), or neither", EnvName("nats-tls-key"))
+	}
+	return nil
+}
+
+func checkLog(c Config) *FlagError {
+	switch {
+	case c.Store != storeFile && c.Store != storeMemory:
+		return wrong("store", "%q is unknown; write file, or memory to keep nothing", c.Store)
+	case c.Store == storeFile && c.NATSURL == "" && c.StoreDir == "":
+		return wrong("store-dir", "the directory is empty; write a path such as .roomd, or --store memory to keep nothing")
+	case !c.Sync.Always && c.Sync.Every <= 0:
+		return wrong("sync", "%s is too short; write a duration such as 2m, or always", c.Sync)
+	case c.Replicas < 0 || c.Replicas > 5:
+		return wrong("replicas", "%d is out of range; write a number from 1 to 5, or 0 to choose", c.Replicas)
+	case c.Replicas > 1 && c.NATSURL == "":
+		return wrong("replicas", "the embedded NATS is one server and keeps one copy; write 1, or name a cluster with --nats-url (%s)", EnvName("nats-url"))
+	case c.History < 1:
+		return wrong("history", "%d is too small; write a number from 1 up", c.History)
+	case c.HistoryAge < minHistoryAge:
+		return wrong("history-age", "%s is too short; write a duration from %s up", c.HistoryAge, minHistoryAge)
+	case c.HistoryBytes < minHistoryBytes:
+		return wrong("history-bytes", "%s is too small; write a size from %s up", c.HistoryBytes, Size(minHistoryBytes))
+	}
+	return nil
+}
+
+func checkLimits(c Config) *FlagError {
+	switch {
+	case c.MaxMessage < minMessage || c.MaxMessage > maxMessage:
+		return wrong("max-message", "%s is out of range; write a size from %s to %s", c.MaxMessage, Size(minMessage), Size(maxMessage))
+	case !(c.Rate >= 0) || c.Rate > 1e9: // also not a number
+		return wrong("rate", "%v is out of range; write a number such as 20, or 0 for no limit", c.Rate)
+	case c.Rate > 0 && c.Burst < 1:
+		return wrong("burst", "%d is too small; write a number from 1 up", c.Burst)
+	case c.Queue < minQueue:
+		return wrong("queue", "%d is too small; write a number from %d up", c.Queue, minQueue)
+	case c.QueueBytes < max(minQueueBytes, c.MaxMessage):
+		return wrong("queue-bytes", "%s is too small; write a size from %s up, so that it holds a message of --max-message (%s)", c.QueueBytes, max(minQueueBytes, c.MaxMessage), EnvName("max-message"))
+	}
+	for _, f := range []struct {
+		flag  string
+		value int
+	}{
+		{"max-connections", c.MaxConnections}, {"max-connections-per-address", c.MaxConnectionsPerAddress}, {"max-connections-per-user", c.MaxConnectionsPerUser},
+	} {
+		if f.value < 0 {
+			return wrong(f.flag, "%d is negative; write a number, or 0 for no limit", f.value)
+		}
+	}
+	return nil
+}
+
+func checkTiming(c Config) *FlagError {
+	switch {
+	case c.Ping < minPing:
+		return wrong("ping", "%s is too short; write a duration from %s up", c.Ping, minPing)
+	case c.PresenceInterval < minPresence:
+		return wrong("presence-interval", "%s is too short; write a duration from %s up", c.PresenceInterval, minPresence)
+	case c.PresenceGrace < 0:
+		return wrong("presence-grace", "%s is negative; write a duration such as 15s, or 0s for none", c.PresenceGrace)
+	}
+	return nil
+}
+
+var nodeName = regexp.MustCompile(`^[A-Za-z0-9_-]{0,64}$`)
+
+func checkGeneral(c Config) *FlagError {
+	if !nodeName.MatchString(c.NodeName) {
+		return wrong("node-name", "%q is no name; write up to 64 of the characters a-z A-Z 0-9 _ -", c.NodeName)
+	}
+	if c.Log != "" && c.Log != logJSON && c.Log != logConsole {
+		return wrong("log", "%q is unknown; write json or console, or leave it out", c.Log)
+	}
+	if level, err := zerolog.ParseLevel(c.LogLevel); err != nil || level < zerolog.DebugLevel || level > zerolog.ErrorLevel {
+		return wrong("log-level", "%q is unknown; write debug, info, warn or error", c.LogLevel)
+	}
+	return nil
+}

@@ -1,0 +1,214 @@
+package node
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// values are what the environment and the file of --config say, by flag.
+type values struct {
+	env    map[string]string
+	file   map[string]any
+	path   string          // of the file
+	onLine map[string]bool // flags on the command line, where the others do not count
+}
+
+// gather reads env and the file that args or env name. Secrets are returned apart.
+func gather(model []*kong.Flag, args, env []string) (v values, secrets map[string]string, err error) {
+	names := flagNames(model)
+	v.onLine = flagsOn(args)
+	if v.env, secrets, err = readEnv(names, env); err != nil {
+		return v, nil, err
+	}
+	if v.path = argument(args, "config"); v.path == "" {
+		v.path = v.env["config"]
+	}
+	if v.path != "" {
+		if v.file, err = readFile(names, v.path); err != nil {
+			return v, nil, err
+		}
+	}
+	return v, secrets, nil
+}
+
+// value is what kong asks for a flag that is not on the command line.
+func (v values) value(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if text, ok := v.env[flag.Name]; ok {
+		return text, nil
+	}
+	return v.file[flag.Name], nil // nil: not set
+}
+
+// from says where the value of a flag stands.
+func (v values) from(flag string) string {
+	if v.onLine[flag] {
+		return ""
+	}
+	if _, ok := v.env[flag]; ok || slices.Contains(secretFlags, flag) {
+		return "the environment"
+	}
+	if _, ok := v.file[flag]; ok {
+		return v.path
+	}
+	return ""
+}
+
+// flagNames are those that may stand in the environment and in a file.
+func flagNames(model []*kong.Flag) []string {
+	var names []string
+	for _, f := range model {
+		if f.Name != "help" && f.Name != "version" {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+// flagsOn are the names of the flags in args.
+func flagsOn(args []string) map[string]bool {
+	found := make(map[string]bool)
+	for _, arg := range args {
+		if name, ok := strings.CutPrefix(arg, "--"); ok {
+			name, _, _ = strings.Cut(name, "=")
+			found[strings.TrimPrefix(name, "no-")] = true
+		}
+	}
+	return found
+}
+
+// argument is the value of a flag in args, before they are parsed: the last one wins.
+func argument(args []string, flag string) (value string) {
+	for i, arg := range args {
+		if text, ok := strings.CutPrefix(arg, "--"+flag+"="); ok {
+			value = text
+		} else if arg == "--"+flag && i+1 < len(args) {
+			value = args[i+1]
+		}
+	}
+	return value
+}
+
+// readEnv returns the values of flags and, apart, of secrets. An empty variable counts as not set.
+func readEnv(names, env []string) (set, secrets map[string]string, err error) {
+	set, secrets = make(map[string]string), make(map[string]string)
+	all := slices.Concat(names, secretFlags)
+	for _, entry := range env {
+		name, value, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, envPrefix) || value == "" || fromKubernetes(name, value) {
+			continue
+		}
+		flag := strings.ToLower(strings.ReplaceAll(name[len(envPrefix):], "_", "-"))
+		switch {
+		case EnvName(flag) != name || !slices.Contains(all, flag):
+			like := nearest(flag, all)
+			return nil, nil, fmt.Errorf("the environment variable %s is no flag of roomd; did you mean %s (--%s)? roomd --help lists the flags", name, EnvName(like), like)
+		case slices.Contains(secretFlags, flag):
+			secrets[flag] = value
+		default:
+			set[flag] = value
+		}
+	}
+	return set, secrets, nil
+}
+
+// fromKubernetes reports variables that Kubernetes sets in every container when a service is called "roomd".
+func fromKubernetes(name, value string) bool {
+	return strings.HasPrefix(name, envPrefix+"SERVICE_") ||
+		strings.HasPrefix(name, envPrefix+"PORT") && (strings.HasPrefix(value, "tcp://") || strings.HasPrefix(name, envPrefix+"PORT_"))
+}
+
+// readFile reads a JSON object of flags by name; "_" may stand for "-" in a name.
+func readFile(names []string, path string) (map[string]any, error) {
+	mistake := func(format string, args ...any) error {
+		return &FlagError{Flag: "config", Problem: fmt.Sprintf(format, args...)}
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, mistake("the file cannot be read: %v", err)
+	}
+	var raw map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	if err := decoder.Decode(&raw); err != nil {
+		return nil, mistake("%s is no JSON object (%v); write one such as {\"addr\": \"localhost:3000\"}", path, err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, mistake("%s goes on after its JSON object; keep one", path)
+	}
+	set := make(map[string]any)
+	for key, value := range raw {
+		flag := strings.ReplaceAll(key, "_", "-")
+		switch {
+		case slices.Contains(secretFlags, flag):
+			return nil, mistake("%s holds %q; secrets come from %s in the environment or from %q", path, key, EnvName(flag), flag+"-file")
+		case flag == "config" || !slices.Contains(names, flag):
+			return nil, mistake("%s holds %q, which is no flag of roomd; did you mean %q?", path, key, nearest(flag, names))
+		}
+		if _, twice := set[flag]; twice {
+			return nil, mistake("%s holds %q twice, once with - and once with _; keep one", path, flag)
+		}
+		if set[flag], err = plain(value); err != nil {
+			return nil, mistake("%s: %q %v", path, key, err)
+		}
+	}
+	return set, nil
+}
+
+// plain turns a value of JSON into what kong reads: text, or a list of texts.
+func plain(value any) (any, error) {
+	switch value := value.(type) {
+	case string:
+		return value, nil
+	case json.Number:
+		return value.String(), nil
+	case bool:
+		return fmt.Sprint(value), nil
+	case []any:
+		for _, item := range value {
+			if _, ok := item.(string); !ok {
+				return nil, errors.New("is a list of something else than text; write a list such as [\"https://example.com\"]")
+			}
+		}
+		return value, nil
+	}
+	return nil, errors.New("is no text, number, true, false or list of texts")
+}
+
+// nearest is the name that takes the fewest changes to become word.
+func nearest(word string, names []string) string {
+	best, least := "", 1<<30
+	for _, name := range names {
+		if d := distance(word, name); d < least {
+			best, least = name, d
+		}
+	}
+	return best
+}
+
+// distance is how many characters have to be put in, taken out or changed.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,275 @@
+// Every word of the page, twice. {x} is replaced by vars.x; "one" and "other" follow the number n.
+
+const en = {
+  "title": "Baccarat rooms",
+  "brand": "Baccarat",
+  "brand.sub": "live rooms",
+  "skip": "Skip to the message field",
+  "entry.title": "Take a seat",
+  "entry.intro": "Choose how the others see you.",
+  "entry.name": "Your name",
+  "entry.avatar": "Your avatar",
+  "entry.token": "Access token",
+  "entry.token.intro": "Guests are not admitted here. Paste the token that your operator gave you.",
+  "entry.enter": "Enter",
+  "entry.entering": "Entering …",
+  "entry.name.missing": "Please write a name first.",
+  "entry.token.missing": "Please paste a token first.",
+  "avatar.spade": "Spade", "avatar.heart": "Heart", "avatar.diamond": "Diamond", "avatar.club": "Club",
+  "avatar.crown": "Crown", "avatar.chip": "Chip", "avatar.star": "Star", "avatar.moon": "Moon",
+  "phase.connecting": "Connecting",
+  "phase.connected": "Connected",
+  "phase.reconnecting": "Reconnecting",
+  "phase.ended": "Disconnected",
+  "banner.lost": "The connection is interrupted. What you write is sent as soon as it is back.",
+  "banner.in": "Next try in {n} s",
+  "banner.trying": "Trying …",
+  "banner.now": "Try now",
+  "banner.again": "Connect again",
+  "banner.signin": "Sign in again",
+  "end.4500": "Your login has expired.",
+  "end.4501": "You may not enter here.",
+  "end.4502": "You have connected somewhere else, and that session took over.",
+  "end.4503": "An operator has removed you.",
+  "end.4504": "You have sent too much too fast.",
+  "end.4505": "The server did not understand this page.",
+  "end.other": "The connection has ended ({code}).",
+  "rooms": "Rooms",
+  "rooms.yours": "Your rooms",
+  "rooms.private": "Private",
+  "rooms.all": "Other rooms",
+  "rooms.none": "No other rooms yet. Name a new one above.",
+  "rooms.add": "Room name",
+  "rooms.join": "Join",
+  "rooms.join.hint": "Join this room as well",
+  "rooms.move": "Move here",
+  "rooms.move.hint": "Leave the room on view and go to this one",
+  "rooms.join.named": "Join {room}",
+  "rooms.move.named": "Leave the room on view for {room}",
+  "rooms.leave.named": "Leave {room}",
+  "rooms.close.named": "Close the conversation with {name}",
+  "rooms.bad": "A room name has 1 to 64 characters and does not begin with @.",
+  "rooms.open": "Show rooms",
+  "unread": { one: "{n} unread message", other: "{n} unread messages" },
+  "people": "People",
+  "people.count": { one: "{n} person here", other: "{n} people here" },
+  "people.find": "Find a person",
+  "people.you": "you",
+  "people.talk": "Write privately to {name}",
+  "people.open": "Show people",
+  "people.nobody": "Nobody of that name",
+  "close": "Close",
+  "signout": "Sign out",
+  "private.with": "Private conversation",
+  "private.empty": "Only you and {name} can read this.",
+  "log.label": "Messages in {room}",
+  "log.empty": "Nothing has been said yet. Begin.",
+  "log.begin": "This is where it begins",
+  "log.earlier": "Earlier messages",
+  "log.loading": "Loading …",
+  "log.latest": "To the newest",
+  "log.new": { one: "{n} new message", other: "{n} new messages" },
+  "log.reloaded": "It was not possible to catch up message by message. This is the latest; scroll up for what was before.",
+  "log.today": "Today",
+  "log.yesterday": "Yesterday",
+  "msg.service": "table",
+  "msg.picture": "Picture from {name}",
+  "msg.picture.gone": "The picture could not be loaded",
+  "msg.pending": "Sending …",
+  "msg.offline": "Sent when the connection is back",
+  "msg.waiting": "Waiting to be sent again",
+  "msg.sent": "Stored",
+  "msg.failed": "Not sent.",
+  "msg.retry": "Send again",
+  "msg.discard": "Discard",
+  "write.room": "Write to {room}",
+  "write.person": "Write to {name}",
+  "write.none": "Join a room to write",
+  "write.send": "Send",
+  "write.picture": "Add a picture by its address",
+  "write.picture.url": "Address of a picture (https://…)",
+  "write.picture.bad": "A picture needs an address that begins with http:// or https://.",
+  "write.picture.remove": "Without a picture",
+  "typing.one": "{a} is writing …",
+  "typing.two": "{a} and {b} are writing …",
+  "typing.many": "Several people are writing …",
+  "notice.left": "You are no longer in {room}.",
+  "notice.join": "{room}: {reason}",
+  "round.round": "Round", "round.banker": "Banker", "round.player": "Player", "round.tie": "Tie", "round.wins": "wins",
+  "error.forbidden": "That is not allowed.",
+  "error.bad_room": "That is not a room name the server accepts.",
+  "error.not_member": "You are not in that room.",
+  "error.rate_limited": "Too many messages. Wait a moment.",
+  "error.too_many_rooms": "You are in as many rooms as one person may be.",
+  "error.busy": "The room is too busy. Try again in a moment.",
+  "error.unavailable": "The message could not be stored.",
+  "error.internal": "Something went wrong on the server.",
+  "error.too_big": "The message is too long.",
+  "error.disconnected": "There is no connection.",
+  "error.unreachable": "The server cannot be reached.",
+  "error.login": "The server did not accept this login.",
+};
+
+const zh = {
+  "title": "百家樂聊天室",
+  "brand": "百家樂",
+  "brand.sub": "即時聊天室",
+  "skip": "跳到訊息欄",
+  "entry.title": "請入座",
+  "entry.intro": "選擇別人看到的你。",
+  "entry.name": "你的名字",
+  "entry.avatar": "你的頭像",
+  "entry.token": "存取權杖",
+  "entry.token.intro": "此處不開放訪客。請貼上營運人員給你的權杖。",
+  "entry.enter": "進入",
+  "entry.entering": "進入中…",
+  "entry.name.missing": "請先填寫名字。",
+  "entry.token.missing": "請先貼上權杖。",
+  "avatar.spade": "黑桃", "avatar.heart": "紅心", "avatar.diamond": "方塊", "avatar.club": "梅花",
+  "avatar.crown": "皇冠", "avatar.chip": "籌碼", "avatar.star": "星星", "avatar.moon": "月亮",
+  "phase.connecting": "連線中",
+  "phase.connected": "已連線",
+  "phase.reconnecting": "重新連線中",
+  "phase.ended": "已中斷",
+  "banner.lost": "連線中斷。你寫的訊息會在恢復後立即送出。",
+  "banner.in": "{n} 秒後重試",
+  "banner.trying": "嘗試中…",
+  "banner.now": "立即重試",
+  "banner.again": "重新連線",
+  "banner.signin": "重新登入",
+  "end.4500": "你的登入已過期。",
+  "end.4501": "你無權進入此處。",
+  "end.4502": "你已在其他地方連線，由該連線取代。",
+  "end.4503": "你已被管理員移除。",
+  "end.4504": "你傳送得太多太快。",
+  "end.4505": "伺服器無法理解此頁面。",
+  "end.other": "連線已結束（{code}）。",
+  "rooms": "房間",
+  "rooms.yours": "你的房間",
+  "rooms.private": "私訊",
+  "rooms.all": "其他房間",
+  "rooms.none": "目前沒有其他房間，可在上方建立。",
+  "rooms.add": "房間名稱",
+  "rooms.join": "加入",
+  "rooms.join.hint": "同時加入這個房間",
+  "rooms.move": "換到這裡",
+  "rooms.move.hint": "離開目前的房間，換到這一個",
+  "rooms.join.named": "加入 {room}",
+  "rooms.move.named": "離開目前的房間，換到 {room}",
+  "rooms.leave.named": "離開 {room}",
+  "rooms.close.named": "關閉與 {name} 的對話",
+  "rooms.bad": "房間名稱為 1 至 64 個字元，且不可以 @ 開頭。",
+  "rooms.open": "顯示房間",
+  "unread": { other: "{n} 則未讀訊息" },
+  "people": "線上的人",
+  "people.count": { other: "{n} 人在線上" },
+  "people.find": "尋找某人",
+  "people.you": "你",
+  "people.talk": "傳私訊給 {name}",
+  "people.open": "顯示線上的人",
+  "people.nobody": "找不到這個名字",
+  "close": "關閉",
+  "signout": "登出",
+  "private.with": "私人對話",
+  "private.empty": "只有你和 {name} 看得到這裡的訊息。",
+  "log.label": "{room} 的訊息",
+  "log.empty": "還沒有人說話，由你開始吧。",
+  "log.begin": "對話從這裡開始",
+  "log.earlier": "較早的訊息",
+  "log.loading": "載入中…",
+  "log.latest": "回到最新",
+  "log.new": { other: "{n} 則新訊息" },
+  "log.reloaded": "無法逐則補上離線期間的訊息。這是最新內容，往上捲可看先前的訊息。",
+  "log.today": "今天",
+  "log.yesterday": "昨天",
+  "msg.service": "牌桌",
+  "msg.picture": "{name} 的圖片",
+  "msg.picture.gone": "無法載入圖片",
+  "msg.pending": "傳送中…",
+  "msg.offline": "恢復連線後送出",
+  "msg.waiting": "等待再次傳送",
+  "msg.sent": "已儲存",
+  "msg.failed": "未送出。",
+  "msg.retry": "再傳一次",
+  "msg.discard": "捨棄",
+  "write.room": "傳訊息到 {room}",
+  "write.person": "傳訊息給 {name}",
+  "write.none": "加入房間後即可傳訊息",
+  "write.send": "傳送",
+  "write.picture": "以網址加入圖片",
+  "write.picture.url": "圖片網址（https://…）",
+  "write.picture.bad": "圖片網址必須以 http:// 或 https:// 開頭。",
+  "write.picture.remove": "不加圖片",
+  "typing.one": "{a} 正在輸入…",
+  "typing.two": "{a} 和 {b} 正在輸入…",
+  "typing.many": "好幾個人正在輸入…",
+  "notice.left": "你已不在 {room}。",
+  "notice.join": "{room}：{reason}",
+  "round.round": "局", "round.banker": "莊", "round.player": "閒", "round.tie": "和", "round.wins": "勝",
+  "error.forbidden": "不允許這麼做。",
+  "error.bad_room": "伺服器不接受這個房間名稱。",
+  "error.not_member": "你不在那個房間。",
+  "error.rate_limited": "訊息太多，請稍候。",
+  "error.too_many_rooms": "你加入的房間已達上限。",
+  "error.busy": "房間太忙，請稍後再試。",
+  "error.unavailable": "訊息無法儲存。",
+  "error.internal": "伺服器發生錯誤。",
+  "error.too_big": "訊息太長。",
+  "error.disconnected": "目前沒有連線。",
+  "error.unreachable": "無法連上伺服器。",
+  "error.login": "伺服器不接受這個登入。",
+};
+
+const chinese = (navigator.languages?.[0] ?? navigator.language ?? "en").toLowerCase().startsWith("zh");
+const words = chinese ? zh : en;
+
+/** The language of the page, as in <html lang>. */
+export const LANG = chinese ? "zh-Hant" : "en";
+
+const locale = chinese ? "zh-Hant-TW" : navigator.language || "en";
+const plural = new Intl.PluralRules(LANG);
+const number = new Intl.NumberFormat(locale);
+const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
+const dayName = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" });
+
+/** Compares names the way people sort them. */
+export const byName = new Intl.Collator(locale, { numeric: true, sensitivity: "base" }).compare;
+
+/** The words for key. */
+export function t(key, vars = {}) {
+  let text = words[key] ?? key;
+  if (typeof text === "object") text = text[plural.select(vars.n)] ?? text.other;
+  return text.replace(/\{(\w+)\}/g, (_, name) => (typeof vars[name] === "number" ? number.format(vars[name]) : String(vars[name] ?? "")));
+}
+
+/** Whether there are words for key. */
+export const has = (key) => Object.hasOwn(words, key);
+
+/** What an error {code, message} means for a person: our words for its code, else the server's sentence. */
+export function errorText({ code, message }) {
+  return has(`error.${code}`) ? t(`error.${code}`) : message || t("error.internal");
+}
+
+export const formatNumber = (n) => number.format(n);
+export const formatTime = (ms) => clock.format(ms);
+export const formatFull = (ms) => full.format(ms);
+
+/** A day as a heading: today, yesterday, or its name. */
+export function formatDay(ms, now = Date.now()) {
+  const midnight = new Date(now).setHours(0, 0, 0, 0);
+  if (ms >= midnight) return t("log.today");
+  const yesterday = new Date(midnight);
+  yesterday.setDate(yesterday.getDate() - 1);
+  return ms >= yesterday.getTime() ? t("log.yesterday") : dayName.format(ms);
+}
+
+/** Fills what the page's markup marks with data-i18n (text), data-i18n-label, data-i18n-title and data-i18n-placeholder. */
+export function translate(root) {
+  document.documentElement.lang = LANG;
+  document.title = t("title");
+  for (const el of root.querySelectorAll("[data-i18n]")) el.textContent = t(el.dataset.i18n);
+  for (const el of root.querySelectorAll("[data-i18n-label]")) el.setAttribute("aria-label", t(el.dataset.i18nLabel));
+  for (const el of root.querySelectorAll("[data-i18n-title]")) el.title = t(el.dataset.i18nTitle);
+  for (const el of root.querySelectorAll("[data-i18n-placeholder]")) el.placeholder = t(el.dataset.i18nPlaceholder);
+}

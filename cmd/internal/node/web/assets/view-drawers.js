@@ -1,0 +1,50 @@
+// On a narrow window the rail and the people are drawers: out of the way, out of the tab order, closed by Escape.
+
+import { byID, icon } from "./dom.js";
+
+const NARROW = matchMedia("(max-width: 899px)");
+const SIDES = ["rooms", "people"];
+
+export class DrawersView {
+  #open = "";
+
+  constructor() {
+    byID("open-rooms").append(icon("menu"));
+    byID("open-people").append(icon("people"));
+    for (const side of SIDES) byID(`open-${side}`).addEventListener("click", () => this.#show(side));
+    for (const button of document.querySelectorAll("[data-close]")) {
+      button.append(icon("close"));
+      button.addEventListener("click", () => this.close());
+    }
+    byID("scrim").addEventListener("click", () => this.close());
+    document.addEventListener("keydown", (e) => e.key === "Escape" && this.close());
+    NARROW.addEventListener("change", () => this.#apply());
+    this.#apply();
+  }
+
+  /** Closes what is open; the focus goes back to the button that opened it. */
+  close() {
+    const side = this.#open;
+    if (!side) return;
+    this.#open = "";
+    this.#apply();
+    byID(`open-${side}`).focus();
+  }
+
+  #show(side) {
+    this.#open = side;
+    this.#apply();
+    byID(side).querySelector("[data-close]").focus();
+  }
+
+  #apply() {
+    if (!NARROW.matches) this.#open = "";
+    for (const side of SIDES) {
+      byID(side).inert = NARROW.matches && this.#open !== side;
+      byID(side).classList.toggle("open", this.#open === side);
+      byID(`open-${side}`).setAttribute("aria-expanded", String(this.#open === side));
+    }
+    byID("chat").inert = this.#open !== "";
+    byID("scrim").hidden = this.#open === "";
+  }
+}

@@ -1,0 +1,144 @@
+// One message, one event of the table, one entry of the outbox, as elements.
+
+import { h, icon } from "./dom.js";
+import { avatar } from "./avatars.js";
+import { imageURL } from "./protocol.js";
+import { errorText, formatDay, formatFull, formatTime, has, t } from "./i18n.js";
+
+const MESSAGES = new Set(["new_message", "private_message"]);
+const GROUP_MS = 5 * 60_000; // messages of one person this close together share one head
+const FIELDS = 8; // of an unknown event's payload that are shown
+
+/** When event happened, in ms since 1970. */
+export function timeOf({ payload }) {
+  const ms = Number(payload?.time) || Date.parse(payload?.sent);
+  return Number.isFinite(ms) ? ms : Date.now();
+}
+
+/** Whether event goes on what before began, so that it needs no name and avatar of its own. */
+export function continues(before, event) {
+  if (!before || !MESSAGES.has(before.type) || !MESSAGES.has(event.type)) return false;
+  const a = before.payload ?? {};
+  const b = event.payload ?? {};
+  const same = a.uid === b.uid && (a.from || a.username) === (b.from || b.username);
+  return same && timeOf(event) - timeOf(before) < GROUP_MS && sameDay(before, event);
+}
+
+/** Whether both happened on one day, here. */
+export function sameDay(before, event) {
+  return Boolean(before) && new Date(timeOf(before)).toDateString() === new Date(timeOf(event)).toDateString();
+}
+
+/** The line between two days. */
+export function dayLine(event) {
+  return h("div", { class: "day", role: "separator" }, h("span", {}, formatDay(timeOf(event))));
+}
+
+/** One event of a log. open(uid) is what a click on a person does. */
+export function eventNode(event, { me, open }) {
+  const attrs = { dataset: { testid: "message", seq: String(event.seq), type: event.type, uid: event.payload?.uid ?? "" } };
+  if (!MESSAGES.has(event.type)) return h("article", { ...attrs, class: "notice-event" }, ...tableEvent(event));
+  const payload = event.payload ?? {};
+  const mine = Boolean(payload.uid) && payload.uid === me.uid;
+  const service = !payload.uid;
+  const name = nameOf(payload);
+  const face = avatar({ ...payload, username: name });
+  const canOpen = !mine && !service;
+  return h(
+    "article",
+    { ...attrs, class: `msg${mine ? " mine" : ""}${service ? " service" : ""}` },
+    canOpen ? h("button", { type: "button", class: "face", tabindex: "-1", "aria-label": t("people.talk", { name }), title: t("people.talk", { name }), onclick: () => open(payload.uid) }, face) : face,
+    h("div", { class: "msg-body" },
+      h("p", { class: "msg-head" }, h("bdi", { class: "msg-name" }, name), service && h("span", { class: "tag" }, t("msg.service")), time(event)),
+      bubble(payload, name, formatFull(timeOf(event)))),
+  );
+}
+
+function nameOf(payload) {
+  return String(payload.from || payload.username || payload.uid || "?");
+}
+
+function time(event) {
+  const ms = timeOf(event);
+  return h("time", { datetime: new Date(ms).toISOString(), title: formatFull(ms) }, formatTime(ms));
+}
+
+function bubble(payload, name, title) {
+  const picture = imageURL(payload.image_url);
+  const text = payload.message ?? payload.content ?? "";
+  return h("div", { class: "bubble", title }, text !== "" && h("p", { class: "msg-text", dir: "auto" }, asText(text)), picture && pictureLink(picture, name));
+}
+
+function asText(value) {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function pictureLink(src, name) {
+  const img = h("img", { alt: t("msg.picture", { name }), loading: "lazy", decoding: "async", referrerpolicy: "no-referrer" });
+  const link = h("a", { class: "picture", href: src, target: "_blank", rel: "noopener noreferrer nofollow", referrerpolicy: "no-referrer" }, img);
+  img.addEventListener("error", () => {
+    link.replaceChildren(h("span", { class: "picture-gone" }, `${t("msg.picture.gone")}: ${src}`));
+  });
+  img.src = src; // after the attributes above: they decide how it is fetched
+  return link;
+}
+
+// ---- events that are no messages ----
+
+function tableEvent(event) {
+  const payload = event.payload;
+  const winner = event.type === "round_result" ? String(payload?.winner ?? "").toLowerCase() : "";
+  const title = winner && has(`round.${winner}`) ? round(winner) : h("strong", {}, event.type);
+  return [h("p", { class: "event-title" }, title, time(event)), details(payload, winner)];
+}
+
+function round(winner) {
+  return h("strong", { class: `winner winner-${winner}` }, `${t(`round.${winner}`)}${winner === "tie" ? "" : ` ${t("round.wins")}`}`);
+}
+
+function details(payload, winner) {
+  if (payload === null || payload === undefined) return null;
+  if (typeof payload !== "object" || Array.isArray(payload)) return h("p", { class: "msg-text", dir: "auto" }, asText(payload));
+  const hidden = new Set(["sent", "time", "room_id", winner && "winner"]);
+  const fields = Object.entries(payload).filter(([name]) => !hidden.has(name)).slice(0, FIELDS);
+  if (fields.length === 0) return null;
+  return h("dl", { class: "event-fields" }, ...fields.map(([name, value]) =>
+    h("div", {}, h("dt", {}, has(`round.${name}`) ? t(`round.${name}`) : name), h("dd", { dir: "auto" }, asText(value)))));
+}
+
+// ---- the outbox ----
+
+/** An entry of the outbox: what is not stored yet. */
+export function outboxNode(entry, { me, retry, discard }) {
+  const { payload } = entry.event;
+  return h(
+    "article",
+    { class: "msg mine outgoing", dataset: { testid: "outgoing", id: entry.id, status: entry.status } },
+    avatar(me),
+    h("div", { class: "msg-body" },
+      bubble(payload, me.username),
+      h("p", { class: "msg-status" }),
+      h("p", { class: "msg-actions" },
+        h("button", { type: "button", dataset: { testid: "retry" }, onclick: () => retry(entry.id) }, t("msg.retry")),
+        h("button", { type: "button", dataset: { testid: "discard" }, onclick: () => discard(entry.id) }, t("msg.discard")))),
+  );
+}
+
+/** Shows what became of entry; online is whether there is a connection to send it over. */
+export function updateOutboxNode(node, entry, online) {
+  node.dataset.status = entry.status;
+  const text = statusText(entry, online);
+  const status = node.querySelector(".msg-status");
+  if (status.dataset.text === text) return;
+  status.dataset.text = text;
+  if (entry.status === "failed") status.setAttribute("role", "alert");
+  else status.removeAttribute("role");
+  status.replaceChildren(icon({ pending: "clock", sent: "check", failed: "close" }[entry.status]), text);
+}
+
+function statusText({ status, error }, online) {
+  if (status === "sent") return t("msg.sent");
+  if (status === "failed") return `${t("msg.failed")} ${errorText(error)}`;
+  if (!online) return t("msg.offline");
+  return error ? `${t("msg.waiting")} ${errorText(error)}` : t("msg.pending");
+}

@@ -1,0 +1,199 @@
+// The messages of the room or conversation on view: a window on its timeline that moves as one scrolls.
+
+import { byID, eachFrame, h, icon, reconcile } from "./dom.js";
+import { continues, dayLine, eventNode, outboxNode, sameDay, updateOutboxNode } from "./view-message.js";
+import { t } from "./i18n.js";
+
+const WINDOW = 300; // the most events that are in the page
+const STEP = 60; // how many more when the edge comes near
+const NEAR = 400; // px to the edge
+const AT_END = 60; // px to the end within which new messages keep the view at the end
+
+export class MessagesView {
+  #state;
+  #chat;
+  #scroll = byID("log-scroll");
+  #log = byID("log");
+  // Of the target on view.
+  #target = null;
+  #first = 0; // seq of the first event drawn; 0: from the end
+  #tail = true; // the newest event is drawn
+  #follow = true; // new messages keep the view at the end
+  #seenTo = 0; // the newest seq that was at hand when the view left the end
+  #generation = -1;
+  #draw = eachFrame(() => this.#render());
+
+  constructor({ state, chat }) {
+    this.#state = state;
+    this.#chat = chat;
+    this.#scroll.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    // A picture that arrives late, or a smaller window, must not push the newest message out of view.
+    new ResizeObserver(() => this.#follow && this.#toEnd()).observe(this.#scroll);
+    this.#scroll.addEventListener("load", () => this.#follow && this.#toEnd(), true);
+    byID("earlier").addEventListener("click", () => this.#earlier());
+    byID("latest").addEventListener("click", () => this.toLatest());
+    state.on(["log", "active", "me", "outbox", "people", "phase"], this.#draw);
+    this.#draw();
+  }
+
+  /** Goes to the newest message and stays there. */
+  toLatest() {
+    this.#first = 0;
+    this.#tail = true;
+    this.#follow = true;
+    this.#draw();
+  }
+
+  // ---- scrolling ----
+
+  #scrolled() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroll;
+    const toEnd = scrollHeight - scrollTop - clientHeight;
+    const follow = this.#tail && toEnd < AT_END;
+    if (this.#follow && !follow) this.#seenTo = this.#newest();
+    this.#follow = follow;
+    if (scrollTop < NEAR) this.#earlier();
+    else if (!this.#tail && toEnd < NEAR) this.#later();
+    this.#latestButton();
+  }
+
+  #newest() {
+    return this.#target?.timeline.events.at(-1)?.seq ?? 0;
+  }
+
+  // Either draws more of what is held or has more fetched.
+  #earlier() {
+    const events = this.#target?.timeline.events ?? [];
+    const at = this.#start(events);
+    if (at > 0) {
+      this.#first = events[Math.max(0, at - STEP)].seq;
+      this.#draw();
+    } else if (this.#target?.timeline.more && this.#state.phase.state === "connected") {
+      if (!this.#follow || events.length === 0) this.#first = events[0]?.seq ?? 0;
+      this.#chat.earlier(this.#target);
+    }
+  }
+
+  #later() {
+    const events = this.#target.timeline.events;
+    const at = this.#start(events);
+    this.#first = events[Math.min(at + STEP, Math.max(0, events.length - 1))].seq;
+    this.#draw();
+  }
+
+  // The index of the first event to draw.
+  #start(events) {
+    if (this.#first === 0) return Math.max(0, events.length - WINDOW);
+    let low = 0;
+    let high = events.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (events[middle].seq < this.#first) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #toEnd() {
+    this.#scroll.scrollTop = this.#scroll.scrollHeight;
+  }
+
+  // ---- drawing ----
+
+  #render() {
+    this.#retarget();
+    const target = this.#target;
+    const events = target?.timeline.events ?? [];
+    if (this.#follow) this.#first = 0;
+    if (this.#follow && target) this.#chat.trim(target);
+    const start = this.#start(events);
+    const shown = events.slice(start, start + WINDOW);
+    this.#tail = start + WINDOW >= events.length;
+    const anchor = this.#follow ? null : this.#anchor();
+    this.#log.setAttribute("aria-busy", String(Boolean(target?.timeline.loading)));
+    this.#drawEvents(shown, events[start - 1]);
+    this.#drawOutbox();
+    this.#drawEdges(target, events, start);
+    if (this.#follow) this.#toEnd();
+    else if (anchor?.node.isConnected) this.#scroll.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
+    this.#latestButton();
+  }
+
+  #retarget() {
+    const { active } = this.#state;
+    const generation = active?.timeline.generation ?? 0;
+    if (active === this.#target && generation === this.#generation) return;
+    this.#target = active;
+    this.#generation = generation;
+    this.#first = 0;
+    this.#tail = this.#follow = true;
+    this.#log.replaceChildren();
+  }
+
+  // The first message in view: it is to stay where it is while others come and go around it.
+  #anchor() {
+    const edge = this.#scroll.getBoundingClientRect().top;
+    for (const node of this.#log.children) {
+      const { top, bottom } = node.getBoundingClientRect();
+      if (bottom > edge && node.dataset.seq) return { node, top };
+    }
+    return null;
+  }
+
+  #drawEvents(shown, before) {
+    const items = [];
+    let previous = before;
+    for (const event of shown) {
+      if (!sameDay(previous, event)) items.push({ key: `day-${event.seq}`, day: event });
+      items.push({ key: String(event.seq), event, cont: continues(previous, event) });
+      previous = event;
+    }
+    const context = { me: this.#state.me, open: (uid) => this.#chat.talkTo(uid) };
+    reconcile(this.#log, items, {
+      key: (item) => item.key,
+      make: (item) => (item.day ? dayLine(item.day) : eventNode(item.event, context)),
+      update: (node, item) => item.event && node.classList.toggle("cont", item.cont),
+    });
+  }
+
+  #drawOutbox() {
+    const target = this.#target;
+    const entries = target && this.#tail ? this.#chat.outbox.visible(target.key) : [];
+    reconcile(byID("pending"), entries, {
+      key: (entry) => entry.id,
+      make: (entry) => outboxNode(entry, { me: this.#state.me, retry: (id) => this.#chat.retry(id), discard: (id) => this.#chat.discard(id) }),
+      update: (node, entry) => updateOutboxNode(node, entry, this.#state.phase.state === "connected"),
+    });
+  }
+
+  #drawEdges(target, events, start) {
+    const more = Boolean(target) && (start > 0 || target.timeline.more);
+    const loading = Boolean(target?.timeline.loading);
+    const empty = Boolean(target) && events.length === 0 && byID("pending").childElementCount === 0 && !loading && !more;
+    byID("earlier").hidden = !more;
+    byID("earlier").textContent = t(loading ? "log.loading" : "log.earlier");
+    byID("earlier").disabled = loading;
+    byID("log-begin").hidden = !target || more || empty;
+    byID("log-begin").textContent = target?.reloaded && more ? "" : t("log.begin");
+    byID("log-empty").hidden = !empty;
+    if (empty) byID("log-empty").textContent = target.kind === "room" ? t("log.empty") : t("private.empty", { name: this.#state.person(target.uid).username });
+    this.#reloadedLine(target);
+  }
+
+  #reloadedLine(target) {
+    const line = byID("log-reloaded");
+    if (!target?.reloaded) line?.remove();
+    else if (!line) byID("log-top").append(h("p", { id: "log-reloaded", class: "reloaded", dataset: { testid: "reloaded" } }, t("log.reloaded")));
+  }
+
+  #latestButton() {
+    const button = byID("latest");
+    button.hidden = this.#follow || !this.#target;
+    if (button.hidden) return;
+    const fresh = this.#target.timeline.events.filter((e) => e.seq > this.#seenTo).length;
+    const text = fresh > 0 ? t("log.new", { n: fresh }) : t("log.latest");
+    if (button.dataset.text === text) return;
+    button.dataset.text = text;
+    button.replaceChildren(icon("down"), text);
+  }
+}

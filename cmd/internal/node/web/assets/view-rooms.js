@@ -1,0 +1,147 @@
+// The rail: the rooms this user is in and the private conversations, as tabs; the rooms there are; a field for more.
+
+import { arrowKeys, byID, eachFrame, h, icon, oneTabStop, reconcile } from "./dom.js";
+import { avatar } from "./avatars.js";
+import { roomName } from "./protocol.js";
+import { byName, formatNumber, t } from "./i18n.js";
+
+export class RoomsView {
+  #state;
+  #chat;
+  #notify;
+
+  constructor({ state, chat, notify, chosen }) {
+    this.#state = state;
+    this.#chat = chat;
+    this.#notify = notify;
+    this.chosen = chosen;
+    this.#bind();
+    const draw = eachFrame(() => this.#render());
+    state.on(["rooms", "active", "directory", "me", "people"], draw);
+    draw();
+  }
+
+  #bind() {
+    byID("add-room").addEventListener("submit", (e) => {
+      e.preventDefault();
+      this.#add((name) => this.#chat.join(name));
+    });
+    byID("add-room-move").addEventListener("click", () => this.#add((name) => this.#chat.change(name)));
+    for (const id of ["room-tabs", "private-tabs"]) arrowKeys(byID(id), "[role=tab]", (tab) => tab.click());
+    byID("signout").append(icon("leave"));
+  }
+
+  #add(enter) {
+    const field = byID("add-room-name");
+    const name = roomName(field.value);
+    if (name === "") {
+      this.#notify({ key: "rooms.bad" });
+      field.focus();
+      return;
+    }
+    field.value = "";
+    enter(name);
+    this.chosen();
+  }
+
+  #render() {
+    const { rooms, me } = this.#state;
+    const conversations = this.#state.openConversations();
+    this.#tabs(byID("room-tabs"), [...rooms.values()]);
+    this.#tabs(byID("private-tabs"), conversations);
+    byID("private-section").hidden = conversations.length === 0;
+    this.#directory();
+    byID("me-name").textContent = me.username;
+    byID("me-avatar").replaceChildren(avatar(me));
+    const unread = this.#state.unread();
+    document.title = unread > 0 ? `(${formatNumber(unread)}) ${t("title")}` : t("title");
+    byID("open-rooms").dataset.unread = String(unread);
+  }
+
+  #tabs(list, targets) {
+    reconcile(list, targets, {
+      key: (target) => target.key,
+      make: (target) => this.#tab(target),
+      update: (node, target) => this.#updateTab(node, target),
+    });
+    const tabs = [...list.querySelectorAll("[role=tab]")];
+    oneTabStop(tabs, tabs.find((tab) => tab.getAttribute("aria-selected") === "true"));
+  }
+
+  #tab(target) {
+    const isRoom = target.kind === "room";
+    const id = `tab-${target.key}`;
+    const tab = h(
+      "button",
+      {
+        type: "button", role: "tab", class: "tab", id, "aria-controls": "chat",
+        dataset: isRoom ? { testid: "room-tab", room: target.name } : { testid: "conversation-tab", uid: target.uid },
+        onclick: () => this.#show(target.key),
+        onkeydown: (e) => e.key === "Delete" && this.#close(target),
+      },
+      h("span", { class: "tab-mark", "aria-hidden": "true" }),
+      h("bdi", { class: "tab-name" }),
+      h("span", { class: "badge", dataset: { testid: "unread" } }),
+    );
+    const close = h("button", { type: "button", class: "icon-button tab-close", onclick: () => this.#close(target) }, icon("close"));
+    return h("div", { role: "presentation", class: "tab-row" }, tab, close);
+  }
+
+  // By key: after leaving and joining again the room is another object.
+  #show(key) {
+    const target = [...this.#state.rooms.values(), ...this.#state.conversations.values()].find((each) => each.key === key);
+    if (target && target !== this.#state.active) this.#chat.show(target);
+    this.chosen();
+  }
+
+  #close(target) {
+    if (target.kind === "room") this.#chat.leave(target.name);
+    else this.#chat.closeConversation(target.uid);
+  }
+
+  #updateTab(node, target) {
+    const [tab, close] = node.children;
+    const [mark, name, badge] = tab.children;
+    const isRoom = target.kind === "room";
+    const person = isRoom ? null : this.#state.person(target.uid);
+    const label = isRoom ? target.name : person.username;
+    name.textContent = label;
+    if (isRoom) mark.textContent = "#";
+    else mark.replaceChildren(avatar(person, "small"));
+    tab.setAttribute("aria-selected", String(target === this.#state.active));
+    tab.dataset.unread = String(target.unread);
+    tab.dataset.joined = String(!isRoom || target.joined);
+    badge.textContent = target.unread > 0 ? (target.unread > 99 ? "99+" : formatNumber(target.unread)) : "";
+    if (target.unread > 0) tab.setAttribute("aria-label", `${label}, ${t("unread", { n: target.unread })}`);
+    else tab.removeAttribute("aria-label");
+    close.setAttribute("aria-label", isRoom ? t("rooms.leave.named", { room: target.name }) : t("rooms.close.named", { name: person.username }));
+    close.title = close.getAttribute("aria-label");
+  }
+
+  #directory() {
+    const others = [...this.#state.directory]
+      .filter(([name]) => !this.#state.rooms.has(name))
+      .sort(([a, n = 0], [b, m = 0]) => m - n || byName(a, b))
+      .slice(0, 100);
+    reconcile(byID("directory"), others, {
+      key: ([name]) => name,
+      make: ([name]) => this.#entry(name),
+      update: (node, [, count]) => { node.querySelector(".entry-count").textContent = count === undefined ? "" : formatNumber(count); },
+    });
+    byID("directory-none").hidden = others.length > 0;
+  }
+
+  #entry(name) {
+    const enter = (how) => () => {
+      how();
+      this.chosen();
+    };
+    return h(
+      "li",
+      { dataset: { testid: "directory-room", room: name } },
+      h("button", { type: "button", class: "entry-join", "aria-label": t("rooms.join.named", { room: name }), onclick: enter(() => this.#chat.join(name)) },
+        h("span", { class: "tab-mark", "aria-hidden": "true" }, "#"), h("bdi", { class: "tab-name" }, name), h("span", { class: "entry-count" })),
+      h("button", { type: "button", class: "icon-button entry-move", "aria-label": t("rooms.move.named", { room: name }), title: t("rooms.move.named", { room: name }), onclick: enter(() => this.#chat.change(name)) }, icon("move")),
+    );
+  }
+}

@@ -1,0 +1,188 @@
+// Package web is the demo page: plain HTML, CSS and ES modules, embedded in the binary. It speaks the public protocol
+// and nothing else, so it is also the example of a browser client that misses nothing.
+//
+// How the files share the work (arrows point down only):
+//
+//	main.js                       puts the page together
+//	view-*.js                     one part of the page each; read the state, call chat.js
+//	chat.js  directory.js         what events mean, what a person can do; the only writers of the state
+//	state.js  timeline.js         what the page knows
+//	inbox.js                      the private messages, sorted by person
+//	connection.js                 the protocol client: rooms, positions, resume, requests, outbox; no DOM
+//	outbox.js  requests.js        what waits for an answer
+//	reconnect.js  link.js         staying connected; one WebSocket
+//	identity.js                   who this window is
+//	protocol.js                   the pure rules
+//	dom.js avatars.js i18n.js     elements from text, drawings, every word in two languages
+//
+// # For browser tests
+//
+// Two windows (tabs) are two people: the identity lives in sessionStorage. The address may carry #room=NAME (the room
+// to begin with) and #token=JWT; both are taken out of it at once. These data-testid attributes are kept stable:
+//
+//	name                the name field of the way in
+//	avatar-option       one avatar to choose; data-avatar-id
+//	token               the token field, shown where guests are not admitted
+//	enter               the button of the way in
+//	entry-error         why one could not enter
+//	connection          data-state=connecting|connected|reconnecting|ended
+//	banner, reconnect   shown while reconnecting or ended, and its button
+//	room-tab            one per room; data-room, data-unread, data-joined, aria-selected
+//	conversation-tab    one per private conversation; data-uid, data-unread, aria-selected
+//	unread              the badge inside either tab
+//	add-room            the field for a room's name; Enter joins it
+//	add-room-join       joins it (join_room)
+//	add-room-move       leaves the room on view for it (change_room)
+//	directory           the other rooms there are; each is a directory-room with data-room
+//	chat                the panel on view; data-kind=room|private, data-room or data-uid: with data-kind=private it
+//	                    is the private conversation
+//	chat-title          its name
+//	messages            the list (role=log)
+//	message             one event; data-seq, data-type, data-uid of its sender (empty for a service)
+//	pending, outgoing   the list of what is not stored yet, one entry; data-status=pending|sent|failed
+//	retry, discard      the buttons of a failed entry
+//	history-loader      loads earlier messages; hidden at the beginning of the log
+//	reloaded            the line that says that history was reloaded instead of caught up
+//	latest              the button back to the newest message
+//	typing              the line of who is writing
+//	composer, send      where one writes; Enter sends
+//	image-toggle        shows the field for a picture's address
+//	image-url           that field
+//	people, person      the list, one person; data-uid; a click opens the private conversation
+//	people-count        the number of people, in words
+//	people-find         the search field
+//	open-rooms          opens the drawer of rooms on a narrow window
+//	open-people         opens the drawer of people
+//	me, signout         who this window is; leaves
+//	notice              one passing notice
+package web
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+)
+
+//go:embed assets
+var embedded embed.FS
+
+// contentTypes is fixed here because mime.TypeByExtension also asks the machine, and a wrong answer under nosniff is a
+// page without its scripts.
+var contentTypes = map[string]string{
+	".html": "text/html; charset=utf-8",
+	".css":  "text/css; charset=utf-8",
+	".js":   "text/javascript; charset=utf-8",
+	".svg":  "image/svg+xml",
+}
+
+// contentSecurityPolicy lets the page load its own scripts and styles, talk to its own server, and show pictures by
+// address. ws: and wss: stand beside 'self' because older browsers do not count a WebSocket as 'self'.
+const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; " +
+	"img-src http: https: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// asset is one file, ready to be served. Fixed after start.
+type asset struct {
+	body        []byte
+	contentType string
+	etag        string
+}
+
+// Handler serves the page at / and its files under /assets/, to GET and HEAD, and answers 404 to every other path and
+// 405 to every other method. Browsers revalidate each file by its ETag, so that a new binary shows at the next reload.
+// Mount it behind more specific patterns ("/ws", "/api/", …). Safe for use by many goroutines.
+func Handler() http.Handler {
+	assets, err := load(embedded)
+	if err != nil {
+		panic(fmt.Sprintf("web: the embedded page cannot be read (the binary is broken; build it again): %v", err))
+	}
+	return handler(assets)
+}
+
+func handler(assets map[string]asset) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		secure(w.Header())
+		a, ok := assets[r.URL.Path]
+		if !ok {
+			http.Error(w, "not found", http.StatusNotFound)
+			return
+		}
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+			return
+		}
+		serve(w, r, a)
+	})
+}
+
+func secure(h http.Header) {
+	h.Set("Content-Security-Policy", contentSecurityPolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+}
+
+func serve(w http.ResponseWriter, r *http.Request, a asset) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-cache")
+	h.Set("ETag", a.etag)
+	if matches(r.Header.Get("If-None-Match"), a.etag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Type", a.contentType)
+	h.Set("Content-Length", fmt.Sprint(len(a.body)))
+	if r.Method == http.MethodHead {
+		return
+	}
+	w.Write(a.body) // an error means that the browser is gone; there is nobody to tell
+}
+
+// matches compares as If-None-Match does: weakly, because a proxy that compresses makes the tag weak.
+func matches(header, etag string) bool {
+	for candidate := range strings.SplitSeq(header, ",") {
+		candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
+		if candidate == etag || candidate == "*" {
+			return true
+		}
+	}
+	return false
+}
+
+// load reads the files under assets and keys each by the path at which it is served.
+func load(files fs.FS) (map[string]asset, error) {
+	assets := map[string]asset{}
+	err := fs.WalkDir(files, "assets", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		body, err := fs.ReadFile(files, name)
+		if err != nil {
+			return err
+		}
+		contentType, ok := contentTypes[path.Ext(name)]
+		if !ok {
+			return fmt.Errorf("%s: no content type for %q; add it to contentTypes", name, path.Ext(name))
+		}
+		sum := sha256.Sum256(body)
+		etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+		assets["/"+name] = asset{body: body, contentType: contentType, etag: etag}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the embedded assets: %w", err)
+	}
+	index, ok := assets["/assets/index.html"]
+	if !ok {
+		return nil, fmt.Errorf("assets/index.html is missing")
+	}
+	delete(assets, "/assets/index.html")
+	assets["/"] = index
+	return assets, nil
+}
