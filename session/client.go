@@ -25,20 +25,21 @@ type Client struct {
 	id   string
 	who  auth.Identity
 	addr string
-	ws   *websocket.Conn
-	conn net.Conn // of ws; written by the actor only
+	ws   *websocket.Conn // read by the reading goroutine only
+	conn net.Conn        // of ws; written by the actor only
 	self *actor.Ref[outgoing]
 	done chan struct{} // closed when the connection has ended
 
 	// written by any goroutine
-	heard  atomic.Int64  // unix nanoseconds of the last frame from the peer
-	ending atomic.Uint32 // the close code; 0 while open. The first one stands
+	heard  atomic.Int64  // when the last frame came from the peer, in nanoseconds after m.born
+	ending atomic.Uint32 // the close code, with byPeer if it is the peer's; 0 while open. The first one stands
 
 	// owned by the reading goroutine
-	limiter *rate.Limiter // nil: no limit
-	limited int           // events in a row over the rate
-	bad     int           // events in a row that were no events
-	window  chan struct{} // one element per publish without an ack
+	limiter  *rate.Limiter // nil: no limit
+	excess   int           // events over the rate, less those within
+	bad      int           // events in a row that were no events
+	window   chan struct{} // one element per publish without an ack; the acks take them out
+	answered bool          // the peer's close frame has come
 
 	mu      sync.Mutex
 	rooms   []string // clean names of the rooms it is in, the inbox not among them
@@ -68,13 +69,30 @@ func (c *Client) Deliver(b *rooms.Burst) error {
 	return err
 }
 
-// Send queues one event for the client.
-func (c *Client) Send(ev wire.Event) error { return c.Deliver(rooms.EventBurst(ev)) }
+// Send queues one event for the client. A single large one, such as a page of
+// history, is charged as a quarter of the queue at most: it is no sign of a
+// slow client.
+func (c *Client) Send(ev wire.Event) error {
+	b := rooms.EventBurst(ev)
+	b.Bytes = min(b.Bytes, c.m.cfg.QueueBytes/4)
+	return c.Deliver(b)
+}
 
-// Close ends the connection with a close code, at once: it does not queue
-// behind what waits to be written. The first code stands.
+// byPeer marks a close code that the peer chose.
+const byPeer = 1 << 16
+
+// Close ends the connection with a close code, at once: what is being written
+// is ended, what waits is still written before the close frame, unless the
+// code is 4001. The first code stands. With 0 it is 1000.
 func (c *Client) Close(code wire.CloseCode) {
-	if c.ending.CompareAndSwap(0, uint32(code)) {
+	if code == 0 {
+		code = wire.CloseNormal
+	}
+	c.end(uint32(code))
+}
+
+func (c *Client) end(how uint32) {
+	if c.ending.CompareAndSwap(0, how) {
 		c.self.Stop()
 	}
 }
@@ -99,26 +117,33 @@ func (c *Client) isIn(room string) bool {
 	return slices.Contains(c.rooms, room)
 }
 
-// remember notes that the client is in the room; makeCurrent decides whether
-// the room becomes the current one even if there is one. It fails when there
-// is no place left, counting one less for `instead` of.
-func (c *Client) remember(room string, makeCurrent bool, instead string) error {
+// remember notes that the client is in the room. It fails when there is no
+// place left, not counting the room `instead` of which it is entered.
+func (c *Client) remember(room, instead string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !slices.Contains(c.rooms, room) {
-		used := len(c.rooms)
-		if instead != "" && slices.Contains(c.rooms, instead) {
-			used--
-		}
-		if used >= MaxRooms {
-			return wire.Errorf(wire.TooManyRooms, "a client is in at most %d rooms; leave one first", MaxRooms)
-		}
-		c.rooms = append(c.rooms, room)
+	if slices.Contains(c.rooms, room) {
+		return nil
 	}
-	if makeCurrent || c.current == "" {
+	used := len(c.rooms)
+	if slices.Contains(c.rooms, instead) {
+		used--
+	}
+	if used >= MaxRooms {
+		return wire.Errorf(wire.TooManyRooms, "a client is in at most %d rooms; leave one first", MaxRooms)
+	}
+	c.rooms = append(c.rooms, room)
+	return nil
+}
+
+// settle makes a room that the client is in the current one, if there is none
+// or it is to be in any case.
+func (c *Client) settle(room string, inAnyCase bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if (inAnyCase || c.current == "") && slices.Contains(c.rooms, room) {
 		c.current = room
 	}
-	return nil
 }
 
 // forget notes that the client left the room.
@@ -138,10 +163,16 @@ func (c *Client) inbox() string { return wire.Inbox(c.who.UID) }
 // closeCode is how the connection ended, or ends; 0 while it is open.
 func (c *Client) closeCode() wire.CloseCode { return wire.CloseCode(c.ending.Load()) }
 
+// closedByPeer reports whether the peer ended the connection in order.
+func (c *Client) closedByPeer() bool { return c.ending.Load()&byPeer != 0 }
+
 // request returns the context for what a handler waits for.
 func (c *Client) request() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(c.m.ctx, requestTimeout)
 }
 
 // hear notes a sign of life.
-func (c *Client) hear() { c.heard.Store(time.Now().UnixNano()) }
+func (c *Client) hear() { c.heard.Store(int64(time.Since(c.m.born))) }
+
+// lastHeard is when the last sign of life came.
+func (c *Client) lastHeard() time.Time { return c.m.born.Add(time.Duration(c.heard.Load())) }

@@ -6,8 +6,8 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// closeCodes are the codes that are counted one by one; any other counts as
-// the last.
+// closeCodes are the codes that are counted one by one. Any other counts as the
+// last, and so does one of ours that a peer sent: it says nothing of us.
 var closeCodes = [...]wire.CloseCode{
 	wire.CloseNormal, wire.CloseGoing, wire.CloseProtocol, wire.CloseAbnormal, wire.CloseTooBig,
 	wire.CloseDraining, wire.CloseTooSlow, wire.CloseNoHeartbeat, wire.ClosePositionLost,
@@ -17,7 +17,10 @@ var closeCodes = [...]wire.CloseCode{
 
 type closeCounters [len(closeCodes)]atomic.Int64
 
-func (c *closeCounters) add(code wire.CloseCode) {
+func (c *closeCounters) add(code wire.CloseCode, byPeer bool) {
+	if byPeer && code >= 3000 {
+		code = wire.CloseNoStatus
+	}
 	for i, known := range closeCodes {
 		if known == code || i == len(closeCodes)-1 {
 			c[i].Add(1)

@@ -16,8 +16,9 @@ const (
 	MaxRooms = 32
 	// maxBadFrames in a row of bad_json or bad_type close with 4505.
 	maxBadFrames = 10
-	// maxLimited events in a row over the rate close with 4504.
-	maxLimited = 100
+	// maxExcess events over the rate, less those taken meanwhile, close with
+	// 4504: a client that keeps sending more than twice its rate.
+	maxExcess = 100
 	// publishWindow is how many events of a client may wait for their ack;
 	// the connection is not read while the window is full.
 	publishWindow = 64
@@ -37,7 +38,7 @@ type Config struct {
 	DefaultRoom string // joined when the client names none
 
 	MaxMessage   int64         // bytes of one message; a larger one closes with 1009
-	Rate         float64       // events per second and client; negative: no limit
+	Rate         float64       // events per second and client, pings included; negative: no limit
 	Burst        int           // events that may come at once
 	Ping         time.Duration // a silent client is pinged after this
 	Pong         time.Duration // a client silent for this long after a ping is closed with 4002
@@ -105,6 +106,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("session: burst is %d events; it must be at least 1", c.Burst)
 	case c.Ping < time.Second || c.Pong < time.Second:
 		return fmt.Errorf("session: ping is %s and pong %s; both must be at least 1s", c.Ping, c.Pong)
+	case c.WriteTimeout < 100*time.Millisecond || c.Handshake < 100*time.Millisecond:
+		return fmt.Errorf("session: write timeout is %s and handshake %s; both must be at least 100ms", c.WriteTimeout, c.Handshake)
 	case c.QueueMessages < 8 || c.QueueBytes < 1<<10:
 		return fmt.Errorf("session: a client's queue is %d messages and %d bytes; it must be at least 8 and 1024", c.QueueMessages, c.QueueBytes)
 	}

@@ -3,10 +3,11 @@ package session
 import (
 	"encoding/json"
 	"net/url"
+	"strings"
 	"time"
 
-	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
 // builtin are the handlers of PROTOCOL.md's client events.
@@ -42,7 +43,7 @@ func sendMessage(r *Request) error {
 		return err
 	}
 	msg.RoomID = room
-	return r.Publish(room, wire.Event{Type: wire.TypeNewMessage, Payload: wire.MarshalPayload(msg)})
+	return r.publish(room, wire.Event{Type: wire.TypeNewMessage, Payload: wire.MarshalPayload(msg)})
 }
 
 // privateMessage is stored in the inbox of the receiver and in the sender's
@@ -53,15 +54,19 @@ func privateMessage(r *Request) error {
 		return err
 	}
 	inbox, err := wire.CleanRoom(wire.Inbox(to))
-	if err != nil || to == "" {
+	if err != nil || to == "" || strings.HasPrefix(to, "@") {
 		return wire.Errorf(wire.BadPayload, "to_uid must be the uid of a user")
 	}
-	msg.ToUID, msg.RoomID = to, wire.InboxAlias
-	inboxes := []string{inbox, r.client.inbox()}
-	if inbox == r.client.inbox() {
-		inboxes = inboxes[:1]
+	msg.ToUID, _ = wire.InboxOwner(inbox)
+	msg.RoomID = wire.InboxAlias
+	ev := wire.Event{Type: wire.TypePrivateMessage, Payload: wire.MarshalPayload(msg)}
+	if own := r.client.inbox(); inbox != own {
+		if err := r.publish(inbox, ev); err != nil {
+			return err
+		}
+		inbox = own
 	}
-	return r.publish(inboxes, wire.Event{Type: wire.TypePrivateMessage, Payload: wire.MarshalPayload(msg)})
+	return r.publish(inbox, ev)
 }
 
 // message reads the payload of a message and stamps who sent it and when.
@@ -80,14 +85,18 @@ func (r *Request) message() (msg wire.Message, to string, err error) {
 		return msg, "", wire.Errorf(wire.BadPayload, "image_url must be an http or https URL")
 	}
 	who, now := r.client.who, time.Now()
-	from := who.Username
-	if who.Guest && in.From != "" {
-		from = in.From
-	}
 	return wire.Message{
-		Message: in.Message, From: from, Sent: now.Format(time.RFC3339Nano), Time: now.UnixMilli(),
+		Message: in.Message, From: sender(who, in.From), Sent: now.Format(time.RFC3339Nano), Time: now.UnixMilli(),
 		UID: who.UID, Username: who.Username, AvatarID: who.AvatarID, ImageURL: in.ImageURL,
 	}, in.ToUID, nil
+}
+
+// sender is the name that an event is from: a guest's is what it says it is.
+func sender(who auth.Identity, claimed string) string {
+	if who.Guest && claimed != "" {
+		return claimed
+	}
+	return who.Username
 }
 
 func isWebURL(s string) bool {
@@ -108,15 +117,21 @@ func signal(r *Request) error {
 	return r.client.m.eng.Signal(room, r.client.id, ev)
 }
 
-// stamped is the payload with uid and from added; what is no object becomes
-// its field "data".
+// stamped is the payload with uid and from added, and a username corrected; what
+// is no object becomes its field "data". A guest keeps the from it sent.
 func (r *Request) stamped() json.RawMessage {
 	fields := map[string]json.RawMessage{}
 	if r.Event.Payload != nil && json.Unmarshal(r.Event.Payload, &fields) != nil {
 		fields = map[string]json.RawMessage{"data": r.Event.Payload}
 	}
-	fields["uid"] = wire.MarshalPayload(r.client.who.UID)
-	fields["from"] = wire.MarshalPayload(r.client.who.Username)
+	who := r.client.who
+	var from string
+	_ = json.Unmarshal(fields["from"], &from) // what is no string is none
+	fields["uid"] = wire.MarshalPayload(who.UID)
+	fields["from"] = wire.MarshalPayload(sender(who, from))
+	if _, ok := fields["username"]; ok {
+		fields["username"] = wire.MarshalPayload(who.Username)
+	}
 	return wire.MarshalPayload(fields)
 }
 
@@ -174,5 +189,3 @@ func roomLabel(c *Client, room string) string {
 	}
 	return room
 }
-
-var _ rooms.Member = (*Client)(nil)

@@ -2,7 +2,6 @@ package session
 
 import (
 	"errors"
-	"net"
 	"net/http"
 	"strings"
 
@@ -20,29 +19,29 @@ type firstRoom struct {
 // ServeHTTP opens a connection: GET with a WebSocket upgrade. The checks come
 // in the order of PROTOCOL.md, each with its status before the upgrade.
 func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	addr, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		addr = r.RemoteAddr
-	}
-	release, status, refusal := m.reserve(addr)
+	addr := hostOf(r.RemoteAddr)
+	status, refusal := m.reserve(addr)
 	if refusal != nil {
 		writeError(w, status, refusal)
 		return
 	}
-	defer release()
+	opened := false
+	defer func() {
+		if !opened {
+			m.cancel(addr)
+		}
+	}()
 	who, first, status, refusal := m.check(r)
 	if refusal != nil {
 		writeError(w, status, refusal)
 		return
 	}
-	ws, err := m.upgrader.Upgrade(w, r, nil)
+	ws, conn, err := m.upgrade(w, r)
 	if err != nil {
-		m.stats.RefusedUpgrade.Add(1)
-		return // Upgrade has answered
+		return
 	}
-	if _, err := m.start(ws, who, addr, first); err != nil {
-		ws.Close()
-	}
+	opened = true
+	m.start(ws, conn, who, addr, first)
 }
 
 // check is everything that depends on the request: login, origin, rooms.
@@ -51,6 +50,9 @@ func (m *Manager) check(r *http.Request) (who auth.Identity, first []firstRoom, 
 	if err != nil {
 		m.stats.RefusedLogin.Add(1)
 		status, refusal = LoginRefusal(err)
+		if status >= http.StatusInternalServerError {
+			m.cfg.Log.Error().Err(err).Msg("a login could not be checked; the connection was refused")
+		}
 		return who, nil, status, refusal
 	}
 	if !m.cfg.Origins.Allowed(r) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -29,21 +30,22 @@ var errDraining = wire.Errorf(wire.Unavailable, "this node is stopping; connect 
 type Manager struct {
 	// fixed after New
 	cfg      Config
-	eng      *rooms.Engine
+	eng      engine
 	who      *auth.Authenticator
 	upgrader websocket.Upgrader
 	actors   *actor.Config[outgoing]
 	connects *rate.Limiter // nil: no limit
 	ctx      context.Context
 	stop     context.CancelFunc
+	born     time.Time // signs of life are counted from here, on the monotonic clock
 
 	stats    Stats
 	handlers atomic.Pointer[map[string]HandlerFunc] // replaced as a whole, under mu
-	running  sync.WaitGroup                         // one per connection
+	running  sync.WaitGroup                         // one per connection, those being opened included; grows under mu, not while draining
 
 	mu        sync.Mutex
 	draining  bool
-	clients   map[string]*Client
+	clients   map[string]*Client   // by id
 	byUser    map[string][]*Client // oldest first
 	byAddress map[string]int       // connections, those being opened included
 	opening   int                  // connections being opened
@@ -52,12 +54,16 @@ type Manager struct {
 // NewManager returns a manager of connections to eng's rooms. who says who
 // may connect. The caller ends it with Drain or Close before it closes eng.
 func NewManager(eng *rooms.Engine, who *auth.Authenticator, cfg Config) (*Manager, error) {
+	return newManager(eng, who, cfg)
+}
+
+func newManager(eng engine, who *auth.Authenticator, cfg Config) (*Manager, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	m := &Manager{
-		cfg: cfg, eng: eng, who: who,
+		cfg: cfg, eng: eng, who: who, born: time.Now(),
 		clients: make(map[string]*Client), byUser: make(map[string][]*Client), byAddress: make(map[string]int),
 	}
 	m.ctx, m.stop = context.WithCancel(context.Background())
@@ -66,6 +72,7 @@ func NewManager(eng *rooms.Engine, who *auth.Authenticator, cfg Config) (*Manage
 		ReadBufferSize:   1024,
 		WriteBufferPool:  &sync.Pool{},                             // the actor writes past gorilla's buffer
 		CheckOrigin:      func(*http.Request) bool { return true }, // was checked before
+		Error:            refuseUpgrade,
 	}
 	m.actors = &actor.Config[outgoing]{
 		MaxMessages: cfg.QueueMessages, MaxBytes: cfg.QueueBytes, Cost: outgoingCost, OnPanic: m.onPanic,
@@ -100,49 +107,18 @@ func (m *Manager) Handle(typ string, fn HandlerFunc) {
 
 func (m *Manager) handler(typ string) HandlerFunc { return (*m.handlers.Load())[typ] }
 
-// reserve takes a place for a connection that is being opened; release gives
-// it back once the connection counts itself, or was refused.
-func (m *Manager) reserve(addr string) (release func(), status int, refusal *wire.Error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.draining {
-		m.stats.RefusedCapacity.Add(1)
-		return nil, http.StatusServiceUnavailable, errDraining
-	}
-	if limit := m.cfg.MaxConnections; limit > 0 && len(m.clients)+m.opening >= limit {
-		m.stats.RefusedCapacity.Add(1)
-		return nil, http.StatusServiceUnavailable, wire.Errorf(wire.Busy, "this node is full; try again later or connect to another")
-	}
-	if limit := m.cfg.MaxConnectionsPerAddress; limit > 0 && m.byAddress[addr] >= limit {
-		m.stats.RefusedRate.Add(1)
-		return nil, http.StatusTooManyRequests, wire.Errorf(wire.RateLimited, "too many connections from your address; close one first")
-	}
-	if m.connects != nil && !m.connects.Allow() {
-		m.stats.RefusedRate.Add(1)
-		return nil, http.StatusTooManyRequests, wire.Errorf(wire.RateLimited, "too many new connections; try again in a moment")
-	}
-	m.opening++
-	m.byAddress[addr]++
-	return func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.opening--
-		m.dropAddress(addr)
-	}, 0, nil
-}
-
-// dropAddress needs mu.
-func (m *Manager) dropAddress(addr string) {
-	if m.byAddress[addr]--; m.byAddress[addr] <= 0 {
-		delete(m.byAddress, addr)
-	}
-}
-
 // AddClient takes over a connection that the program upgraded itself, for a
 // user that it identified itself; room is the first room ("" for the default).
-// The manager reads, writes and closes ws from now on. A room that the user
-// may not enter is an error, and then ws is the caller's.
+// Limits on new connections are the program's to check, except that the
+// oldest connections of a user who has too many are closed. On success the
+// manager alone reads, writes and closes ws from now on, and limits and
+// deadlines set on it no longer count. It fails for an identity whose uid is
+// not wire.ValidUID, for a room that the user may not enter, and when the
+// manager is stopping; then ws is still the caller's.
 func (m *Manager) AddClient(ws *websocket.Conn, who auth.Identity, room string) (*Client, error) {
+	if !wire.ValidUID(who.UID) {
+		return nil, fmt.Errorf("session: add a client: %q cannot be a uid; it must make a valid room name behind an @", who.UID)
+	}
 	if room == "" {
 		room = m.cfg.DefaultRoom
 	}
@@ -150,19 +126,24 @@ func (m *Manager) AddClient(ws *websocket.Conn, who auth.Identity, room string) 
 	if err != nil {
 		return nil, fmt.Errorf("session: add a client: %w", err)
 	}
-	addr := ws.RemoteAddr().String()
+	addr := hostOf(ws.RemoteAddr().String())
+	if err := m.take(addr); err != nil {
+		return nil, fmt.Errorf("session: add a client: %w", err)
+	}
+	ws.SetReadLimit(0)                  // gorilla's; ours is MaxMessage
+	_ = ws.SetReadDeadline(time.Time{}) // fails only on a closed connection
 	first := appendRoom([]firstRoom{{name: wire.Inbox(who.UID)}}, name, rooms.Since{})
-	return m.start(ws, who, addr, first)
+	return m.start(ws, ws.NetConn(), who, addr, first), nil
 }
 
 // RemoveClient ends a connection with a close code. It does not wait for the
 // end: see Client.Done.
 func (m *Manager) RemoveClient(c *Client, code wire.CloseCode) { c.Close(code) }
 
-// start makes the client and sets it going.
-func (m *Manager) start(ws *websocket.Conn, who auth.Identity, addr string, first []firstRoom) (*Client, error) {
+// start makes the client, in a place that was taken, and sets it going.
+func (m *Manager) start(ws *websocket.Conn, conn net.Conn, who auth.Identity, addr string, first []firstRoom) *Client {
 	c := &Client{
-		m: m, id: rand.Text(), who: who, addr: addr, ws: ws, conn: ws.NetConn(),
+		m: m, id: rand.Text(), who: who, addr: addr, ws: ws, conn: conn,
 		done: make(chan struct{}), window: make(chan struct{}, publishWindow),
 	}
 	if m.cfg.Rate > 0 {
@@ -170,68 +151,43 @@ func (m *Manager) start(ws *websocket.Conn, who auth.Identity, addr string, firs
 	}
 	c.hear()
 	c.control()
-	started := make(chan struct{})
+	turn := make(chan struct{})
 	c.self = actor.Spawn(m.actors, func(*actor.Ref[outgoing]) actor.Receiver[outgoing] {
-		<-started
-		return newWriter(c)
+		<-turn // c.self is set
+		w := newWriter(c)
+		turn <- struct{}{}
+		return w
 	})
-	close(started)
-	replaced, err := m.add(c)
-	if err != nil {
-		c.Close(wire.CloseDraining)
-		return nil, err
-	}
-	if replaced != nil {
-		replaced.Close(wire.CloseReplaced)
+	turn <- struct{}{}
+	<-turn // there is a writer: whoever closes the client now, it says goodbye
+	surplus, draining := m.add(c)
+	for _, old := range surplus {
+		old.Close(wire.CloseReplaced)
 	}
 	m.stats.Connected.Add(1)
 	go c.run(first)
-	return c, nil
+	if draining {
+		c.sendAway(1)
+	}
+	return c
 }
 
-// add registers the client; replaced is the user's oldest connection if it has
-// too many.
-func (m *Manager) add(c *Client) (replaced *Client, err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.draining {
-		return nil, errDraining
-	}
-	m.running.Add(1)
-	m.clients[c.id] = c
-	m.byAddress[c.addr]++
-	own := append(m.byUser[c.who.UID], c)
-	m.byUser[c.who.UID] = own
-	if limit := m.cfg.MaxConnectionsPerUser; limit > 0 && len(own) > limit {
-		replaced = own[len(own)-1-limit]
-	}
-	return replaced, nil
-}
-
-func (m *Manager) remove(c *Client, code wire.CloseCode) {
-	m.stats.Closed.add(code)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.clients, c.id)
-	m.dropAddress(c.addr)
-	own := slices.DeleteFunc(m.byUser[c.who.UID], func(x *Client) bool { return x == c })
-	if len(own) == 0 {
-		delete(m.byUser, c.who.UID)
-	} else {
-		m.byUser[c.who.UID] = own
-	}
-	m.running.Done()
-}
-
-// enter sends welcome and joins the first rooms: the inbox, the one that
-// becomes the current room, then those that are resumed. A room that cannot be
-// joined is told as an error event that names it.
-func (c *Client) enter(first []firstRoom) {
+// welcome is the first event on every connection.
+func (c *Client) welcome() {
 	_ = c.Send(wire.Event{Type: wire.TypeWelcome, Payload: wire.MarshalPayload(wire.Welcome{ // an error has closed the connection
 		ClientID: c.id, UID: c.who.UID, Username: c.who.Username, AvatarID: c.who.AvatarID,
 		Node: c.m.eng.Node(), HeartbeatS: int(c.m.cfg.Ping / time.Second),
 	})})
+}
+
+// enter joins the first rooms: the inbox, the one that becomes the current
+// room, then those that are resumed. A room that cannot be joined is told as
+// an error event that names it.
+func (c *Client) enter(first []firstRoom) {
 	for _, room := range first {
+		if c.closeCode() != 0 {
+			return
+		}
 		if err := c.join(room.name, "", room.since, false, ""); err != nil && c.closeCode() == 0 {
 			c.sendError("", roomLabel(c, room.name), err)
 		}

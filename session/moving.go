@@ -71,37 +71,26 @@ func (r *Request) target() (room string, p wire.RoomRequest, err error) {
 	return room, p, err
 }
 
-// join makes the client a member of the room and remembers it. The room is
-// remembered first, because its events may come before the answer; it counts
-// instead of another one that will be left.
+// join makes the client a member of the room and remembers it, before the
+// room can take it out again. The room becomes the current one if there is
+// none, or if it is entered instead of another one, which will be left.
 func (c *Client) join(room, id string, since rooms.Since, makeCurrent bool, instead string) error {
 	was := c.isIn(room)
 	if room != c.inbox() {
-		if err := c.remember(room, makeCurrent, instead); err != nil {
+		if err := c.remember(room, instead); err != nil {
 			return err
 		}
 	}
 	ctx, cancel := c.request()
 	defer cancel()
-	err := c.m.eng.Join(ctx, room, c, id, since)
-	if err != nil && !was {
-		c.forget(room)
-		if instead != "" {
-			c.setCurrent(instead)
+	if err := c.m.eng.Join(ctx, room, c, id, since); err != nil {
+		if !was {
+			c.forget(room)
 		}
+		return err
 	}
-	return err
-}
-
-// setCurrent makes a room that the client is in the current one.
-func (c *Client) setCurrent(room string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, in := range c.rooms {
-		if in == room {
-			c.current = room
-		}
-	}
+	c.settle(room, makeCurrent)
+	return nil
 }
 
 func (c *Client) leave(room, id string) error {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -29,7 +28,9 @@ func (c *Client) run(first []firstRoom) {
 	c.enter(first)
 	for {
 		if err := c.readOne(); err != nil {
-			c.Close(c.endOf(err))
+			how := endOf(err)
+			c.answered = how&byPeer != 0
+			c.end(how)
 			return
 		}
 	}
@@ -64,20 +65,20 @@ func (c *Client) readOne() error {
 	return nil
 }
 
-// endOf is the close code for the error that ended reading.
-func (c *Client) endOf(err error) wire.CloseCode {
+// endOf is how the connection ends after the error that ended reading.
+func endOf(err error) uint32 {
 	var closed *websocket.CloseError
 	var netErr net.Error
 	switch {
-	case errors.As(err, &closed):
-		return wire.CloseCode(closed.Code)
+	case errors.As(err, &closed) && closed.Code != websocket.CloseAbnormalClosure:
+		return uint32(closed.Code) | byPeer
 	case errors.Is(err, websocket.ErrReadLimit):
-		return wire.CloseTooBig
-	case errors.As(err, &netErr), errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF),
-		errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe), errors.Is(err, os.ErrDeadlineExceeded):
-		return wire.CloseAbnormal
-	default:
-		return wire.CloseProtocol
+		return uint32(wire.CloseTooBig)
+	case closed != nil, errors.As(err, &netErr), errors.Is(err, net.ErrClosed),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe):
+		return uint32(wire.CloseAbnormal)
+	default: // gorilla's, about a frame that no WebSocket peer sends
+		return uint32(wire.CloseProtocol)
 	}
 }
 
@@ -86,6 +87,10 @@ func (c *Client) endOf(err error) wire.CloseCode {
 func (c *Client) control() {
 	c.ws.SetPingHandler(func(data string) error {
 		c.hear()
+		if !c.allow() { // a ping costs what an event does
+			c.flooded()
+			return nil
+		}
 		frame := wire.AppendFrame(nil, wire.OpPong, []byte(data))
 		_ = c.Deliver(&rooms.Burst{Frames: [][]byte{frame}, Count: 1, Bytes: len(frame)}) // an error has closed the connection
 		return nil
@@ -99,31 +104,34 @@ func (c *Client) control() {
 
 // cleanup runs last, on the reading goroutine.
 func (c *Client) cleanup() {
+	c.Close(wire.CloseAbnormal) // stands only if a handler ended the goroutine
 	c.drainPeer()
 	c.conn.Close()
 	<-c.self.Done()
-	code := c.closeCode()
 	why := rooms.LeftGone
-	if code.KeepsSeat() {
+	if c.closeCode().KeepsSeat() && !c.closedByPeer() {
 		why = rooms.LeftLost
 	}
 	in, _ := c.Rooms()
 	for _, room := range append(in, c.inbox()) {
 		c.m.eng.Leave(room, c, why)
 	}
-	c.m.remove(c, code)
+	c.m.stats.Closed.add(c.closeCode(), c.closedByPeer())
+	c.m.remove(c)
 	close(c.done)
+	c.m.running.Done()
 }
 
-// drainPeer reads on until the peer has closed its side, after we closed ours;
-// the actor has set the deadline. A connection that broke has nothing to say.
+// drainPeer reads on until the peer has closed its side, after we closed ours:
+// closing with something unread could tear our close frame away. The actor has
+// set the deadline. A peer that broke off, or has closed, has nothing to say.
 func (c *Client) drainPeer() {
 	select {
 	case <-c.self.Done():
 	case <-time.After(c.m.cfg.WriteTimeout):
 		return // the actor hangs in a write that its deadline ends
 	}
-	if code := c.closeCode(); code == wire.CloseAbnormal || code == wire.CloseNoStatus {
+	if c.answered || c.closeCode() == wire.CloseAbnormal {
 		return
 	}
 	_, _ = io.Copy(io.Discard, c.conn) // ends with the peer's side or the deadline

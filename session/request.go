@@ -3,6 +3,9 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
@@ -21,7 +24,7 @@ type Request struct {
 	Event wire.Event
 
 	client *Client
-	async  bool // the answer follows the publish
+	tally  *tally // of what was published; nil: nothing yet
 }
 
 // Client is who sent the event.
@@ -40,10 +43,15 @@ func (r *Request) Bind(v any) error {
 }
 
 func jsonProblem(err error) string {
-	if e, ok := err.(*json.UnmarshalTypeError); ok {
+	var e *json.UnmarshalTypeError
+	switch {
+	case !errors.As(err, &e):
+		return err.Error()
+	case e.Field == "":
+		return "it must be an object"
+	default:
 		return e.Field + " must not be a " + e.Value
 	}
-	return "it must be an object"
 }
 
 // Room is the room the event is for: the one it names, or the client's
@@ -55,7 +63,7 @@ func (r *Request) Room() (string, error) { return r.memberOf(r.Event.Room) }
 func (r *Request) memberOf(name string) (string, error) {
 	if name == "" {
 		if _, name = r.client.Rooms(); name == "" {
-			return "", wire.Errorf(wire.NotMember, "you are in no room; join one or name one")
+			return "", wire.Errorf(wire.NotMember, "you have no current room; join one or name one")
 		}
 		return name, nil
 	}
@@ -78,54 +86,72 @@ func (r *Request) Reply(typ, room string, payload any) {
 	_ = r.client.Send(ev) // an error has closed the connection
 }
 
-// Publish stores an event in the room's log, from which every member gets it.
-// The request is answered with ack once it is stored; the handler returns
-// before that. The request's id is the idempotency key. It waits while too
-// many of the client's events have no ack.
+// Publish stores an event in a room's log, from which every member gets it.
+// The client need not be in the room. The request is answered once, when the
+// handler has returned and everything that it published is stored: with ack,
+// or with the first error. The ack may come before the event itself or after
+// it. The request's id makes the idempotency keys: a handler that is run again
+// for the same id must publish the same events in the same order.
+//
+// Publish does not wait for the log, unless publishWindow of the client's
+// events have no ack: then the client is read no further.
 func (r *Request) Publish(room string, ev wire.Event) error {
-	return r.publish([]string{room}, ev)
+	clean, err := wire.CleanRoom(room)
+	if err != nil {
+		return fmt.Errorf("session: publish to the room %q: %w", room, err)
+	}
+	if _, err := rooms.CheckInjected(wire.AppendEvent(nil, ev)); err != nil {
+		return fmt.Errorf("session: publish an event of type %q to the room %q: %w", ev.Type, room, err)
+	}
+	return r.publish(clean, ev)
 }
 
-// publish stores the event in every room named; the ack speaks of the last.
-func (r *Request) publish(to []string, ev wire.Event) error {
+// publish is Publish for a clean room and a valid event.
+func (r *Request) publish(room string, ev wire.Event) error {
 	c := r.client
-	id, label := r.Event.ID, roomLabel(c, to[len(to)-1])
 	select {
 	case c.window <- struct{}{}:
 	case <-c.self.Done():
-		return nil // there is nobody to answer
+		return errGone
 	}
-	r.async = true
-	left := newCountdown(len(to), func(stored rooms.Stored, err error) {
+	if r.tally == nil {
+		id := r.Event.ID
+		r.tally = newTally(func(room string, stored rooms.Stored, err error) { c.answer(id, room, stored, err) })
+	}
+	t, n := r.tally, r.tally.add()
+	c.m.eng.Publish(room, c.messageID(room, r.Event.ID, n), ev, func(stored rooms.Stored, err error) {
 		<-c.window
-		c.answer(id, label, stored, err)
+		t.published(n, roomLabel(c, room), stored, err)
 	})
-	for i, room := range to {
-		c.m.eng.Publish(room, c.messageID(room, id), ev, left.done(i == len(to)-1))
-	}
 	return nil
 }
 
-// messageID is the idempotency key of an event: no two users and no two rooms
-// share one.
-func (c *Client) messageID(room, id string) string {
+// errGone ends a handler whose client is gone; nobody sees it.
+var errGone = wire.Errorf(wire.Unavailable, "the connection has ended")
+
+// messageID is the idempotency key of the nth event that a request publishes:
+// no two users, no two rooms and no two events of a request share one.
+func (c *Client) messageID(room, id string, n int) string {
 	if id == "" {
 		return ""
 	}
-	return "ws/" + wire.RoomKey(room) + "/" + wire.RoomKey(c.who.UID) + "/" + wire.RoomKey(id)
+	key := "ws/" + wire.RoomKey(room) + "/" + wire.RoomKey(c.who.UID) + "/" + wire.RoomKey(id)
+	if n > 1 {
+		key += "/" + strconv.Itoa(n)
+	}
+	return key
 }
 
 // context bounds what the handler waits for.
 func (r *Request) context() (context.Context, context.CancelFunc) { return r.client.request() }
 
-// finish answers the request, unless its publish will.
+// finish answers the request, or leaves that to its publishes.
 func (r *Request) finish(err error) {
-	switch {
-	case err != nil:
-		r.client.answer(r.Event.ID, r.Event.Room, rooms.Stored{}, err)
-	case !r.async && r.Event.ID != "":
-		r.client.answer(r.Event.ID, r.Event.Room, rooms.Stored{}, nil)
+	if r.tally != nil {
+		r.tally.done(err)
+		return
 	}
+	r.client.answer(r.Event.ID, r.Event.Room, rooms.Stored{}, err)
 }
 
 // answer sends ack or error. An event without an id wants no ack, but an error
@@ -146,12 +172,14 @@ func (c *Client) answer(id, room string, stored rooms.Stored, err error) {
 
 func (c *Client) sendError(id, room string, err error) {
 	e := wire.AsError(err)
-	if e.Code == wire.Internal {
-		c.m.cfg.Log.Error().Err(err).Str("uid", c.who.UID).Str("client", c.id).Msg("an event was answered with internal")
+	if known := (*wire.Error)(nil); !errors.As(err, &known) {
+		c.m.cfg.Log.Error().Err(err).Str("uid", c.who.UID).Str("client", c.id).Msg("a handler failed; its event was answered with internal")
 	}
-	c.m.stats.Errors.Add(1)
-	_ = c.Send(wire.Event{ // an error has closed the connection
+	sent := c.Send(wire.Event{
 		Type: wire.TypeError, ID: id, Room: room,
 		Payload: wire.MarshalPayload(wire.ErrorInfo{Code: e.Code, Message: e.Message, Retryable: e.Code.Retryable()}),
 	})
+	if sent == nil {
+		c.m.stats.Errors.Add(1)
+	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // route handles one message from the client: decode, spend a token, find the
-// handler. It is the one boundary at which a handler's panic is caught.
+// handler, answer.
 func (c *Client) route(text bool, body []byte) {
 	c.m.stats.Received.Add(1)
 	ev, err := wire.Decode(body)
@@ -18,24 +18,31 @@ func (c *Client) route(text bool, body []byte) {
 	switch {
 	case !c.allow():
 		err = wire.Errorf(wire.RateLimited, "too many events; at most %g a second are taken", c.m.cfg.Rate)
-		c.m.stats.RateLimited.Add(1)
 	case err == nil:
 		err = c.call(req)
 	}
-	c.strike(err)
 	req.finish(err)
+	c.strike(err)
 }
 
-// allow spends a token of the client's rate.
+// allow spends a token of the client's rate. The excess is what was refused
+// less what was taken: it grows while a client sends more than twice its rate.
 func (c *Client) allow() bool {
 	if c.limiter == nil || c.limiter.Allow() {
-		c.limited = 0
+		c.excess = max(0, c.excess-1)
 		return true
 	}
-	if c.limited++; c.limited >= maxLimited {
+	c.excess++
+	c.m.stats.RateLimited.Add(1)
+	return false
+}
+
+// flooded ends a client that does not stop to send too much. It comes after
+// the answer, so that the client hears why.
+func (c *Client) flooded() {
+	if c.excess >= maxExcess {
 		c.Close(wire.CloseRateLimit)
 	}
-	return false
 }
 
 // strike counts messages in a row that were no events.
@@ -50,12 +57,14 @@ func (c *Client) strike(err error) {
 			c.Close(wire.CloseProtocolErrors)
 		}
 	case wire.RateLimited: // says nothing of the event
+		c.flooded()
 	default:
 		c.bad = 0
 	}
 }
 
-// call runs the handler of the event's type.
+// call runs the handler of the event's type. It is the one boundary at which a
+// handler's panic is caught.
 func (c *Client) call(req *Request) (err error) {
 	fn := c.m.handler(req.Event.Type)
 	if fn == nil {

@@ -20,7 +20,7 @@ type Stats struct {
 	Errors      atomic.Int64 // error events sent
 	RateLimited atomic.Int64
 	Panics      atomic.Int64 // of handlers
-	Unsent      atomic.Int64 // messages that were queued when a connection ended
+	Unsent      atomic.Int64 // messages for clients that were lost with the connection
 	WriteErrors atomic.Int64
 
 	Closed closeCounters // connections ended, by close code

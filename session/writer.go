@@ -35,7 +35,7 @@ type writer struct {
 	timer    *time.Timer
 	ping     time.Duration // jittered, so that clients that came together do not ping together
 	pinged   time.Time     // when the ping that is not answered yet was sent
-	deadline time.Time     // when the deadline of writes was last moved
+	extended time.Time     // when the deadline of writes was last moved
 	broken   bool          // a write failed: nothing more can be written
 }
 
@@ -66,16 +66,25 @@ func (w *writer) Receive(b *actor.Batch[outgoing]) {
 		out = append(out, o.burst.Frames...)
 		count += o.burst.Count
 	}
-	w.write(out)
-	w.c.m.stats.Frames.Add(int64(count))
+	w.count(count, w.write(out))
 	clear(out)
 	*list = out[:0]
 	segments.Put(list)
 }
 
-func (w *writer) write(frames [][]byte) {
+// count notes what became of that many messages.
+func (w *writer) count(messages int, written bool) {
+	if written {
+		w.c.m.stats.Frames.Add(int64(messages))
+	} else {
+		w.c.m.stats.Unsent.Add(int64(messages))
+	}
+}
+
+// write reports whether the frames were handed to the system.
+func (w *writer) write(frames [][]byte) bool {
 	if len(frames) == 0 || w.broken {
-		return
+		return !w.broken
 	}
 	w.extend()
 	var n int64
@@ -93,13 +102,14 @@ func (w *writer) write(frames [][]byte) {
 	if err != nil {
 		w.fail(err)
 	}
+	return err == nil
 }
 
 // extend moves the deadline of writes. Moving it costs as much as a short
-// write, so it is moved at most once a second.
+// write, so a write may find up to a fifth of its time gone.
 func (w *writer) extend() {
-	if now := time.Now(); now.Sub(w.deadline) > time.Second {
-		w.deadline = now
+	if now := time.Now(); now.Sub(w.extended) > w.c.m.cfg.WriteTimeout/5 {
+		w.extended = now
 		// It fails only on a closed connection, as the write will.
 		_ = w.c.conn.SetWriteDeadline(now.Add(w.c.m.cfg.WriteTimeout))
 	}
@@ -118,7 +128,7 @@ func (w *writer) fail(err error) {
 
 // next says when the timer is due, seen from now.
 func (w *writer) next(now time.Time) time.Duration {
-	due := time.Unix(0, w.c.heard.Load()).Add(w.ping)
+	due := w.c.lastHeard().Add(w.ping)
 	if !w.pinged.IsZero() {
 		due = w.pinged.Add(w.c.m.cfg.Pong)
 	}
@@ -131,12 +141,12 @@ func (w *writer) next(now time.Time) time.Duration {
 // tick pings a silent client, and ends one that stayed silent or whose token
 // has expired.
 func (w *writer) tick(out [][]byte, now time.Time) [][]byte {
-	heard := time.Unix(0, w.c.heard.Load())
+	heard := w.c.lastHeard()
 	if exp := w.c.who.Expires; !exp.IsZero() && !now.Before(exp) {
 		w.c.Close(wire.CloseTokenExpired)
 		return out
 	}
-	if heard.After(w.pinged) {
+	if !heard.Before(w.pinged) {
 		w.pinged = time.Time{}
 	}
 	switch {
@@ -160,21 +170,19 @@ func (w *writer) Stopped(unread []outgoing) {
 	w.timer.Stop()
 	code := w.c.closeCode()
 	var out [][]byte
-	unsent := 0
+	count := 0
 	for _, o := range unread {
-		if o.burst == nil {
-			continue
+		if o.burst != nil {
+			out = append(out, o.burst.Frames...)
+			count += o.burst.Count
 		}
-		if code == wire.CloseTooSlow || w.broken {
-			unsent += o.burst.Count
-			continue
-		}
-		out = append(out, o.burst.Frames...)
 	}
-	w.c.m.stats.Unsent.Add(int64(unsent))
-	if code != wire.CloseAbnormal {
-		w.write(append(out, wire.AppendCloseFrame(nil, code)))
+	tooSlow := code == wire.CloseTooSlow && !w.c.closedByPeer()
+	if tooSlow {
+		out = nil
 	}
+	written := code != wire.CloseAbnormal && w.write(append(out, wire.AppendCloseFrame(nil, code)))
+	w.count(count, written && !tooSlow)
 	w.linger()
 }
 
@@ -196,5 +204,6 @@ func (w *writer) Failed(any) {
 	w.timer.Stop()
 	w.broken = true
 	w.c.Close(wire.CloseAbnormal)
+	w.c.self.Stop() // in case another one closes it and has not come to that
 	w.linger()
 }

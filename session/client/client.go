@@ -25,6 +25,7 @@ type Client struct {
 	// owned by the goroutine that connects: Dial's, then the reader's
 	backoff    backoff
 	guestToken string
+	at         int       // where to connect, in cfg.addresses()
 	notBefore  time.Time // the server asked to come back then; zero: it did not
 
 	// guarded by mu
@@ -39,8 +40,8 @@ type Client struct {
 }
 
 // Dial connects and returns when the server has said welcome. The first connect
-// is not tried again: its failure is the error, a *RefusedError when the
-// server answered it. From then on the Client reconnects by itself, until ctx
+// is not tried again, but at the other addresses: the last failure is the
+// error, a *RefusedError when the server answered it. From then on the Client reconnects by itself, until ctx
 // ends, Close is called, or the server says that it is of no use: see
 // wire.CloseCode.Reconnect, and the HTTP statuses 400, 401 and 403.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
@@ -59,15 +60,29 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	cfg.OnStatus(Status{State: Connecting})
-	l, err := c.connect()
+	l, err := c.first()
 	if err != nil {
 		c.cancel(ErrClosed)
 		cfg.OnStatus(Status{State: Ended, Err: err})
-		return nil, fmt.Errorf("client: connect to %s: %w", cfg.URL, err)
+		return nil, fmt.Errorf("client: connect to %s: %w", c.url(), err)
 	}
 	go c.run(l)
 	return c, nil
 }
+
+// first connects to the first address that takes us.
+func (c *Client) first() (*link, error) {
+	for {
+		l, err := c.connect()
+		if err == nil || isFinal(err) || c.at == len(c.cfg.Others) || c.ctx.Err() != nil {
+			return l, err
+		}
+		c.at++
+	}
+}
+
+// url is where to connect.
+func (c *Client) url() string { return c.cfg.addresses()[c.at] }
 
 // Close tells the server, ends both goroutines and then returns. Requests that
 // wait fail with ErrClosed. It may be called again, but not from a callback.
@@ -127,6 +142,7 @@ func (c *Client) reconnect(why error) (*link, error) {
 		if isFinal(why) {
 			return nil, why
 		}
+		c.at = (c.at + 1) % (len(c.cfg.Others) + 1)
 		delay := c.delay()
 		c.cfg.OnStatus(Status{State: Reconnecting, Err: why, Delay: delay})
 		timer := time.NewTimer(delay)

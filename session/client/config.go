@@ -34,6 +34,10 @@ const (
 type Config struct {
 	// URL is the server's WebSocket address: ws://host:port/ws or wss://….
 	URL string
+	// Others are the addresses of more nodes of the same service. After a
+	// lost connection, and after a connect that failed, the next address is
+	// tried, round and round beginning with URL.
+	Others []string
 	// Token returns the JWT to connect with. It is called for every connect,
 	// so it can return a fresh one; an error of a reconnect is tried again
 	// later. Nil connects as a guest, who keeps its uid as long as the Client
@@ -50,6 +54,10 @@ type Config struct {
 	// While it runs nothing else is read: a slow one makes the server close
 	// the connection, and the Client resume.
 	OnEvent func(wire.Event)
+	// OnRepeat gets an event of a room's log that is not above the position:
+	// it came before, or too late. OnEvent does not get it. A server that
+	// keeps its promise makes none.
+	OnRepeat func(wire.Event)
 	// OnGap is told when a room came back without all that was missed: what
 	// is shown of that room must be fetched anew. It runs before OnEvent gets
 	// the room_joined that says so.
@@ -94,10 +102,13 @@ type Config struct {
 
 // withDefaults checks the configuration and fills it up.
 func (cfg Config) withDefaults() (Config, error) {
-	u, err := url.Parse(cfg.URL)
-	if err != nil || u.Host == "" || (u.Scheme != "ws" && u.Scheme != "wss") {
-		return cfg, fmt.Errorf("client: URL %q is no WebSocket address; use ws://host:port/ws or wss://host/ws", cfg.URL)
+	for _, address := range cfg.addresses() {
+		u, err := url.Parse(address)
+		if err != nil || u.Host == "" || (u.Scheme != "ws" && u.Scheme != "wss") {
+			return cfg, fmt.Errorf("client: URL %q is no WebSocket address; use ws://host:port/ws or wss://host/ws", address)
+		}
 	}
+	var err error
 	if cfg.Room == "" {
 		cfg.Room = DefaultRoom
 	}
@@ -138,9 +149,14 @@ func (cfg Config) withDefaults() (Config, error) {
 	return cfg, nil
 }
 
+func (cfg *Config) addresses() []string { return append([]string{cfg.URL}, cfg.Others...) }
+
 func (cfg *Config) fillCallbacks() {
 	if cfg.OnEvent == nil {
 		cfg.OnEvent = func(wire.Event) {}
+	}
+	if cfg.OnRepeat == nil {
+		cfg.OnRepeat = func(wire.Event) {}
 	}
 	if cfg.OnGap == nil {
 		cfg.OnGap = func(Gap) {}

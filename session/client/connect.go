@@ -31,7 +31,7 @@ func (c *Client) connect() (*link, error) {
 		if errors.Is(err, websocket.ErrBadHandshake) && response != nil {
 			return nil, c.refused(response)
 		}
-		return nil, fmt.Errorf("open a WebSocket to %s: %w", c.cfg.URL, err)
+		return nil, fmt.Errorf("open a WebSocket to %s: %w", c.url(), err)
 	}
 	conn.SetReadLimit(c.cfg.MaxReceive)
 	l := newLink(c, conn, rooms)
@@ -52,7 +52,7 @@ func (c *Client) await(l *link) error {
 	}
 	var welcome wire.Welcome
 	if ev.Type != wire.TypeWelcome || json.Unmarshal(ev.Payload, &welcome) != nil {
-		return finalError{fmt.Errorf("the server's first event is %q instead of welcome; is %s a room server's address?", ev.Type, c.cfg.URL)}
+		return finalError{fmt.Errorf("the server's first event is %q instead of welcome; is %s a room server's address?", ev.Type, c.url())}
 	}
 	if welcome.HeartbeatS > 0 {
 		l.silence = 2 * time.Duration(welcome.HeartbeatS) * time.Second
@@ -94,9 +94,9 @@ func (c *Client) roomsQuery(query url.Values) []string {
 
 // address is the configured URL with more query parameters.
 func (c *Client) address(add url.Values) string {
-	u, err := url.Parse(c.cfg.URL)
+	u, err := url.Parse(c.url())
 	if err != nil {
-		return c.cfg.URL // not reached: Dial has checked it
+		return c.url() // not reached: Dial has checked it
 	}
 	query := u.Query()
 	for name, values := range add {

@@ -44,7 +44,7 @@ func (c *Client) guestLogin(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode the guest's login: %w", err)
 	}
-	address := loginAddress(c.cfg.URL)
+	address := loginAddress(c.url())
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return "", fmt.Errorf("log in as a guest at %s: %w", address, err)

@@ -37,6 +37,8 @@ func (c *Client) receive(l *link, ev wire.Event) error {
 	}
 	if fresh {
 		c.cfg.OnEvent(ev)
+	} else {
+		c.cfg.OnRepeat(ev)
 	}
 	// Last, so that whoever waits finds all before the answer delivered.
 	if answered != nil {

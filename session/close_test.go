@@ -1,0 +1,256 @@
+package session
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+)
+
+// The peer's own close is answered with its code, and counted as one of ours
+// only if it is no code of ours.
+func TestPeerCloses(t *testing.T) {
+	s := newStack(t)
+	other := s.user("bob")
+	for _, c := range []struct{ sent, answered, counted int }{
+		{1000, 1000, 1000}, {1001, 1001, 1001}, {3999, 3999, 1005}, {4001, 4001, 1005}, {4505, 4505, 1005},
+	} {
+		before := s.closed(wire.CloseCode(c.counted))
+		p := s.user("ann")
+		client := s.client(p)
+		p.say("", "last words")
+		must(t, p.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(c.sent, "bye"), farAway()))
+		p.wantEnd(wire.CloseCode(c.answered))
+		<-client.Done()
+		other.heard("general", "last words")
+		same(t, text("the count of %d after %d", c.counted, c.sent), s.closed(wire.CloseCode(c.counted))-before, 1)
+	}
+	raw := s.dialFrames()
+	_, err := raw.conn.Write(clientFrame(0x88, nil)) // a close without a code
+	must(t, err)
+	same(t, "the answer to an empty close", len(raw.until(8)), 0)
+	same(t, "TooSlow", s.closed(wire.CloseTooSlow), 0)
+}
+
+// A peer that closes has left; one that breaks off keeps its seat.
+func TestSeatAfterTheEnd(t *testing.T) {
+	s := newStack(t, func(set *setup) { set.rooms.PresenceGrace = time.Hour })
+	count := func(want int) {
+		t.Helper()
+		eventually(t, text("%d are in the room", want), func() bool {
+			info, _ := s.eng.Room("general")
+			return info.Users == int64(want)
+		})
+	}
+	s.user("bob")
+	for _, code := range []int{1000, 1001, 4000} {
+		p := s.user("ann")
+		count(2)
+		must(t, p.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), farAway()))
+		p.wantEnd(wire.CloseCode(code))
+		count(1)
+	}
+	p := s.user("ann")
+	c := s.client(p)
+	p.ws.Close()
+	<-c.Done()
+	count(2)
+	q := s.user("eve")
+	c = s.client(q)
+	c.Close(wire.CloseTooSlow)
+	<-c.Done()
+	count(3)
+}
+
+// What is no WebSocket ends with 1002, from the one writer: one close frame
+// and nothing after it.
+func TestProtocolErrors(t *testing.T) {
+	s := newStack(t)
+	cases := map[string][]byte{
+		"unmasked":           {0x81, 2, 'h', 'i'},
+		"reserved bit":       clientFrame(0x81|0x40, []byte("hi")),
+		"reserved opcode":    clientFrame(0x83, nil),
+		"fragmented control": clientFrame(0x09, nil),
+		"continues nothing":  clientFrame(0x80, []byte("hi")),
+		"close with 1005":    clientFrame(0x88, binary.BigEndian.AppendUint16(nil, 1005)),
+	}
+	for name, frame := range cases {
+		t.Run(name, func(t *testing.T) {
+			c := s.dialFrames()
+			c.until(1)
+			_, err := c.conn.Write(frame)
+			must(t, err)
+			body := c.until(8)
+			same(t, "the close code", binary.BigEndian.Uint16(body), uint16(wire.CloseProtocol))
+			same(t, "the reason", string(body[2:]), wire.CloseProtocol.String())
+			if op, _, err := c.frame(); !errors.Is(err, io.EOF) {
+				t.Errorf("after the close frame came a frame of kind %d (%v), want the end", op, err)
+			}
+		})
+	}
+	eventually(t, "they are counted", func() bool { return s.closed(wire.CloseProtocol) == int64(len(cases)) })
+}
+
+func TestCloseUserAndRemoveClient(t *testing.T) {
+	s := newStack(t)
+	a, a2, b := s.user("ann"), s.user("ann"), s.user("bob")
+	cb := s.client(b)
+	same(t, "CloseUser", s.m.CloseUser("ann", wire.CloseRemoved), 2)
+	a.wantEnd(wire.CloseRemoved)
+	a2.wantEnd(wire.CloseRemoved)
+	b.say("", "still here")
+	eventually(t, "ann is gone", func() bool { return s.m.Count() == 1 })
+	same(t, "CloseUser of nobody", s.m.CloseUser("ann", wire.CloseRemoved), 0)
+	s.m.RemoveClient(cb, 0)
+	b.wantEnd(wire.CloseNormal)
+	<-cb.Done()
+	same(t, "Count when Done is closed", s.m.Count(), 0)
+	same(t, "CloseRemoved", s.closed(wire.CloseRemoved), 2)
+	if err := cb.Send(wire.Event{Type: "late"}); err == nil {
+		t.Error("sending to a client that is gone succeeded")
+	}
+}
+
+// A client that is closed in the moment it comes hears why, and is gone.
+func TestClosedAtOnce(t *testing.T) {
+	s := newStack(t)
+	for range 50 {
+		done := make(chan int)
+		go func() {
+			n := 0
+			for n == 0 {
+				n = s.m.CloseUser("ann", wire.CloseRemoved)
+			}
+			done <- n
+		}()
+		p := s.dialRaw("token=" + s.token("ann"))
+		<-done
+		p.wantEnd(wire.CloseRemoved)
+		eventually(t, "it is gone", func() bool { return s.m.Count() == 0 })
+	}
+}
+
+func TestReplacedByNewerSession(t *testing.T) {
+	s := newStack(t, func(set *setup) { set.cfg.MaxConnectionsPerUser = 2 })
+	bob := s.user("bob")
+	a, b := s.user("ann"), s.user("ann")
+	s.client(b).Close(wire.CloseRemoved) // is on its way out and does not count
+	c := s.user("ann")
+	a.say("", "a is here")
+	d := s.user("ann")
+	a.wantEnd(wire.CloseReplaced)
+	b.wantEnd(wire.CloseRemoved)
+	c.say("", "c is here")
+	d.say("", "d is here")
+	bob.heard("general", "d is here")
+	eventually(t, "it is counted", func() bool { return s.closed(wire.CloseReplaced) == 1 && s.m.Count() == 3 })
+}
+
+// When a room's code fails its members are closed with 4003 and miss nothing.
+func TestRoomThatFails(t *testing.T) {
+	s := newStack(t)
+	p, other := s.user("ann"), s.dial("room=elsewhere&username=o")
+	at := s.position(p)
+	g := &grenade{id: "grenade"}
+	must(t, s.eng.Join(t.Context(), "general", g, "", rooms.Since{}))
+	p.send(wire.TypeSendMessage, "", "", `{"message":"boom"}`)
+	p.wantEnd(wire.ClosePositionLost)
+	other.joined("elsewhere")
+	other.say("", "not affected")
+
+	back := s.dial("token=" + s.token("ann") + "&" + resumeFrom(wire.Resume{Room: "general", Since: wire.Position{Epoch: at.Epoch, Seq: 0}}))
+	back.heard("general", "boom")
+	eventually(t, "it is counted", func() bool { return s.closed(wire.ClosePositionLost) == 1 })
+}
+
+// grenade is a member whose second burst makes its room panic.
+type grenade struct {
+	id     string
+	bursts int
+}
+
+func (g *grenade) ID() string           { return g.id }
+func (g *grenade) User() wire.User      { return wire.User{UID: g.id} }
+func (g *grenade) Left(string)          {}
+func (g *grenade) Close(wire.CloseCode) {}
+func (g *grenade) Deliver(*rooms.Burst) error {
+	if g.bursts++; g.bursts == 2 {
+		panic("grenade")
+	}
+	return nil
+}
+
+func TestRemovedByOperator(t *testing.T) {
+	s := newStack(t)
+	p := s.user("ann")
+	n, err := s.eng.Remove(t.Context(), "general", "ann")
+	must(t, err)
+	same(t, "removed", n, 1)
+	left := decode[wire.RoomLeft](t, p.awaitType(wire.TypeRoomLeft).Payload)
+	same(t, "the reason", left.Reason, "removed")
+	eventually(t, "the client knows", func() bool { in, _ := s.client(p).Rooms(); return len(in) == 0 })
+	p.failed(wire.NotMember, wire.TypeSendMessage, "", `{"message":"x"}`)
+	p.acked(wire.TypeJoinRoom, "", `{"name":"general"}`)
+	p.say("", "back")
+}
+
+func TestTokenExpiresWhileConnected(t *testing.T) {
+	s := newStack(t)
+	token := s.token("ann", func(c *auth.Claims) { c.Expires = time.Now().Add(2 * time.Second) })
+	p := s.dial("token=" + token)
+	p.joined("general")
+	p.wantEnd(wire.CloseTokenExpired)
+	eventually(t, "it is counted", func() bool { return s.closed(wire.CloseTokenExpired) == 1 })
+}
+
+// Drain tells every client, closes it with 4000, and takes no new ones.
+func TestDrain(t *testing.T) {
+	s := newStack(t)
+	peers := list(0, 5, func(i int) *peer { return s.user(text("u%d", i)) })
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	must(t, s.m.Drain(ctx))
+	same(t, "Count", s.m.Count(), 0)
+	for _, p := range peers {
+		before := p.wantEnd(wire.CloseDraining)
+		last := before[len(before)-1]
+		same(t, "the last event", last.Type, wire.TypeReconnect)
+		if r := decode[map[string]int64](t, last.Payload); r["after_ms"] < 0 || r["after_ms"] > 5000 {
+			t.Errorf("reconnect says %v", r)
+		}
+	}
+	status, code, _ := s.refused("", nil)
+	if status != 503 || code != string(wire.Unavailable) {
+		t.Errorf("a draining node refuses with %d %s", status, code)
+	}
+	same(t, "CloseDraining", s.closed(wire.CloseDraining), 5)
+	must(t, s.m.Drain(ctx)) // again: nothing to do
+}
+
+// A drain that is cut short says so; Close ends the rest with 1001.
+func TestDrainIsCut(t *testing.T) {
+	s := newStack(t)
+	peers := list(0, drainAtOnce+1, func(i int) *peer { return s.user(text("u%d", i)) })
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	time.AfterFunc(50*time.Millisecond, cancel)
+	if err := s.m.Drain(ctx); !errors.Is(err, errDrainCut) {
+		t.Errorf("a drain that was cut returned %v", err)
+	}
+	s.m.Close()
+	same(t, "Count", s.m.Count(), 0)
+	codes := map[int]int{}
+	for _, p := range peers {
+		code, _ := p.end()
+		codes[code]++
+	}
+	same(t, "closed with 4000", codes[4000], 1)
+	same(t, "closed with 1001", codes[1001], drainAtOnce)
+}

@@ -1,0 +1,26 @@
+package session
+
+import (
+	"context"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// engine is what a manager needs of the rooms. It is *rooms.Engine, except in
+// tests of timers, which cannot run beside a NATS server.
+type engine interface {
+	Node() string
+	Join(ctx context.Context, room string, m rooms.Member, id string, since rooms.Since) error
+	Leave(room string, m rooms.Member, why rooms.Left)
+	LeaveAsked(ctx context.Context, room string, m rooms.Member, id string) error
+	Publish(room, msgID string, ev wire.Event, done func(rooms.Stored, error))
+	Signal(room, except string, ev wire.Event) error
+	Online(ctx context.Context, room, after string, limit int) (wire.OnlineUsers, error)
+	History(ctx context.Context, room string, before uint64, limit int) (wire.History, error)
+}
+
+var (
+	_ engine       = (*rooms.Engine)(nil)
+	_ rooms.Member = (*Client)(nil)
+)

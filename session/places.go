@@ -1,0 +1,116 @@
+package session
+
+import (
+	"net"
+	"net/http"
+	"slices"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// A connection has a place from before its upgrade until its end: reserve or
+// take, then add and remove, or cancel.
+
+// reserve takes a place under the limits on new connections.
+func (m *Manager) reserve(addr string) (status int, refusal *wire.Error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.draining {
+		m.stats.RefusedCapacity.Add(1)
+		return http.StatusServiceUnavailable, errDraining
+	}
+	if limit := m.cfg.MaxConnections; limit > 0 && len(m.clients)+m.opening >= limit {
+		m.stats.RefusedCapacity.Add(1)
+		return http.StatusServiceUnavailable, wire.Errorf(wire.Busy, "this node is full; try again later or connect to another")
+	}
+	if limit := m.cfg.MaxConnectionsPerAddress; limit > 0 && m.byAddress[addr] >= limit {
+		m.stats.RefusedRate.Add(1)
+		return http.StatusTooManyRequests, wire.Errorf(wire.RateLimited, "too many connections from your address; close one first")
+	}
+	if m.connects != nil && !m.connects.Allow() {
+		m.stats.RefusedRate.Add(1)
+		return http.StatusTooManyRequests, wire.Errorf(wire.RateLimited, "too many new connections; try again in a moment")
+	}
+	m.placed(addr)
+	return 0, nil
+}
+
+// take takes a place whatever the limits are, unless the manager is stopping.
+func (m *Manager) take(addr string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.draining {
+		return errDraining
+	}
+	m.placed(addr)
+	return nil
+}
+
+// placed needs mu.
+func (m *Manager) placed(addr string) {
+	m.opening++
+	m.byAddress[addr]++
+	m.running.Add(1)
+}
+
+// cancel gives back the place of a connection that was not opened.
+func (m *Manager) cancel(addr string) {
+	m.mu.Lock()
+	m.opening--
+	m.dropAddress(addr)
+	m.mu.Unlock()
+	m.running.Done()
+}
+
+// dropAddress needs mu.
+func (m *Manager) dropAddress(addr string) {
+	if m.byAddress[addr]--; m.byAddress[addr] <= 0 {
+		delete(m.byAddress, addr)
+	}
+}
+
+// add makes the place the client's, who is welcomed before anybody can find it
+// and can be found once it was welcomed. surplus are the user's oldest connections
+// if it has too many now; draining says that the manager began to stop while
+// the connection was being opened.
+func (m *Manager) add(c *Client) (surplus []*Client, draining bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c.welcome()
+	m.opening--
+	m.clients[c.id] = c
+	own := append(m.byUser[c.who.UID], c)
+	m.byUser[c.who.UID] = own
+	open := 0
+	for _, o := range slices.Backward(own) {
+		if o.closeCode() != 0 {
+			continue // is on its way out
+		}
+		if open++; m.cfg.MaxConnectionsPerUser > 0 && open > m.cfg.MaxConnectionsPerUser {
+			surplus = append(surplus, o)
+		}
+	}
+	return surplus, m.draining
+}
+
+// remove gives back the client's place.
+func (m *Manager) remove(c *Client) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.clients, c.id)
+	m.dropAddress(c.addr)
+	own := slices.DeleteFunc(m.byUser[c.who.UID], func(x *Client) bool { return x == c })
+	if len(own) == 0 {
+		delete(m.byUser, c.who.UID)
+	} else {
+		m.byUser[c.who.UID] = own
+	}
+}
+
+// hostOf is what connections of one address are counted by.
+func hostOf(addr string) string {
+	if host, _, err := net.SplitHostPort(addr); err == nil {
+		return host
+	}
+	return addr
+}
