@@ -39,7 +39,7 @@ func (e *Engine) ask(room string, m message) error {
 	switch err := e.rooms.Send(room, m); {
 	case errors.Is(err, actor.ErrFull):
 		e.stats.JoinBusy.Add(1)
-		return wire.Errorf(wire.Busy, "the room is busy; try again in a moment")
+		return errBusy
 	case err != nil:
 		return errClosed
 	}
@@ -61,7 +61,7 @@ func (e *Engine) LeaveAsked(ctx context.Context, room string, m Member, id strin
 	if !ok {
 		return nil
 	}
-	l := &leaveRequest{member: m, why: LeftAsked, id: id, done: make(chan struct{})}
+	l := &leaveRequest{member: m, why: LeftAsked, id: id, done: make(chan struct{}, 1)}
 	e.post(ref, l)
 	select {
 	case <-l.done:
@@ -106,10 +106,19 @@ func await[T any](ctx context.Context, ref *actor.Ref[message], answer <-chan T,
 // called once with the outcome, on any goroutine, and must not block. msgID,
 // if not empty, is the idempotency key: an event stored before under the same
 // one is not stored again. ev's type and payload count, its room and seq do
-// not.
+// not; what nobody would get to see (CheckInjected) is refused.
 func (e *Engine) Publish(room, msgID string, ev wire.Event, done func(Stored, error)) {
 	body := wire.AppendEvent(nil, wire.Event{Type: ev.Type, Payload: ev.Payload})
-	e.pub.send(room, msgID, body, done)
+	if _, err := checkInjected(body); err != nil {
+		done(Stored{}, err)
+		return
+	}
+	e.pub.send(room, msgID, body, func(s Stored, err error) {
+		if h := e.handles.get(wire.RoomToken(room)); h != nil && err == nil {
+			h.ack(s.Seq)
+		}
+		done(s, err)
+	})
 }
 
 // PublishWait is Publish that waits for the outcome.
@@ -152,12 +161,15 @@ func (e *Engine) Online(ctx context.Context, room, after string, limit int) (wir
 		return empty, nil
 	}
 	req := &membersRequest{after: after, limit: limit, done: make(chan wire.OnlineUsers, 1)}
-	e.post(ref, req)
+	if ref.Send(req) == actor.ErrFull {
+		return empty, errBusy
+	}
 	return await(ctx, ref, req.done, empty)
 }
 
 // History returns up to limit events of the room before a sequence (0: the
-// newest), as event objects oldest first.
+// newest, with everything that this node was told is stored), as event objects
+// oldest first.
 func (e *Engine) History(ctx context.Context, room string, before uint64, limit int) (wire.History, error) {
 	if limit <= 0 || limit > MaxHistoryPage {
 		limit = MaxHistoryPage
@@ -212,6 +224,6 @@ func (e *Engine) Room(room string) (info RoomInfo, ok bool) {
 func (e *Engine) info(h *handle) RoomInfo {
 	return RoomInfo{
 		Name: h.name, Users: h.users.Load(), Sessions: h.sessions.Load(),
-		Seq: h.last.Load(), Epoch: e.epoch, Active: time.Unix(0, h.touched.Load()).UTC(),
+		Seq: h.last.Load(), Epoch: e.Epoch(), Active: time.Unix(0, h.touched.Load()).UTC(),
 	}
 }

@@ -2,36 +2,85 @@ package rooms
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/nats-io/nats.go"
-
-	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // checkLoop looks for live copies that were lost with nothing after them: a
 // room that hears no more would not notice. It asks for the stream's last
 // sequence, and only when that has moved for the rooms'.
 func (e *Engine) checkLoop() {
-	tick := time.NewTicker(checkInterval)
+	tick := time.NewTicker(e.cfg.tuning.check)
 	defer tick.Stop()
-	var seen uint64
+	var c streamCheck
 	for {
 		select {
 		case <-tick.C:
-			ctx, cancel := context.WithTimeout(e.ctx, requestTimeout)
-			info, err := e.stream.Info(ctx)
-			cancel()
-			switch {
-			case e.closed():
-			case err != nil:
-				e.cfg.Log.Warn().Err(err).Msg("the log does not say where it stands; trying again at the next check")
-			case info.State.LastSeq != seen && e.checkAll():
-				seen = info.State.LastSeq
-			}
+			e.checkStream(&c)
+		case <-e.kick:
+			e.checkAll()
 		case <-e.ctx.Done():
 			return
 		}
+	}
+}
+
+// streamCheck is what checkLoop remembers of the stream.
+type streamCheck struct {
+	seen    uint64 // last sequence up to which all rooms were compared
+	settled bool   // twice: the replica that was asked may have been behind
+}
+
+func (e *Engine) checkStream(c *streamCheck) {
+	e.looks.checks.Add(1)
+	ctx, cancel := context.WithTimeout(e.ctx, requestTimeout)
+	defer cancel()
+	info, err := e.stream.Info(ctx)
+	switch {
+	case e.closed():
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		e.restoreStream(ctx)
+	case err != nil:
+		e.cfg.Log.Warn().Err(err).Msg("the log does not say where it stands; trying again at the next check")
+	case e.renewed(info):
+		c.settled = false
+	case info.State.LastSeq == c.seen && c.settled:
+	case e.checkAll():
+		c.settled = info.State.LastSeq == c.seen
+		c.seen = info.State.LastSeq
+	}
+}
+
+// restoreStream makes the stream again that somebody, or a NATS server that
+// kept it in memory, has lost. The next check finds that it is another one.
+func (e *Engine) restoreStream(ctx context.Context) {
+	_, err := openStream(ctx, e.js, e.cfg)
+	e.cfg.Log.Error().AnErr("restoring", err).Msg("the stream with the log of every room is gone: it is made anew and empty; was it deleted, or kept in memory by a server that was restarted?")
+}
+
+// renewed finds out whether the stream was made anew and tells the rooms: old
+// positions mean nothing then.
+func (e *Engine) renewed(info *jetstream.StreamInfo) bool {
+	epoch := epochOf(info.Created)
+	if epoch == e.Epoch() {
+		return false
+	}
+	e.cfg.Log.Warn().Str("was", e.Epoch()).Str("is", epoch).Msg("the log was made anew; the members of all rooms are told to refresh")
+	e.epoch.Store(&epoch)
+	for _, h := range e.handles.all() {
+		e.post(h.self, renewed{})
+	}
+	return true
+}
+
+// checkSoon makes checkLoop compare all rooms as soon as it can.
+func (e *Engine) checkSoon() {
+	select {
+	case e.kick <- struct{}{}:
+	default: // it will anyway
 	}
 }
 
@@ -39,14 +88,14 @@ func (e *Engine) checkLoop() {
 func (e *Engine) checkAll() bool { return e.check(e.handles.all()) }
 
 // check compares the last sequences of rooms with the log and tells those that
-// are behind.
+// differ.
 func (e *Engine) check(list []*handle) bool {
 	if len(list) == 0 || e.closed() {
 		return true
 	}
-	names := make([]string, len(list))
+	names, at := make([]string, len(list)), make([]uint64, len(list))
 	for i, h := range list {
-		names[i] = h.name
+		names[i], at[i] = h.name, h.last.Load()
 	}
 	ctx, cancel := context.WithTimeout(e.ctx, openTimeout)
 	defer cancel()
@@ -57,25 +106,28 @@ func (e *Engine) check(list []*handle) bool {
 		}
 		return false
 	}
-	for _, h := range list {
-		if seq := last[h.token]; seq > h.last.Load() {
-			e.post(h.self, checked{last: seq})
+	for i, h := range list {
+		if seq := last[h.token]; seq > h.last.Load() || seq < at[i] {
+			e.post(h.self, checked{last: seq, ahead: seq < at[i]})
 		}
 	}
 	return true
 }
 
-// onAsyncError is told by nats.go, on its goroutine, above all that copies for
-// a subscription were dropped because the channel was full.
+// onReconnect runs on nats.go's goroutine, as onAsyncError does.
+func (e *Engine) onReconnect(nc *nats.Conn) {
+	e.cfg.Log.Info().Str("url", nc.ConnectedUrlRedacted()).Msg("the engine's NATS connection is back; comparing all rooms with the log")
+	e.checkSoon()
+}
+
+// onAsyncError is told by nats.go above all that copies for a subscription
+// were dropped because the channel was full. The rooms are compared together:
+// when one has lost copies, most have.
 func (e *Engine) onAsyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
-	if sub == nil || err != nats.ErrSlowConsumer {
-		e.cfg.Log.Warn().Err(err).Msg("NATS reports an error on the engine's connection")
+	if sub != nil && errors.Is(err, nats.ErrSlowConsumer) {
+		e.stats.SlowConsumer.Add(1)
+		e.checkSoon()
 		return
 	}
-	e.stats.SlowConsumer.Add(1)
-	token, _ := wire.SubjectToken(sub.Subject)
-	if h := e.handles.get(token); h != nil {
-		h.missed.Store(true)
-		e.beside(func(context.Context) { e.check([]*handle{h}) })
-	}
+	e.cfg.Log.Warn().Err(err).Msg("NATS reports an error on the engine's connection")
 }

@@ -39,9 +39,11 @@ const (
 	// are read from the log again.
 	ringBytes = 12 << 20
 
-	// heldEvents bounds the live events a room keeps while it reads the log;
-	// beyond it they are dropped (counted) and read from the log as well.
+	// heldEvents and heldBytes bound the live events a room keeps while it
+	// reads the log; beyond them they are dropped (counted) and read from the
+	// log as well.
 	heldEvents = 4096
+	heldBytes  = 8 << 20
 
 	// publishDeadline is how long a publish is tried under the same id before
 	// it is answered unavailable; publishAttempt is how long one try waits for
@@ -49,9 +51,10 @@ const (
 	publishDeadline = 15 * time.Second
 	publishAttempt  = 2 * time.Second
 	publishRetry    = 100 * time.Millisecond
-	// publishPending bounds the publishes without an ack of the whole node;
-	// one more is refused with busy.
+	// publishPending and publishBytes bound the publishes without an ack of
+	// the whole node; one more is refused with busy.
 	publishPending = 1 << 16
+	publishBytes   = 64 << 20
 
 	// requestTimeout bounds one request to the log, openTimeout all that a
 	// room needs to open; after it joins are answered unavailable.
@@ -91,6 +94,19 @@ type Config struct {
 	PresenceGrace    time.Duration // a lost connection keeps its seat for this long; negative: not at all
 
 	Log zerolog.Logger
+
+	tuning tuning
+}
+
+// tuning is what only the tests of this package change.
+type tuning struct {
+	publish    publishTimes
+	check      time.Duration        // checkInterval
+	afterOpen  time.Duration        // checkAfterOpen
+	held       int                  // heldEvents
+	slowAbove  int                  // presenceSlowAbove
+	countAbove int                  // presenceCountAbove
+	lose       func(*nats.Msg) bool // live copies that never reach their room; nil: none
 }
 
 // DefaultConfig returns the defaults of DESIGN.md.
@@ -105,6 +121,14 @@ func DefaultConfig() Config {
 		PresenceInterval: time.Second,
 		PresenceGrace:    15 * time.Second,
 		Log:              zerolog.Nop(),
+		tuning: tuning{
+			publish:    publishTimes{publishDeadline, publishAttempt, publishRetry},
+			check:      checkInterval,
+			afterOpen:  checkAfterOpen,
+			held:       heldEvents,
+			slowAbove:  presenceSlowAbove,
+			countAbove: presenceCountAbove,
+		},
 	}
 }
 
@@ -120,6 +144,12 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.IdleAfter, d.IdleAfter)
 	setDefault(&c.PresenceInterval, d.PresenceInterval)
 	setDefault(&c.PresenceGrace, d.PresenceGrace)
+	setDefault(&c.tuning.publish, d.tuning.publish)
+	setDefault(&c.tuning.check, d.tuning.check)
+	setDefault(&c.tuning.afterOpen, d.tuning.afterOpen)
+	setDefault(&c.tuning.held, d.tuning.held)
+	setDefault(&c.tuning.slowAbove, d.tuning.slowAbove)
+	setDefault(&c.tuning.countAbove, d.tuning.countAbove)
 	return c
 }
 

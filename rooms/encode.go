@@ -57,9 +57,11 @@ func publicEvent(label string, seq uint64, body []byte, logTime string) (wire.Ev
 
 // completeMessage adds what an injected message may leave out. A message that
 // a node published has it all; inside a JSON string a quote is escaped, so the
-// search cannot be fooled by a text.
+// search cannot be fooled by a text, and a payload in which another object may
+// be is searched properly.
 func completeMessage(payload json.RawMessage, label, logTime string) json.RawMessage {
-	if bytes.Contains(payload, []byte(`"sent":"`)) && bytes.Contains(payload, []byte(`"time":`)) && bytes.Contains(payload, []byte(`"room_id":"`)) {
+	flat := bytes.LastIndexByte(payload, '{') == 0
+	if flat && bytes.Contains(payload, []byte(`"sent":"`)) && bytes.Contains(payload, []byte(`"time":`)) && bytes.Contains(payload, []byte(`"room_id":"`)) {
 		return payload
 	}
 	var fields map[string]json.RawMessage

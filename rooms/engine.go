@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -21,6 +21,9 @@ const liveQueue = 1 << 16
 // errClosed answers what came after Close.
 var errClosed = wire.Errorf(wire.Unavailable, "this node is stopping; connect to another")
 
+// errBusy answers what found a room's mailbox full.
+var errBusy = wire.Errorf(wire.Busy, "the room is busy; try again in a moment")
+
 // Engine runs the rooms of one node.
 type Engine struct {
 	// fixed after New
@@ -30,16 +33,25 @@ type Engine struct {
 	nc      *nats.Conn // subscriptions, requests and signals
 	pubs    *nats.Conn // publishes to the log and their acks
 	stream  jetstream.Stream
-	epoch   string
+	js      jetstream.JetStream
+	epoch   atomic.Pointer[string] // changes only when somebody makes the stream anew
 	pub     *publisher
 	reader  *logReader
 	live    chan *nats.Msg
+	kick    chan struct{} // asks checkLoop to look now
 	rooms   *actor.Group[string, message]
 	opener  *actor.Ref[*room]
 	handles handles
 	stats   Stats
+	looks   looks
 
 	work sync.WaitGroup // goroutines beside the rooms
+}
+
+// looks counts what is of no interest outside this package.
+type looks struct {
+	checks atomic.Int64 // where the stream stands
+	loads  atomic.Int64 // reads of older events into rings
 }
 
 // New connects twice, opens the stream (it is created when there is none) and
@@ -49,7 +61,7 @@ func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, live: make(chan *nats.Msg, liveQueue)}
+	e := &Engine{cfg: cfg, live: make(chan *nats.Msg, liveQueue), kick: make(chan struct{}, 1)}
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	if err := e.start(ctx, conn); err != nil {
 		e.stop()
@@ -60,33 +72,35 @@ func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
 }
 
 func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
-	e.nc, err = conn.Connect("roomd "+e.cfg.Node, nats.ErrorHandler(e.onAsyncError), nats.ReconnectHandler(func(*nats.Conn) { e.checkAll() }))
+	// While it is away nothing is buffered: a request is tried again, a signal
+	// is for now, and a publish is the publisher's to repeat.
+	noBuffer := nats.ReconnectBufSize(-1)
+	e.nc, err = conn.Connect("roomd "+e.cfg.Node, noBuffer, nats.ErrorHandler(e.onAsyncError), nats.ReconnectHandler(e.onReconnect))
 	if err != nil {
 		return fmt.Errorf("rooms: connect: %w", err)
 	}
-	// What cannot be sent at once is tried again by the publisher, not buffered.
-	e.pubs, err = conn.Connect("roomd "+e.cfg.Node+" publish", nats.ReconnectBufSize(-1))
+	e.pubs, err = conn.Connect("roomd "+e.cfg.Node+" publish", noBuffer)
 	if err != nil {
 		return fmt.Errorf("rooms: connect for publishing: %w", err)
 	}
-	js, err := jetstream.New(e.nc)
-	if err != nil {
+	if e.js, err = jetstream.New(e.nc); err != nil {
 		return fmt.Errorf("rooms: JetStream: %w", err)
 	}
-	if e.stream, err = openStream(ctx, js, e.cfg); err != nil {
+	if e.stream, err = openStream(ctx, e.js, e.cfg); err != nil {
 		return err
 	}
-	e.epoch = epochOf(e.stream.CachedInfo().Created)
-	if e.pub, err = newPublisher(e.pubs, &e.stats); err != nil {
+	epoch := epochOf(e.stream.CachedInfo().Created)
+	e.epoch.Store(&epoch)
+	if e.pub, err = newPublisher(e.pubs, &e.stats, e.cfg.tuning.publish); err != nil {
 		return err
 	}
 	if err := e.watchRejects(); err != nil {
 		return err
 	}
-	e.reader = newLogReader(e.nc, e.cfg.History)
+	e.reader = newLogReader(e.nc, e.stream, e.cfg.History)
 	e.opener = actor.Spawn(&actor.Config[*room]{MaxMessages: openQueue, MaxBatch: openBatch, OnPanic: e.onPanic},
-		func(*actor.Ref[*room]) actor.Receiver[*room] { return &opener{e} })
-	e.rooms = actor.NewGroup(&actor.Config[message]{MaxMessages: e.cfg.Mailbox, OnPanic: e.onPanic, OnUnread: refuseAll}, e.cfg.IdleAfter, e.startRoom)
+		func(*actor.Ref[*room]) actor.Receiver[*room] { return &opener{eng: e} })
+	e.rooms = actor.NewGroup(&actor.Config[message]{MaxMessages: e.cfg.Mailbox, Cost: cost, OnPanic: e.onPanic, OnUnread: refuseAll}, e.cfg.IdleAfter, e.startRoom)
 	e.beside(func(context.Context) { e.dispatch() })
 	e.beside(func(context.Context) { e.checkLoop() })
 	return nil
@@ -141,14 +155,11 @@ func (e *Engine) beside(fn func(ctx context.Context)) {
 	e.work.Go(func() { fn(e.ctx) })
 }
 
-// postRetry is how soon a message of a room to itself that found the mailbox
-// full is sent again.
-const postRetry = 20 * time.Millisecond
-
-// post sends what must not be lost: it tries again while the mailbox is full.
+// post sends what must not be lost and so costs nothing: it is refused only by
+// a room that has ended.
 func (e *Engine) post(to *actor.Ref[message], m message) {
-	if to.Send(m) == actor.ErrFull && !e.closed() {
-		time.AfterFunc(postRetry, func() { e.post(to, m) })
+	if to.Send(m) != nil {
+		refuseMessage(m, errClosed)
 	}
 }
 
@@ -156,21 +167,26 @@ func (e *Engine) post(to *actor.Ref[message], m message) {
 func (e *Engine) Node() string { return e.cfg.Node }
 
 // Epoch names the present life of the log: see wire.Position.
-func (e *Engine) Epoch() string { return e.epoch }
+func (e *Engine) Epoch() string { return *e.epoch.Load() }
 
 // Stats are the engine's counters; they may be read at any time.
 func (e *Engine) Stats() *Stats { return &e.stats }
 
-// Ping does a round trip through the log's server: readiness depends on it.
+// Ping does a round trip through the log's server, of two seconds at most:
+// readiness depends on it.
 func (e *Engine) Ping(ctx context.Context) error {
 	if e.closed() {
 		return errClosed
 	}
+	for _, nc := range []*nats.Conn{e.nc, e.pubs} {
+		if !nc.IsConnected() {
+			return fmt.Errorf("the NATS connection %q is %s", nc.Opts.Name, nc.Status())
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout) // nats.go waits on when the connection ends
+	defer cancel()
 	if _, err := e.stream.Info(ctx); err != nil {
 		return fmt.Errorf("the log does not answer: %w", err)
-	}
-	if !e.pubs.IsConnected() {
-		return fmt.Errorf("the publishing connection is %s", e.pubs.Status())
 	}
 	return nil
 }

@@ -1,50 +1,67 @@
 package rooms
 
 import (
-	"context"
-	"time"
-
 	"github.com/nats-io/nats.go"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// onLive takes one copy from the stream's republish.
+// onLive takes one copy from the stream's republish. Anybody who may publish
+// on room.<room>.log can forge one; permissions are the answer to that. Here a
+// forged one may be shown, but the room finds its way back to the log: a copy
+// that differs from the one it delivered under the same sequence, an end of a
+// hole that the log never had, and a room ahead of the log are looked into.
 func (r *room) onLive(m liveEvent) {
 	if r.phase != following {
 		r.hold(m)
 		return
 	}
-	seq, errSeq := headerUint(m.msg.Header, hdrSequence)
-	prev, errPrev := headerUint(m.msg.Header, hdrLastSequence)
+	seq, prev, ok := r.place(m.msg)
+	if !ok {
+		return
+	}
+	at := lastValue(m.msg.Header, hdrTimeStamp)
 	switch {
-	case errSeq != nil || errPrev != nil:
-		r.log.Warn().Str("subject", m.msg.Subject).Msg("a message on a room's log subject is not from the stream and was ignored; who publishes there?")
+	case seq == r.last && r.lastTime != "" && at != r.lastTime:
+		r.look(false)
 	case seq <= r.last:
 		// A repeat: it came by the log before.
-	case prev > r.last:
+	case prev > r.position():
 		r.hold(m)
 		r.repair(prev)
 	default:
-		r.deliver(seq, m.msg.Data, lastValue(m.msg.Header, hdrTimeStamp))
+		r.deliver(seq, m.msg.Data, at)
 	}
+}
+
+// place reads where a live copy stands in the log.
+func (r *room) place(msg *nats.Msg) (seq, prev uint64, ok bool) {
+	seq, errSeq := headerUint(msg.Header, hdrSequence)
+	prev, errPrev := headerUint(msg.Header, hdrLastSequence)
+	if errSeq != nil || errPrev != nil || prev >= seq {
+		r.eng.stats.Forged.Add(1)
+		r.log.Debug().Str("subject", msg.Subject).Msg("a message on a room's log subject is not from the stream and was ignored; who publishes there?")
+		return 0, 0, false
+	}
+	return seq, prev, true
 }
 
 // hold keeps a live copy until the log was read. What is dropped beyond the
 // bound is read from the log too.
 func (r *room) hold(m liveEvent) {
-	if len(r.held) >= heldEvents {
+	if len(r.held) >= r.eng.cfg.tuning.held || r.heldBytes > heldBytes {
 		r.eng.stats.HeldDropped.Add(1)
 		r.h.missed.Store(true)
 		return
 	}
 	r.held = append(r.held, m)
+	r.heldBytes += len(m.msg.Data)
 }
 
 // takeHeld goes on with the live copies held meanwhile.
 func (r *room) takeHeld() {
 	held := r.held
-	r.held = nil
+	r.held, r.heldBytes = nil, 0
 	for _, m := range held {
 		r.onLive(m)
 	}
@@ -54,9 +71,9 @@ func (r *room) takeHeld() {
 // members. An event that is not valid counts as seen and reaches nobody; the
 // engine has rejected it when it was stored.
 func (r *room) deliver(seq uint64, body []byte, logTime string) {
-	r.last = seq
+	r.last, r.lastTime = seq, logTime
 	r.h.last.Store(seq)
-	r.h.touched.Store(time.Now().UnixNano())
+	r.h.touch()
 	ev, err := publicEvent(r.label, seq, body, logTime)
 	if err != nil {
 		return
@@ -97,67 +114,6 @@ func (r *room) deliverBurst(b *Burst, except string) {
 	}
 }
 
-// repair reads the log from the newest known event up to `upto`; 0 means up to
-// whatever the log has now. Live copies are held until it is done.
-func (r *room) repair(upto uint64) {
-	if r.phase != following {
-		return
-	}
-	r.phase = repairing
-	r.eng.stats.Repairs.Add(1)
-	after := r.position()
-	name := r.h.name
-	r.eng.beside(func(ctx context.Context) {
-		var page logPage
-		var err error
-		horizon := uint64(0)
-		if upto == 0 {
-			upto, horizon, err = r.eng.lastOf(ctx, name)
-		}
-		if err == nil {
-			page, err = r.eng.reader.read(ctx, name, after, upto)
-		}
-		r.eng.post(r.h.self, repaired{of: r, page: page, horizon: horizon, err: err})
-	})
-}
-
-func (r *room) onRepaired(m repaired) {
-	r.phase = following
-	if m.err != nil {
-		if r.eng.closed() {
-			return
-		}
-		r.log.Warn().Err(m.err).Uint64("after", r.last).Msg("a hole in a room could not be read from the log; reading it again")
-		r.repair(0)
-		return
-	}
-	r.horizon = max(r.horizon, m.horizon)
-	if !m.page.reaches {
-		r.reset(m.page)
-	}
-	for _, s := range m.page.events {
-		if s.seq > r.last {
-			r.deliver(s.seq, s.body, s.time)
-		}
-	}
-	r.takeHeld()
-	r.retryWaiting(attempt{repaired: m.horizon > 0})
-}
-
-// reset is for a hole that the log no longer fills: the members are told that
-// they must refresh, by a room_joined that is not recovered.
-func (r *room) reset(page logPage) {
-	r.eng.stats.Resets.Add(1)
-	r.flush()
-	if len(page.events) > 0 {
-		r.last = page.events[0].seq - 1
-	}
-	r.ring = ring{floor: r.position()}
-	r.tail = false
-	joined := r.joined("", r.position(), false, 0)
-	r.deliverBurst(EventBurst(joined), "")
-}
-
 // onSignal delivers what is not logged to the members other than its sender.
 func (r *room) onSignal(msg *nats.Msg) {
 	ev, err := wire.Decode(msg.Data)
@@ -168,5 +124,5 @@ func (r *room) onSignal(msg *nats.Msg) {
 	r.flush()
 	r.eng.stats.Signals.Add(1)
 	ev = wire.Event{Type: ev.Type, Room: r.label, Payload: ev.Payload}
-	r.deliverBurst(EventBurst(ev), msg.Header.Get(hdrSession))
+	r.deliverBurst(EventBurst(ev), lastValue(msg.Header, hdrSession))
 }

@@ -3,6 +3,7 @@ package rooms
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
 )
@@ -21,9 +22,28 @@ type handle struct {
 	last     atomic.Uint64
 	touched  atomic.Int64 // unix nanoseconds of the last event
 
+	// acked is the highest sequence that a publish of this node was answered
+	// with while the room was open.
+	acked atomic.Uint64
+
 	// missed is set when a live copy could not be handed over; the room reads
 	// the log again when it sees it.
 	missed atomic.Bool
+}
+
+func (h *handle) touch() { h.touched.Store(time.Now().UnixNano()) }
+
+func (h *handle) ack(seq uint64) {
+	for was := h.acked.Load(); seq > was && !h.acked.CompareAndSwap(was, seq); {
+		was = h.acked.Load()
+	}
+}
+
+// miss says that a live copy was not handed over, and wakes the room.
+func (h *handle) miss() {
+	if !h.missed.Swap(true) {
+		_ = h.self.Send(nudge{}) // fails only when the room has ended
+	}
 }
 
 // handles finds open rooms by the token of their subjects.

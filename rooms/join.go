@@ -1,7 +1,7 @@
 package rooms
 
 import (
-	"context"
+	"slices"
 	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
@@ -13,9 +13,9 @@ func (r *room) onJoin(j *joinRequest) {
 		r.waiting = append(r.waiting, j)
 		return
 	}
-	if !r.tryJoin(j, attempt{}) {
+	if n := r.tryJoin(j, attempt{}); n != nothing {
 		r.waiting = append(r.waiting, j)
-		r.load()
+		r.obtain(n)
 	}
 }
 
@@ -25,46 +25,64 @@ type attempt struct {
 	loaded   bool // events after `after`, into the ring
 	tail     bool // the newest events, into the ring
 	after    uint64
-	repaired bool // up to the log's end
+	repaired bool   // up to the log's end
+	upto     uint64 // or up to here
 }
 
-// tryJoin admits the member if the ring has what it asked to be replayed.
-func (r *room) tryJoin(j *joinRequest, tried attempt) bool {
-	if r.members.has(j.member.ID()) {
-		r.answer(j, r.joined(j.id, r.position(), false, 0))
-		return true
+// need is what must be read from the log before a request can be answered.
+type need uint8
+
+const (
+	nothing need = 0
+	older   need = 1 << iota // events before those in the ring
+	newer                    // events that this node may have missed
+)
+
+// obtain reads what is needed; retryWaiting follows.
+func (r *room) obtain(n need) {
+	if n&older != 0 {
+		r.load()
 	}
+	if n&newer != 0 {
+		r.repair(0)
+	}
+}
+
+// tryJoin admits the member if the room has what it asked to be replayed.
+func (r *room) tryJoin(j *joinRequest, tried attempt) need {
 	since := j.since.Position
-	if since == nil {
-		return r.tryJoinLast(j, tried)
-	}
 	switch {
+	case r.members.has(j.member.ID()):
+		r.flush() // what is gathered is before the position it is told
+		r.answer(j, r.joined(j.id, r.position(), false, 0))
+	case since == nil:
+		return r.tryJoinLast(j, tried)
 	case since.Epoch != r.epoch:
 		r.admit(j, nil, false, r.position())
-	case since.Seq > max(r.last, r.horizon) && !tried.repaired:
-		r.repair(0) // another node may be ahead of this one
-		return false
-	case since.Seq > max(r.last, r.horizon):
+	case since.Seq > max(r.position(), r.horizon):
+		if !tried.repaired {
+			return newer // another node may be ahead of this one
+		}
 		r.admit(j, nil, false, r.position()) // the log was rolled back
 	case r.ring.covers(since.Seq):
 		r.admit(j, r.ring.after(since.Seq), true, since.Seq)
-	case tried.loaded && tried.after <= since.Seq:
-		r.admit(j, nil, false, r.position())
+	case !tried.loaded || tried.after > since.Seq:
+		return older
 	default:
-		return false
+		r.admit(j, nil, false, r.position())
 	}
-	return true
+	return nothing
 }
 
 // tryJoinLast is for a join that names no position.
-func (r *room) tryJoinLast(j *joinRequest, tried attempt) bool {
-	n := min(j.since.Last, MaxReplay)
+func (r *room) tryJoinLast(j *joinRequest, tried attempt) need {
+	n := max(0, min(j.since.Last, MaxReplay))
 	if n > len(r.ring.entries) && !r.tail && !tried.tail {
-		return false
+		return older
 	}
 	replay := r.ring.tail(n)
 	r.admit(j, replay, false, r.before(replay))
-	return true
+	return nothing
 }
 
 // before is the position that the first event of a replay follows.
@@ -81,10 +99,10 @@ func (r *room) admit(j *joinRequest, replay []ringEntry, recovered bool, seq uin
 	r.flush() // what is gathered is before the join, or in the replay
 	if r.presence != nil {
 		if err := r.presence.Join(j.member.ID(), j.member.User()); err != nil {
-			j.done <- wire.Errorf(wire.Internal, "the user has no uid")
+			reply(j.done, error(wire.Errorf(wire.Internal, "the user has no uid")))
 			return
 		}
-		r.presenceChanged()
+		r.presenceChanged(j.member.User().UID)
 	}
 	r.members.add(j.member)
 	r.h.sessions.Store(int64(len(r.members.list)))
@@ -97,10 +115,10 @@ func (r *room) admit(j *joinRequest, replay []ringEntry, recovered bool, seq uin
 func (r *room) answer(j *joinRequest, joined wire.Event) bool {
 	if j.member.Deliver(EventBurst(joined)) != nil {
 		r.remove(j.member, LeftLost)
-		j.done <- wire.Errorf(wire.NotMember, "the connection ended before the join was done")
+		reply(j.done, error(wire.Errorf(wire.NotMember, "the connection ended before the join was done")))
 		return false
 	}
-	j.done <- nil
+	reply(j.done, nil)
 	return true
 }
 
@@ -123,27 +141,27 @@ func (r *room) replay(m Member, entries []ringEntry) {
 // joined is the room_joined event as of now.
 func (r *room) joined(id string, seq uint64, recovered bool, replayed int) wire.Event {
 	p := wire.RoomJoined{RoomID: r.label, Epoch: r.epoch, Seq: seq, Recovered: recovered, Replayed: replayed, List: []wire.User{}}
-	if r.presence != nil {
-		online := r.online("", MaxPresenceList)
-		p.Count, p.List = online.Count, online.List
+	if r.presence == nil {
+		return wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: r.label, Payload: wire.MarshalPayload(p)}
 	}
-	return wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: r.label, Payload: wire.MarshalPayload(p)}
+	p.Count = r.presence.Count()
+	return wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: r.label, Payload: r.first.into(p, r.presence)}
 }
 
 func (r *room) onLeave(l *leaveRequest) {
-	for i, j := range r.waiting {
-		if j.member.ID() == l.member.ID() {
-			j.done <- wire.Errorf(wire.NotMember, "left before the join was done")
-			r.waiting = append(r.waiting[:i], r.waiting[i+1:]...)
-			break
+	r.waiting = slices.DeleteFunc(r.waiting, func(j *joinRequest) bool {
+		waits := j.member.ID() == l.member.ID()
+		if waits {
+			reply(j.done, error(wire.Errorf(wire.NotMember, "left before the join was done")))
 		}
-	}
+		return waits
+	})
 	if r.remove(l.member, l.why) && (l.why == LeftAsked || l.why == LeftRemoved) {
 		// An error says that the member is gone, which is what it wants.
 		_ = l.member.Deliver(EventBurst(r.left(l.id, l.why)))
 	}
 	if l.done != nil {
-		close(l.done)
+		reply(l.done, struct{}{})
 	}
 }
 
@@ -158,7 +176,7 @@ func (r *room) remove(m Member, why Left) bool {
 	if !r.members.has(m.ID()) {
 		if r.presence != nil && why != LeftLost {
 			r.presence.Leave(m.ID())
-			r.presenceChanged()
+			r.presenceChanged(m.User().UID)
 		}
 		return false
 	}
@@ -176,7 +194,7 @@ func (r *room) remove(m Member, why Left) bool {
 	} else {
 		r.presence.Leave(m.ID())
 	}
-	r.presenceChanged()
+	r.presenceChanged(m.User().UID)
 	return true
 }
 
@@ -193,96 +211,4 @@ func (r *room) removeUser(uid string) int {
 		m.Left(r.h.name)
 	}
 	return len(out)
-}
-
-// load reads older events into the ring for the requests that wait: from the
-// oldest position that a join asks for, or, when somebody asks for the newest
-// events, as many as the ring holds.
-func (r *room) load() {
-	if r.loading || r.phase == opening {
-		return
-	}
-	r.loading = true
-	floor, name := r.ring.floor, r.h.name
-	after, tail := r.oldestAsked()
-	r.eng.beside(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, openTimeout)
-		defer cancel()
-		var page logPage
-		var err error
-		if tail {
-			page, err = r.eng.reader.newest(ctx, name, floor+1, MaxReplay+1)
-			after = 0
-		} else {
-			page, err = r.eng.reader.read(ctx, name, after, floor)
-		}
-		r.eng.post(r.h.self, loaded{of: r, floor: floor, after: after, tail: tail, page: page, err: err})
-	})
-}
-
-// oldestAsked returns what the load must reach back to.
-func (r *room) oldestAsked() (since uint64, tail bool) {
-	since = r.ring.floor
-	for _, j := range r.waiting {
-		if j.since.Position == nil {
-			tail = true
-			continue
-		}
-		since = min(since, j.since.Position.Seq)
-	}
-	return since, tail || len(r.asked) > 0
-}
-
-func (r *room) onLoaded(m loaded) {
-	r.loading = false
-	if m.err != nil {
-		if !r.eng.closed() {
-			r.log.Warn().Err(m.err).Msg("a room's history could not be read; those who wait for it are refused as unavailable")
-		}
-		r.refuseWaiting(wire.Errorf(wire.Unavailable, "the room's history is out of reach; try again"))
-		return
-	}
-	if m.floor == r.ring.floor { // else newer events have filled the ring meanwhile
-		r.extend(m)
-	}
-	r.retryWaiting(attempt{loaded: true, tail: m.tail, after: m.after})
-}
-
-// extend puts the loaded events in front of the ring.
-func (r *room) extend(m loaded) {
-	older := make([]ringEntry, 0, len(m.page.events))
-	for _, s := range m.page.events {
-		ev, err := publicEvent(r.label, s.seq, s.body, s.time)
-		if err == nil {
-			older = append(older, ringEntry{s.seq, wire.EventFrame(ev)})
-		}
-	}
-	floor := m.floor
-	switch {
-	case m.page.reaches:
-		floor = m.after
-	case len(m.page.events) > 0:
-		floor = m.page.events[0].seq
-	}
-	r.tail = r.tail || m.tail
-	r.ring.prepend(older, floor, m.tail && len(m.page.events) <= MaxReplay)
-}
-
-// retryWaiting answers what waits, as far as the ring now goes.
-func (r *room) retryWaiting(tried attempt) {
-	waiting, asked := r.waiting, r.asked
-	r.waiting, r.asked = nil, nil
-	for _, j := range waiting {
-		if !r.tryJoin(j, tried) {
-			r.waiting = append(r.waiting, j)
-		}
-	}
-	for _, a := range asked {
-		if !r.tryHistory(a, tried) {
-			r.asked = append(r.asked, a)
-		}
-	}
-	if len(r.waiting)+len(r.asked) > 0 {
-		r.load()
-	}
 }

@@ -27,7 +27,7 @@ type (
 		member Member
 		why    Left
 		id     string        // of the client's request, carried by room_left
-		done   chan struct{} // nil: nobody waits
+		done   chan struct{} // buffered by one; nil: nobody waits
 	}
 	// removeUser takes all sessions of a user out of the room.
 	removeUser struct {
@@ -48,9 +48,11 @@ type (
 	// What follows is sent by a room, or for it, to itself. `of` tells it from
 	// what was meant for the receiver that failed before it.
 
-	// opened says that the room is subscribed and where its log stands.
+	// opened says that the room is subscribed and where its log stands. Who
+	// gets it and is not `of` ends the subscriptions.
 	opened struct {
 		of     *room
+		subs   []*nats.Subscription
 		last   uint64 // the room's last sequence, 0 when its log is empty
 		stream uint64 // the stream's last sequence then
 		err    error
@@ -59,7 +61,7 @@ type (
 	loaded struct {
 		of    *room
 		floor uint64 // of the ring when the load began
-		after uint64 // what the load was to reach back to
+		after uint64 // what the load was to reach back to; 0 for the newest events
 		tail  bool   // it has the newest events
 		page  logPage
 		err   error
@@ -67,12 +69,32 @@ type (
 	// repaired brings what a hole was missing.
 	repaired struct {
 		of      *room
+		upto    uint64 // the end of the hole
 		page    logPage
 		horizon uint64 // the stream's last sequence; 0: not asked
+		forged  bool   // the log never had the end of the hole
 		err     error
 	}
-	// checked says what the log's last sequence of the room was.
-	checked struct{ last uint64 }
+	// moved says where the log stands, for a room that cannot go on from where
+	// it is.
+	moved struct {
+		of     *room
+		still  bool   // it can: the log has what the room delivered last
+		last   uint64 // as in opened
+		stream uint64
+		epoch  string
+		err    error
+	}
+	// checked says what the log's last sequence of the room was; a room that is
+	// ahead of it asks the log's leader whether it is on a wrong track.
+	checked struct {
+		last  uint64
+		ahead bool // the room was, before the log was asked
+	}
+	// renewed says that the log is another one now.
+	renewed struct{}
+	// nudge makes the room look at handle.missed.
+	nudge struct{}
 
 	presenceTick struct{ of *room }
 	graceTick    struct{ of *room }
@@ -88,9 +110,59 @@ func (*historyRequest) roomMessage() {}
 func (opened) roomMessage()          {}
 func (loaded) roomMessage()          {}
 func (repaired) roomMessage()        {}
+func (moved) roomMessage()           {}
 func (checked) roomMessage()         {}
+func (renewed) roomMessage()         {}
+func (nudge) roomMessage()           {}
 func (presenceTick) roomMessage()    {}
 func (graceTick) roomMessage()       {}
+
+// cost is what a message counts against the bound of a room's mailbox. What
+// must not be lost counts nothing: there is never more of it than of the
+// members, timers and reads that it comes from.
+func cost(m message) (count, bytes int) {
+	switch m.(type) {
+	case liveEvent, liveSignal, *joinRequest, *historyRequest, *membersRequest:
+		return 1, 0
+	}
+	return 0, 0
+}
+
+// reply answers a request whose channel is buffered by one. Only the first
+// answer counts: a room that fails does not know what it had answered.
+func reply[T any](to chan T, answer T) {
+	select {
+	case to <- answer:
+	default:
+	}
+}
+
+// refuseMessage answers, or cleans up after, a message that no room handles.
+func refuseMessage(m message, err error) {
+	switch m := m.(type) {
+	case *joinRequest:
+		reply(m.done, err)
+	case *historyRequest:
+		reply(m.done, historyAnswer{err: err})
+	case *membersRequest:
+		reply(m.done, wire.OnlineUsers{List: []wire.User{}})
+	case *removeUser:
+		reply(m.done, 0)
+	case *leaveRequest:
+		if m.done != nil {
+			reply(m.done, struct{}{})
+		}
+	case opened:
+		unsubscribe(m.subs)
+	}
+}
+
+// unsubscribe fails only when the connection is closed, which ends them too.
+func unsubscribe(subs []*nats.Subscription) {
+	for _, sub := range subs {
+		_ = sub.Unsubscribe()
+	}
+}
 
 // historyAnswer is one page, as event objects oldest first.
 type historyAnswer struct {

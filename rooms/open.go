@@ -20,19 +20,32 @@ const (
 
 // opener is the actor that opens rooms: it subscribes all that wait, then asks
 // the log once where they stand. A storm of reconnects costs a few requests.
-type opener struct{ eng *Engine }
+type opener struct {
+	eng  *Engine
+	subs map[*room][]*nats.Subscription // of the batch in hand
+}
 
 func (o *opener) Receive(b *actor.Batch[*room]) {
 	rooms := make([]*room, 0, b.Len())
+	o.subs = make(map[*room][]*nats.Subscription, b.Len())
 	for r, ok := b.Next(); ok; r, ok = b.Next() {
 		rooms = append(rooms, r)
+		o.subs[r] = nil
 	}
 	last, stream, err := o.open(rooms)
 	for _, r := range rooms {
-		o.eng.post(r.h.self, opened{of: r, last: last[r.h.token], stream: stream, err: err})
+		o.eng.post(r.h.self, opened{of: r, subs: o.subs[r], last: last[r.h.token], stream: stream, err: err})
 	}
+	o.subs = nil
 	if err == nil {
-		time.AfterFunc(checkAfterOpen, func() { o.eng.check(handlesOf(rooms)) })
+		time.AfterFunc(o.eng.cfg.tuning.afterOpen, func() { o.eng.check(handlesOf(rooms)) })
+	}
+}
+
+// Failed tells the rooms in hand, which would wait for ever.
+func (o *opener) Failed(cause any) {
+	for r, subs := range o.subs {
+		o.eng.post(r.h.self, opened{of: r, subs: subs, err: fmt.Errorf("opening rooms panicked: %v", cause)})
 	}
 }
 
@@ -76,7 +89,7 @@ func (o *opener) subscribe(r *room) error {
 		if err != nil {
 			return fmt.Errorf("subscribe to %s: %w", subject, err)
 		}
-		r.subs = append(r.subs, sub)
+		o.subs[r] = append(o.subs[r], sub)
 	}
 	return nil
 }
@@ -112,7 +125,9 @@ func (e *Engine) dispatch() {
 	for {
 		select {
 		case msg := <-e.live:
-			e.dispatchOne(msg)
+			if lose := e.cfg.tuning.lose; lose == nil || !lose(msg) {
+				e.dispatchOne(msg)
+			}
 		case <-e.ctx.Done():
 			return
 		}
@@ -133,6 +148,6 @@ func (e *Engine) dispatchOne(msg *nats.Msg) {
 	}
 	if h.self.Send(liveEvent{msg}) == actor.ErrFull {
 		e.stats.LiveFull.Add(1)
-		h.missed.Store(true)
+		h.miss()
 	}
 }

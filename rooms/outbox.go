@@ -6,20 +6,23 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
+// chunkBytes bounds what is allocated ahead for the events that may follow; the
+// ring keeps a chunk as long as one of its events.
+const chunkBytes = 16 << 10
+
 // outbox gathers the frames of a batch. Frames never move once they are
 // written, because the ring and the members share them.
 type outbox struct {
 	chunks [][]byte // full ones and, last, the one being filled
 	count  int
 	bytes  int
-	expect int     // events that may still come in this batch
+	expect int     // events that may still come in this batch, set by the room
 	json   *[]byte // scratch of the encoder; only during a batch
 }
 
 var jsonScratch = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
 
-func (o *outbox) begin(messages int) {
-	o.expect = messages
+func (o *outbox) begin() {
 	o.json = jsonScratch.Get().(*[]byte)
 }
 
@@ -34,11 +37,9 @@ func (o *outbox) add(ev wire.Event) []byte {
 	need := wire.MaxFrameHeader + len(*o.json)
 	last := len(o.chunks) - 1
 	if last < 0 || cap(o.chunks[last])-len(o.chunks[last]) < need {
-		events := min(max(o.expect, 1), burstMessages)
-		o.chunks = append(o.chunks, make([]byte, 0, need*events))
+		o.chunks = append(o.chunks, make([]byte, 0, max(need, min(need*max(o.expect, 1), chunkBytes))))
 		last++
 	}
-	o.expect--
 	chunk := o.chunks[last]
 	start := len(chunk)
 	chunk = wire.AppendFrame(chunk, wire.OpText, *o.json)

@@ -31,14 +31,20 @@ type publisher struct {
 	nc     *nats.Conn
 	prefix string // of the inbox that gets the acks, with the dot
 	stats  *Stats
+	times  publishTimes
 
 	mu      sync.Mutex
 	pending map[uint64]*publish // by token of the ack inbox
+	bytes   int                 // of the pending bodies
 	next    uint64
 	timer   *time.Timer // runs while something is pending
 	closed  bool
 	empty   chan struct{} // set by drain, closed when nothing is pending
 }
+
+// publishTimes are publishDeadline, publishAttempt and publishRetry, shorter in
+// tests.
+type publishTimes struct{ deadline, attempt, retry time.Duration }
 
 // publish is one event on its way.
 type publish struct {
@@ -47,10 +53,11 @@ type publish struct {
 	done  func(Stored, error)
 	born  time.Time
 	tried time.Time // start of the attempt under way; zero: refused, to be sent again
+	why   error     // of the last refusal
 }
 
-func newPublisher(nc *nats.Conn, stats *Stats) (*publisher, error) {
-	p := &publisher{nc: nc, prefix: nc.NewInbox() + ".", stats: stats, pending: make(map[uint64]*publish)}
+func newPublisher(nc *nats.Conn, stats *Stats, times publishTimes) (*publisher, error) {
+	p := &publisher{nc: nc, prefix: nc.NewInbox() + ".", stats: stats, times: times, pending: make(map[uint64]*publish)}
 	p.timer = time.AfterFunc(time.Hour, p.sweep)
 	p.timer.Stop()
 	if _, err := nc.Subscribe(p.prefix+"*", p.onAck); err != nil {
@@ -76,7 +83,7 @@ func (p *publisher) send(room, msgID string, body []byte, done func(Stored, erro
 		done(Stored{}, wire.Errorf(wire.Unavailable, "this node is stopping; send again under the same id"))
 		return
 	}
-	if len(p.pending) >= publishPending {
+	if len(p.pending) >= publishPending || p.bytes+len(body) > publishBytes && len(p.pending) > 0 {
 		p.mu.Unlock()
 		p.stats.PublishBusy.Add(1)
 		done(Stored{}, wire.Errorf(wire.Busy, "too many events wait for the log; send again in a moment"))
@@ -87,9 +94,10 @@ func (p *publisher) send(room, msgID string, body []byte, done func(Stored, erro
 	pub.token = token
 	msg.Reply = p.prefix + strconv.FormatUint(token, 36)
 	if len(p.pending) == 0 {
-		p.timer.Reset(publishRetry)
+		p.timer.Reset(p.times.retry)
 	}
 	p.pending[token] = pub
+	p.bytes += len(body)
 	p.mu.Unlock()
 
 	if err := p.nc.PublishMsg(msg); err != nil {
@@ -102,7 +110,7 @@ func (p *publisher) refused(token uint64, err error) {
 	p.mu.Lock()
 	pub := p.pending[token]
 	if pub != nil {
-		pub.tried = time.Time{}
+		pub.tried, pub.why = time.Time{}, err
 	}
 	permanent := errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject)
 	if permanent {
@@ -116,13 +124,15 @@ func (p *publisher) refused(token uint64, err error) {
 
 // pubAck is JetStream's answer to a publish.
 type pubAck struct {
-	Seq       uint64 `json:"seq"`
-	Duplicate bool   `json:"duplicate"`
-	Error     *struct {
-		Code        int    `json:"code"`
-		ErrCode     int    `json:"err_code"`
-		Description string `json:"description"`
-	} `json:"error"`
+	Seq       uint64    `json:"seq"`
+	Duplicate bool      `json:"duplicate"`
+	Error     *apiError `json:"error"`
+}
+
+// apiError is JetStream's refusal of a request.
+type apiError struct {
+	ErrCode     int    `json:"err_code"`
+	Description string `json:"description"`
 }
 
 // errCodeTooBig is JetStream's "message size exceeds maximum allowed".
@@ -140,8 +150,7 @@ func (p *publisher) onAck(msg *nats.Msg) {
 	}
 	var ack pubAck
 	if err := json.Unmarshal(msg.Data, &ack); err != nil {
-		p.refused(token, err)
-		return
+		return // whether it is stored is unknown, as without an ack
 	}
 	if ack.Error != nil && ack.Error.ErrCode != errCodeTooBig {
 		p.stats.PublishRefused.Add(1)
@@ -169,6 +178,9 @@ func (p *publisher) take(token uint64) *publish {
 
 // forget needs mu.
 func (p *publisher) forget(token uint64) {
+	if pub := p.pending[token]; pub != nil {
+		p.bytes -= len(pub.msg.Data)
+	}
 	delete(p.pending, token)
 	if p.empty != nil && len(p.pending) == 0 {
 		close(p.empty)
@@ -182,7 +194,7 @@ func (p *publisher) sweep() {
 	again, dead := p.due(time.Now())
 	for _, pub := range dead {
 		p.stats.PublishUnavailable.Add(1)
-		pub.done(Stored{}, wire.Errorf(wire.Unavailable, "the event was not stored within %s; send it again under the same id", publishDeadline))
+		pub.done(Stored{}, p.unavailable(pub))
 	}
 	for _, pub := range again {
 		p.stats.PublishRetries.Add(1)
@@ -192,14 +204,25 @@ func (p *publisher) sweep() {
 	}
 }
 
+// unavailable says why a publish is given up on.
+func (p *publisher) unavailable(pub *publish) error {
+	switch {
+	case pub.msg.Header == nil && !pub.tried.IsZero():
+		return wire.Errorf(wire.Unavailable, "the log did not say whether it stored the event, which has no id under which it could be tried again; look before you send it again")
+	case pub.why != nil:
+		return wire.Errorf(wire.Unavailable, "the event was not stored within %s (%v); send it again under the same id", p.times.deadline, pub.why)
+	}
+	return wire.Errorf(wire.Unavailable, "the log did not answer within %s; send the event again under the same id", p.times.deadline)
+}
+
 // due takes what to send again and what to give up on, and rewinds the timer.
 func (p *publisher) due(now time.Time) (again, dead []*publish) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, pub := range p.pending {
-		late := !pub.tried.IsZero() && now.Sub(pub.tried) >= publishAttempt
+		late := !pub.tried.IsZero() && now.Sub(pub.tried) >= p.times.attempt
 		switch {
-		case now.Sub(pub.born) >= publishDeadline, late && pub.msg.Header == nil:
+		case now.Sub(pub.born) >= p.times.deadline, late && pub.msg.Header == nil:
 			p.forget(pub.token)
 			dead = append(dead, pub)
 		case late, pub.tried.IsZero():
@@ -209,7 +232,7 @@ func (p *publisher) due(now time.Time) (again, dead []*publish) {
 	}
 	slices.SortFunc(again, func(a, b *publish) int { return cmp.Compare(a.token, b.token) })
 	if len(p.pending) > 0 {
-		p.timer.Reset(publishRetry)
+		p.timer.Reset(p.times.retry)
 	}
 	return again, dead
 }
@@ -223,7 +246,9 @@ func (p *publisher) drain(ctx context.Context) {
 		p.mu.Unlock()
 		return
 	}
-	p.empty = make(chan struct{})
+	if p.empty == nil {
+		p.empty = make(chan struct{})
+	}
 	empty := p.empty
 	p.mu.Unlock()
 	select {

@@ -23,8 +23,8 @@ func (r *ring) push(seq uint64, frame []byte) {
 	r.trim()
 }
 
-// trim drops the oldest. It moves the entries only when half of the slice is
-// unused, so that a push costs O(1) amortised.
+// trim drops the oldest. The slice's front is let go; what is left moves when
+// push runs out of room, so that a push costs O(1) amortised.
 func (r *ring) trim() {
 	drop := 0
 	for n := len(r.entries); n-drop > 0 && (n-drop > MaxReplay || r.bytes > ringBytes); drop++ {

@@ -29,19 +29,31 @@ type room struct {
 	label string // as clients see its name
 	inbox bool   // a user's inbox has no presence
 	log   zerolog.Logger
-	subs  []*nats.Subscription // set by the opener before it says opened
 
-	phase phase
-	epoch string
-	last  uint64 // sequence of the newest event delivered; 0: none in the log
+	subs   []*nats.Subscription // from the opener
+	broken error                // why the room gives up; nil: it does not
+
+	phase    phase
+	epoch    string
+	last     uint64 // sequence of the newest event delivered; 0: none in the log
+	lastTime string // the log's time of that, which tells a forged copy from it
 	// horizon is a sequence of the stream up to which the room knows all its
 	// events, for a room that has none.
 	horizon uint64
-	ring    ring
-	held    []liveEvent
+	// gone is a sequence up to which a repair has delivered what the log has
+	// left: the room does not look for it again.
+	gone      uint64
+	wanted    uint64 // what the log has, learned while the room could not look
+	renew     bool   // the log is another one, learned so too
+	verified  uint64 // the log's leader has, or had, this event
+	ring      ring
+	held      []liveEvent
+	heldBytes int
+	used      time.Time // of the last request
 
 	members  members
 	presence *presence.Table // nil for an inbox
+	first    firstPage       // of presence, as room_joined shows it
 	ticking  bool            // a presenceTick is on its way
 	grace    *time.Timer     // for the next kept seat; nil until there was one
 
@@ -58,7 +70,7 @@ func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver
 	h := &handle{name: name, token: wire.RoomToken(name), self: self}
 	h.touched.Store(time.Now().UnixNano())
 	_, inbox := wire.InboxOwner(name)
-	r := &room{eng: e, h: h, label: roomLabel(name), inbox: inbox, log: e.cfg.Log.With().Str("room", name).Logger()}
+	r := &room{eng: e, h: h, label: roomLabel(name), inbox: inbox, log: e.cfg.Log.With().Str("room", name).Logger(), used: time.Now()}
 	if !inbox {
 		r.presence = presence.New(e.cfg.Node, uint64(time.Now().UnixNano()))
 	}
@@ -71,15 +83,25 @@ func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver
 
 // Receive handles a batch. Events of the whole batch leave together.
 func (r *room) Receive(b *actor.Batch[message]) {
-	r.out.begin(b.Len())
+	r.out.begin()
 	for m, ok := b.Next(); ok; m, ok = b.Next() {
+		r.out.expect = b.Len() + 1
 		r.handle(m)
 	}
-	if r.h.missed.Swap(false) {
+	if r.phase == following && r.h.missed.Swap(false) {
 		r.repair(0)
 	}
 	r.flush()
 	r.out.end()
+	r.retire()
+}
+
+// retire ends a room that nobody has asked for anything for as long as an idle
+// one lives, although events still come.
+func (r *room) retire() {
+	if len(r.members.list) == 0 && time.Since(r.used) > r.eng.cfg.IdleAfter && r.Idle() {
+		r.h.self.Stop()
+	}
 }
 
 func (r *room) handle(m message) {
@@ -88,22 +110,26 @@ func (r *room) handle(m message) {
 		r.onLive(m)
 	case liveSignal:
 		r.onSignal(m.msg)
+	case *joinRequest, *leaveRequest, *removeUser, *membersRequest, *historyRequest:
+		r.used = time.Now()
+		r.handleRequest(m)
+	default:
+		r.handleOwn(m)
+	}
+}
+
+func (r *room) handleRequest(m message) {
+	switch m := m.(type) {
 	case *joinRequest:
 		r.onJoin(m)
 	case *leaveRequest:
 		r.onLeave(m)
 	case *removeUser:
-		m.done <- r.removeUser(m.uid)
+		reply(m.done, r.removeUser(m.uid))
 	case *membersRequest:
-		m.done <- r.online(m.after, m.limit)
+		reply(m.done, r.online(m.after, m.limit))
 	case *historyRequest:
 		r.onHistory(m)
-	case checked:
-		if m.last > r.last && r.phase == following {
-			r.repair(m.last)
-		}
-	default:
-		r.handleOwn(m)
 	}
 }
 
@@ -113,6 +139,16 @@ func (r *room) handleOwn(m message) {
 	case opened:
 		if m.of == r {
 			r.onOpened(m)
+		} else {
+			unsubscribe(m.subs)
+		}
+	case checked:
+		r.onChecked(m)
+	case renewed:
+		r.look(true)
+	case moved:
+		if m.of == r {
+			r.onMoved(m)
 		}
 	case loaded:
 		if m.of == r {
@@ -135,28 +171,47 @@ func (r *room) handleOwn(m message) {
 }
 
 func (r *room) onOpened(m opened) {
+	r.subs = m.subs
 	if m.err != nil {
 		r.log.Error().Err(m.err).Msg("a room could not be opened: its joins are refused as unavailable; is NATS reachable and the stream there?")
-		r.refuseWaiting(wire.Errorf(wire.Unavailable, "the room could not be opened because the log is out of reach; try again"))
+		r.broken = wire.Errorf(wire.Unavailable, "the room could not be opened because the log is out of reach; try again")
+		r.refuseWaiting(r.broken)
 		r.h.self.Stop() // the next request makes a new one
 		return
 	}
-	r.phase = following
-	r.epoch = r.eng.Epoch()
-	r.last, r.horizon = m.last, m.stream
-	r.ring.floor = r.position()
-	r.h.last.Store(r.last)
-	r.takeHeld()
-	r.retryWaiting(attempt{})
+	r.startAt(m.last, m.stream, r.eng.Epoch())
+	r.goOn(attempt{})
 }
 
-// position is where the room stands in the log: its newest event, or, when it
-// has none, where the stream stood when the room looked.
+// startAt takes a place in the log and forgets everything before it.
+func (r *room) startAt(last, stream uint64, epoch string) {
+	r.last, r.lastTime, r.horizon, r.gone, r.epoch = last, "", stream, 0, epoch
+	r.ring = ring{floor: r.position()}
+	r.tail = false
+	r.h.last.Store(r.last)
+}
+
+// goOn takes up again what had to wait while the room was not following: the
+// live copies, what a check has found, and requests.
+func (r *room) goOn(tried attempt) {
+	r.phase = following
+	r.takeHeld()
+	r.onChecked(checked{last: r.wanted})
+	if r.renew && r.phase == following {
+		r.renew = false
+		r.look(true)
+	}
+	r.retryWaiting(tried)
+}
+
+// position is where the room stands in the log: its newest event, or the end
+// of a hole that the log no longer fills, or, when it has none, where the
+// stream stood when the room looked.
 func (r *room) position() uint64 {
 	if r.last == 0 {
-		return r.horizon
+		return max(r.horizon, r.gone)
 	}
-	return r.last
+	return max(r.last, r.gone)
 }
 
 // Idle reports whether the room may be unloaded.
@@ -169,63 +224,60 @@ func (r *room) Idle() bool {
 }
 
 // Stopped answers what was never received and gives back the subscriptions.
+// Requests to a room that retired by itself are for the next one.
 func (r *room) Stopped(unread []message) {
+	r.release()
 	for _, m := range unread {
-		r.refuse(m)
+		switch {
+		case r.eng.closed():
+			refuseMessage(m, errClosed)
+		case r.broken != nil:
+			refuseMessage(m, r.broken)
+		default:
+			r.forward(m)
+		}
 	}
 	r.refuseWaiting(errClosed)
-	r.release()
+}
+
+// forward gives a request to the room that comes after this one, which had no
+// members and waited for nothing.
+func (r *room) forward(m message) {
+	switch m.(type) {
+	case *joinRequest, *historyRequest, *membersRequest:
+		if r.eng.rooms.Send(r.h.name, m) != nil {
+			refuseMessage(m, errBusy)
+		}
+	default:
+		refuseMessage(m, errClosed)
+	}
 }
 
 // Failed ends the sessions of the members: they resume, and find the room that
 // start makes next.
 func (r *room) Failed(any) {
+	r.release()
+	r.refuseWaiting(wire.Errorf(wire.Internal, "the room failed and starts again; try again"))
 	for _, m := range r.members.list {
 		m.Close(wire.ClosePositionLost)
 	}
-	r.refuseWaiting(wire.Errorf(wire.Internal, "the room failed and starts again; try again"))
-	r.release()
 }
 
 func (r *room) release() {
 	if r.grace != nil {
 		r.grace.Stop()
 	}
-	for _, sub := range r.subs {
-		if err := sub.Unsubscribe(); err != nil && !r.eng.closed() {
-			r.log.Warn().Err(err).Str("subject", sub.Subject).Msg("a room's subscription could not be ended")
-		}
-	}
+	unsubscribe(r.subs)
 	r.eng.handles.drop(r.h)
 }
 
 // refuseWaiting answers every join and request that waits.
 func (r *room) refuseWaiting(err error) {
 	for _, j := range r.waiting {
-		j.done <- err
+		reply(j.done, err)
 	}
 	for _, a := range r.asked {
-		a.done <- historyAnswer{err: err}
+		reply(a.done, historyAnswer{err: err})
 	}
 	r.waiting, r.asked = nil, nil
-}
-
-// refuse answers a message that the room never got to.
-func (r *room) refuse(m message) { refuseMessage(m, errClosed) }
-
-func refuseMessage(m message, err error) {
-	switch m := m.(type) {
-	case *joinRequest:
-		m.done <- err
-	case *historyRequest:
-		m.done <- historyAnswer{err: err}
-	case *membersRequest:
-		m.done <- wire.OnlineUsers{List: []wire.User{}}
-	case *removeUser:
-		m.done <- 0
-	case *leaveRequest:
-		if m.done != nil {
-			close(m.done)
-		}
-	}
 }

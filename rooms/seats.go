@@ -7,15 +7,16 @@ import (
 )
 
 // presenceChanged notes a change of the membership, to be told at the end of
-// the interval.
-func (r *room) presenceChanged() {
+// the interval. uid is whose; "": it may be anybody's.
+func (r *room) presenceChanged(uid string) {
+	r.first.changed(uid)
 	r.h.users.Store(int64(r.presence.Count()))
 	if r.ticking {
 		return
 	}
 	r.ticking = true
 	interval := r.eng.cfg.PresenceInterval
-	if r.presence.Count() > presenceSlowAbove {
+	if r.presence.Count() > r.eng.cfg.tuning.slowAbove {
 		interval *= presenceSlowFactor
 	}
 	r.after(interval, presenceTick{r})
@@ -29,7 +30,7 @@ func (r *room) tellPresence() {
 		return
 	}
 	p := wire.PresenceChange{RoomID: r.label, Count: r.presence.Count()}
-	if p.Count <= presenceCountAbove && len(joined)+len(left) <= MaxPresenceList {
+	if p.Count <= r.eng.cfg.tuning.countAbove && len(joined)+len(left) <= MaxPresenceList {
 		p.Joined, p.Left = joined, left
 	}
 	r.flush()
@@ -68,7 +69,7 @@ func (r *room) armGrace() {
 // expireSeats gives up the seats of those who did not come back in time.
 func (r *room) expireSeats() {
 	r.presence.Expire(time.Now())
-	r.presenceChanged()
+	r.presenceChanged("")
 	r.armGrace()
 }
 

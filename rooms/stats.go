@@ -18,7 +18,7 @@ type Stats struct {
 	Signals    atomic.Int64
 
 	Repairs      atomic.Int64 // holes read from the log
-	Resets       atomic.Int64 // holes that the log no longer fills: members told to refresh
+	Resets       atomic.Int64 // a hole that the log no longer fills, or another log: members told to refresh
 	HeldDropped  atomic.Int64 // live copies dropped while a room read the log; read again from there
 	LiveFull     atomic.Int64 // live copies that found the room's mailbox full; read again from the log
 	SlowConsumer atomic.Int64 // live copies that nats.go dropped; read again from the log
@@ -26,5 +26,6 @@ type Stats struct {
 	JoinBusy     atomic.Int64 // joins that found the room's mailbox full
 	Dropped      atomic.Int64 // members that a room dropped because they could not take more
 	Rejected     atomic.Int64 // injected events that were not valid
+	Forged       atomic.Int64 // copies on a room's log subject that were not from the log
 	RoomPanics   atomic.Int64
 }

@@ -1,0 +1,217 @@
+package rooms_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// quick presence: batches as often as the configuration allows.
+func quick(c *rooms.Config) { c.PresenceInterval = 10 * time.Millisecond }
+
+// presence returns the batches that came so far.
+func presences(t *testing.T, m *member) []wire.PresenceChange {
+	t.Helper()
+	var list []wire.PresenceChange
+	for _, ev := range m.events(wire.TypePresence) {
+		list = append(list, decode[wire.PresenceChange](t, ev.Payload))
+	}
+	return list
+}
+
+// awaitCount waits until a batch tells that many users.
+func awaitCount(t *testing.T, m *member, n int) []wire.PresenceChange {
+	t.Helper()
+	m.await(t, fmt.Sprint("a count of ", n), func() bool {
+		got := m.eventsLocked([]string{wire.TypePresence})
+		return len(got) > 0 && decode[wire.PresenceChange](t, last(got).Payload).Count == n
+	})
+	return presences(t, m)
+}
+
+func TestPresenceBatches(t *testing.T) {
+	eng, _ := start(t, func(c *rooms.Config) { c.PresenceInterval = 50 * time.Millisecond })
+	m := join(t, eng, "x", "m", rooms.Since{})
+	awaitCount(t, m, 1)
+	for i := range 60 {
+		join(t, eng, "x", fmt.Sprintf("n%02d", i), rooms.Since{})
+	}
+	joined := map[string]bool{}
+	batches := awaitCount(t, m, 61)
+	for _, b := range batches {
+		for _, u := range b.Joined {
+			joined[u.UID] = true
+		}
+	}
+	if len(joined) != 61 || len(batches) > 30 {
+		t.Errorf("%d users in %d batches", len(joined), len(batches))
+	}
+	eng.Leave("x", newMember("n00"), rooms.LeftGone)
+	batches = awaitCount(t, m, 60)
+	if left := batches[len(batches)-1].Left; len(left) != 1 || left[0].UID != "u-n00" {
+		t.Errorf("left %v", left)
+	}
+	page, err := eng.Online(within(t), "x", "", 7)
+	if err != nil || page.Count != 60 || len(page.List) != 7 || page.Next == "" || page.RoomID != "x" {
+		t.Errorf("%+v, %v", page, err)
+	}
+	next, err := eng.Online(within(t), "x", page.Next, 1000)
+	if err != nil || len(next.List) != 53 || next.Next != "" {
+		t.Errorf("%d and next %q, %v", len(next.List), next.Next, err)
+	}
+	info, ok := eng.Room("x")
+	if !ok || info.Users != 60 || info.Sessions != 60 {
+		t.Errorf("%+v", info)
+	}
+	if none, err := eng.Online(within(t), "never opened", "", 5); err != nil || none.Count != 0 || none.List == nil {
+		t.Errorf("%+v, %v", none, err)
+	}
+}
+
+// TestGrace: who comes back in time has not left; who does not has.
+func TestGrace(t *testing.T) {
+	eng, _ := start(t, func(c *rooms.Config) { quick(c); c.PresenceGrace = 300 * time.Millisecond })
+	watch := join(t, eng, "x", "watch", rooms.Since{})
+	back, lost := join(t, eng, "x", "back", rooms.Since{}), join(t, eng, "x", "lost", rooms.Since{})
+	awaitCount(t, watch, 3)
+	eng.Leave("x", back, rooms.LeftLost)
+	eng.Leave("x", lost, rooms.LeftLost)
+	again := newMember("another session")
+	again.user = back.user
+	if err := eng.Join(within(t), "x", again, "", rooms.Since{}); err != nil {
+		t.Fatal(err)
+	}
+	if page, err := eng.Online(within(t), "x", "", 10); err != nil || page.Count != 3 {
+		t.Errorf("within the grace: %+v, %v", page, err)
+	}
+	left := map[string]bool{}
+	for _, b := range awaitCount(t, watch, 2) {
+		for _, u := range b.Left {
+			left[u.UID] = true
+		}
+	}
+	if len(left) != 1 || !left["u-lost"] {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestNoGrace(t *testing.T) {
+	eng, _ := start(t, func(c *rooms.Config) { quick(c); c.PresenceGrace = -1 })
+	watch, lost := join(t, eng, "x", "watch", rooms.Since{}), join(t, eng, "x", "lost", rooms.Since{})
+	awaitCount(t, watch, 2)
+	eng.Leave("x", lost, rooms.LeftLost)
+	if page, err := eng.Online(within(t), "x", "", 10); err != nil || page.Count != 1 {
+		t.Errorf("%+v, %v", page, err)
+	}
+}
+
+func TestTwoSessionsOfOneUser(t *testing.T) {
+	eng, _ := start(t, quick)
+	watch := join(t, eng, "x", "watch", rooms.Since{})
+	one, two := newMember("one"), newMember("two")
+	two.user = one.user
+	for _, m := range []*member{one, two} {
+		if err := eng.Join(within(t), "x", m, "", rooms.Since{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := two.joined(t, 0); got.Count != 2 || len(got.List) != 2 {
+		t.Errorf("%+v", got)
+	}
+	eng.Leave("x", one, rooms.LeftGone)
+	if page, err := eng.Online(within(t), "x", "", 10); err != nil || page.Count != 2 {
+		t.Errorf("one session left: %+v, %v", page, err)
+	}
+	awaitCount(t, watch, 2)
+	eng.Leave("x", two, rooms.LeftGone)
+	for _, b := range awaitCount(t, watch, 1)[1:] {
+		if b.Count == 2 && len(b.Left) > 0 {
+			t.Errorf("told that the user left with its first session: %+v", b)
+		}
+	}
+}
+
+// TestLargeRooms: lists give way to counts.
+func TestLargeRooms(t *testing.T) {
+	eng, _ := start(t, func(c *rooms.Config) { quick(c); c.LargeRooms(5, 10) })
+	m := join(t, eng, "x", "m", rooms.Since{})
+	for i := range 9 {
+		join(t, eng, "x", fmt.Sprint("n", i), rooms.Since{})
+	}
+	named := 0
+	for _, b := range awaitCount(t, m, 10) {
+		named += len(b.Joined)
+	}
+	if named != 10 {
+		t.Errorf("%d of 10 were named", named)
+	}
+	for i := range 5 {
+		join(t, eng, "x", fmt.Sprint("o", i), rooms.Since{})
+	}
+	for _, b := range awaitCount(t, m, 15) {
+		if b.Count > 10 && len(b.Joined)+len(b.Left) > 0 {
+			t.Errorf("a room of %d is told names", b.Count)
+		}
+	}
+}
+
+// TestManyChangesAtOnce: a batch longer than a list has only the count.
+func TestManyChangesAtOnce(t *testing.T) {
+	eng, _ := start(t, func(c *rooms.Config) { c.PresenceInterval = 300 * time.Millisecond })
+	m := join(t, eng, "x", "m", rooms.Since{})
+	awaitCount(t, m, 1)
+	var members []*member
+	for i := range 150 {
+		members = append(members, join(t, eng, "x", fmt.Sprintf("n%03d", i), rooms.Since{}))
+	}
+	for _, b := range awaitCount(t, m, 151) {
+		if len(b.Joined) > rooms.MaxPresenceList {
+			t.Errorf("%d names in one batch", len(b.Joined))
+		}
+	}
+	if got := members[149].joined(t, 0); got.Count != 151 || len(got.List) != rooms.MaxPresenceList || got.List[0].UID != "u-m" || got.List[99].UID != "u-n098" {
+		t.Errorf("count %d, list of %d from %v to %v", got.Count, len(got.List), got.List[0], got.List[len(got.List)-1])
+	}
+}
+
+// TestFirstPageIsUpToDate: the list in room_joined is encoded once for many
+// joins, and never says what is over.
+func TestFirstPageIsUpToDate(t *testing.T) {
+	eng, _ := start(t, quick)
+	check := func(what string) {
+		t.Helper()
+		probe := newMember("zzz")
+		if err := eng.Join(within(t), "x", probe, "", rooms.Since{}); err != nil {
+			t.Fatal(err)
+		}
+		got := probe.joined(t, 0)
+		want, err := eng.Online(within(t), "x", "", 100)
+		if err != nil || got.Count != want.Count || fmt.Sprint(got.List) != fmt.Sprint(want.List) {
+			t.Errorf("%s: room_joined has %d users %v, the room has %d %v", what, got.Count, got.List, want.Count, want.List)
+		}
+		eng.Leave("x", probe, rooms.LeftGone)
+	}
+	keep := join(t, eng, "x", "k", rooms.Since{})
+	check("one")
+	for i := range 120 {
+		join(t, eng, "x", fmt.Sprintf("n%03d", i), rooms.Since{})
+	}
+	check("more than a page")
+	join(t, eng, "x", "a", rooms.Since{})
+	check("one more on the page")
+	join(t, eng, "x", "z", rooms.Since{})
+	check("one more behind the page")
+	eng.Leave("x", newMember("n005"), rooms.LeftGone)
+	check("one less on the page")
+	eng.Leave("x", newMember("n115"), rooms.LeftGone)
+	check("one less behind the page")
+	renamed := newMember("k2")
+	renamed.user = wire.User{UID: keep.user.UID, Username: "new name"}
+	if err := eng.Join(within(t), "x", renamed, "", rooms.Since{}); err != nil {
+		t.Fatal(err)
+	}
+	check("a new name on the page")
+}
