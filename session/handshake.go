@@ -3,7 +3,6 @@ package session
 import (
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
@@ -12,8 +11,9 @@ import (
 
 // firstRoom is a room that a connection enters when it opens.
 type firstRoom struct {
-	name  string // clean
-	since rooms.Since
+	name    string // clean; as the client wrote it when it is refused
+	since   rooms.Since
+	refused error // why the client may not resume it; told as an error event
 }
 
 // ServeHTTP opens a connection: GET with a WebSocket upgrade. The checks come
@@ -85,7 +85,9 @@ func LoginRefusal(err error) (status int, refusal *wire.Error) {
 }
 
 // firstRooms reads ?room= and ?resume=. The inbox is always the first, the
-// room to become the current one the second.
+// room to become the current one the second. Who resumes is in those rooms
+// only, also when it had left all. A room that it may not enter any more does
+// not keep it from the others.
 func (m *Manager) firstRooms(r *http.Request, who auth.Identity) ([]firstRoom, error) {
 	query := r.URL.Query()
 	resume, err := wire.ParseResume(query.Get("resume"))
@@ -93,7 +95,7 @@ func (m *Manager) firstRooms(r *http.Request, who auth.Identity) ([]firstRoom, e
 		return nil, err
 	}
 	list := []firstRoom{{name: wire.Inbox(who.UID)}}
-	if name := query.Get("room"); name != "" || !resumesRoom(resume) {
+	if name := query.Get("room"); name != "" || len(resume) == 0 {
 		if name == "" {
 			name = m.cfg.DefaultRoom
 		}
@@ -106,7 +108,8 @@ func (m *Manager) firstRooms(r *http.Request, who auth.Identity) ([]firstRoom, e
 	for _, item := range resume {
 		room, err := resolve(who, item.Room)
 		if err != nil {
-			return nil, err
+			list = append(list, firstRoom{name: item.Room, refused: err})
+			continue
 		}
 		list = appendRoom(list, room, rooms.Since{Position: &item.Since})
 	}
@@ -114,16 +117,6 @@ func (m *Manager) firstRooms(r *http.Request, who auth.Identity) ([]firstRoom, e
 		return nil, wire.Errorf(wire.TooManyRooms, "a client is in at most %d rooms; resume fewer", MaxRooms)
 	}
 	return list, nil
-}
-
-// resumesRoom reports whether a room other than the inbox is resumed.
-func resumesRoom(resume []wire.Resume) bool {
-	for _, item := range resume {
-		if item.Room != "" && !strings.HasPrefix(item.Room, "@") {
-			return true
-		}
-	}
-	return false
 }
 
 // appendRoom adds a room once; a position that comes later belongs to the
@@ -137,7 +130,7 @@ func appendRoom(list []firstRoom, room string, since rooms.Since) []firstRoom {
 			return list
 		}
 	}
-	return append(list, firstRoom{room, since})
+	return append(list, firstRoom{name: room, since: since})
 }
 
 // resolve turns a name as a client writes it into a room's clean name, and

@@ -42,8 +42,6 @@ func TestOrderOfChecks(t *testing.T) {
 	wrong(s, "token="+granted, nil, 403, wire.Forbidden) // the default room is not granted
 	wrong(s, "token="+granted+"&room=%07", nil, 400, wire.BadRoom)
 	wrong(s, "token="+granted+"&room=vip&resume=vip:1", nil, 400, wire.BadRoom)
-	wrong(s, "token="+granted+"&room=vip&resume=general:e:1", nil, 403, wire.Forbidden)
-	wrong(s, "token="+granted+"&room=vip&resume=@bob:e:1", nil, 403, wire.Forbidden)
 	many := strings.Join(list(0, MaxRooms+1, func(i int) string { return text("r%d:e:1", i) }), ",")
 	wrong(s, "resume="+many, nil, 400, wire.TooManyRooms)
 	same(t, "the refused have no place", s.held(), 0)
@@ -204,11 +202,28 @@ func TestResume(t *testing.T) {
 	same(t, "the current room with ?room=", current, "lobby")
 }
 
-// The inbox alone leaves the default room to be the first.
+// Who had left every room and comes back is in none but the inbox.
 func TestResumeOfTheInboxOnly(t *testing.T) {
 	s := newStack(t)
 	p := s.dial(resumeFrom(wire.Resume{Room: "@me", Since: wire.Position{Epoch: "x", Seq: 0}}))
-	p.joined("general")
+	p.joined("@me")
+	p.failed(wire.NotMember, wire.TypeSendMessage, "", map[string]string{"message": "where am I?"})
+	in, current := s.client(p).Rooms()
+	same(t, "rooms", len(in), 0)
+	same(t, "the current room", current, "")
+}
+
+// A room that may not be entered any more is told, and the others are resumed.
+func TestResumeOfAForbiddenRoom(t *testing.T) {
+	s := newStack(t)
+	granted := s.token("ann", func(c *auth.Claims) { c.Rooms = []string{"vip"} })
+	since := wire.Position{Epoch: "x", Seq: 1}
+	p := s.dial("token=" + granted + "&" + resumeFrom(wire.Resume{Room: "general", Since: since}, wire.Resume{Room: "@bob", Since: since}, wire.Resume{Room: "vip", Since: since}))
+	for _, room := range []string{"general", "@bob"} {
+		ev := p.await("the refusal of "+room, func(ev wire.Event) bool { return ev.Type == wire.TypeError && ev.Room == room })
+		p.wantError(ev, wire.Forbidden)
+	}
+	p.joined("vip")
 }
 
 func TestConfigValidate(t *testing.T) {

@@ -188,7 +188,11 @@ func (c *Client) enter(first []firstRoom) {
 		if c.closeCode() != 0 {
 			return
 		}
-		if err := c.join(room.name, "", room.since, false, ""); err != nil && c.closeCode() == 0 {
+		err := room.refused
+		if err == nil {
+			err = c.join(room.name, "", room.since, false, "")
+		}
+		if err != nil && c.closeCode() == 0 {
 			c.sendError("", roomLabel(c, room.name), err)
 		}
 	}
