@@ -73,18 +73,6 @@ func (e *Engine) LeaveAsked(ctx context.Context, room string, m Member, id strin
 	}
 }
 
-// Remove takes every session of a user out of the room and returns how many
-// there were on this node.
-func (e *Engine) Remove(ctx context.Context, room, uid string) (int, error) {
-	ref, ok := e.rooms.Lookup(room)
-	if !ok {
-		return 0, nil
-	}
-	req := &removeUser{uid: uid, done: make(chan int, 1)}
-	e.post(ref, req)
-	return await(ctx, ref, req.done, 0)
-}
-
 // await takes the answer of a room, or the zero value when the room has ended.
 func await[T any](ctx context.Context, ref *actor.Ref[message], answer <-chan T, zero T) (T, error) {
 	select {
@@ -156,12 +144,20 @@ func (e *Engine) Signal(room, except string, ev wire.Event) error {
 // Online returns one page of the people in the room, sorted by uid.
 func (e *Engine) Online(ctx context.Context, room, after string, limit int) (wire.OnlineUsers, error) {
 	empty := wire.OnlineUsers{RoomID: roomLabel(room), List: []wire.User{}}
+	req := &membersRequest{after: after, limit: limit, done: make(chan wire.OnlineUsers, 1)}
 	ref, ok := e.rooms.Lookup(room)
 	if !ok {
-		return empty, nil
-	}
-	req := &membersRequest{after: after, limit: limit, done: make(chan wire.OnlineUsers, 1)}
-	if ref.Send(req) == actor.ErrFull {
+		if e.peers.none() {
+			return empty, nil
+		}
+		// Other nodes may have it: the room is opened here, to ask them.
+		if err := e.ask(room, req); err != nil {
+			return empty, err
+		}
+		if ref, ok = e.rooms.Lookup(room); !ok {
+			return empty, nil
+		}
+	} else if ref.Send(req) == actor.ErrFull {
 		return empty, errBusy
 	}
 	return await(ctx, ref, req.done, empty)
@@ -194,7 +190,7 @@ func (e *Engine) History(ctx context.Context, room string, before uint64, limit 
 type RoomInfo struct {
 	Name     string    `json:"name"`
 	Users    int64     `json:"count"`
-	Sessions int64     `json:"sessions"` // on this node
+	Sessions int64     `json:"sessions"`
 	Seq      uint64    `json:"seq"`
 	Epoch    string    `json:"epoch"`
 	Active   time.Time `json:"active"` // of the last event, or of opening
@@ -204,7 +200,7 @@ type RoomInfo struct {
 func (e *Engine) Rooms() []RoomInfo {
 	var list []RoomInfo
 	for _, h := range e.handles.all() {
-		if _, inbox := wire.InboxOwner(h.name); !inbox {
+		if !h.inbox {
 			list = append(list, e.info(h))
 		}
 	}
@@ -212,7 +208,8 @@ func (e *Engine) Rooms() []RoomInfo {
 	return list
 }
 
-// Room returns what Rooms does for one room; ok is false when it is not open.
+// Room returns what Rooms does for one room; ok is false when it is not open
+// on this node.
 func (e *Engine) Room(room string) (info RoomInfo, ok bool) {
 	h := e.handles.get(wire.RoomToken(room))
 	if h == nil {

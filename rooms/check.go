@@ -3,6 +3,7 @@ package rooms
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -57,7 +58,7 @@ func (e *Engine) checkStream(c *streamCheck) {
 // restoreStream makes the stream again that somebody, or a NATS server that
 // kept it in memory, has lost. The next check finds that it is another one.
 func (e *Engine) restoreStream(ctx context.Context) {
-	_, err := openStream(ctx, e.js, e.cfg)
+	_, err := openStream(ctx, e.js, e.cfg, clusterSize(e.nc))
 	e.cfg.Log.Error().AnErr("restoring", err).Msg("the stream with the log of every room is gone: it is made anew and empty; was it deleted, or kept in memory by a server that was restarted?")
 }
 
@@ -114,10 +115,28 @@ func (e *Engine) check(list []*handle) bool {
 	return true
 }
 
+// leaderSubject tells that the log has a new leader; what the old one had
+// under way, copies and acks, may be lost without any connection having been.
+const leaderSubject = "$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED." + StreamName
+
+func (e *Engine) watchLeader() error {
+	_, err := e.nc.Subscribe(leaderSubject, func(*nats.Msg) {
+		e.cfg.Log.Info().Msg("the log has a new leader; comparing all rooms with it and publishing again what has no ack")
+		e.pub.hurry()
+		e.checkSoon()
+	})
+	if err != nil {
+		return fmt.Errorf("rooms: subscribe to %s: %w", leaderSubject, err)
+	}
+	return nil
+}
+
 // onReconnect runs on nats.go's goroutine, as onAsyncError does.
 func (e *Engine) onReconnect(nc *nats.Conn) {
 	e.cfg.Log.Info().Str("url", nc.ConnectedUrlRedacted()).Msg("the engine's NATS connection is back; comparing all rooms with the log")
 	e.checkSoon()
+	e.beat(true)
+	e.postAll(resync{})
 }
 
 // onAsyncError is told by nats.go above all that copies for a subscription

@@ -6,6 +6,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 // Bounds of the engine that are not worth a flag. Each says what happens when
@@ -80,10 +82,10 @@ type Connector interface {
 // Config says how an engine runs. The zero value of a field takes the default
 // of DefaultConfig.
 type Config struct {
-	Node string // this node's name; default a random one
+	Node string // this node's name, of A-Z a-z 0-9 _ -, unique in the cluster; default a random one
 
 	Memory       bool          // keep the log in memory only
-	Replicas     int           // of the stream
+	Replicas     int           // of the stream; 0: as it is, or, on a cluster of 3 servers or more, 3
 	History      int64         // events kept per room
 	HistoryAge   time.Duration // events older than this are dropped
 	HistoryBytes int64         // the whole log; the oldest events are dropped
@@ -102,6 +104,7 @@ type Config struct {
 type tuning struct {
 	publish    publishTimes
 	check      time.Duration        // checkInterval
+	heartbeat  time.Duration        // heartbeatInterval
 	afterOpen  time.Duration        // checkAfterOpen
 	held       int                  // heldEvents
 	slowAbove  int                  // presenceSlowAbove
@@ -112,7 +115,6 @@ type tuning struct {
 // DefaultConfig returns the defaults of DESIGN.md.
 func DefaultConfig() Config {
 	return Config{
-		Replicas:         1,
 		History:          1000,
 		HistoryAge:       24 * time.Hour,
 		HistoryBytes:     1 << 30,
@@ -124,6 +126,7 @@ func DefaultConfig() Config {
 		tuning: tuning{
 			publish:    publishTimes{publishDeadline, publishAttempt, publishRetry},
 			check:      checkInterval,
+			heartbeat:  heartbeatInterval,
 			afterOpen:  checkAfterOpen,
 			held:       heldEvents,
 			slowAbove:  presenceSlowAbove,
@@ -136,7 +139,6 @@ func DefaultConfig() Config {
 func (c Config) withDefaults() Config {
 	d := DefaultConfig()
 	setDefault(&c.Node, nats.NewInbox()[len(nats.InboxPrefix):][:8])
-	setDefault(&c.Replicas, d.Replicas)
 	setDefault(&c.History, d.History)
 	setDefault(&c.HistoryAge, d.HistoryAge)
 	setDefault(&c.HistoryBytes, d.HistoryBytes)
@@ -146,6 +148,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.PresenceGrace, d.PresenceGrace)
 	setDefault(&c.tuning.publish, d.tuning.publish)
 	setDefault(&c.tuning.check, d.tuning.check)
+	setDefault(&c.tuning.heartbeat, d.tuning.heartbeat)
 	setDefault(&c.tuning.afterOpen, d.tuning.afterOpen)
 	setDefault(&c.tuning.held, d.tuning.held)
 	setDefault(&c.tuning.slowAbove, d.tuning.slowAbove)
@@ -163,8 +166,10 @@ func setDefault[T comparable](field *T, value T) {
 // Validate reports the first field that cannot work.
 func (c Config) Validate() error {
 	switch {
-	case c.Replicas < 1 || c.Replicas > 5:
-		return fmt.Errorf("rooms: replicas is %d; a stream has 1 to 5", c.Replicas)
+	case wire.RoomKey(c.Node) != c.Node:
+		return fmt.Errorf("rooms: the node's name is %q; it may hold A-Z a-z 0-9 _ - only", c.Node)
+	case c.Replicas < 0 || c.Replicas > 5:
+		return fmt.Errorf("rooms: replicas is %d; a stream has 1 to 5, or 0 to choose", c.Replicas)
 	case c.History < 1:
 		return fmt.Errorf("rooms: history is %d events per room; it must be at least 1", c.History)
 	case c.HistoryAge < dedupWindow:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -42,10 +43,14 @@ type Engine struct {
 	rooms   *actor.Group[string, message]
 	opener  *actor.Ref[*room]
 	handles handles
+	peers   peers
+	started int64 // unix nanoseconds; tells this process from the one before it
 	stats   Stats
 	looks   looks
 
-	work sync.WaitGroup // goroutines beside the rooms
+	work   sync.WaitGroup // goroutines beside the rooms
+	mu     sync.Mutex
+	waited bool // Close waits for work: nothing is added any more; guarded by mu
 }
 
 // looks counts what is of no interest outside this package.
@@ -61,7 +66,7 @@ func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, live: make(chan *nats.Msg, liveQueue), kick: make(chan struct{}, 1)}
+	e := &Engine{cfg: cfg, started: time.Now().UnixNano(), live: make(chan *nats.Msg, liveQueue), kick: make(chan struct{}, 1)}
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	if err := e.start(ctx, conn); err != nil {
 		e.stop()
@@ -86,7 +91,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	if e.js, err = jetstream.New(e.nc); err != nil {
 		return fmt.Errorf("rooms: JetStream: %w", err)
 	}
-	if e.stream, err = openStream(ctx, e.js, e.cfg); err != nil {
+	if e.stream, err = e.awaitStream(ctx); err != nil {
 		return err
 	}
 	epoch := epochOf(e.stream.CachedInfo().Created)
@@ -101,6 +106,10 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	e.opener = actor.Spawn(&actor.Config[*room]{MaxMessages: openQueue, MaxBatch: openBatch, OnPanic: e.onPanic},
 		func(*actor.Ref[*room]) actor.Receiver[*room] { return &opener{eng: e} })
 	e.rooms = actor.NewGroup(&actor.Config[message]{MaxMessages: e.cfg.Mailbox, Cost: cost, OnPanic: e.onPanic, OnUnread: refuseAll}, e.cfg.IdleAfter, e.startRoom)
+	if err := errors.Join(e.watchLeader(), e.watchPeers(), e.serve()); err != nil {
+		return err
+	}
+	e.beside(func(context.Context) { e.heartbeatLoop() })
 	e.beside(func(context.Context) { e.dispatch() })
 	e.beside(func(context.Context) { e.checkLoop() })
 	return nil
@@ -135,6 +144,9 @@ func (e *Engine) Close(ctx context.Context) error {
 		err = errors.Join(err, ctx.Err())
 	}
 	e.pub.close()
+	e.mu.Lock()
+	e.waited = true
+	e.mu.Unlock()
 	e.work.Wait()
 	e.disconnect()
 	return err
@@ -150,9 +162,17 @@ func (e *Engine) disconnect() {
 
 func (e *Engine) closed() bool { return e.ctx.Err() != nil }
 
-// beside runs fn on a goroutine that Close waits for. ctx ends with Close.
+// beside runs fn on a goroutine that Close waits for. ctx ends with Close;
+// when it has ended before, fn runs here and now, to give its answers.
 func (e *Engine) beside(fn func(ctx context.Context)) {
-	e.work.Go(func() { fn(e.ctx) })
+	e.mu.Lock()
+	if !e.waited {
+		e.work.Go(func() { fn(e.ctx) })
+		e.mu.Unlock()
+		return
+	}
+	e.mu.Unlock()
+	fn(e.ctx)
 }
 
 // post sends what must not be lost and so costs nothing: it is refused only by
@@ -162,6 +182,9 @@ func (e *Engine) post(to *actor.Ref[message], m message) {
 		refuseMessage(m, errClosed)
 	}
 }
+
+// Replicas is how many servers hold the log.
+func (e *Engine) Replicas() int { return e.stream.CachedInfo().Config.Replicas }
 
 // Node is this node's name.
 func (e *Engine) Node() string { return e.cfg.Node }

@@ -195,3 +195,16 @@ func (s *Members) IDs() []string {
 	}
 	return ids
 }
+
+// Heartbeats sets how often nodes say that they live; three missed ones end
+// them.
+func (c *Config) Heartbeats(every time.Duration) { c.tuning.heartbeat = every }
+
+// Peers are the other nodes that this one knows of.
+func (e *Engine) Peers() []string { return e.peers.names() }
+
+// Kill ends the engine as kill -9 does: the others hear nothing of it.
+func (e *Engine) Kill() {
+	e.nc.Close()
+	e.pubs.Close()
+}

@@ -1,6 +1,8 @@
 package rooms
 
 import (
+	"runtime"
+
 	"github.com/nats-io/nats.go"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
@@ -82,6 +84,9 @@ func (r *room) deliver(seq uint64, body []byte, logTime string) {
 	r.ring.push(seq, r.out.add(ev))
 	if r.out.full() {
 		r.flush()
+		// A room that catches up delivers bursts faster than its members'
+		// actors are scheduled, and would find the queues of healthy ones full.
+		runtime.Gosched()
 	}
 }
 

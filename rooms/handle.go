@@ -14,6 +14,7 @@ type handle struct {
 	// fixed after start
 	name  string
 	token string
+	inbox bool
 	self  *actor.Ref[message]
 
 	// written by the room's actor, read by anyone
@@ -29,6 +30,9 @@ type handle struct {
 	// missed is set when a live copy could not be handed over; the room reads
 	// the log again when it sees it.
 	missed atomic.Bool
+	// stale is set when what another node tells of its members could not be
+	// handed over; the room asks all nodes again when it sees it.
+	stale atomic.Bool
 }
 
 func (h *handle) touch() { h.touched.Store(time.Now().UnixNano()) }

@@ -198,8 +198,9 @@ func (r *room) remove(m Member, why Left) bool {
 	return true
 }
 
-// removeUser takes every session of a user out of the room.
-func (r *room) removeUser(uid string) int {
+// removeUser takes every session of a user out of the room, or, with a close
+// code, ends them.
+func (r *room) removeUser(uid string, code wire.CloseCode) int {
 	var out []Member
 	for _, m := range r.members.list {
 		if m.User().UID == uid {
@@ -207,6 +208,10 @@ func (r *room) removeUser(uid string) int {
 		}
 	}
 	for _, m := range out {
+		if code != 0 {
+			m.Close(code)
+			continue
+		}
 		r.onLeave(&leaveRequest{member: m, why: LeftRemoved})
 		m.Left(r.h.name)
 	}

@@ -17,6 +17,9 @@ type (
 	// liveSignal is to be delivered now and not logged.
 	liveSignal struct{ msg *nats.Msg }
 
+	// livePresence is what another node tells of the room's members.
+	livePresence struct{ msg *nats.Msg }
+
 	joinRequest struct {
 		member Member
 		since  Since
@@ -32,7 +35,8 @@ type (
 	// removeUser takes all sessions of a user out of the room.
 	removeUser struct {
 		uid  string
-		done chan int // how many sessions; buffered by one
+		code wire.CloseCode // not 0: end the sessions instead
+		done chan int       // how many sessions; buffered by one
 	}
 	membersRequest struct {
 		after string
@@ -96,7 +100,21 @@ type (
 	// nudge makes the room look at handle.missed.
 	nudge struct{}
 
+	// peerUp says that another node lives that was not there; peerGone that
+	// what a node said before a time, in unix nanoseconds, no longer holds;
+	// resync that anything may have been missed.
+	peerUp   struct{ node string }
+	peerGone struct {
+		node   string
+		before uint64
+	}
+	resync struct{}
+
 	presenceTick struct{ of *room }
+	peerTick     struct{ of *room }
+	beatTick     struct{ of *room }
+	askTick      struct{ of *room }
+	settleTick   struct{ of *room }
 	graceTick    struct{ of *room }
 )
 
@@ -114,7 +132,15 @@ func (moved) roomMessage()           {}
 func (checked) roomMessage()         {}
 func (renewed) roomMessage()         {}
 func (nudge) roomMessage()           {}
+func (livePresence) roomMessage()    {}
+func (peerUp) roomMessage()          {}
+func (peerGone) roomMessage()        {}
+func (resync) roomMessage()          {}
 func (presenceTick) roomMessage()    {}
+func (peerTick) roomMessage()        {}
+func (beatTick) roomMessage()        {}
+func (askTick) roomMessage()         {}
+func (settleTick) roomMessage()      {}
 func (graceTick) roomMessage()       {}
 
 // cost is what a message counts against the bound of a room's mailbox. What
@@ -122,7 +148,7 @@ func (graceTick) roomMessage()       {}
 // members, timers and reads that it comes from.
 func cost(m message) (count, bytes int) {
 	switch m.(type) {
-	case liveEvent, liveSignal, *joinRequest, *historyRequest, *membersRequest:
+	case liveEvent, liveSignal, livePresence, *joinRequest, *historyRequest, *membersRequest:
 		return 1, 0
 	}
 	return 0, 0

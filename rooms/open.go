@@ -82,7 +82,7 @@ func (o *opener) open(rooms []*room) (last map[string]uint64, stream uint64, err
 func (o *opener) subscribe(r *room) error {
 	subjects := []string{wire.LogSubject(r.h.name)}
 	if !r.inbox {
-		subjects = append(subjects, wire.SignalSubject(r.h.name))
+		subjects = append(subjects, wire.SignalSubject(r.h.name), wire.PresenceSubject(r.h.name))
 	}
 	for _, subject := range subjects {
 		sub, err := o.eng.nc.ChanSubscribe(subject, o.eng.live)
@@ -140,14 +140,17 @@ func (e *Engine) dispatchOne(msg *nats.Msg) {
 	if !ok || h == nil {
 		return // the room was unloaded
 	}
-	if msg.Subject[len(msg.Subject)-1] == 'l' { // .signal; the other is .log
+	switch msg.Subject[len(msg.Subject)-1] {
+	case 'l': // .signal
 		if h.self.Send(liveSignal{msg}) == actor.ErrFull {
 			e.stats.SignalFull.Add(1)
 		}
-		return
-	}
-	if h.self.Send(liveEvent{msg}) == actor.ErrFull {
-		e.stats.LiveFull.Add(1)
-		h.miss()
+	case 'e': // .presence
+		e.handShared(h, msg)
+	default: // .log
+		if h.self.Send(liveEvent{msg}) == actor.ErrFull {
+			e.stats.LiveFull.Add(1)
+			h.miss()
+		}
 	}
 }

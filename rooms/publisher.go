@@ -237,6 +237,18 @@ func (p *publisher) due(now time.Time) (again, dead []*publish) {
 	return again, dead
 }
 
+// hurry sends again, at the next sweep, what has no ack and an id under which
+// it is stored once: the leader that was to answer is gone.
+func (p *publisher) hurry() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, pub := range p.pending {
+		if pub.msg.Header != nil {
+			pub.tried = time.Time{}
+		}
+	}
+}
+
 // drain refuses what comes from now on and waits until everything has its
 // ack, or ctx ends.
 func (p *publisher) drain(ctx context.Context) {

@@ -55,7 +55,8 @@ type room struct {
 	presence *presence.Table // nil for an inbox
 	first    firstPage       // of presence, as room_joined shows it
 	ticking  bool            // a presenceTick is on its way
-	grace    *time.Timer     // for the next kept seat; nil until there was one
+	peers    roomPeers
+	grace    *time.Timer // for the next kept seat; nil until there was one
 
 	waiting []*joinRequest    // joins that wait for opening or for a load
 	asked   []*historyRequest // requests that wait for opening or for a load
@@ -67,9 +68,9 @@ type room struct {
 
 // startRoom makes the receiver. It runs on the room's goroutine.
 func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver[message] {
-	h := &handle{name: name, token: wire.RoomToken(name), self: self}
-	h.touched.Store(time.Now().UnixNano())
 	_, inbox := wire.InboxOwner(name)
+	h := &handle{name: name, token: wire.RoomToken(name), inbox: inbox, self: self}
+	h.touched.Store(time.Now().UnixNano())
 	r := &room{eng: e, h: h, label: roomLabel(name), inbox: inbox, log: e.cfg.Log.With().Str("room", name).Logger(), used: time.Now()}
 	if !inbox {
 		r.presence = presence.New(e.cfg.Node, uint64(time.Now().UnixNano()))
@@ -91,6 +92,9 @@ func (r *room) Receive(b *actor.Batch[message]) {
 	if r.phase == following && r.h.missed.Swap(false) {
 		r.repair(0)
 	}
+	if r.h.stale.Swap(false) {
+		r.askAll()
+	}
 	r.flush()
 	r.out.end()
 	r.retire()
@@ -110,6 +114,8 @@ func (r *room) handle(m message) {
 		r.onLive(m)
 	case liveSignal:
 		r.onSignal(m.msg)
+	case livePresence:
+		r.onShared(m.msg)
 	case *joinRequest, *leaveRequest, *removeUser, *membersRequest, *historyRequest:
 		r.used = time.Now()
 		r.handleRequest(m)
@@ -125,9 +131,9 @@ func (r *room) handleRequest(m message) {
 	case *leaveRequest:
 		r.onLeave(m)
 	case *removeUser:
-		reply(m.done, r.removeUser(m.uid))
+		reply(m.done, r.removeUser(m.uid, m.code))
 	case *membersRequest:
-		reply(m.done, r.online(m.after, m.limit))
+		r.onMembers(m)
 	case *historyRequest:
 		r.onHistory(m)
 	}
@@ -158,6 +164,15 @@ func (r *room) handleOwn(m message) {
 		if m.of == r {
 			r.onRepaired(m)
 		}
+	default:
+		r.handlePresence(m)
+	}
+}
+
+// handlePresence handles the timers of the membership and what the engine
+// learned of other nodes.
+func (r *room) handlePresence(m message) {
+	switch m := m.(type) {
 	case presenceTick:
 		if m.of == r {
 			r.ticking = false
@@ -167,6 +182,29 @@ func (r *room) handleOwn(m message) {
 		if m.of == r {
 			r.expireSeats()
 		}
+	case peerTick:
+		if m.of == r {
+			r.peers.telling = false
+			r.tellDiff()
+		}
+	case beatTick:
+		if m.of == r {
+			r.onBeatTick()
+		}
+	case askTick:
+		if m.of == r {
+			r.peers.asking = nil
+		}
+	case settleTick:
+		if m.of == r {
+			r.settle()
+		}
+	case peerUp:
+		r.onPeerUp(m.node)
+	case peerGone:
+		r.onPeerGone(m)
+	case resync:
+		r.resync()
 	}
 }
 
@@ -180,6 +218,7 @@ func (r *room) onOpened(m opened) {
 		return
 	}
 	r.startAt(m.last, m.stream, r.eng.Epoch())
+	r.meet()
 	r.goOn(attempt{})
 }
 
@@ -220,7 +259,7 @@ func (r *room) Idle() bool {
 	if r.presence != nil {
 		_, kept = r.presence.NextDeadline()
 	}
-	return len(r.members.list) == 0 && !kept && r.phase == following && !r.loading && len(r.waiting)+len(r.asked) == 0
+	return len(r.members.list) == 0 && !kept && r.phase == following && !r.loading && len(r.waiting)+len(r.asked)+len(r.peers.curious) == 0
 }
 
 // Stopped answers what was never received and gives back the subscriptions.
@@ -279,5 +318,8 @@ func (r *room) refuseWaiting(err error) {
 	for _, a := range r.asked {
 		reply(a.done, historyAnswer{err: err})
 	}
-	r.waiting, r.asked = nil, nil
+	for _, m := range r.peers.curious {
+		refuseMessage(m, err)
+	}
+	r.waiting, r.asked, r.peers.curious = nil, nil, nil
 }

@@ -11,6 +11,7 @@ import (
 func (r *room) presenceChanged(uid string) {
 	r.first.changed(uid)
 	r.h.users.Store(int64(r.presence.Count()))
+	r.tellSoon()
 	if r.ticking {
 		return
 	}

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
@@ -43,18 +45,148 @@ func streamConfig(c Config) jetstream.StreamConfig {
 	}
 }
 
-// openStream creates the stream, or brings the limits of an existing one to
-// what the configuration says.
-func openStream(ctx context.Context, js jetstream.JetStream, c Config) (jetstream.Stream, error) {
+// openStream creates the stream, or brings an existing one to what the
+// configuration says where that is safe. Where it is not, the error is a
+// *StreamConflictError.
+func openStream(ctx context.Context, js jetstream.JetStream, c Config, servers int) (jetstream.Stream, error) {
 	want := streamConfig(c)
-	stream, err := js.CreateStream(ctx, want)
-	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-		stream, err = js.UpdateStream(ctx, want)
+	if want.Replicas == 0 {
+		want.Replicas = defaultReplicas(servers)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("rooms: open the stream %s (storage %s, replicas %d, %d bytes): %w", StreamName, want.Storage, want.Replicas, want.MaxBytes, err)
+	for {
+		stream, err := js.Stream(ctx, StreamName)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			stream, err = js.CreateStream(ctx, want)
+			if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+				continue // another node was faster
+			}
+			return stream, openError(want, err)
+		}
+		if err != nil {
+			return nil, openError(want, err)
+		}
+		return updateStream(ctx, js, stream, want, c.Replicas == 0)
 	}
-	return stream, nil
+}
+
+// awaitStream is openStream that waits for servers which are just starting
+// and have no leader yet, until ctx ends.
+func (e *Engine) awaitStream(ctx context.Context) (jetstream.Stream, error) {
+	tick := time.NewTicker(streamRetry)
+	defer tick.Stop()
+	for told := false; ; {
+		attempt, cancel := context.WithTimeout(ctx, openTimeout)
+		stream, err := openStream(attempt, e.js, e.cfg, clusterSize(e.nc))
+		cancel()
+		if err == nil || !passing(err) {
+			return stream, err
+		}
+		if !told {
+			e.cfg.Log.Warn().Err(err).Msg("JetStream is not ready; waiting for it")
+			told = true
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+// streamRetry is the pause between two attempts to open the stream.
+const streamRetry = 250 * time.Millisecond
+
+// passing reports whether an error is that of servers that are starting: no
+// answer, or no leader, or fewer servers than replicas.
+func passing(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) {
+		return true
+	}
+	var api *jetstream.APIError
+	return errors.As(err, &api) && (api.Code == 503 || api.ErrorCode == errCodeNoPeers)
+}
+
+// errCodeNoPeers is JetStream's "no suitable peers for placement".
+const errCodeNoPeers = 10005
+
+func openError(want jetstream.StreamConfig, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("rooms: open the stream %s (storage %s, replicas %d, %d bytes): %w", StreamName, want.Storage, want.Replicas, want.MaxBytes, err)
+}
+
+// defaultReplicas is what a log gets when nobody says: three where there are
+// three servers to hold them.
+func defaultReplicas(servers int) int {
+	if servers >= 3 {
+		return 3
+	}
+	return 1
+}
+
+// clusterSize is how many servers the connection knows of: those it was told
+// and those the cluster has told it.
+func clusterSize(nc *nats.Conn) int {
+	if nc.ConnectedClusterName() == "" {
+		return 1
+	}
+	return len(nc.Servers())
+}
+
+// updateStream changes what may be changed without losing an event.
+func updateStream(ctx context.Context, js jetstream.JetStream, stream jetstream.Stream, want jetstream.StreamConfig, anyReplicas bool) (jetstream.Stream, error) {
+	have := stream.CachedInfo().Config
+	if anyReplicas {
+		want.Replicas = max(want.Replicas, have.Replicas)
+	}
+	if err := conflicts(have, want); err != nil {
+		return nil, err
+	}
+	updated, err := js.UpdateStream(ctx, want)
+	return updated, openError(want, err)
+}
+
+// StreamConflictError says in what an existing stream differs from the
+// configuration so that changing it would lose events, or cannot be done.
+type StreamConflictError struct{ Differences []StreamDifference }
+
+// StreamDifference is one of them. Setting is the name of the field of Config.
+type StreamDifference struct{ Setting, Have, Want string }
+
+func (e *StreamConflictError) Error() string {
+	parts := make([]string, len(e.Differences))
+	for i, d := range e.Differences {
+		parts[i] = fmt.Sprintf("%s is %s there and %s here", d.Setting, d.Have, d.Want)
+	}
+	return fmt.Sprintf("rooms: the stream %s exists and cannot be brought to the configuration without losing events: %s; use the stream's values, or change it yourself with `nats stream edit %s`",
+		StreamName, strings.Join(parts, ", "), StreamName)
+}
+
+// conflicts lists what must not be changed: the storage, and every limit that
+// would become lower.
+func conflicts(have, want jetstream.StreamConfig) error {
+	var e StreamConflictError
+	differ := func(unsafe bool, setting string, have, want any) {
+		if unsafe {
+			e.Differences = append(e.Differences, StreamDifference{setting, fmt.Sprint(have), fmt.Sprint(want)})
+		}
+	}
+	differ(have.Storage != want.Storage, "Memory", have.Storage == jetstream.MemoryStorage, want.Storage == jetstream.MemoryStorage)
+	differ(have.Retention != want.Retention, "Retention", have.Retention, want.Retention)
+	differ(have.Replicas > want.Replicas, "Replicas", have.Replicas, want.Replicas)
+	differ(lower(want.MaxMsgsPerSubject, have.MaxMsgsPerSubject), "History", have.MaxMsgsPerSubject, want.MaxMsgsPerSubject)
+	differ(lower(want.MaxAge, have.MaxAge), "HistoryAge", have.MaxAge, want.MaxAge)
+	differ(lower(want.MaxBytes, have.MaxBytes), "HistoryBytes", have.MaxBytes, want.MaxBytes)
+	if len(e.Differences) == 0 {
+		return nil
+	}
+	return &e
+}
+
+// lower reports whether a limit is tighter than another; zero and less is none.
+func lower[T int64 | time.Duration](limit, than T) bool {
+	return limit > 0 && (than <= 0 || limit < than)
 }
 
 // epochOf names the life of a log by the stream's creation time. Letters and

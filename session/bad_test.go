@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -226,7 +227,7 @@ func TestFloodEndsTheConnection(t *testing.T) {
 		close(stop)
 		p.ws.Close()
 		n := <-sent
-		if n < maxExcess {
+		if n < floodEvents {
 			t.Errorf("closed after %d events", n)
 		}
 		if !pings {
@@ -234,6 +235,36 @@ func TestFloodEndsTheConnection(t *testing.T) {
 		}
 	}
 	eventually(t, "two are counted", func() bool { return s.closed(wire.CloseRateLimit) == 2 })
+}
+
+// What comes at once, because the network or the node stood still, is no
+// flood: it is refused beyond the burst, and the connection stays.
+func TestFlood(t *testing.T) {
+	now := time.Unix(0, 0)
+	refuse := func(f *flood, times int, apart time.Duration) bool {
+		for range times {
+			f.refused(now)
+			now = now.Add(apart)
+		}
+		return f.lasts()
+	}
+	for _, c := range []struct {
+		what  string
+		run   func(f *flood) bool
+		lasts bool
+	}{
+		{"a backlog at once", func(f *flood) bool { return refuse(f, 1000, 0) }, false},
+		{"a backlog, then now and then one", func(f *flood) bool {
+			return refuse(f, 1000, 0) || refuse(f, 10, 2*time.Second)
+		}, false},
+		{"few for long", func(f *flood) bool { return refuse(f, floodEvents-1, 100*time.Millisecond) }, false},
+		{"many for long", func(f *flood) bool { return refuse(f, floodEvents, 100*time.Millisecond) }, true},
+		{"just over the rate, for ever", func(f *flood) bool { return refuse(f, floodEvents, floodPause) }, true},
+	} {
+		if got := c.run(&flood{}); got != c.lasts {
+			t.Errorf("%s: %v, want %v", c.what, got, c.lasts)
+		}
+	}
 }
 
 func TestTenBadMessagesInARow(t *testing.T) {

@@ -36,7 +36,7 @@ type Client struct {
 
 	// owned by the reading goroutine
 	limiter  *rate.Limiter // nil: no limit
-	excess   int           // events over the rate, less those within
+	flood    flood         // of events over the rate
 	bad      int           // events in a row that were no events
 	window   chan struct{} // one element per publish without an ack; the acks take them out
 	answered bool          // the peer's close frame has come

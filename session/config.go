@@ -16,9 +16,11 @@ const (
 	MaxRooms = 32
 	// maxBadFrames in a row of bad_json or bad_type close with 4505.
 	maxBadFrames = 10
-	// maxExcess events over the rate, less those taken meanwhile, close with
-	// 4504: a client that keeps sending more than twice its rate.
-	maxExcess = 100
+	// floodEvents over the rate within a time of at least floodTime, without
+	// a floodPause in which none was, close with 4504.
+	floodEvents = 100
+	floodTime   = 3 * time.Second
+	floodPause  = time.Second
 	// publishWindow is how many events of a client may wait for their ack;
 	// the connection is not read while the window is full.
 	publishWindow = 64

@@ -2,6 +2,7 @@ package session
 
 import (
 	"runtime/debug"
+	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
@@ -25,14 +26,12 @@ func (c *Client) route(text bool, body []byte) {
 	c.strike(err)
 }
 
-// allow spends a token of the client's rate. The excess is what was refused
-// less what was taken: it grows while a client sends more than twice its rate.
+// allow spends a token of the client's rate.
 func (c *Client) allow() bool {
 	if c.limiter == nil || c.limiter.Allow() {
-		c.excess = max(0, c.excess-1)
 		return true
 	}
-	c.excess++
+	c.flood.refused(time.Now())
 	c.m.stats.RateLimited.Add(1)
 	return false
 }
@@ -40,10 +39,28 @@ func (c *Client) allow() bool {
 // flooded ends a client that does not stop to send too much. It comes after
 // the answer, so that the client hears why.
 func (c *Client) flooded() {
-	if c.excess >= maxExcess {
+	if c.flood.lasts() {
 		c.Close(wire.CloseRateLimit)
 	}
 }
+
+// flood tells a client that keeps sending too much from one whose events came
+// all at once, because the network or this node stood still for a while: a
+// flood lasts. It is over when nothing was refused for floodPause.
+type flood struct {
+	since, last time.Time // of the first and the newest refusal of this flood
+	count       int
+}
+
+func (f *flood) refused(now time.Time) {
+	if now.Sub(f.last) > floodPause {
+		*f = flood{since: now}
+	}
+	f.last = now
+	f.count++
+}
+
+func (f *flood) lasts() bool { return f.count >= floodEvents && f.last.Sub(f.since) >= floodTime }
 
 // strike counts messages in a row that were no events.
 func (c *Client) strike(err error) {

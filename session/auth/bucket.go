@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,8 +26,8 @@ type BucketOptions struct {
 	Memory   bool // in memory, lost with the server (or, replicated, with the last of them)
 }
 
-// openBucket opens a KV bucket and creates it, or changes its replicas, where needed; several nodes may do so at once. maxAge 0
-// keeps entries for ever.
+// openBucket opens a KV bucket and creates it, or changes its replicas, where needed; several nodes may do so at once, also on
+// servers that are just starting. maxAge 0 keeps entries for ever.
 //
 // It makes the stream behind the bucket itself, for two differences from what the client library would make. Reads are answered by
 // the leader, not by any replica: one that is a moment behind would know nothing of a ticket that was just issued. And headers that
@@ -58,12 +59,54 @@ func openBucket(ctx context.Context, nc *nats.Conn, name string, maxAge time.Dur
 	if opts.Memory {
 		cfg.Storage = jetstream.MemoryStorage
 	}
-	if _, err := js.CreateOrUpdateStream(ctx, cfg); err != nil {
-		return nil, fmt.Errorf("auth: create the bucket %s: %w", name, err)
+	var kv jetstream.KeyValue
+	err = patiently(ctx, func(ctx context.Context) error {
+		// Create first: updates that run into another node's create were seen to stay without an answer.
+		_, err := js.CreateStream(ctx, cfg)
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			_, err = js.UpdateStream(ctx, cfg)
+		}
+		if err != nil {
+			return fmt.Errorf("auth: create the bucket %s: %w", name, err)
+		}
+		if kv, err = js.KeyValue(ctx, name); err != nil {
+			return fmt.Errorf("auth: open the bucket %s: %w", name, err)
+		}
+		return nil
+	})
+	return kv, err
+}
+
+// attemptTimeout is what one attempt of patiently may take, attemptPause what is between two.
+const (
+	attemptTimeout = 2 * time.Second
+	attemptPause   = 200 * time.Millisecond
+)
+
+// patiently calls fn until it succeeds, as long as its error is that of servers that are starting, or of a bucket that another
+// node is making at this moment, and until ctx ends. A request that is sent while there is no leader is never answered.
+func patiently(ctx context.Context, fn func(ctx context.Context) error) error {
+	for {
+		attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
+		err := fn(attempt)
+		cancel()
+		if err == nil || !passing(err) {
+			return err
+		}
+		select {
+		case <-time.After(attemptPause):
+		case <-ctx.Done():
+			return err
+		}
 	}
-	kv, err := js.KeyValue(ctx, name)
-	if err != nil {
-		return nil, fmt.Errorf("auth: open the bucket %s: %w", name, err)
+}
+
+func passing(err error) bool {
+	for _, known := range []error{context.DeadlineExceeded, nats.ErrTimeout, nats.ErrNoResponders, jetstream.ErrNoStreamResponse, jetstream.ErrBucketNotFound, jetstream.ErrStreamNotFound} {
+		if errors.Is(err, known) {
+			return true
+		}
 	}
-	return kv, nil
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.Code == 503
 }

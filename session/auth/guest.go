@@ -42,6 +42,19 @@ func NewGuests(ctx context.Context, nc *nats.Conn, opts *BucketOptions) (*Guests
 	if err != nil {
 		return nil, err
 	}
+	var secret []byte
+	err = patiently(ctx, func(ctx context.Context) (err error) {
+		secret, err = sharedKey(ctx, kv)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Guests{secret: secret}, nil
+}
+
+// sharedKey reads the guests' key, and makes it when there is none.
+func sharedKey(ctx context.Context, kv jetstream.KeyValue) ([]byte, error) {
 	fresh := make([]byte, guestKeyBytes)
 	rand.Read(fresh) // never fails
 	for range maxKeyAttempts {
@@ -51,13 +64,13 @@ func NewGuests(ctx context.Context, nc *nats.Conn, opts *BucketOptions) (*Guests
 				return nil, fmt.Errorf("auth: the key %s in the bucket %s has %d bytes, want %d; delete it: nats kv del %[2]s %[1]s",
 					guestKeyName, KeyBucket, len(entry.Value()), guestKeyBytes)
 			}
-			return &Guests{secret: entry.Value()}, nil
+			return entry.Value(), nil
 		}
 		if !errors.Is(err, jetstream.ErrKeyNotFound) {
 			return nil, fmt.Errorf("auth: read the guests' key: %w", err)
 		}
 		if _, err := kv.Create(ctx, guestKeyName, fresh); err == nil {
-			return &Guests{secret: fresh}, nil
+			return fresh, nil
 		} else if !errors.Is(err, jetstream.ErrKeyExists) {
 			return nil, fmt.Errorf("auth: store the guests' key: %w", err)
 		}

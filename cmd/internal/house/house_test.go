@@ -21,13 +21,13 @@ var layers = [][]string{
 	{"rooms/wire"},
 	{"rooms", "session/auth"},
 	{"session", "session/client"},
-	{"cmd/internal/node/web"},
+	{"cmd/internal/node/web", "cmd/internal/bench"},
 	{"cmd/internal/node"},
 	{"cmd/roomd", "cmd/roomctl"},
 }
 
 // testsOnly are packages that hold nothing but tests of the whole.
-var testsOnly = []string{"cmd/internal/house", "cmd/internal/browser"}
+var testsOnly = []string{"cmd/internal/house", "cmd/internal/browser", "cmd/internal/cluster"}
 
 // forbidden says which imports are left to which packages, and why.
 var forbidden = []struct {

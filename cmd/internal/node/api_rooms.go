@@ -7,13 +7,10 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// listRooms answers the rooms that are open on this node.
-func (n *Node) listRooms(*http.Request) (any, error) {
-	list := n.engine.Rooms()
-	if list == nil {
-		list = []rooms.RoomInfo{}
-	}
-	return map[string]any{"rooms": list}, nil
+// listRooms answers the rooms that are open on any node.
+func (n *Node) listRooms(r *http.Request) (any, error) {
+	list, err := n.engine.AllRooms(r.Context())
+	return map[string]any{"rooms": list}, err
 }
 
 // showRoom answers one room: an open one, or one that has a log.
@@ -22,14 +19,15 @@ func (n *Node) showRoom(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info, ok := n.engine.Room(room); ok && (info.Seq > 0 || info.Users > 0) {
-		return info, nil
+	info, ok, err := n.engine.FindRoom(r.Context(), room)
+	if err != nil || ok && (info.Seq > 0 || info.Users > 0) {
+		return info, err
 	}
 	page, err := n.engine.History(r.Context(), room, 0, 1)
 	if err != nil {
 		return nil, err
 	}
-	info, ok := n.engine.Room(room) // reading its log has opened it
+	info, ok = n.engine.Room(room) // reading its log has opened it
 	if !ok || len(page.Events) == 0 && info.Users == 0 {
 		return nil, wire.Errorf(wire.NotFound, "nobody is in the room %q and nothing was said there", room)
 	}
@@ -84,5 +82,6 @@ func (n *Node) closeSessions(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]int{"closed": n.sessions.CloseUser(uid, wire.CloseRemoved)}, nil
+	closed, err := n.engine.CloseUser(r.Context(), uid, wire.CloseRemoved)
+	return map[string]int{"closed": closed}, err
 }

@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 )
 
 // listenError is a listener for HTTP that could not be opened.
@@ -23,6 +24,7 @@ func explain(err error, cfg Config) error {
 	var store *embedded.StoreError
 	var connect *embedded.ConnectError
 	var listen *listenError
+	var conflict *rooms.StreamConflictError
 	switch {
 	case errors.As(err, &taken):
 		return hint(err, "nats-addr", "another process uses that port, perhaps another roomd or a nats-server; stop it, or choose a port such as 127.0.0.1:4322, or - for none")
@@ -34,12 +36,32 @@ func explain(err error, cfg Config) error {
 		return hint(err, "store-dir", "choose a directory that this user may write to (or --store memory)")
 	case errors.As(err, &connect):
 		return hint(err, "nats-url", "check the URL and that it runs; --nats-creds or --nats-nkey say who we are, --nats-tls-ca whom we trust")
+	case errors.As(err, &conflict):
+		return explainConflict(conflict)
 	case errors.As(err, &listen) && errors.Is(err, syscall.EADDRINUSE):
 		return hint(fmt.Errorf("cannot listen for browsers on %s: the address is in use: %w", cfg.Addr, err), "addr", "another process uses that port, perhaps another roomd; stop it, or choose a port such as localhost:3001")
 	case errors.As(err, &listen):
 		return hint(fmt.Errorf("cannot listen for browsers on %s: %w", cfg.Addr, err), "addr", "write an address of this machine, such as localhost:3000")
 	}
 	return err
+}
+
+// conflictFlags are the flags behind what the engine calls the settings of its stream.
+var conflictFlags = map[string]string{
+	"Memory": "store", "Replicas": "replicas", "History": "history", "HistoryAge": "history-age", "HistoryBytes": "history-bytes",
+}
+
+// explainConflict names the flags whose values an existing log contradicts.
+func explainConflict(e *rooms.StreamConflictError) error {
+	text := "the rooms' log exists with other settings, and changing them would lose events:"
+	for _, d := range e.Differences {
+		name := d.Setting
+		if flag, ok := conflictFlags[d.Setting]; ok {
+			name = fmt.Sprintf("--%s (%s)", flag, EnvName(flag))
+		}
+		text += fmt.Sprintf("\n  %s: the log has %s, wanted is %s", name, d.Have, d.Want)
+	}
+	return &hinted{text + "\n  start with the log's values, or change it first: nats stream edit " + rooms.StreamName, e}
 }
 
 type hinted struct {

@@ -22,6 +22,8 @@ var roomHelp = map[string]string{
 	"Dropped":            "Members that a room dropped because they could not take more.",
 	"Rejected":           "Injected events that were not valid.",
 	"Forged":             "Messages on a log subject that did not come from the log; ignored.",
+	"PeersLost":          "Nodes that fell silent and were dropped with their members.",
+	"PresenceFull":       "News of other nodes' members that found a room's mailbox full; asked for again.",
 	"RoomPanics":         "Panics in a room's code.",
 }
 

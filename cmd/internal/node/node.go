@@ -105,7 +105,7 @@ func (n *Node) startLogin(ctx context.Context) error {
 		return err
 	}
 	n.logins = nc
-	opts := &auth.BucketOptions{Replicas: n.cfg.Replicas, Memory: n.cfg.InMemory()}
+	opts := &auth.BucketOptions{Replicas: n.engine.Replicas(), Memory: n.cfg.InMemory()}
 	n.who = &auth.Authenticator{}
 	if n.who.Tickets, err = auth.NewTickets(ctx, nc, opts); err != nil {
 		return err

@@ -1,0 +1,207 @@
+package rooms
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// controlSubject reaches every node; controlTimeout is how long its answers
+// are waited for.
+const (
+	controlSubject = "roomd.control"
+	controlTimeout = 2 * time.Second
+)
+
+// command is what one node wants of all.
+type command struct {
+	Op   controlOp      `json:"op"`
+	Room string         `json:"room,omitempty"` // clean name; "": all
+	UID  string         `json:"uid,omitempty"`
+	Code wire.CloseCode `json:"code,omitempty"`
+}
+
+type controlOp string
+
+const (
+	opRooms  controlOp = "rooms"  // list what is open
+	opRoom   controlOp = "room"   // the same of one room
+	opRemove controlOp = "remove" // take a user out of a room
+	opClose  controlOp = "close"  // end a user's sessions
+)
+
+// outcome is one node's answer.
+type outcome struct {
+	Node  string     `json:"node"`
+	Count int        `json:"count,omitempty"`
+	Rooms []RoomInfo `json:"rooms,omitempty"`
+}
+
+// onControl does what a command says and answers. It runs on its
+// subscription's goroutine, and the work beside it.
+func (e *Engine) onControl(msg *nats.Msg) {
+	var c command
+	if err := json.Unmarshal(msg.Data, &c); err != nil || msg.Reply == "" {
+		e.cfg.Log.Warn().Str("subject", msg.Subject).Msg("a command that is none was ignored; who publishes there?")
+		return
+	}
+	e.beside(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, controlTimeout)
+		defer cancel()
+		answer, err := e.obey(ctx, c)
+		if err != nil {
+			e.cfg.Log.Warn().Err(err).Str("op", string(c.Op)).Msg("a command of another node could not be carried out")
+			return
+		}
+		body, err := json.Marshal(answer)
+		if err == nil {
+			err = msg.Respond(body)
+		}
+		if err != nil && !e.closed() {
+			e.cfg.Log.Warn().Err(err).Str("op", string(c.Op)).Msg("a command could not be answered")
+		}
+	})
+}
+
+// obey carries out a command on this node.
+func (e *Engine) obey(ctx context.Context, c command) (outcome, error) {
+	answer := outcome{Node: e.cfg.Node}
+	var err error
+	switch c.Op {
+	case opRooms:
+		answer.Rooms = e.Rooms()
+	case opRoom:
+		if info, ok := e.Room(c.Room); ok {
+			answer.Rooms = []RoomInfo{info}
+		}
+	case opRemove:
+		answer.Count, err = e.tellRoom(ctx, c.Room, &removeUser{uid: c.UID, done: make(chan int, 1)})
+	case opClose:
+		answer.Count, err = e.tellRoom(ctx, wire.Inbox(c.UID), &removeUser{uid: c.UID, code: c.Code, done: make(chan int, 1)})
+	default:
+		err = fmt.Errorf("unknown command %q; is a newer roomd in the cluster?", c.Op)
+	}
+	return answer, err
+}
+
+// tellRoom gives a removal to the room, if it is open here.
+func (e *Engine) tellRoom(ctx context.Context, room string, m *removeUser) (int, error) {
+	ref, ok := e.rooms.Lookup(room)
+	if !ok {
+		return 0, nil
+	}
+	e.post(ref, m)
+	return await(ctx, ref, m.done, 0)
+}
+
+// everyNode gives a command to all nodes that live, this one too, and returns
+// their answers. A node that does not answer is an error: the caller must not
+// take silence for "nobody there".
+func (e *Engine) everyNode(ctx context.Context, c command) ([]outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
+	defer cancel()
+	body, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("rooms: encode a command: %w", err)
+	}
+	missing := append(e.peers.names(), e.cfg.Node)
+	inbox := e.nc.NewInbox()
+	sub, err := e.nc.SubscribeSync(inbox)
+	if err != nil {
+		return nil, fmt.Errorf("rooms: subscribe for answers: %w", err)
+	}
+	defer func() { _ = sub.Unsubscribe() }() // fails only on a closed connection
+	if err := e.nc.PublishRequest(controlSubject, inbox, body); err != nil {
+		return nil, fmt.Errorf("rooms: publish a command: %w", err)
+	}
+	var answers []outcome
+	for len(missing) > 0 {
+		msg, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			return answers, wire.Errorf(wire.Unavailable, "these nodes did not answer: %s; try again", strings.Join(missing, ", "))
+		}
+		var o outcome
+		if err := json.Unmarshal(msg.Data, &o); err != nil {
+			return answers, fmt.Errorf("rooms: a node's answer cannot be read: %w", err)
+		}
+		answers = append(answers, o)
+		missing = slices.DeleteFunc(missing, func(node string) bool { return node == o.Node })
+	}
+	return answers, nil
+}
+
+// countEveryNode adds up what the nodes did.
+func (e *Engine) countEveryNode(ctx context.Context, c command) (int, error) {
+	answers, err := e.everyNode(ctx, c)
+	n := 0
+	for _, a := range answers {
+		n += a.Count
+	}
+	return n, err
+}
+
+// Remove takes every session of a user out of the room, on all nodes, and
+// returns how many there were.
+func (e *Engine) Remove(ctx context.Context, room, uid string) (int, error) {
+	return e.countEveryNode(ctx, command{Op: opRemove, Room: room, UID: uid})
+}
+
+// CloseUser ends every session of a user, on all nodes, and returns how many
+// there were.
+func (e *Engine) CloseUser(ctx context.Context, uid string, code wire.CloseCode) (int, error) {
+	return e.countEveryNode(ctx, command{Op: opClose, UID: uid, Code: code})
+}
+
+// AllRooms lists the open rooms of all nodes by name; inboxes are left out.
+func (e *Engine) AllRooms(ctx context.Context) ([]RoomInfo, error) {
+	return e.listRooms(ctx, command{Op: opRooms})
+}
+
+// FindRoom returns what AllRooms does for one room; ok is false when it is
+// open nowhere.
+func (e *Engine) FindRoom(ctx context.Context, room string) (info RoomInfo, ok bool, err error) {
+	list, err := e.listRooms(ctx, command{Op: opRoom, Room: room})
+	if err != nil || len(list) == 0 {
+		return RoomInfo{}, false, err
+	}
+	return list[0], true, nil
+}
+
+func (e *Engine) listRooms(ctx context.Context, c command) ([]RoomInfo, error) {
+	answers, err := e.everyNode(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	byName := make(map[string]RoomInfo)
+	for _, a := range answers {
+		for _, info := range a.Rooms {
+			byName[info.Name] = info.with(byName[info.Name])
+		}
+	}
+	list := make([]RoomInfo, 0, len(byName))
+	for _, info := range byName {
+		list = append(list, info)
+	}
+	slices.SortFunc(list, func(a, b RoomInfo) int { return cmp.Compare(a.Name, b.Name) })
+	return list, nil
+}
+
+// with joins what two nodes know of a room. Each knows all its users; sessions
+// are each node's own.
+func (i RoomInfo) with(other RoomInfo) RoomInfo {
+	i.Users = max(i.Users, other.Users)
+	i.Sessions += other.Sessions
+	i.Seq = max(i.Seq, other.Seq)
+	if other.Active.After(i.Active) {
+		i.Active = other.Active
+	}
+	return i
+}

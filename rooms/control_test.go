@@ -1,0 +1,112 @@
+package rooms_test
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// TestControlOverNodes: removing and listing work whichever node is asked.
+func TestControlOverNodes(t *testing.T) {
+	a, b := twoNodes(t, nil)
+	awaitPeers(t, a, "b")
+	awaitPeers(t, b, "a")
+	one := join(t, a, "x", "one", rooms.Since{})
+	two := join(t, b, "x", "two", rooms.Since{})
+	join(t, b, wire.Inbox("u-two"), "two", rooms.Since{})
+	join(t, b, "only b", "three", rooms.Since{})
+
+	list, err := a.AllRooms(within(t))
+	if err != nil || len(list) != 2 || list[0].Name != "only b" || list[1].Name != "x" || list[1].Sessions != 2 {
+		t.Errorf("a lists %v, %v", list, err)
+	}
+	if _, ok, err := a.FindRoom(within(t), "only b"); !ok || err != nil {
+		t.Errorf("a does not find b's room: %v", err)
+	}
+	if n, err := a.Remove(within(t), "x", "u-two"); n != 1 || err != nil {
+		t.Errorf("removed %d, %v", n, err)
+	}
+	two.awaitEvents(t, 1, wire.TypeRoomLeft)
+	awaitPresent(t, a, "x", "one")
+
+	if n, err := b.CloseUser(within(t), "u-nobody", wire.CloseRemoved); n != 0 || err != nil {
+		t.Errorf("closed %d of nobody, %v", n, err)
+	}
+	inbox := newMember("two-inbox")
+	inbox.user = two.user
+	if err := b.Join(within(t), wire.Inbox("u-two"), inbox, "", rooms.Since{}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := a.CloseUser(within(t), "u-two", wire.CloseRemoved); n != 2 || err != nil {
+		t.Errorf("closed %d sessions, %v", n, err)
+	}
+	inbox.await(t, "4503", func() bool { return inbox.closed == wire.CloseRemoved })
+	if one.events(wire.TypeRoomLeft) != nil {
+		t.Error("another user was removed too")
+	}
+}
+
+// TestControlNamesSilentNodes: silence is not taken for nobody there.
+func TestControlNamesSilentNodes(t *testing.T) {
+	a, b := twoNodes(t, func(c *rooms.Config) { c.Heartbeats(time.Hour) })
+	awaitPeers(t, a, "b")
+	b.Kill()
+	var e *wire.Error
+	if _, err := a.AllRooms(within(t)); !errors.As(err, &e) || e.Code != wire.Unavailable {
+		t.Errorf("with a silent node the error is %v", err)
+	}
+}
+
+// TestService: what `nats micro` and other services see.
+func TestService(t *testing.T) {
+	eng, srv := start(t, nil)
+	nc := outsider(t, srv)
+	m := join(t, eng, "百家樂", "one", rooms.Since{})
+
+	ask := func(endpoint, body string) *nats.Msg {
+		t.Helper()
+		msg, err := nc.Request("rooms."+endpoint, []byte(body), patience)
+		if err != nil {
+			t.Fatalf("rooms.%s: %v", endpoint, err)
+		}
+		return msg
+	}
+	info, err := nc.Request("$SRV.INFO.roomd", nil, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := decode[micro.Info](t, info.Data); len(got.Endpoints) != 5 {
+		t.Errorf("the service has the endpoints %v", got.Endpoints)
+	}
+	published := ask("publish", `{"room":"百家樂","id":"r1","event":{"type":"round","payload":{"winner":"banker"}}}`)
+	stored := decode[rooms.Stored](t, published.Data)
+	m.awaitSeq(t, stored.Seq)
+	if again := decode[rooms.Stored](t, ask("publish", `{"room":"百家樂","id":"r1","event":{"type":"round"}}`).Data); !again.Duplicate || again.Seq != stored.Seq {
+		t.Errorf("the same id again: %+v", again)
+	}
+	if h := decode[wire.History](t, ask("history", `{"room":"百家樂"}`).Data); len(h.Events) != 1 {
+		t.Errorf("history has %d events", len(h.Events))
+	}
+	if o := decode[wire.OnlineUsers](t, ask("members", `{"room":"百家樂"}`).Data); o.Count != 1 {
+		t.Errorf("members says %+v", o)
+	}
+	var list struct{ Rooms []rooms.RoomInfo }
+	if err := json.Unmarshal(ask("list", "").Data, &list); err != nil || len(list.Rooms) != 1 {
+		t.Errorf("list says %+v, %v", list, err)
+	}
+	if got := string(ask("kick", `{"room":"百家樂","uid":"u-one"}`).Data); got != `{"removed":1}` {
+		t.Errorf("kick says %s", got)
+	}
+	for body, code := range map[string]wire.Code{`nonsense`: wire.BadJSON, `{"room":""}`: wire.BadRoom, `{"room":"\u0007"}`: wire.BadRoom} {
+		if got := ask("members", body).Header.Get(micro.ErrorCodeHeader); got != string(code) {
+			t.Errorf("members of %s: error %q, want %q", body, got, code)
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package rooms
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// The NATS micro service by which other services ask the rooms: any node
+// answers, for all.
+const (
+	ServiceName    = "roomd"
+	serviceVersion = "0.1.0"
+	serviceGroup   = "rooms"
+)
+
+// serviceRequest is the body of every endpoint's request; each uses its part.
+type serviceRequest struct {
+	Room   string          `json:"room"`
+	UID    string          `json:"uid"`
+	After  string          `json:"after"`
+	Before uint64          `json:"before"`
+	Limit  int             `json:"limit"`
+	ID     string          `json:"id"`    // idempotency key of publish
+	Event  json.RawMessage `json:"event"` // of publish
+}
+
+// serve offers rooms.list, rooms.members, rooms.publish, rooms.history and
+// rooms.kick.
+func (e *Engine) serve() error {
+	service, err := micro.AddService(e.nc, micro.Config{Name: ServiceName, Version: serviceVersion, Description: "rooms of all nodes"})
+	if err != nil {
+		return fmt.Errorf("rooms: offer the service %s: %w", ServiceName, err)
+	}
+	endpoints := map[string]func(context.Context, serviceRequest) (any, error){
+		"list": func(ctx context.Context, _ serviceRequest) (any, error) {
+			list, err := e.AllRooms(ctx)
+			return map[string]any{"rooms": list}, err
+		},
+		"members": func(ctx context.Context, r serviceRequest) (any, error) {
+			return e.Online(ctx, r.Room, r.After, r.Limit)
+		},
+		"history": func(ctx context.Context, r serviceRequest) (any, error) {
+			return e.History(ctx, r.Room, r.Before, r.Limit)
+		},
+		"publish": e.servePublish,
+		"kick":    e.serveKick,
+	}
+	group := service.AddGroup(serviceGroup)
+	for name, fn := range endpoints {
+		if err := group.AddEndpoint(name, micro.HandlerFunc(func(req micro.Request) { e.serveOne(name, req, fn) })); err != nil {
+			return fmt.Errorf("rooms: offer the endpoint %s.%s: %w", serviceGroup, name, err)
+		}
+	}
+	return nil
+}
+
+// serveOne answers a request beside the service's goroutine, so that a slow
+// one does not hold up the others.
+func (e *Engine) serveOne(name string, req micro.Request, fn func(context.Context, serviceRequest) (any, error)) {
+	e.beside(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, openTimeout)
+		defer cancel()
+		answer, err := e.callService(ctx, name, req.Data(), fn)
+		if err == nil {
+			err = req.RespondJSON(answer)
+		} else {
+			shown := wire.AsError(err)
+			if shown.Code == wire.Internal {
+				e.cfg.Log.Error().Err(err).Str("endpoint", name).Msg("a request to the service was answered with internal")
+			}
+			err = req.Error(string(shown.Code), shown.Message, nil)
+		}
+		if err != nil && !e.closed() {
+			e.cfg.Log.Warn().Err(err).Str("endpoint", name).Msg("a request to the service could not be answered")
+		}
+	})
+}
+
+func (e *Engine) callService(ctx context.Context, name string, body []byte, fn func(context.Context, serviceRequest) (any, error)) (any, error) {
+	var r serviceRequest
+	if len(body) > 0 {
+		if err := json.Unmarshal(body, &r); err != nil {
+			return nil, wire.Errorf(wire.BadJSON, "the request must be a JSON object with the fields of rooms.%s", name)
+		}
+	}
+	if r.Room != "" || name != "list" && name != "kick" {
+		room, err := wire.CleanRoom(r.Room)
+		if err != nil {
+			return nil, err
+		}
+		r.Room = room
+	}
+	return fn(ctx, r)
+}
+
+func (e *Engine) servePublish(ctx context.Context, r serviceRequest) (any, error) {
+	ev, err := checkInjected(r.Event)
+	if err != nil {
+		return nil, err
+	}
+	msgID := ""
+	if r.ID != "" {
+		msgID = "service/" + wire.RoomKey(r.Room) + "/" + wire.RoomKey(r.ID)
+	}
+	stored, err := e.PublishWait(ctx, r.Room, msgID, ev)
+	return map[string]any{"seq": stored.Seq, "duplicate": stored.Duplicate}, err
+}
+
+// serveKick takes a user out of a room, or, when none is named, ends the
+// user's sessions.
+func (e *Engine) serveKick(ctx context.Context, r serviceRequest) (any, error) {
+	if r.UID == "" {
+		return nil, wire.Errorf(wire.BadPayload, "uid must name a user")
+	}
+	if r.Room != "" {
+		n, err := e.Remove(ctx, r.Room, r.UID)
+		return map[string]any{"removed": n}, err
+	}
+	n, err := e.CloseUser(ctx, r.UID, wire.CloseRemoved)
+	return map[string]any{"closed": n}, err
+}
