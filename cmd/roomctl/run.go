@@ -15,6 +15,7 @@ type cli struct {
 	Send    sendCmd    `cmd:"" help:"Send a message or an event into a room and print its sequence."`
 	Members membersCmd `cmd:"" help:"List the people in a room."`
 	History historyCmd `cmd:"" help:"Show the last events of a room."`
+	Verify  verifyCmd  `cmd:"" help:"Put a service under load and check that nothing is lost, repeated or out of order."`
 	Token   tokenCmd   `cmd:"" help:"Make a JWT for a key."`
 }
 

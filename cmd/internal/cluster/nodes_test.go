@@ -1,0 +1,79 @@
+//go:build unix
+
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+)
+
+// jwtKey is of these tests only.
+const jwtKey = "only for these tests, 32 bytes.."
+
+// node is a real roomd on the external cluster. It reaches every server
+// through a proxy of its own.
+type node struct {
+	process
+	port  int
+	links links
+}
+
+// startNodes starts n roomd and returns when all are ready.
+func startNodes(t *testing.T, c *natsCluster, n int, flags ...string) []*node {
+	t.Helper()
+	var nodes []*node
+	for i := range n {
+		x := &node{port: freePort(t)}
+		var ports []int
+		for _, s := range c.servers {
+			p := startProxy(t, address(s.port))
+			x.links = append(x.links, p)
+			ports = append(ports, p.port())
+		}
+		name := fmt.Sprintf("n%d", i+1)
+		args := append([]string{"--addr", address(x.port), "--replicas", "3", "--node-name", name,
+			"--store", "file", "--allow-guests", "--log", "json", "--drain", "2s"}, flags...)
+		x.process = process{t: t, name: name, path: roomdProgram(t), args: args,
+			env: []string{"PATH=" + os.Getenv("PATH"), "ROOMD_JWT_KEY=" + jwtKey, "ROOMD_NATS_URL=" + c.urlAt("node", ports...)}}
+		nodes = append(nodes, x)
+		x.start()
+	}
+	for _, x := range nodes {
+		x.ready()
+	}
+	return nodes
+}
+
+func (x *node) ready() {
+	x.t.Helper()
+	x.answers("http://" + address(x.port) + "/readyz")
+}
+
+// counted is nil when a metric whose line begins so is not 0.
+func (x *node) counted(ctx context.Context, metric string) error {
+	text, err := get(ctx, "http://"+address(x.port)+"/metrics")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, metric) && !strings.HasSuffix(line, " 0\n") {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s… is 0", metric)
+}
+
+func (x *node) ws() string { return "ws://" + address(x.port) + "/ws" }
+
+// token is a user's.
+func token(uid string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) {
+		return auth.Sign([]byte(jwtKey), auth.Claims{UID: uid, Name: uid, Expires: time.Now().Add(time.Hour)})
+	}
+}

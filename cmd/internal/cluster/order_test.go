@@ -1,0 +1,101 @@
+//go:build unix
+
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// Every member on every node sees the same events in the same order, exactly
+// once, from WebSocket, HTTP and a service on NATS alike.
+func TestOneOrder(t *testing.T) {
+	faults(t, 0, 0)
+	const room, each = "百 家.樂", 50
+	c := startNATS(t)
+	nodes := startNodes(t, c, 3)
+	var members []*listener
+	for i, x := range nodes {
+		members = append(members, join(t, x, fmt.Sprint("member", i), room, nil))
+	}
+	service := c.connect(c.url("service"), nil)
+	senders := map[string]func(n int) error{
+		"websocket": func(n int) error {
+			_, err := members[n%3].Publish(t.Context(), room, "round_result", nil)
+			if err == nil {
+				return fmt.Errorf("a client may send what only a service may")
+			}
+			_, err = members[n%3].Publish(t.Context(), room, wire.TypeSendMessage, wire.SendMessage{Message: fmt.Sprint("websocket ", n)})
+			return err
+		},
+		"http": func(n int) error { return post(t.Context(), nodes[n%3], room, fmt.Sprint("http ", n)) },
+		"service": func(n int) error {
+			body := fmt.Sprintf(`{"type":"round_result","payload":{"message":"service %d"}}`, n)
+			ack, err := service.Request(wire.EventSubject(room), []byte(body), 10*time.Second)
+			if err == nil && !strings.Contains(string(ack.Data), `"seq":`) {
+				err = fmt.Errorf("the ack is %s", ack.Data)
+			}
+			return err
+		},
+	}
+	var work sync.WaitGroup
+	for name, send := range senders {
+		work.Go(func() {
+			for n := range each {
+				if err := send(n); err != nil {
+					t.Errorf("%s %d: %v", name, n, err)
+					return
+				}
+			}
+		})
+	}
+	work.Wait()
+	for _, m := range members {
+		m.until(t, "every event", 20*time.Second, func() bool { return len(m.seqs) >= len(senders)*each })
+		if !slices.Equal(m.seqs, members[0].seqs) || !slices.Equal(m.bodies, members[0].bodies) || !slices.IsSorted(m.seqs) || m.faults != nil {
+			t.Errorf("two members differ: %d and %d; faults %q", m.seqs, members[0].seqs, m.faults)
+		}
+	}
+	all := strings.Join(members[0].bodies, "\n")
+	for name := range senders {
+		for n := range each {
+			want := fmt.Sprintf(`"message":"%s %d"`, name, n)
+			if got := strings.Count(all, want); got != 1 {
+				t.Errorf("%s came %d times", want, got)
+			}
+		}
+	}
+}
+
+// post publishes through the HTTP API.
+func post(ctx context.Context, x *node, room, text string) error {
+	body := fmt.Sprintf(`{"type":"new_message","payload":{"message":%q,"from":"dealer"}}`, text)
+	url := "http://" + address(x.port) + "/api/rooms/" + strings.ReplaceAll(room, " ", "%20") + "/events"
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := web.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	var answer struct {
+		Seq   uint64
+		Error any
+	}
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || answer.Seq == 0 {
+		return fmt.Errorf("%s: %s %v, %v", url, res.Status, answer.Error, err)
+	}
+	return nil
+}
