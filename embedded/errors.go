@@ -3,6 +3,8 @@ package embedded
 import (
 	"errors"
 	"fmt"
+
+	"github.com/nats-io/nats.go"
 )
 
 // ErrClosed is returned by Connect on a server that was closed.
@@ -66,3 +68,7 @@ func (e *ConnectError) Error() string {
 }
 
 func (e *ConnectError) Unwrap() error { return e.Err }
+
+// Nobody reports whether no server could be reached at all, which may be because they are just starting; any other error is a
+// server's answer, and stays.
+func (e *ConnectError) Nobody() bool { return errors.Is(e.Err, nats.ErrNoServers) }

@@ -22,6 +22,9 @@ import (
 const (
 	// startTimeout bounds what New waits for NATS to answer.
 	startTimeout = 30 * time.Second
+	// natsTimeout is what external NATS servers get to be there at all, natsRetry the pause between two looks.
+	natsTimeout = 10 * time.Second
+	natsRetry   = 200 * time.Millisecond
 	// httpTimeout is what requests under way get when the clients are gone; then their connections are closed.
 	httpTimeout = 5 * time.Second
 	// engineTimeout is what events that the log has not acknowledged get; it tries each for 15 s.
@@ -70,13 +73,13 @@ func New(ctx context.Context, cfg Config, log zerolog.Logger, out io.Writer) (*N
 	return n, nil
 }
 
-func (n *Node) startNATS(context.Context) (err error) {
+func (n *Node) startNATS(ctx context.Context) (err error) {
 	if n.cfg.NATSURL != "" {
 		n.conn = embedded.Remote{
 			URL: n.cfg.NATSURL, Creds: n.cfg.NATSCreds, NKey: n.cfg.NATSNKey,
 			TLSCert: n.cfg.NATSTLSCert, TLSKey: n.cfg.NATSTLSKey, TLSCA: n.cfg.NATSTLSCA, Log: n.log,
 		}
-		return nil
+		return n.awaitNATS(ctx)
 	}
 	n.nats, err = embedded.Start(embedded.Config{
 		Addr: n.cfg.NATSAddr, StoreDir: n.cfg.StoreDir, Memory: n.cfg.InMemory(),
@@ -84,6 +87,31 @@ func (n *Node) startNATS(context.Context) (err error) {
 	})
 	n.conn = n.nats
 	return err
+}
+
+// awaitNATS waits for servers that are started together with this node.
+func (n *Node) awaitNATS(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, natsTimeout)
+	defer cancel()
+	for told := false; ; told = true {
+		nc, err := n.conn.Connect("roomd start")
+		if err == nil {
+			nc.Close()
+			return nil
+		}
+		var refused *embedded.ConnectError
+		if !errors.As(err, &refused) || !refused.Nobody() {
+			return err
+		}
+		if !told {
+			n.log.Warn().Err(err).Stringer("for", natsTimeout).Msg("no NATS server answers yet; waiting for one")
+		}
+		select {
+		case <-time.After(natsRetry):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 func (n *Node) startEngine(ctx context.Context) (err error) {

@@ -391,3 +391,38 @@ func TestLoggerFormats(t *testing.T) {
 		}
 	}
 }
+
+// TestWaitsForNATS: servers that are started together with the node are waited for.
+func TestWaitsForNATS(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close() // free again: nobody listens there yet
+	cfg := testConfig()
+	cfg.NATSURL = "nats://" + addr
+	var late *embedded.Server
+	log := zerolog.New(writerFunc(func(line []byte) {
+		if late == nil && strings.Contains(string(line), "waiting for one") {
+			late, err = embedded.Start(embedded.Config{Addr: addr, StoreDir: t.TempDir()})
+		}
+	}))
+	n, startErr := New(t.Context(), cfg, log, io.Discard)
+	if startErr != nil || err != nil {
+		t.Fatalf("the node: %v; NATS: %v", startErr, err)
+	}
+	if late == nil {
+		t.Fatal("the node did not say that it waits")
+	}
+	if err := errors.Join(n.Close(), late.Close()); err != nil {
+		t.Error(err)
+	}
+}
+
+type writerFunc func(line []byte)
+
+func (f writerFunc) Write(p []byte) (int, error) {
+	f(p)
+	return len(p), nil
+}
