@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -138,29 +139,22 @@ func DefaultConfig() Config {
 // withDefaults fills zero fields.
 func (c Config) withDefaults() Config {
 	d := DefaultConfig()
-	setDefault(&c.Node, nats.NewInbox()[len(nats.InboxPrefix):][:8])
-	setDefault(&c.History, d.History)
-	setDefault(&c.HistoryAge, d.HistoryAge)
-	setDefault(&c.HistoryBytes, d.HistoryBytes)
-	setDefault(&c.Mailbox, d.Mailbox)
-	setDefault(&c.IdleAfter, d.IdleAfter)
-	setDefault(&c.PresenceInterval, d.PresenceInterval)
-	setDefault(&c.PresenceGrace, d.PresenceGrace)
-	setDefault(&c.tuning.publish, d.tuning.publish)
-	setDefault(&c.tuning.check, d.tuning.check)
-	setDefault(&c.tuning.heartbeat, d.tuning.heartbeat)
-	setDefault(&c.tuning.afterOpen, d.tuning.afterOpen)
-	setDefault(&c.tuning.held, d.tuning.held)
-	setDefault(&c.tuning.slowAbove, d.tuning.slowAbove)
-	setDefault(&c.tuning.countAbove, d.tuning.countAbove)
+	c.Node = cmp.Or(c.Node, nats.NewInbox()[len(nats.InboxPrefix):][:8])
+	c.History = cmp.Or(c.History, d.History)
+	c.HistoryAge = cmp.Or(c.HistoryAge, d.HistoryAge)
+	c.HistoryBytes = cmp.Or(c.HistoryBytes, d.HistoryBytes)
+	c.Mailbox = cmp.Or(c.Mailbox, d.Mailbox)
+	c.IdleAfter = cmp.Or(c.IdleAfter, d.IdleAfter)
+	c.PresenceInterval = cmp.Or(c.PresenceInterval, d.PresenceInterval)
+	c.PresenceGrace = cmp.Or(c.PresenceGrace, d.PresenceGrace)
+	c.tuning.publish = cmp.Or(c.tuning.publish, d.tuning.publish)
+	c.tuning.check = cmp.Or(c.tuning.check, d.tuning.check)
+	c.tuning.heartbeat = cmp.Or(c.tuning.heartbeat, d.tuning.heartbeat)
+	c.tuning.afterOpen = cmp.Or(c.tuning.afterOpen, d.tuning.afterOpen)
+	c.tuning.held = cmp.Or(c.tuning.held, d.tuning.held)
+	c.tuning.slowAbove = cmp.Or(c.tuning.slowAbove, d.tuning.slowAbove)
+	c.tuning.countAbove = cmp.Or(c.tuning.countAbove, d.tuning.countAbove)
 	return c
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // Validate reports the first field that cannot work.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -78,25 +79,18 @@ func DefaultConfig() Config {
 
 func (c Config) withDefaults() Config {
 	d := DefaultConfig()
-	setDefault(&c.DefaultRoom, d.DefaultRoom)
-	setDefault(&c.MaxMessage, d.MaxMessage)
-	setDefault(&c.Rate, d.Rate)
-	setDefault(&c.Burst, d.Burst)
-	setDefault(&c.Ping, d.Ping)
-	setDefault(&c.Pong, d.Pong)
-	setDefault(&c.WriteTimeout, d.WriteTimeout)
-	setDefault(&c.Handshake, d.Handshake)
-	setDefault(&c.QueueMessages, d.QueueMessages)
-	setDefault(&c.QueueBytes, d.QueueBytes)
-	setDefault(&c.MaxConnectionsPerUser, d.MaxConnectionsPerUser)
+	c.DefaultRoom = cmp.Or(c.DefaultRoom, d.DefaultRoom)
+	c.MaxMessage = cmp.Or(c.MaxMessage, d.MaxMessage)
+	c.Rate = cmp.Or(c.Rate, d.Rate)
+	c.Burst = cmp.Or(c.Burst, d.Burst)
+	c.Ping = cmp.Or(c.Ping, d.Ping)
+	c.Pong = cmp.Or(c.Pong, d.Pong)
+	c.WriteTimeout = cmp.Or(c.WriteTimeout, d.WriteTimeout)
+	c.Handshake = cmp.Or(c.Handshake, d.Handshake)
+	c.QueueMessages = cmp.Or(c.QueueMessages, d.QueueMessages)
+	c.QueueBytes = cmp.Or(c.QueueBytes, d.QueueBytes)
+	c.MaxConnectionsPerUser = cmp.Or(c.MaxConnectionsPerUser, d.MaxConnectionsPerUser)
 	return c
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // Validate reports the first field that cannot work.

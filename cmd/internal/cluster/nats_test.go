@@ -33,6 +33,17 @@ type natsServer struct {
 // startNATS returns when the servers can make a replicated stream.
 func startNATS(t *testing.T) *natsCluster {
 	t.Helper()
+	c := newNATS(t)
+	for _, s := range c.servers {
+		s.start()
+	}
+	c.ready()
+	return c
+}
+
+// newNATS makes the servers without starting them.
+func newNATS(t *testing.T) *natsCluster {
+	t.Helper()
 	c := &natsCluster{t: t, passwords: make(map[string]string)}
 	env := []string{"PATH=" + os.Getenv("PATH")}
 	for _, user := range []string{"route", "node", "operator", "service", "watcher", "admin"} {
@@ -56,9 +67,7 @@ func startNATS(t *testing.T) *natsCluster {
 			fmt.Sprint("NATS_ROUTE_PORT=", ports[i]), "NATS_ROUTES=["+strings.Join(routes, ", ")+"]",
 			fmt.Sprintf("NATS_STORE=%q", t.TempDir()), "NATS_STORE_SIZE=1GB", `NATS_SYNC="2m"`)}
 		c.servers = append(c.servers, s)
-		s.start()
 	}
-	c.ready()
 	return c
 }
 

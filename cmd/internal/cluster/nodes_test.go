@@ -16,12 +16,25 @@ import (
 // jwtKey is of these tests only.
 const jwtKey = "only for these tests, 32 bytes.."
 
-// node is a real roomd on the external cluster. It reaches every server
-// through a proxy of its own.
+// node is a real roomd. Those of startNodes reach every server through a proxy
+// of their own.
 type node struct {
 	process
 	port  int
 	links links
+}
+
+// newNode makes a roomd without starting it; with natsURL "" it has its
+// embedded server.
+func newNode(t *testing.T, name, natsURL string, flags ...string) *node {
+	t.Helper()
+	x := &node{port: freePort(t)}
+	x.process = process{t: t, name: name, path: roomdProgram(t), env: []string{"PATH=" + os.Getenv("PATH"), "ROOMD_JWT_KEY=" + jwtKey},
+		args: append([]string{"--addr", address(x.port), "--node-name", name, "--allow-guests", "--log", "json", "--drain", "2s"}, flags...)}
+	if natsURL != "" {
+		x.env = append(x.env, "ROOMD_NATS_URL="+natsURL)
+	}
+	return x
 }
 
 // startNodes starts n roomd and returns when all are ready.
@@ -29,18 +42,15 @@ func startNodes(t *testing.T, c *natsCluster, n int, flags ...string) []*node {
 	t.Helper()
 	var nodes []*node
 	for i := range n {
-		x := &node{port: freePort(t)}
+		var through links
 		var ports []int
 		for _, s := range c.servers {
 			p := startProxy(t, address(s.port))
-			x.links = append(x.links, p)
+			through = append(through, p)
 			ports = append(ports, p.port())
 		}
-		name := fmt.Sprintf("n%d", i+1)
-		args := append([]string{"--addr", address(x.port), "--replicas", "3", "--node-name", name,
-			"--store", "file", "--allow-guests", "--log", "json", "--drain", "2s"}, flags...)
-		x.process = process{t: t, name: name, path: roomdProgram(t), args: args,
-			env: []string{"PATH=" + os.Getenv("PATH"), "ROOMD_JWT_KEY=" + jwtKey, "ROOMD_NATS_URL=" + c.urlAt("node", ports...)}}
+		x := newNode(t, fmt.Sprint("n", i+1), c.urlAt("node", ports...), flags...)
+		x.links = through
 		nodes = append(nodes, x)
 		x.start()
 	}

@@ -4,7 +4,6 @@ package cluster
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -13,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -20,14 +21,18 @@ import (
 // once, from WebSocket, HTTP and a service on NATS alike.
 func TestOneOrder(t *testing.T) {
 	faults(t, 0, 0)
-	const room, each = "百 家.樂", 50
 	c := startNATS(t)
-	nodes := startNodes(t, c, 3)
+	oneOrder(t, startNodes(t, c, 3), c.connect(c.url("service"), nil))
+}
+
+// oneOrder sends from everywhere at once to one member on every node.
+func oneOrder(t *testing.T, nodes []*node, service *nats.Conn) {
+	t.Helper()
+	const room, each = "百 家.樂", 50
 	var members []*listener
 	for i, x := range nodes {
 		members = append(members, join(t, x, fmt.Sprint("member", i), room, nil))
 	}
-	service := c.connect(c.url("service"), nil)
 	senders := map[string]func(n int) error{
 		"websocket": func(n int) error {
 			_, err := members[n%3].Publish(t.Context(), room, "round_result", nil)
@@ -78,24 +83,10 @@ func TestOneOrder(t *testing.T) {
 
 // post publishes through the HTTP API.
 func post(ctx context.Context, x *node, room, text string) error {
-	body := fmt.Sprintf(`{"type":"new_message","payload":{"message":%q,"from":"dealer"}}`, text)
-	url := "http://" + address(x.port) + "/api/rooms/" + strings.ReplaceAll(room, " ", "%20") + "/events"
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
-	if err != nil {
-		return err
+	var answer struct{ Seq uint64 }
+	err := x.ask(ctx, http.MethodPost, roomPath(room)+"/events", wire.Event{Type: wire.TypeNewMessage, Payload: fmt.Appendf(nil, `{"message":%q,"from":"dealer"}`, text)}, &answer)
+	if err == nil && answer.Seq == 0 {
+		err = fmt.Errorf("the event has no place in the log")
 	}
-	req.Header.Set("Content-Type", "application/json")
-	res, err := web.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	var answer struct {
-		Seq   uint64
-		Error any
-	}
-	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || answer.Seq == 0 {
-		return fmt.Errorf("%s: %s %v, %v", url, res.Status, answer.Error, err)
-	}
-	return nil
+	return err
 }
