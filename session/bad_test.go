@@ -134,15 +134,13 @@ func TestOddRoomNames(t *testing.T) {
 	for i, name := range names {
 		q.say(name, text("m%d", i))
 	}
-	p.heard(names[len(names)-1], text("m%d", len(names)-1))
-	got := map[string]string{}
-	for _, ev := range append(p.all(), wire.Event{Type: wire.TypeNewMessage, Room: names[len(names)-1], Payload: wire.MarshalPayload(wire.Message{Message: text("m%d", len(names)-1)})}) {
-		if ev.Type == wire.TypeNewMessage {
-			got[ev.Room] += decode[wire.Message](t, ev.Payload).Message + " "
-		}
+	for i, name := range names { // rooms are not in order with each other
+		p.heard(name, text("m%d", i))
 	}
-	for i, name := range names {
-		same(t, "what room "+name+" heard", got[name], text("m%d ", i))
+	for _, ev := range p.all() {
+		if ev.Type == wire.TypeNewMessage {
+			t.Errorf("%s was heard in another room, or twice", show(ev))
+		}
 	}
 }
 
