@@ -16,6 +16,7 @@ type cli struct {
 	Members membersCmd `cmd:"" help:"List the people in a room."`
 	History historyCmd `cmd:"" help:"Show the last events of a room."`
 	Verify  verifyCmd  `cmd:"" help:"Put a service under load and check that nothing is lost, repeated or out of order."`
+	Bench   benchCmd   `cmd:"" help:"Measure what a server costs, beside others."`
 	Token   tokenCmd   `cmd:"" help:"Make a JWT for a key."`
 }
 

@@ -1,0 +1,74 @@
+package bench
+
+import "time"
+
+// figure is one row of a table: what is taken from the results of a case.
+type figure struct {
+	name   string
+	of     func(*Result) *float64
+	digits int
+	target string // what issue 4 asks for; "": nothing
+}
+
+// testCase is a load, and what is looked at.
+type testCase struct {
+	name    string
+	load    load
+	alone   bool // the others cannot do it
+	figures []figure
+}
+
+var (
+	cpuPerDelivery  = figure{name: "CPU µs per delivery", digits: 3, of: func(r *Result) *float64 { return r.CPUPerDelivery }}
+	deliveriesPerS  = figure{name: "deliveries per second", digits: 0, of: func(r *Result) *float64 { return &r.DeliveriesPerS }}
+	p50             = figure{name: "p50 ms", digits: 3, of: func(r *Result) *float64 { return r.P50 }}
+	p99             = figure{name: "p99 ms", digits: 3, of: func(r *Result) *float64 { return r.P99 }}
+	kbPerConnection = figure{name: "resident KB per connection", digits: 1, of: func(r *Result) *float64 { return r.KBPerConnection }}
+	idleCPU         = figure{name: "CPU %", digits: 2, of: func(r *Result) *float64 { return r.IdleCPUPercent }}
+	cpuPerJoin      = figure{name: "CPU µs per join with its connection", digits: 1, of: func(r *Result) *float64 { return r.CPUPerJoin }}
+	cpuPerRejoin    = figure{name: "CPU µs per join on an open connection", digits: 1, of: func(r *Result) *float64 { return r.CPUPerRejoin }}
+	presenceBytes   = figure{name: "presence bytes per client", digits: 0, of: func(r *Result) *float64 { return r.PresenceBytesPerClient }}
+	kbPerRoom       = figure{name: "resident KB per open room", digits: 2, of: func(r *Result) *float64 { return r.KBPerRoom }}
+)
+
+// aims is the figure with what is to be reached.
+func (f figure) aims(target string) figure {
+	f.target = target
+	return f
+}
+
+// figuresOf is what a single mode is about.
+func figuresOf(mode string) []figure {
+	switch mode {
+	case Idle:
+		return []figure{kbPerConnection, idleCPU}
+	case Join:
+		return []figure{cpuPerJoin, cpuPerRejoin, presenceBytes}
+	case Latency:
+		return []figure{p50, p99, cpuPerDelivery}
+	default:
+		return []figure{cpuPerDelivery, deliveriesPerS, p50, p99, kbPerRoom}
+	}
+}
+
+// standardCases are those of issue 4's table.
+func standardCases() []testCase {
+	const second = time.Second
+	flat := []figure{cpuPerJoin.aims("flat"), cpuPerRejoin.aims("flat"), presenceBytes.aims("O(1) per interval")}
+	return []testCase{
+		{name: "fanout, 1000 members, ahead by 64", load: load{Mode: Fanout},
+			figures: []figure{cpuPerDelivery.aims("0.15× hub"), deliveriesPerS}},
+		{name: "fanout, 1000 members, 50 messages/s", load: load{Mode: Fanout, Rate: 50, Duration: 8 * second},
+			figures: []figure{cpuPerDelivery.aims("1.0× hub")}},
+		{name: "100 rooms × 10, 100 publishers", load: load{Mode: Rooms},
+			figures: []figure{cpuPerDelivery.aims("0.9× hub"), deliveriesPerS}},
+		{name: "idle, 10,000 connections", load: load{Mode: Idle},
+			figures: []figure{kbPerConnection.aims("0.55× hub, 10 KB"), idleCPU.aims("1%")}},
+		{name: "latency, 10 members, 100 messages/s", load: load{Mode: Latency},
+			figures: []figure{p50, p99.aims("4× hub, 2 ms")}},
+		{name: "join storm, 500 in one room", load: load{Mode: Join, Members: 500}, figures: flat},
+		{name: "join storm, 5,000 in one room", load: load{Mode: Join, Members: 5000}, figures: flat},
+		{name: "100,000 rooms open, 100 rooms × 10", load: load{Mode: Rooms, Open: 100_000}, alone: true,
+			figures: []figure{kbPerRoom.aims("4 KB"), cpuPerDelivery.aims("as with 100 rooms")}},
+	}
+}

@@ -1,0 +1,144 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Command is roomctl bench. The zero value of a field is the mode's default.
+type Command struct {
+	Mode       string        `arg:"" help:"fanout: one publisher, many members. rooms: many rooms, all talking. idle: nothing is said. join: a storm of joins and leaves. latency: a low rate. table: the standard cases beside the other servers, in Markdown."`
+	Against    []string      `sep:"," placeholder:"PEER,..." help:"Run the same on these too, in turn: hub, melody, socketio, which are built from testdata/peers. The mode table takes all."`
+	Members    int           `placeholder:"N" help:"Members of each room: 1000 for fanout and join, 10 for rooms and latency, 10000 for idle."`
+	Rooms      int           `placeholder:"N" help:"Rooms: 100 for the mode rooms, else 1."`
+	Publishers int           `placeholder:"N" help:"Members who speak, over all rooms: 100 for the mode rooms, else 1."`
+	Ahead      int           `placeholder:"N" help:"Messages of a publisher that have not come back to it: 64 for fanout, 16 for rooms."`
+	Rate       float64       `placeholder:"N" help:"Messages per second of each publisher, instead of --ahead: 100 for latency."`
+	Size       int           `placeholder:"BYTES" help:"Length of a message's text: 128."`
+	Open       int           `placeholder:"N" help:"In the mode rooms: this many rooms are open besides, through a few connections that are in 32 each."`
+	Settle     time.Duration `placeholder:"DURATION" help:"Pause after connecting: 3s. In the mode join, how long nothing was told when all is told: 4s."`
+	Warmup     time.Duration `placeholder:"DURATION" help:"Publishing before it is measured: 1s."`
+	Duration   time.Duration `placeholder:"DURATION" help:"What is measured: 5s; 10s for latency, 30s for idle."`
+	Repeat     int           `placeholder:"N" help:"Rounds, each with every server; a table has medians: 1, and 3 for the mode table."`
+	Readers    int           `placeholder:"N" help:"Threads that read the connections; the members of a room share one. Unless it is set: half of the machine's cores."`
+	Server     string        `placeholder:"FILE" help:"The roomd to start. Unless it is set: built from the source tree."`
+	ServerFlag []string      `sep:"none" placeholder:"FLAG" help:"One more flag for roomd, such as --server-flag=--history=100; repeatable."`
+	URL        string        `name:"url" placeholder:"WS-URL" help:"Measure this running roomd instead of starting one. It needs --rate 0 --max-connections-per-user 0 and guests."`
+	PID        int           `name:"pid" placeholder:"PID" help:"Process of the server at --url, on this machine; without it, its CPU and memory are not measured."`
+	JSON       bool          `name:"json" help:"Print results as JSON, one object per line."`
+}
+
+// Run measures what the command says. Results go to out, one line each and a
+// table where servers are compared, progress to errOut. It is an error when
+// roomd, or the only server, left something undone; what the others lose is
+// shown only.
+func (c *Command) Run(ctx context.Context, out, errOut io.Writer) (err error) {
+	cases, err := c.cases()
+	if err != nil {
+		return err
+	}
+	w, err := newWorkshop()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	b := &bench{command: c, progress: newProgress(errOut), out: out}
+	b.progress.begin("building the servers")
+	if b.servers, err = c.programs(ctx, w); err != nil {
+		return err
+	}
+	return b.run(ctx, cases)
+}
+
+// cases are the loads that the flags ask for.
+func (c *Command) cases() ([]testCase, error) {
+	for _, name := range c.Against {
+		if !slices.Contains(peerNames, name) {
+			return nil, fmt.Errorf("--against %s: choose from %s", name, strings.Join(peerNames, ", "))
+		}
+	}
+	switch {
+	case c.Repeat < 0 || c.Readers < 0:
+		return nil, errors.New("--repeat and --readers must not be negative")
+	case c.PID < 0 || c.PID >= maxPID:
+		return nil, fmt.Errorf("--pid %d is no process", c.PID)
+	case c.URL == "" && c.PID != 0:
+		return nil, errors.New("--pid is for the server at --url")
+	case c.Open > 0 && len(c.Against) > 0:
+		return nil, errors.New("--open is for roomd alone: with the others, a connection is in one room")
+	case c.URL != "" && (c.Server != "" || len(c.ServerFlag) > 0):
+		return nil, errors.New("choose --url, or --server with --server-flag")
+	}
+	given := load{Members: c.Members, Rooms: c.Rooms, Publishers: c.Publishers, Ahead: c.Ahead, Rate: c.Rate,
+		Size: c.Size, Open: c.Open, Settle: c.Settle, Warmup: c.Warmup, Duration: c.Duration}
+	var cases []testCase
+	switch c.Mode {
+	case Table:
+		if given != (load{}) {
+			return nil, errors.New("the mode table has its own loads: use it without flags for them")
+		}
+		cases = standardCases()
+	case Fanout, Rooms, Idle, Join, Latency:
+		given.Mode = c.Mode
+		cases = []testCase{{name: c.Mode, load: given, alone: c.Open > 0, figures: figuresOf(c.Mode)}}
+	default:
+		return nil, fmt.Errorf("the mode %q is none of fanout, rooms, idle, join, latency, table", c.Mode)
+	}
+	for i := range cases {
+		cases[i].load.defaults()
+		if err := cases[i].load.check(); err != nil {
+			return nil, err
+		}
+	}
+	if c.Mode != Table {
+		cases[0].name += ", " + cases[0].load.String()
+	}
+	return cases, nil
+}
+
+// programs are roomd, unless it runs already, and those to compare with.
+func (c *Command) programs(ctx context.Context, w *workshop) ([]*program, error) {
+	first := &program{name: roomdName, dialect: roomdDialect}
+	if c.URL == "" {
+		var err error
+		if first, err = w.roomd(ctx, c.Server, c.ServerFlag); err != nil {
+			return nil, err
+		}
+	}
+	all := []*program{first}
+	names := c.Against
+	if c.Mode == Table && len(names) == 0 {
+		names = peerNames
+	}
+	for _, name := range names {
+		p, err := w.peer(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+func (c *Command) rounds() int {
+	switch {
+	case c.Repeat > 0:
+		return c.Repeat
+	case c.Mode == Table:
+		return 3
+	}
+	return 1
+}
+
+func (c *Command) readers() int {
+	if c.Readers > 0 {
+		return c.Readers
+	}
+	return max(1, runtime.NumCPU()/2)
+}

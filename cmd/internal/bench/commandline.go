@@ -1,0 +1,13 @@
+package bench
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// commandLine is how to get the same again.
+func commandLine() string {
+	args := append([]string{"go run ./cmd/" + filepath.Base(os.Args[0])}, os.Args[1:]...)
+	return strings.Join(args, " ")
+}

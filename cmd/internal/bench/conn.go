@@ -1,0 +1,84 @@
+package bench
+
+import (
+	"bytes"
+	"crypto/sha1" // #nosec: the protocol asks for it
+	"encoding/base64"
+	"fmt"
+)
+
+type connState uint8
+
+const (
+	closed connState = iota
+	upgrading
+	open
+)
+
+// conn is one connection. It is owned by its reader once that has it.
+type conn struct {
+	// fixed after newSwarm
+	index int32
+	room  int32
+	pub   *publisher
+	heard []heard // of each sender in the room
+
+	fd      int
+	state   connState
+	waiting int32  // for how many rooms to be joined or left
+	carry   []byte // the beginning of a frame whose end was not read yet
+	out     []byte // what the socket did not take yet
+	code    int    // with which the server closed it; 1006: without one
+}
+
+// heard is what one member got of one sender.
+type heard struct {
+	next uint32 // number of the message that is due
+	got  uint32 // how many different ones came
+}
+
+// hear counts a message and returns by how many the next one moved on: more
+// than 1 when some were left out, 0 when this one was there before or comes
+// after a later one; then it does not count.
+func (h *heard) hear(number uint32) uint32 {
+	if number < h.next {
+		return 0
+	}
+	moved := number + 1 - h.next
+	h.next = number + 1
+	h.got++
+	return moved
+}
+
+// The key is the same for all: it is there so that no cache answers, and there
+// is none here.
+const upgradeKey = "cm9vbWN0bCBiZW5jaCBrZQ=="
+
+var upgradeAccept = func() []byte {
+	sum := sha1.Sum([]byte(upgradeKey + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return []byte(base64.StdEncoding.EncodeToString(sum[:]))
+}()
+
+// upgradeRequest asks host for a WebSocket.
+func upgradeRequest(host, target string) []byte {
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n", target, host, upgradeKey)
+}
+
+// upgraded checks the answer at the beginning of data and returns its length; 0
+// when it is not all there yet.
+func upgraded(data []byte) (int, error) {
+	end := bytes.Index(data, []byte("\r\n\r\n"))
+	if end < 0 {
+		return 0, nil
+	}
+	head, body := data[:end], data[end+4:]
+	if !bytes.HasPrefix(head, []byte("HTTP/1.1 101 ")) {
+		line, _, _ := bytes.Cut(head, []byte("\r\n"))
+		return 0, fmt.Errorf("the server refuses the connection: %s %s", line, bytes.TrimSpace(body))
+	}
+	if !bytes.Contains(head, upgradeAccept) {
+		return 0, fmt.Errorf("the server's handshake does not fit the request: %q", head)
+	}
+	return end + 4, nil
+}

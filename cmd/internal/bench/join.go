@@ -1,0 +1,76 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// quietLimit bounds the wait for a room to have told everything.
+const quietLimit = 30 * time.Second
+
+// join measures a storm of joins in one room: first of those who connect, then,
+// where the server lets clients move, of those who leave and come back. What
+// it costs to tell the others is part of it.
+func (s *swarm) join(ctx context.Context, srv *server, l *load, show func(string)) (*Result, error) {
+	res := &Result{}
+	from, err := s.sample(srv)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.connectTimed(ctx, res, show); err != nil {
+		return nil, err
+	}
+	to, err := s.calm(ctx, srv, l.Settle, show)
+	if err != nil {
+		return nil, err
+	}
+	n := float64(len(s.conns))
+	if srv.process != nil {
+		res.CPUPerJoin = measured(micros(to.server-from.server) / n)
+	}
+	res.presence(from, to, n)
+	if s.dialect.moves {
+		if err := s.moveAll(ctx, "leave_room", show); err != nil {
+			return nil, err
+		}
+		if from, err = s.calm(ctx, srv, l.Settle, show); err != nil {
+			return nil, err
+		}
+		if err := s.moveAll(ctx, "join_room", show); err != nil {
+			return nil, err
+		}
+		if to, err = s.calm(ctx, srv, l.Settle, show); err != nil {
+			return nil, err
+		}
+		if srv.process != nil {
+			res.CPUPerRejoin = measured(micros(to.server-from.server) / n)
+		}
+	}
+	s.finish(res)
+	return res, nil
+}
+
+func (s *swarm) moveAll(ctx context.Context, typ string, show func(string)) error {
+	begin := func(c *conn, _ int) error {
+		s.move(c, typ, s.rooms[c.room])
+		return nil
+	}
+	return s.campaign(ctx, s.conns, 1, begin, func(done int) { show(fmt.Sprintf("%s: %d of %d", typ, done, len(s.conns))) })
+}
+
+// calm waits until nothing was told to anybody for the given time.
+func (s *swarm) calm(ctx context.Context, srv *server, quiet time.Duration, show func(string)) (sample, error) {
+	began, at, last := time.Now(), time.Now(), uint64(0)
+	err := s.watch(ctx, func() bool {
+		if count := s.counters().texts; count != last {
+			last, at = count, time.Now()
+		}
+		show("waiting until all is told")
+		return time.Since(at) >= quiet || time.Since(began) >= quietLimit
+	})
+	if err != nil {
+		return sample{}, err
+	}
+	return s.sample(srv)
+}

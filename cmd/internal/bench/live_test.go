@@ -1,0 +1,241 @@
+//go:build linux
+
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// quick is a small run of each mode.
+func quick(mode string) *Command {
+	return &Command{Mode: mode, Members: 20, Settle: 300 * time.Millisecond, Warmup: 50 * time.Millisecond, Duration: 300 * time.Millisecond, JSON: true}
+}
+
+// built is a server that is built once for all tests.
+func built(t *testing.T, name string) *program {
+	t.Helper()
+	if p := programs[name]; p != nil {
+		return p
+	}
+	if shop == nil {
+		var err error
+		if shop, err = newWorkshop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	make := shop.peer
+	if name == roomdName {
+		make = func(ctx context.Context, _ string) (*program, error) { return shop.roomd(ctx, "", nil) }
+	}
+	p, err := make(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs[name] = p
+	return p
+}
+
+type rowsLine struct {
+	Rows []row `json:"rows"`
+}
+
+// runJSON runs a command and decodes what it printed.
+func runJSON(t *testing.T, c *Command) (results []map[string]any, rows []row) {
+	t.Helper()
+	var out, progress strings.Builder
+	cases, err := c.cases()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{command: c, progress: newProgress(&progress), out: &out, servers: []*program{{name: roomdName, dialect: roomdDialect}}}
+	if c.URL == "" {
+		b.servers[0] = built(t, roomdName)
+		for _, name := range c.Against {
+			b.servers = append(b.servers, built(t, name))
+		}
+	}
+	if err := b.run(t.Context(), cases); err != nil {
+		t.Fatalf("%v\n%s%s", err, out.String(), progress.String())
+	}
+	if !strings.Contains(progress.String(), c.Mode) {
+		t.Errorf("no progress was shown: %q", progress.String())
+	}
+	for line := range strings.Lines(out.String()) {
+		var summary rowsLine
+		if err := json.Unmarshal([]byte(line), &summary); err != nil {
+			t.Fatal(err)
+		}
+		if summary.Rows != nil {
+			rows = summary.Rows
+			continue
+		}
+		res := map[string]any{}
+		if err := json.Unmarshal([]byte(line), &res); err != nil {
+			t.Fatal(err)
+		}
+		results = append(results, res)
+	}
+	return results, rows
+}
+
+// positive are the fields that a mode must have measured.
+func positive(t *testing.T, res map[string]any, fields ...string) {
+	t.Helper()
+	for _, f := range fields {
+		if v, ok := res[f].(float64); !ok || v <= 0 {
+			t.Errorf("%v of %v is %v", f, res["server"], res[f])
+		}
+	}
+	for _, f := range []string{"missing", "misordered", "unacked", "closed"} {
+		if res[f] != 0.0 {
+			t.Errorf("%v of %v is %v", f, res["server"], res[f])
+		}
+	}
+}
+
+func TestEveryMode(t *testing.T) {
+	traffic := []string{"messages", "deliveries", "messages_per_s", "deliveries_per_s", "cpu_us_per_delivery", "load_cpu_us_per_delivery", "deliveries_per_read", "p50_ms", "p99_ms", "max_ms", "connections_per_s"}
+	for _, tc := range []struct {
+		mode   string
+		change func(*Command)
+		fields []string
+	}{
+		{mode: Fanout, fields: traffic},
+		{mode: Rooms, change: func(c *Command) { c.Rooms, c.Members, c.Publishers, c.Readers = 5, 4, 12, 2 }, fields: traffic},
+		{mode: Latency, fields: traffic},
+		{mode: Idle, change: func(c *Command) { c.Rooms = 4 }, fields: []string{"connections_per_s", "kb_per_connection"}},
+		{mode: Join, change: func(c *Command) { c.Settle = 1500 * time.Millisecond }, fields: []string{"connections_per_s", "cpu_us_per_join"}},
+	} {
+		t.Run(tc.mode, func(t *testing.T) {
+			c := quick(tc.mode)
+			c.Against = []string{peerHub, peerMelody}
+			if tc.change != nil {
+				tc.change(c)
+			}
+			results, rows := runJSON(t, c)
+			if len(results) != 3 || len(rows) == 0 || len(rows[0].Cells) != 3 {
+				t.Fatalf("%d results, rows %v", len(results), rows)
+			}
+			for i, name := range []string{roomdName, peerHub, peerMelody} {
+				if results[i]["server"] != name {
+					t.Errorf("server %d is %v, want %s", i, results[i]["server"], name)
+				}
+				positive(t, results[i], tc.fields...)
+			}
+			if tc.mode == Join {
+				positive(t, results[0], "cpu_us_per_rejoin", "presence_bytes_per_client", "presence_frames_per_client")
+			}
+		})
+	}
+}
+
+func TestOpenRooms(t *testing.T) {
+	c := quick(Rooms)
+	c.Rooms, c.Members, c.Open = 2, 3, 64
+	results, _ := runJSON(t, c)
+	positive(t, results[0], "kb_per_room", "deliveries")
+}
+
+// Where there is no Node.js, or no way to install the package, the table says so.
+func TestSocketIO(t *testing.T) {
+	c := quick(Fanout)
+	c.Against, c.JSON = []string{peerSocketIO}, false
+	var out, progress strings.Builder
+	if err := c.Run(t.Context(), &out, &progress); err != nil {
+		t.Fatal(err)
+	}
+	p := built(t, peerSocketIO)
+	if p.absent != "" {
+		if !strings.Contains(out.String(), "not measured: "+p.absent) {
+			t.Errorf("it is absent (%s), but the table is\n%s", p.absent, out.String())
+		}
+		return
+	}
+	if !strings.Contains(out.String(), "fanout socketio:") || strings.Contains(out.String(), "lost") {
+		t.Errorf("got\n%s", out.String())
+	}
+}
+
+func TestNoNode(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	if p := socketIO(t.Context(), filepath.Join(mustRoot(t), "testdata", "peers", peerSocketIO)); p.absent != "no node" {
+		t.Errorf("absent because of %q", p.absent)
+	}
+}
+
+func mustRoot(t *testing.T) string {
+	t.Helper()
+	root, err := sourceRoot()
+	if err != nil || root == "" {
+		t.Fatalf("the source tree is at %q: %v", root, err)
+	}
+	return root
+}
+
+// A server that runs already is measured by its address and process.
+func TestRunningServer(t *testing.T) {
+	srv, err := built(t, roomdName).start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.stop()
+	c := quick(Fanout)
+	c.URL, c.PID = srv.url, srv.process.pid
+	results, _ := runJSON(t, c)
+	positive(t, results[0], "deliveries", "cpu_us_per_delivery")
+	c.PID = 0
+	results, _ = runJSON(t, c)
+	positive(t, results[0], "deliveries")
+	if _, ok := results[0]["cpu_us_per_delivery"]; ok {
+		t.Error("the CPU of an unknown process was measured")
+	}
+	c = quick(Idle)
+	c.URL = srv.url
+	results, _ = runJSON(t, c)
+	if _, ok := results[0]["kb_per_connection"]; ok {
+		t.Error("the memory of an unknown process was measured")
+	}
+}
+
+func TestServerThatDoesNotStart(t *testing.T) {
+	if err := quick(Fanout).withServer("/no/such/roomd").Run(t.Context(), &strings.Builder{}, &strings.Builder{}); err == nil || !strings.Contains(err.Error(), "/no/such/roomd") {
+		t.Errorf("a server that is not there: %v", err)
+	}
+	c := quick(Fanout).withServer(built(t, roomdName).path)
+	c.ServerFlag = []string{"--queue=none"}
+	if err := c.Run(t.Context(), &strings.Builder{}, &strings.Builder{}); err == nil || !strings.Contains(err.Error(), "--queue") {
+		t.Errorf("a server with a wrong flag: %v", err)
+	}
+}
+
+func (c *Command) withServer(path string) *Command {
+	c.Server = path
+	return c
+}
+
+func TestWithoutSourceTree(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, tc := range []struct {
+		c    *Command
+		want string
+	}{{quick(Fanout), "--server"}, {&Command{Mode: Fanout, Server: "x", Against: []string{peerHub}}, "--against"}} {
+		if err := tc.c.Run(t.Context(), &strings.Builder{}, &strings.Builder{}); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("the error is %v, want %s in it", err, tc.want)
+		}
+	}
+}
+
+// The peers are a module of their own, which go vet ./... of ours passes by.
+func TestPeersBuild(t *testing.T) {
+	cmd := exec.Command("go", "vet", "./...")
+	cmd.Dir = filepath.Join(mustRoot(t), "testdata", "peers")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

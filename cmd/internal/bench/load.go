@@ -1,0 +1,104 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Modes.
+const (
+	Fanout  = "fanout"
+	Rooms   = "rooms"
+	Idle    = "idle"
+	Join    = "join"
+	Latency = "latency"
+	Table   = "table"
+)
+
+// load is what one run does to a server.
+type load struct {
+	Mode       string        `json:"mode"`
+	Rooms      int           `json:"rooms"`
+	Members    int           `json:"members"` // of each room
+	Publishers int           `json:"publishers"`
+	Ahead      int           `json:"ahead,omitempty"` // of each publisher; 0: at Rate
+	Rate       float64       `json:"rate,omitempty"`  // messages per second of each publisher
+	Size       int           `json:"size,omitempty"`  // bytes of a message's text
+	Open       int           `json:"open,omitempty"`  // rooms that are open besides
+	Settle     time.Duration `json:"-"`               // between connecting and what follows
+	Warmup     time.Duration `json:"-"`               // publishing before it is measured
+	Duration   time.Duration `json:"-"`               // what is measured
+}
+
+// perOpener is how many of the rooms of Open one connection is in; roomd lets
+// a client into 32.
+const perOpener = 32
+
+// defaults fills in what is 0.
+func (l *load) defaults() {
+	d := map[string]load{
+		Fanout:  {Rooms: 1, Members: 1000, Publishers: 1, Ahead: 64, Settle: 3 * time.Second, Warmup: time.Second, Duration: 5 * time.Second},
+		Rooms:   {Rooms: 100, Members: 10, Publishers: 100, Ahead: 16, Settle: 3 * time.Second, Warmup: time.Second, Duration: 5 * time.Second},
+		Latency: {Rooms: 1, Members: 10, Publishers: 1, Rate: 100, Settle: 3 * time.Second, Warmup: time.Second, Duration: 10 * time.Second},
+		Idle:    {Rooms: 1, Members: 10_000, Settle: 3 * time.Second, Duration: 30 * time.Second},
+		Join:    {Rooms: 1, Members: 1000, Settle: 4 * time.Second},
+	}[l.Mode]
+	if l.Rate > 0 {
+		d.Ahead = 0
+	}
+	if l.Ahead > 0 {
+		d.Rate = 0
+	}
+	fill(&l.Rooms, d.Rooms)
+	fill(&l.Members, d.Members)
+	if l.Publishers == 0 {
+		l.Publishers = min(d.Publishers, l.Rooms*l.Members)
+	}
+	fill(&l.Ahead, d.Ahead)
+	fill(&l.Rate, d.Rate)
+	fill(&l.Size, 128)
+	fill(&l.Settle, d.Settle)
+	fill(&l.Warmup, d.Warmup)
+	fill(&l.Duration, d.Duration)
+}
+
+func fill[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// check names the flag of the first mistake.
+func (l *load) check() error {
+	for _, c := range []struct {
+		wrong bool
+		text  string
+	}{
+		{l.Members < 1, "--members must be at least 1"},
+		{l.Rooms < 1, "--rooms must be at least 1"},
+		{l.Mode != Rooms && l.Rooms != 1 && l.Mode != Idle, "--rooms is for the modes rooms and idle"},
+		{l.Publishers < 0 || l.Publishers > l.Rooms*l.Members, fmt.Sprintf("--publishers must be at most the %d connections", l.Rooms*l.Members)},
+		{l.Ahead < 0 || l.Rate < 0, "--ahead and --rate must not be negative"},
+		{l.Rooms > 0 && l.Ahead*l.sendersIn(0) > maxBehind, fmt.Sprintf("--ahead, times the publishers of a room, must be at most %d: servers close a client for whom 256 messages wait", maxBehind)},
+		{l.Ahead > 0 && l.Rate > 0, "choose --ahead or --rate"},
+		{l.Size < stampChars || l.Size > 8<<10, fmt.Sprintf("--size must be from %d, which the bench writes into each message, to %d", stampChars, 8<<10)},
+		{l.Open < 0 || l.Open > 0 && l.Mode != Rooms, "--open must not be negative, and is for the mode rooms"},
+		{l.Settle < 0 || l.Warmup < 0 || l.Duration < 0, "--settle, --warmup and --duration must not be negative"},
+	} {
+		if c.wrong {
+			return errors.New(c.text)
+		}
+	}
+	return nil
+}
+
+// connections is how many there are, without those of Open.
+func (l *load) connections() int { return l.Rooms * l.Members }
+
+// sendersIn is how many of a room's members publish: publishers take their
+// seats in turn.
+func (l *load) sendersIn(room int) int {
+	return (l.Publishers + l.Rooms - 1 - room) / l.Rooms
+}

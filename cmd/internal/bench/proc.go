@@ -1,0 +1,88 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// clockTick is what /proc counts CPU time in: USER_HZ is 100 on every
+// architecture that Go knows.
+const clockTick = 10 * time.Millisecond
+
+// maxPID is above every process of Linux.
+const maxPID = 1<<22 + 1
+
+// process is a server's process, as /proc shows it.
+type process struct{ pid int }
+
+// cpu is the time that all threads have spent so far, in user and system mode.
+// The process's clock says it in nanoseconds; utime and stime of /proc are the
+// same sum, rounded.
+func (p process) cpu() (time.Duration, error) {
+	if used, err := cpuClock(p.pid); err == nil {
+		return used, nil
+	}
+	data, err := p.read("stat")
+	if err != nil {
+		return 0, err
+	}
+	return parseStat(data)
+}
+
+// resident is the memory the process holds, in bytes.
+func (p process) resident() (int64, error) {
+	// The sum over the mappings is exact; status is off by what each CPU has
+	// not yet added, and is all that another user's process shows.
+	data, err := p.read("smaps_rollup")
+	if err == nil && len(data) > 0 {
+		return parseKB(data, "Rss:")
+	}
+	if data, err = p.read("status"); err != nil {
+		return 0, err
+	}
+	return parseKB(data, "VmRSS:")
+}
+
+func (p process) read(name string) ([]byte, error) {
+	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.pid), name))
+	if err != nil {
+		return nil, fmt.Errorf("read what the server costs: %w", err)
+	}
+	return data, nil
+}
+
+// parseStat reads utime and stime of /proc/PID/stat. The command, which comes
+// before them, may hold spaces and brackets.
+func parseStat(data []byte) (time.Duration, error) {
+	const utime, stime = 11, 12 // counted after the command
+	fields := bytes.Fields(data[bytes.LastIndexByte(data, ')')+1:])
+	if len(fields) <= stime {
+		return 0, fmt.Errorf("/proc stat has %d fields after the command: %q", len(fields), data)
+	}
+	user, err1 := strconv.ParseInt(string(fields[utime]), 10, 64)
+	system, err2 := strconv.ParseInt(string(fields[stime]), 10, 64)
+	if err1 != nil || err2 != nil {
+		return 0, fmt.Errorf("/proc stat has no times: %q", data)
+	}
+	return time.Duration(user+system) * clockTick, nil
+}
+
+// parseKB reads the line "name  N kB".
+func parseKB(data []byte, name string) (int64, error) {
+	for line := range bytes.Lines(data) {
+		rest, ok := bytes.CutPrefix(line, []byte(name))
+		if !ok {
+			continue
+		}
+		kb, err := strconv.ParseInt(string(bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(rest), []byte("kB")))), 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("/proc has %q", line)
+		}
+		return kb << 10, nil
+	}
+	return 0, fmt.Errorf("/proc has no %s", name)
+}

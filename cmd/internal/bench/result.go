@@ -1,0 +1,163 @@
+package bench
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Result is what one run has measured. What was not measured is nil, or 0
+// where 0 says nothing else.
+type Result struct {
+	Server string `json:"server"`
+	Round  int    `json:"round"`
+	*load
+
+	Seconds        float64 `json:"seconds,omitempty"` // what the rates are about
+	Messages       uint64  `json:"messages"`          // of the whole run, as the following
+	Deliveries     uint64  `json:"deliveries"`
+	Missing        uint64  `json:"missing"`
+	Misordered     uint64  `json:"misordered"` // came twice or after a later one
+	Unacked        uint64  `json:"unacked"`
+	Refused        uint64  `json:"refused"` // errors that the server answered
+	FirstRefusal   string  `json:"first_refusal,omitempty"`
+	Closed         uint64  `json:"closed"` // connections that the server ended
+	CloseCode      int     `json:"close_code,omitempty"`
+	Late           uint64  `json:"late"` // messages at a rate that could not be sent in time
+	MessagesPerS   float64 `json:"messages_per_s,omitempty"`
+	DeliveriesPerS float64 `json:"deliveries_per_s,omitempty"`
+
+	CPUPerDelivery     *float64 `json:"cpu_us_per_delivery,omitempty"` // of the server
+	LoadCPUPerDelivery *float64 `json:"load_cpu_us_per_delivery,omitempty"`
+	DeliveriesPerRead  *float64 `json:"deliveries_per_read,omitempty"` // how much the server gathers
+	P50                *float64 `json:"p50_ms,omitempty"`
+	P99                *float64 `json:"p99_ms,omitempty"`
+	Max                *float64 `json:"max_ms,omitempty"`
+
+	Connections     int      `json:"connections"`
+	ConnectionsPerS float64  `json:"connections_per_s"`
+	KBPerConnection *float64 `json:"kb_per_connection,omitempty"`
+	IdleCPUPercent  *float64 `json:"idle_cpu_percent,omitempty"`
+
+	CPUPerJoin              *float64 `json:"cpu_us_per_join,omitempty"`   // with its connection
+	CPUPerRejoin            *float64 `json:"cpu_us_per_rejoin,omitempty"` // on an open connection
+	PresenceBytesPerClient  *float64 `json:"presence_bytes_per_client,omitempty"`
+	PresenceFramesPerClient *float64 `json:"presence_frames_per_client,omitempty"`
+
+	KBPerRoom *float64 `json:"kb_per_room,omitempty"`
+}
+
+func measured(v float64) *float64 { return &v }
+
+func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// rates takes what happened between two samples.
+func (r *Result) rates(from, to sample, known bool) {
+	r.Seconds = (to.at - from.at).Seconds()
+	deliveries := float64(to.delivered - from.delivered)
+	r.MessagesPerS = float64(to.sent-from.sent) / r.Seconds
+	r.DeliveriesPerS = deliveries / r.Seconds
+	if deliveries == 0 {
+		return
+	}
+	r.LoadCPUPerDelivery = measured(micros(to.own-from.own) / deliveries)
+	r.DeliveriesPerRead = measured(deliveries / float64(to.reads-from.reads)) // none comes without a read
+	if known {
+		r.CPUPerDelivery = measured(micros(to.server-from.server) / deliveries)
+	}
+}
+
+func (r *Result) latency(h *histogram) {
+	if h.total == 0 {
+		return
+	}
+	r.P50, r.P99, r.Max = measured(millis(h.quantile(0.5))), measured(millis(h.quantile(0.99))), measured(millis(h.max))
+}
+
+func (r *Result) presence(from, to sample, clients float64) {
+	r.PresenceBytesPerClient = measured(float64(to.presenceBytes-from.presenceBytes) / clients)
+	r.PresenceFramesPerClient = measured(float64(to.presenceFrames-from.presenceFrames) / clients)
+}
+
+// fault says what the server did not do; nil when it did everything.
+func (r *Result) fault() error {
+	if r.Missing+r.Misordered+r.Unacked+r.Closed == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("%s in the mode %s: %d deliveries are missing, %d came twice or out of order, %d messages have no answer, %d connections were closed",
+		r.Server, r.Mode, r.Missing, r.Misordered, r.Unacked, r.Closed)
+	if r.Closed > 0 {
+		text += fmt.Sprintf(" (one with %d)", r.CloseCode)
+	}
+	if r.FirstRefusal != "" {
+		text += "; the server answered " + r.FirstRefusal
+	}
+	return fmt.Errorf("%s", text)
+}
+
+// line is the result for people.
+func (r *Result) line() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: %s", r.Mode, r.Server, r.load)
+	add := func(format string, v *float64) {
+		if v != nil {
+			fmt.Fprintf(&b, format, *v)
+		}
+	}
+	if r.Messages > 0 {
+		fmt.Fprintf(&b, "; %.0f messages/s, %.0f deliveries/s", r.MessagesPerS, r.DeliveriesPerS)
+	}
+	add("; CPU %.3f µs per delivery", r.CPUPerDelivery)
+	add(" (of the load %.3f)", r.LoadCPUPerDelivery)
+	add("; %.1f deliveries per read", r.DeliveriesPerRead)
+	add("; p50 %.3f ms", r.P50)
+	add(", p99 %.3f ms", r.P99)
+	add(", max %.3f ms", r.Max)
+	add("; %.1f KB per connection", r.KBPerConnection)
+	add("; idle CPU %.2f%%", r.IdleCPUPercent)
+	add("; CPU %.1f µs per join with its connection", r.CPUPerJoin)
+	add(", %.1f µs without", r.CPUPerRejoin)
+	add("; presence %.0f bytes per client", r.PresenceBytesPerClient)
+	add(" in %.1f frames", r.PresenceFramesPerClient)
+	add("; %.2f KB per open room", r.KBPerRoom)
+	fmt.Fprintf(&b, "; %.0f connections/s; missing %d", r.ConnectionsPerS, r.Missing)
+	for _, c := range []struct {
+		n    uint64
+		text string
+	}{{r.Misordered, "out of order"}, {r.Unacked, "unanswered"}, {r.Refused, "refused"}, {r.Closed, "connections closed"}, {r.Late, "not sent in time"}} {
+		if c.n > 0 {
+			fmt.Fprintf(&b, ", %d %s", c.n, c.text)
+		}
+	}
+	return b.String()
+}
+
+// String says what a load is, without its mode.
+func (l *load) String() string {
+	var b strings.Builder
+	if l.Rooms > 1 {
+		fmt.Fprintf(&b, "%d rooms × ", l.Rooms)
+	}
+	fmt.Fprintf(&b, "%d members", l.Members)
+	if l.Publishers > 0 {
+		fmt.Fprintf(&b, ", %s", plural(l.Publishers, "publisher"))
+		if l.Rate > 0 {
+			fmt.Fprintf(&b, " at %g/s", l.Rate)
+		} else {
+			fmt.Fprintf(&b, " ahead by %d", l.Ahead)
+		}
+		fmt.Fprintf(&b, ", %d bytes", l.Size)
+	}
+	if l.Open > 0 {
+		fmt.Fprintf(&b, ", %d more rooms open", l.Open)
+	}
+	return b.String()
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
