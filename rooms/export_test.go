@@ -208,3 +208,6 @@ func (e *Engine) Kill() {
 	e.nc.Close()
 	e.pubs.Close()
 }
+
+// GatherTime is how far apart bursts to that many members are.
+var GatherTime = gatherTime

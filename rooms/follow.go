@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"runtime"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -93,6 +94,7 @@ func (r *room) deliver(seq uint64, body []byte, logTime string) {
 // flush hands the gathered frames to every member.
 func (r *room) flush() {
 	if b := r.out.take(); b != nil {
+		r.gather.left = time.Now()
 		r.deliverBurst(b, "")
 	}
 }

@@ -110,6 +110,7 @@ type (
 	}
 	resync struct{}
 
+	gatherTick   struct{ of *room }
 	presenceTick struct{ of *room }
 	peerTick     struct{ of *room }
 	beatTick     struct{ of *room }
@@ -136,6 +137,7 @@ func (livePresence) roomMessage()    {}
 func (peerUp) roomMessage()          {}
 func (peerGone) roomMessage()        {}
 func (resync) roomMessage()          {}
+func (gatherTick) roomMessage()      {}
 func (presenceTick) roomMessage()    {}
 func (peerTick) roomMessage()        {}
 func (beatTick) roomMessage()        {}

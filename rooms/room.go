@@ -63,7 +63,8 @@ type room struct {
 	loading bool              // a load is on its way
 	tail    bool              // a load has filled the ring with the newest events
 
-	out outbox
+	out    outbox
+	gather gathering
 }
 
 // startRoom makes the receiver. It runs on the room's goroutine.
@@ -95,7 +96,7 @@ func (r *room) Receive(b *actor.Batch[message]) {
 	if r.h.stale.Swap(false) {
 		r.askAll()
 	}
-	r.flush()
+	r.leave()
 	r.out.end()
 	r.retire()
 }
@@ -163,6 +164,10 @@ func (r *room) handleOwn(m message) {
 	case repaired:
 		if m.of == r {
 			r.onRepaired(m)
+		}
+	case gatherTick:
+		if m.of == r {
+			r.gather.ticking = false // Receive ends with leave
 		}
 	default:
 		r.handlePresence(m)
@@ -305,6 +310,9 @@ func (r *room) Failed(any) {
 func (r *room) release() {
 	if r.grace != nil {
 		r.grace.Stop()
+	}
+	if r.gather.timer != nil {
+		r.gather.timer.Stop()
 	}
 	unsubscribe(r.subs)
 	r.eng.handles.drop(r.h)

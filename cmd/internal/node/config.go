@@ -39,6 +39,7 @@ type Config struct {
 	PresenceGrace            time.Duration `group:"limits" default:"15s" say:"a duration such as 15s, or 0s for none" help:"A lost connection keeps its seat for this long."`
 
 	NodeName string `group:"general" placeholder:"NAME" say:"up to 64 of the characters a-z A-Z 0-9 _ -" help:"Name of this server in its cluster. Unless it is set: random."`
+	PProf    string `group:"general" name:"pprof" placeholder:"HOST:PORT" say:"HOST:PORT on loopback, such as localhost:6060" help:"Serve profiles for go tool pprof there; loopback only."`
 	Log      string `group:"general" default:"" placeholder:"FORMAT" say:"json or console" help:"Format of the log: json or console. Unless it is set: console on a terminal."`
 	LogLevel string `group:"general" default:"info" say:"debug, info, warn or error" help:"What is logged: debug, info, warn or error."`
 

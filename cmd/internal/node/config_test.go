@@ -137,6 +137,7 @@ func TestMistakes(t *testing.T) {
 		{"file and environment", []string{"--api-key-file", writeFile(t, "k")}, []string{"ROOMD_API_KEY=k"}, []string{"--api-key-file", "ROOMD_API_KEY"}},
 		{"api key with a space", nil, []string{"ROOMD_API_KEY=a b"}, []string{"--api-key", "ROOMD_API_KEY"}},
 		{"api key with a space in a file", []string{"--api-key-file", writeFile(t, "a b")}, nil, []string{"--api-key-file", "ROOMD_API_KEY_FILE", "spaces"}},
+		{"profiles for everybody", []string{"--pprof=0.0.0.0:6060"}, nil, []string{"--pprof", "ROOMD_PPROF", "localhost:6060"}},
 		{"credentials without a URL", []string{"--nats-creds=x"}, nil, []string{"--nats-creds", "ROOMD_NATS_CREDS", "--nats-url", "ROOMD_NATS_URL"}},
 		{"certificate without a key", []string{"--nats-url=nats://h:1", "--nats-tls-cert=x"}, nil, []string{"--nats-tls-cert", "ROOMD_NATS_TLS_CERT", "--nats-tls-key"}},
 		{"unknown flag", []string{"--adr=x"}, nil, []string{"--adr", `"--addr"`, "--help"}},

@@ -46,6 +46,9 @@ type Node struct {
 	listener net.Listener
 	server   *http.Server
 
+	profiles      *http.Server // nil: no --pprof
+	profilesEnded chan error   // takes what its Serve returns
+
 	draining atomic.Bool
 	stopping sync.Once
 	stopErr  error // set under stopping
@@ -58,10 +61,10 @@ func New(ctx context.Context, cfg Config, log zerolog.Logger, out io.Writer) (*N
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: log, out: out}
+	n := &Node{cfg: cfg, log: log, out: out, profilesEnded: make(chan error, 1)}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	for _, start := range []func(context.Context) error{n.startNATS, n.startEngine, n.startLogin, n.startSessions, n.startHTTP} {
+	for _, start := range []func(context.Context) error{n.startPProf, n.startNATS, n.startEngine, n.startLogin, n.startSessions, n.startHTTP} {
 		err := ctx.Err()
 		if err == nil {
 			err = start(ctx)
@@ -210,6 +213,7 @@ func (n *Node) stop(drain time.Duration) error {
 		if n.nats != nil {
 			n.stopErr = errors.Join(n.stopErr, n.nats.Close())
 		}
+		n.stopErr = errors.Join(n.stopErr, n.stopPProf())
 	})
 	return n.stopErr
 }

@@ -198,6 +198,9 @@ func checkTiming(c Config) *FlagError {
 var nodeName = regexp.MustCompile(`^[A-Za-z0-9_-]{0,64}$`)
 
 func checkGeneral(c Config) *FlagError {
+	if c.PProf != "" && (checkAddr(c.PProf) != nil || !isLoopback(c.PProf)) {
+		return wrong("pprof", "%q is not an address of this machine only; write one such as localhost:6060: profiles show what is in memory", c.PProf)
+	}
 	if !nodeName.MatchString(c.NodeName) {
 		return wrong("node-name", "%q is no name; write up to 64 of the characters a-z A-Z 0-9 _ -", c.NodeName)
 	}

@@ -1,0 +1,41 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+)
+
+// startPProf serves profiles on a listener of their own, never on the one that clients reach.
+func (n *Node) startPProf(context.Context) error {
+	if n.cfg.PProf == "" {
+		return nil
+	}
+	listener, err := net.Listen("tcp", n.cfg.PProf)
+	if err != nil {
+		return hint(fmt.Errorf("cannot serve profiles on %s: %w", n.cfg.PProf, err), "pprof", "write a free port of this machine, such as localhost:6060")
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	n.profiles = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	go func() { n.profilesEnded <- n.profiles.Serve(listener) }()
+	n.log.Info().Str("url", "http://"+listener.Addr().String()+"/debug/pprof/").Msg("serving profiles")
+	return nil
+}
+
+// stopPProf cuts profiles that are being taken.
+func (n *Node) stopPProf() error {
+	if n.profiles == nil {
+		return nil
+	}
+	err := n.profiles.Close()
+	<-n.profilesEnded // http.ErrServerClosed, as it was just closed
+	return err
+}
