@@ -64,9 +64,9 @@ const (
 	requestTimeout = 2 * time.Second
 	openTimeout    = 5 * time.Second
 
-	// checkInterval is how often the last sequences of recently active rooms
-	// are compared with the log, checkAfterOpen when a room that was just
-	// opened is: interest may reach the stream's leader later than the room's
+	// checkInterval is how often the last sequences of the open rooms are
+	// compared with the log, if the log has moved; checkAfterOpen when a room
+	// that was just opened is: interest may reach the stream's leader later than the room's
 	// first look at the log.
 	checkInterval  = 3 * time.Second
 	checkAfterOpen = 300 * time.Millisecond

@@ -43,7 +43,7 @@ func (r *room) place(msg *nats.Msg) (seq, prev uint64, ok bool) {
 	prev, errPrev := headerUint(msg.Header, hdrLastSequence)
 	if errSeq != nil || errPrev != nil || prev >= seq {
 		r.eng.stats.Forged.Add(1)
-		r.log.Debug().Str("subject", msg.Subject).Msg("a message on a room's log subject is not from the stream and was ignored; who publishes there?")
+		r.log().Debug().Str("subject", msg.Subject).Msg("a message on a room's log subject is not from the stream and was ignored; who publishes there?")
 		return 0, 0, false
 	}
 	return seq, prev, true

@@ -49,7 +49,7 @@ func (r *room) onLoaded(m loaded) {
 	r.loading = false
 	if m.err != nil {
 		if !r.eng.closed() {
-			r.log.Warn().Err(m.err).Msg("a room's history could not be read; those who wait for it are refused as unavailable")
+			r.log().Warn().Err(m.err).Msg("a room's history could not be read; those who wait for it are refused as unavailable")
 		}
 		r.refuseWaiting(wire.Errorf(wire.Unavailable, "the room's history is out of reach; try again"))
 		return

@@ -73,7 +73,7 @@ func (r *room) onRepaired(m repaired) {
 		if r.eng.closed() {
 			return
 		}
-		r.log.Warn().Err(m.err).Uint64("after", r.last).Msg("a hole in a room could not be read from the log; reading it again")
+		r.log().Warn().Err(m.err).Uint64("after", r.last).Msg("a hole in a room could not be read from the log; reading it again")
 		r.repair(m.upto)
 		return
 	}
@@ -92,7 +92,7 @@ func (r *room) onRepaired(m repaired) {
 		return
 	case m.forged:
 		r.eng.stats.Forged.Add(1)
-		r.log.Warn().Uint64("seq", m.upto).Msg("a copy on a room's log subject follows an event that the log never had, and was dropped; who publishes there?")
+		r.log().Warn().Uint64("seq", m.upto).Msg("a copy on a room's log subject follows an event that the log never had, and was dropped; who publishes there?")
 		r.dropHeld(m.upto)
 	default:
 		r.gone = max(r.gone, m.upto)
@@ -175,7 +175,7 @@ func (r *room) onMoved(m moved) {
 	}
 	r.verified = r.last
 	if !m.still {
-		r.log.Warn().Uint64("was_at", r.last).Uint64("log_is_at", m.last).Str("epoch", m.epoch).
+		r.log().Warn().Uint64("was_at", r.last).Uint64("log_is_at", m.last).Str("epoch", m.epoch).
 			Msg("the log does not have what a room has delivered: it was rolled back, or a copy was forged; the members are told to refresh")
 		r.flush()
 		r.h.acked.Store(0)

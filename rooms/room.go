@@ -28,7 +28,6 @@ type room struct {
 	h     *handle
 	label string // as clients see its name
 	inbox bool   // a user's inbox has no presence
-	log   zerolog.Logger
 
 	subs   []*nats.Subscription // from the opener
 	broken error                // why the room gives up; nil: it does not
@@ -72,7 +71,7 @@ func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver
 	_, inbox := wire.InboxOwner(name)
 	h := &handle{name: name, token: wire.RoomToken(name), inbox: inbox, self: self}
 	h.touched.Store(time.Now().UnixNano())
-	r := &room{eng: e, h: h, label: roomLabel(name), inbox: inbox, log: e.cfg.Log.With().Str("room", name).Logger(), used: time.Now()}
+	r := &room{eng: e, h: h, label: roomLabel(name), inbox: inbox, used: time.Now()}
 	if !inbox {
 		r.presence = presence.New(e.cfg.Node, uint64(time.Now().UnixNano()))
 	}
@@ -81,6 +80,13 @@ func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver
 		e.post(self, opened{of: r, err: err})
 	}
 	return r
+}
+
+// log names the room; it is made when there is something to log, because most
+// rooms never log and there are very many.
+func (r *room) log() *zerolog.Logger {
+	l := r.eng.cfg.Log.With().Str("room", r.h.name).Logger()
+	return &l
 }
 
 // Receive handles a batch. Events of the whole batch leave together.
@@ -216,7 +222,7 @@ func (r *room) handlePresence(m message) {
 func (r *room) onOpened(m opened) {
 	r.subs = m.subs
 	if m.err != nil {
-		r.log.Error().Err(m.err).Msg("a room could not be opened: its joins are refused as unavailable; is NATS reachable and the stream there?")
+		r.log().Error().Err(m.err).Msg("a room could not be opened: its joins are refused as unavailable; is NATS reachable and the stream there?")
 		r.broken = wire.Errorf(wire.Unavailable, "the room could not be opened because the log is out of reach; try again")
 		r.refuseWaiting(r.broken)
 		r.h.self.Stop() // the next request makes a new one

@@ -66,7 +66,7 @@ func (r *room) onShared(msg *nats.Msg) {
 	}
 	var s shared
 	if err := json.Unmarshal(msg.Data, &s); err != nil {
-		r.log.Warn().Err(err).Str("subject", msg.Subject).Msg("what a node tells of its members cannot be read; who publishes there?")
+		r.log().Warn().Err(err).Str("subject", msg.Subject).Msg("what a node tells of its members cannot be read; who publishes there?")
 		return
 	}
 	switch {
@@ -238,6 +238,6 @@ func (r *room) share(subject string, s shared) {
 		err = r.eng.nc.Publish(subject, body)
 	}
 	if err != nil && !r.eng.closed() {
-		r.log.Warn().Err(fmt.Errorf("publish on %s: %w", subject, err)).Msg("other nodes could not be told of this room's members; they find out by the next beat")
+		r.log().Warn().Err(fmt.Errorf("publish on %s: %w", subject, err)).Msg("other nodes could not be told of this room's members; they find out by the next beat")
 	}
 }

@@ -69,7 +69,7 @@ func newManager(eng engine, who *auth.Authenticator, cfg Config) (*Manager, erro
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	m.upgrader = websocket.Upgrader{
 		HandshakeTimeout: cfg.Handshake,
-		ReadBufferSize:   1024,
+		ReadBufferSize:   512,
 		WriteBufferPool:  &sync.Pool{},                             // the actor writes past gorilla's buffer
 		CheckOrigin:      func(*http.Request) bool { return true }, // was checked before
 		Error:            refuseUpgrade,

@@ -79,6 +79,12 @@ func (c *natsCluster) ready() {
 	}
 }
 
+// listens waits until the server takes connections, whatever else it can do.
+func (s *natsServer) listens() {
+	s.t.Helper()
+	s.answers("http://" + address(s.monitor) + "/healthz?js-enabled-only=true")
+}
+
 // url is where a user finds the servers.
 func (c *natsCluster) url(user string) string {
 	var ports []int

@@ -84,9 +84,14 @@ func oneOrder(t *testing.T, nodes []*node, service *nats.Conn) {
 // post publishes through the HTTP API.
 func post(ctx context.Context, x *node, room, text string) error {
 	var answer struct{ Seq uint64 }
-	err := x.ask(ctx, http.MethodPost, roomPath(room)+"/events", wire.Event{Type: wire.TypeNewMessage, Payload: fmt.Appendf(nil, `{"message":%q,"from":"dealer"}`, text)}, &answer)
+	err := x.ask(ctx, http.MethodPost, roomPath(room)+"/events", newMessage(text), &answer)
 	if err == nil && answer.Seq == 0 {
 		err = fmt.Errorf("the event has no place in the log")
 	}
 	return err
+}
+
+// newMessage is the body of an event as a service sends it.
+func newMessage(text string) any {
+	return map[string]any{"type": wire.TypeNewMessage, "payload": wire.SendMessage{Message: text, From: "dealer"}}
 }

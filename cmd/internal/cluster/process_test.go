@@ -26,7 +26,8 @@ type process struct {
 	path string
 	args []string
 	env  []string
-	out  io.Writer // of stdout; nil: the test's log
+	out  io.Writer         // of stdout; nil: the test's log
+	said func(line string) // is told what it logs; may be nil
 
 	cmd    *exec.Cmd     // nil while it does not run
 	exited chan struct{} // closed when it has ended
@@ -43,7 +44,7 @@ func (p *process) start() {
 	cmd.Env, cmd.Dir = p.env, p.t.TempDir()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	dieWithParent(cmd.SysProcAttr)
-	log := &lineLog{t: p.t, name: p.name}
+	log := &lineLog{t: p.t, name: p.name, said: p.said}
 	cmd.Stdout, cmd.Stderr = p.out, log
 	if p.out == nil {
 		cmd.Stdout = log
@@ -112,6 +113,7 @@ func (p *process) wait(patience time.Duration) error {
 type lineLog struct {
 	t    *testing.T
 	name string
+	said func(string) // may be nil
 	rest []byte
 }
 
@@ -123,6 +125,9 @@ func (l *lineLog) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 		l.t.Logf("%s %s: %s", time.Now().Format("05.000"), l.name, line)
+		if l.said != nil {
+			l.said(string(line))
+		}
 		l.rest = rest
 	}
 }
@@ -175,15 +180,19 @@ func eventually(t *testing.T, what string, patience time.Duration, ask func(cont
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+	var why error
 	for {
 		err := ask(ctx)
 		if err == nil {
 			return
 		}
+		if why == nil || ctx.Err() == nil {
+			why = err // and not that the time was over
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("%s: not after %v: %v", what, patience, err)
+			t.Fatalf("%s: not after %v: %v", what, patience, why)
 		}
 	}
 }
