@@ -144,6 +144,7 @@ func (r *room) joined(id string, seq uint64, recovered bool, replayed int) wire.
 	if r.presence == nil {
 		return wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: r.label, Payload: wire.MarshalPayload(p)}
 	}
+	r.presence.Shown()
 	p.Count = r.presence.Count()
 	return wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: r.label, Payload: r.first.into(p, r.presence)}
 }

@@ -15,7 +15,7 @@ import (
 // is silent for three of them is dropped with all its members.
 const (
 	heartbeatInterval = 5 * time.Second
-	peerDeadAfter     = 3 * heartbeatInterval
+	beatsMissed       = 3
 
 	nodeSubject = "roomd.node" // heartbeats
 )
@@ -118,27 +118,37 @@ func (e *Engine) watchPeers() error {
 // heartbeatLoop tells the other nodes that this one lives, and gives up those
 // that do not say so any more.
 func (e *Engine) heartbeatLoop() {
-	tick := time.NewTicker(e.cfg.tuning.heartbeat)
-	defer tick.Stop()
-	last := time.Now()
+	every := e.cfg.tuning.heartbeat
+	beat, look := time.NewTicker(every), time.NewTicker(every/looksPerBeat)
+	defer beat.Stop()
+	defer look.Stop()
+	awake := time.Now()
+	last := awake
 	for {
 		select {
-		case now := <-tick.C:
+		case <-beat.C:
 			e.beat(false)
+		case now := <-look.C:
 			// A process that was stopped for a while has heard nobody; it gives
 			// the others their time before it judges them.
-			if now.Sub(last) < 2*e.cfg.tuning.heartbeat {
-				e.dropSilent(now)
+			if now.Sub(last) > every {
+				awake = now
 			}
 			last = now
+			if now.Sub(awake) > every {
+				e.dropSilent(now)
+			}
 		case <-e.ctx.Done():
 			return
 		}
 	}
 }
 
+// looksPerBeat is how often per heartbeat the others' silence is looked at.
+const looksPerBeat = 5
+
 func (e *Engine) dropSilent(now time.Time) {
-	for _, node := range e.peers.silent(now.Add(-3 * e.cfg.tuning.heartbeat)) {
+	for _, node := range e.peers.silent(now.Add(-beatsMissed * e.cfg.tuning.heartbeat)) {
 		e.stats.PeersLost.Add(1)
 		e.cfg.Log.Warn().Str("node", node).Msg("a node is silent and is dropped with all its members")
 		e.postAll(peerGone{node: node, before: math.MaxUint64})

@@ -44,6 +44,7 @@ func (r *room) online(after string, limit int) wire.OnlineUsers {
 	if r.presence == nil {
 		return answer
 	}
+	r.presence.Shown()
 	answer.Count = r.presence.Count()
 	if limit <= 0 || limit > MaxPresenceList {
 		limit = MaxPresenceList

@@ -75,7 +75,7 @@ func (e *Engine) awaitStream(ctx context.Context) (jetstream.Stream, error) {
 	tick := time.NewTicker(streamRetry)
 	defer tick.Stop()
 	for told := false; ; {
-		attempt, cancel := context.WithTimeout(ctx, openTimeout)
+		attempt, cancel := context.WithTimeout(ctx, streamAttempt)
 		stream, err := openStream(attempt, e.js, e.cfg, clusterSize(e.nc))
 		cancel()
 		if err == nil || !passing(err) {
@@ -93,8 +93,13 @@ func (e *Engine) awaitStream(ctx context.Context) (jetstream.Stream, error) {
 	}
 }
 
-// streamRetry is the pause between two attempts to open the stream.
-const streamRetry = 250 * time.Millisecond
+// streamAttempt is what one attempt to open the stream may take, streamRetry
+// the pause before the next: a request that came before there was a leader is
+// never answered.
+const (
+	streamAttempt = 1500 * time.Millisecond
+	streamRetry   = 250 * time.Millisecond
+)
 
 // passing reports whether an error is that of servers that are starting: no
 // answer, or no leader, or fewer servers than replicas.

@@ -19,12 +19,17 @@ func (t *Table) Audit() error {
 	if err := t.auditSessions(); err != nil {
 		return err
 	}
-	for uid, was := range t.room.was.all {
+	for uid, r := range t.room.was.all {
+		was := r.was
+		if r.shown != t.room.shown {
+			continue // kept for those who were shown the list
+		}
 		if now, here := t.Get(uid); here && was != nil && now == *was || !here && was == nil {
 			return fmt.Errorf("room journal keeps %q, which is as it was", uid)
 		}
 	}
-	for uid, was := range t.own.was.all {
+	for uid, r := range t.own.was.all {
+		was := r.was
 		c := t.mine(uid)
 		if c != nil && was != nil && c.user == *was || c == nil && was == nil {
 			return fmt.Errorf("own journal keeps %q, which is as it was", uid)

@@ -24,7 +24,7 @@ func TestFootprint(t *testing.T) {
 			tab := presence.New("a", 1)
 			join(t, tab, "s", u)
 			return tab
-		}, 448},
+		}, 512},
 		{"one session, changes asked", func() *presence.Table {
 			tab := presence.New("a", 1)
 			join(t, tab, "s", u)

@@ -34,17 +34,17 @@ func (t *Table) LocalState() Diff {
 		if c == nil {
 			continue
 		}
-		was, touched := t.own.was.get(c.user.UID)
+		r, touched := t.own.was.get(c.user.UID)
 		switch {
 		case !touched:
 			d.Joined = append(d.Joined, c.user)
-		case was != nil:
-			d.Joined = append(d.Joined, *was)
+		case r.was != nil:
+			d.Joined = append(d.Joined, *r.was)
 		}
 	}
-	for uid, was := range t.own.was.all {
-		if was != nil && t.mine(uid) == nil {
-			d.Joined = append(d.Joined, *was)
+	for uid, r := range t.own.was.all {
+		if r.was != nil && t.mine(uid) == nil {
+			d.Joined = append(d.Joined, *r.was)
 		}
 	}
 	sortUsers(d.Joined)

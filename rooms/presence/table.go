@@ -66,9 +66,15 @@ func (t *Table) List(after string, limit int) (users []User, next string) {
 	return users, ""
 }
 
+// Shown says that somebody was just shown who is here (List, Count) and will
+// follow by Changes: what is taken back from now on is reported even if it
+// cancels out, when it was made before.
+func (t *Table) Shown() { t.room.shown++ }
+
 // Changes returns the net changes of the room since the last call, each list
 // sorted by uid. A user with a new name or avatar counts as joined; who left
-// carries the record that was last reported. What cancels out is not reported.
+// carries the record that was last reported. What cancels out is not reported,
+// except to those who were Shown the list in between.
 func (t *Table) Changes() (joined, left []User, changed bool) {
 	joined, left = t.room.drain(t.Get)
 	return joined, left, len(joined)+len(left) > 0

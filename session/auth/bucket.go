@@ -79,7 +79,7 @@ func openBucket(ctx context.Context, nc *nats.Conn, name string, maxAge time.Dur
 
 // attemptTimeout is what one attempt of patiently may take, attemptPause what is between two.
 const (
-	attemptTimeout = 2 * time.Second
+	attemptTimeout = 1500 * time.Millisecond
 	attemptPause   = 200 * time.Millisecond
 )
 

@@ -29,9 +29,14 @@ func (n *Node) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
 	if err := n.engine.Ping(ctx); err != nil {
-		n.log.Warn().Err(err).Msg("not ready: the log does not answer")
+		if !n.unready.Swap(true) { // who asks, asks often
+			n.log.Warn().Err(err).Msg("not ready: the log does not answer")
+		}
 		respond(w, http.StatusServiceUnavailable, readiness{Reason: "NATS or the log on it does not answer"})
 		return
+	}
+	if n.unready.Swap(false) {
+		n.log.Info().Msg("ready again: the log answers")
 	}
 	respond(w, http.StatusOK, readiness{Ready: true})
 }

@@ -50,6 +50,7 @@ type Node struct {
 	profilesEnded chan error   // takes what its Serve returns
 
 	draining atomic.Bool
+	unready  atomic.Bool // what /readyz answered last
 	stopping sync.Once
 	stopErr  error // set under stopping
 }

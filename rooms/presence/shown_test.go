@@ -1,0 +1,45 @@
+package presence
+
+import (
+	"slices"
+	"testing"
+)
+
+// TestShown: who was shown the list between two changes that cancel out is told
+// of the second, because the first was in the list.
+func TestShown(t *testing.T) {
+	a, a2, b := User{UID: "a", Username: "A"}, User{UID: "a", Username: "A2"}, User{UID: "b"}
+	for _, c := range []struct {
+		name         string
+		run          func(t *Table)
+		joined, left []User
+	}{
+		{"came, shown, went", func(t *Table) { t.Join("1", a); t.Shown(); t.Leave("1") }, nil, []User{a}},
+		{"came, went", func(t *Table) { t.Join("1", a); t.Leave("1") }, nil, nil},
+		{"shown, came, went", func(t *Table) { t.Shown(); t.Join("1", a); t.Leave("1") }, nil, nil},
+		{"came, went, shown", func(t *Table) { t.Join("1", a); t.Leave("1"); t.Shown() }, nil, nil},
+		{"went, shown, came", func(t *Table) { t.Leave("b"); t.Shown(); t.Join("b", b) }, []User{b}, nil},
+		{"went, came", func(t *Table) { t.Leave("b"); t.Join("b", b) }, nil, nil},
+		{"came, renamed, shown, went", func(t *Table) { t.Join("1", a); t.Join("1", a2); t.Shown(); t.Leave("1") }, nil, []User{a2}},
+		{"shown and drained before", func(t *Table) { t.Join("1", a); t.Shown(); t.Changes(); t.Leave("1"); t.Join("1", a) }, nil, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			table := New("n", 1)
+			if err := table.Join("b", b); err != nil {
+				t.Fatal(err)
+			}
+			table.Changes()
+			c.run(table)
+			joined, left, _ := table.Changes()
+			if !slices.Equal(joined, c.joined) || !slices.Equal(left, c.left) {
+				t.Errorf("joined %v, left %v; want %v and %v", joined, left, c.joined, c.left)
+			}
+			if err := table.Audit(); err != nil {
+				t.Error(err)
+			}
+			if joined, left, changed := table.Changes(); changed {
+				t.Errorf("drained twice: %v, %v", joined, left)
+			}
+		})
+	}
+}
