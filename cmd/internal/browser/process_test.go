@@ -27,11 +27,7 @@ type roomd struct {
 
 // binary builds the program once.
 var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "roomd-browser-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "roomd")
+	path := filepath.Join(buildDir, "roomd")
 	out, err := exec.Command("go", "build", "-o", path, "../../roomd").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build roomd: %w\n%s", err, out)
@@ -50,6 +46,7 @@ func newRoomd(t *testing.T) *roomd {
 		if r.cmd != nil {
 			r.kill()
 		}
+		http.DefaultClient.CloseIdleConnections()
 	})
 	return r
 }
