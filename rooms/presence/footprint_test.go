@@ -19,7 +19,7 @@ func TestFootprint(t *testing.T) {
 		make  func() *presence.Table
 		limit float64
 	}{
-		{"empty", func() *presence.Table { return presence.New("a", 1) }, 256},
+		{"empty", func() *presence.Table { return presence.New("a", 1) }, 264},
 		{"one session, nothing asked", func() *presence.Table {
 			tab := presence.New("a", 1)
 			join(t, tab, "s", u)
@@ -31,14 +31,14 @@ func TestFootprint(t *testing.T) {
 			tab.Changes()
 			tab.LocalDiff()
 			return tab
-		}, 400},
+		}, 408},
 		{"one session came and left", func() *presence.Table {
 			tab := presence.New("a", 1)
 			join(t, tab, "s", u)
 			tab.Away("s", at(0))
 			tab.Expire(at(1))
 			return tab
-		}, 256},
+		}, 264},
 	} {
 		keep := make([]*presence.Table, tables)
 		before := heap()

@@ -94,6 +94,10 @@ func (s *server) dial(uid string, cfg client.Config) *client.Client {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(c.Close)
+	// The server answers after it has joined the first rooms.
+	if _, err := c.Send(s.t.Context(), wire.Event{Type: wire.TypeHeartbeat}); err != nil {
+		s.t.Fatal(err)
+	}
 	return c
 }
 
