@@ -25,7 +25,7 @@ const keepBuffer = 64 << 10
 // reads until the end, and takes everything down.
 func (c *Client) run(first []firstRoom) {
 	defer c.cleanup()
-	c.enter(first)
+	c.enterBeside(first)
 	for {
 		if err := c.readOne(); err != nil {
 			how := endOf(err)
@@ -34,6 +34,18 @@ func (c *Client) run(first []firstRoom) {
 			return
 		}
 	}
+}
+
+// enterBeside joins the first rooms on a goroutine of its own and waits for it:
+// what joining needs of stack would otherwise stay with the one that reads, for
+// as long as the connection lives.
+func (c *Client) enterBeside(first []firstRoom) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.enter(first)
+	}()
+	<-done
 }
 
 // readOne reads one message and handles it. An error ends the connection.

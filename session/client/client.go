@@ -39,11 +39,13 @@ type Client struct {
 	err     error
 }
 
-// Dial connects and returns when the server has said welcome. The first connect
-// is not tried again, but at the other addresses: the last failure is the
-// error, a *RefusedError when the server answered it. From then on the Client reconnects by itself, until ctx
-// ends, Close is called, or the server says that it is of no use: see
-// wire.CloseCode.Reconnect, and the HTTP statuses 400, 401 and 403.
+// Dial connects and returns when the server has said welcome; the first rooms
+// follow, and an answer to any request means that they have been joined. The
+// first connect is not tried again, but at the other addresses: the last
+// failure is the error, a *RefusedError when the server answered it. From then
+// on the Client reconnects by itself, until ctx ends, Close is called, or the
+// server says that it is of no use: see wire.CloseCode.Reconnect, and the HTTP
+// statuses 400, 401 and 403.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {

@@ -185,6 +185,11 @@ func orNone[T int | float64](limit T) T {
 func (n *Node) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- n.server.Serve(n.listener) }()
+	watching, stopWatching := context.WithCancel(ctx)
+	var watcher sync.WaitGroup
+	watcher.Go(func() { n.watchMemory(watching) })
+	defer watcher.Wait()
+	defer stopWatching()
 	n.greet()
 	select {
 	case <-ctx.Done():
