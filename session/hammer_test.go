@@ -79,11 +79,11 @@ func TestHammer(t *testing.T) {
 	same(t, "Unsent", s.m.Stats().Unsent.Load(), 0)
 }
 
-// hammered reads everything and checks it; after enough events it lets several
-// goroutines close c.
+// hammered reads everything and checks it; after enough events, and a pong, it
+// lets several goroutines close c.
 func (raw *rawConn) hammered(c *Client, hammers, enough int, pongs *atomic.Uint32, work *sync.WaitGroup) (code wire.CloseCode, got []int) {
 	got = make([]int, hammers)
-	events := 0
+	events, closing := 0, false
 	for {
 		op, payload, err := raw.frame()
 		if errors.Is(err, io.EOF) && code != 0 {
@@ -106,7 +106,8 @@ func (raw *rawConn) hammered(c *Client, hammers, enough int, pongs *atomic.Uint3
 				raw.t.Fatalf("event %d of %d came, want %d", h.N, h.By, got[h.By])
 			}
 			got[h.By]++
-			if events++; events == enough {
+			if events++; events >= enough && pongs.Load() > 0 && !closing {
+				closing = true
 				for _, code := range []wire.CloseCode{wire.CloseRemoved, wire.CloseGoing, wire.CloseForbidden} {
 					work.Go(func() { c.Close(code) })
 				}
