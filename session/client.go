@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gorilla/websocket"
 	"golang.org/x/time/rate"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
@@ -25,8 +24,8 @@ type Client struct {
 	id   string
 	who  auth.Identity
 	addr string
-	ws   *websocket.Conn // read by the reading goroutine only
-	conn net.Conn        // of ws; written by the actor only
+	in   source   // of the reading goroutine
+	conn net.Conn // written by the actor only
 	self *actor.Ref[outgoing]
 	done chan struct{} // closed when the connection has ended
 

@@ -36,12 +36,15 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, status, refusal)
 		return
 	}
-	ws, conn, err := m.upgrade(w, r)
+	ws, err := m.upgrader.Upgrade(w, r, nil)
 	if err != nil {
-		return
+		m.stats.RefusedUpgrade.Add(1)
+		return // refuseUpgrade has answered
 	}
 	opened = true
-	m.start(ws, conn, who, addr, first)
+	c := m.newClient(ws.NetConn(), who, addr) // gorilla has done its part
+	c.in = newFrames(c.conn, c.control)
+	m.start(c, first)
 }
 
 // check is everything that depends on the request: login, origin, rooms.
@@ -147,6 +150,12 @@ func resolve(who auth.Identity, name string) (string, error) {
 		return "", wire.Errorf(wire.Forbidden, "you may not enter the room %q", name)
 	}
 	return room, nil
+}
+
+// refuseUpgrade answers a request that is no WebSocket handshake.
+func refuseUpgrade(w http.ResponseWriter, _ *http.Request, status int, reason error) {
+	w.Header().Set("Sec-WebSocket-Version", "13")
+	writeError(w, status, wire.Errorf(wire.BadPayload, "this address takes WebSocket connections only: %s", reason))
 }
 
 // writeError answers a request before its upgrade.

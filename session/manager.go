@@ -69,7 +69,7 @@ func newManager(eng engine, who *auth.Authenticator, cfg Config) (*Manager, erro
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	m.upgrader = websocket.Upgrader{
 		HandshakeTimeout: cfg.Handshake,
-		ReadBufferSize:   512,
+		ReadBufferSize:   16,                                       // frames reads past gorilla's buffer
 		WriteBufferPool:  &sync.Pool{},                             // the actor writes past gorilla's buffer
 		CheckOrigin:      func(*http.Request) bool { return true }, // was checked before
 		Error:            refuseUpgrade,
@@ -133,24 +133,31 @@ func (m *Manager) AddClient(ws *websocket.Conn, who auth.Identity, room string) 
 	ws.SetReadLimit(0)                  // gorilla's; ours is MaxMessage
 	_ = ws.SetReadDeadline(time.Time{}) // fails only on a closed connection
 	first := appendRoom([]firstRoom{{name: wire.Inbox(who.UID)}}, name, rooms.Since{})
-	return m.start(ws, ws.NetConn(), who, addr, first), nil
+	c := m.newClient(ws.NetConn(), who, addr)
+	c.in = newUpgraded(ws, c.control)
+	m.start(c, first)
+	return c, nil
 }
 
 // RemoveClient ends a connection with a close code. It does not wait for the
 // end: see Client.Done.
 func (m *Manager) RemoveClient(c *Client, code wire.CloseCode) { c.Close(code) }
 
-// start makes the client, in a place that was taken, and sets it going.
-func (m *Manager) start(ws *websocket.Conn, conn net.Conn, who auth.Identity, addr string, first []firstRoom) *Client {
+// newClient makes a client that waits for its source, and for start.
+func (m *Manager) newClient(conn net.Conn, who auth.Identity, addr string) *Client {
 	c := &Client{
-		m: m, id: rand.Text(), who: who, addr: addr, ws: ws, conn: conn,
+		m: m, id: rand.Text(), who: who, addr: addr, conn: conn,
 		done: make(chan struct{}), window: make(chan struct{}, publishWindow),
 	}
 	if m.cfg.Rate > 0 {
 		c.limiter = rate.NewLimiter(rate.Limit(m.cfg.Rate), m.cfg.Burst)
 	}
+	return c
+}
+
+// start sets the client going, in a place that was taken.
+func (m *Manager) start(c *Client, first []firstRoom) {
 	c.hear()
-	c.control()
 	turn := make(chan struct{})
 	c.self = actor.Spawn(m.actors, func(*actor.Ref[outgoing]) actor.Receiver[outgoing] {
 		<-turn // c.self is set
@@ -169,7 +176,6 @@ func (m *Manager) start(ws *websocket.Conn, conn net.Conn, who auth.Identity, ad
 	if draining {
 		c.sendAway(1)
 	}
-	return c
 }
 
 // welcome is the first event on every connection.

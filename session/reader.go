@@ -24,16 +24,8 @@ const keepBuffer = 64 << 10
 // run is the life of a connection after the upgrade: it joins the first rooms,
 // reads until the end, and takes everything down.
 func (c *Client) run(first []firstRoom) {
-	defer c.cleanup()
 	c.enterBeside(first)
-	for {
-		if err := c.readOne(); err != nil {
-			how := endOf(err)
-			c.answered = how&byPeer != 0
-			c.end(how)
-			return
-		}
-	}
+	c.listen()
 }
 
 // enterBeside joins the first rooms on a goroutine of its own and waits for it:
@@ -48,12 +40,41 @@ func (c *Client) enterBeside(first []firstRoom) {
 	<-done
 }
 
-// readOne reads one message and handles it. An error ends the connection.
-func (c *Client) readOne() error {
-	kind, r, err := c.ws.NextReader()
-	if err != nil {
-		return err
+// listen reads until the end of the connection. A goroutine whose stack has
+// grown while it handled messages hands the reading of a client that fell
+// silent, and answers pings only, to a new one: stacks do not shrink to what a
+// waiting goroutine needs.
+func (c *Client) listen() {
+	over := true // also when a handler ends the goroutine
+	defer func() {
+		if over {
+			c.cleanup()
+		}
+	}()
+	for handled := false; ; {
+		op, err := c.in.next()
+		switch {
+		case err != nil:
+		case op >= wire.OpClose && handled:
+			over = false
+			go c.listen()
+			return
+		case op < wire.OpClose:
+			handled = true
+			err = c.take(op == wire.OpText)
+		}
+		if err != nil {
+			how := endOf(err)
+			c.answered = how&byPeer != 0
+			c.end(how)
+			return
+		}
 	}
+}
+
+// take reads the rest of a message and handles it. An error ends the
+// connection.
+func (c *Client) take(text bool) error {
 	c.hear()
 	buf := frameBuffers.Get().(*bytes.Buffer)
 	defer func() {
@@ -62,18 +83,14 @@ func (c *Client) readOne() error {
 			frameBuffers.Put(buf)
 		}
 	}()
-	n, err := buf.ReadFrom(io.LimitReader(r, c.m.cfg.MaxMessage+1))
-	if err != nil {
+	if err := c.in.read(buf, c.m.cfg.MaxMessage); err != nil {
 		return err
-	}
-	if n > c.m.cfg.MaxMessage {
-		return websocket.ErrReadLimit
 	}
 	c.hear()
 	if c.closeCode() != 0 {
 		return nil // reading on for the peer's close frame only
 	}
-	c.route(kind == websocket.TextMessage, buf.Bytes())
+	c.route(text, buf.Bytes())
 	return nil
 }
 
@@ -94,24 +111,19 @@ func endOf(err error) uint32 {
 	}
 }
 
-// control makes the actor answer the peer's pings, and any control frame count
-// as a sign of life. The close frame is answered when reading ends with it.
-func (c *Client) control() {
-	c.ws.SetPingHandler(func(data string) error {
-		c.hear()
-		if !c.allow() { // a ping costs what an event does
-			c.flooded()
-			return nil
-		}
-		frame := wire.AppendFrame(nil, wire.OpPong, []byte(data))
-		_ = c.Deliver(&rooms.Burst{Frames: [][]byte{frame}, Count: 1, Bytes: len(frame)}) // an error has closed the connection
-		return nil
-	})
-	c.ws.SetPongHandler(func(string) error {
-		c.hear()
-		return nil
-	})
-	c.ws.SetCloseHandler(func(int, string) error { return nil })
+// control takes a ping or a pong: both are signs of life, and the actor answers
+// the pings. It runs on the reading goroutine.
+func (c *Client) control(op wire.Opcode, payload []byte) {
+	c.hear()
+	if op != wire.OpPing {
+		return
+	}
+	if !c.allow() { // a ping costs what an event does
+		c.flooded()
+		return
+	}
+	frame := wire.AppendFrame(nil, wire.OpPong, payload)
+	_ = c.Deliver(&rooms.Burst{Frames: [][]byte{frame}, Count: 1, Bytes: len(frame)}) // an error has closed the connection
 }
 
 // cleanup runs last, on the reading goroutine.

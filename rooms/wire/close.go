@@ -60,8 +60,8 @@ func (c CloseCode) String() string {
 	return "other"
 }
 
-// sendable reports whether c may be in a close frame: RFC 6455 section 7.4.
-func (c CloseCode) sendable() bool {
+// Sendable reports whether c may be in a close frame: RFC 6455 section 7.4.
+func (c CloseCode) Sendable() bool {
 	switch c {
 	case 1004, CloseNoStatus, CloseAbnormal, 1015:
 		return false

@@ -5,13 +5,19 @@ import "encoding/binary"
 // Opcode is the kind of a WebSocket frame: RFC 6455 section 5.2.
 type Opcode byte
 
-// Opcodes that a server writes.
+// All opcodes there are. A server writes neither OpContinuation nor OpBinary.
+// Those from OpClose on are control frames.
 const (
-	OpText  Opcode = 1
-	OpClose Opcode = 8
-	OpPing  Opcode = 9
-	OpPong  Opcode = 10
+	OpContinuation Opcode = 0
+	OpText         Opcode = 1
+	OpBinary       Opcode = 2
+	OpClose        Opcode = 8
+	OpPing         Opcode = 9
+	OpPong         Opcode = 10
 )
+
+// Known reports whether there is such a kind of frame.
+func (op Opcode) Known() bool { return op <= OpBinary || op >= OpClose && op <= OpPong }
 
 // MaxFrameHeader is the most that AppendFrameHeader appends.
 const MaxFrameHeader = 10
@@ -40,7 +46,7 @@ func AppendFrame(dst []byte, op Opcode, payload []byte) []byte {
 // AppendCloseFrame appends the close frame for code with its reason. A code
 // that may not cross the wire becomes an empty close frame.
 func AppendCloseFrame(dst []byte, code CloseCode) []byte {
-	if !code.sendable() {
+	if !code.Sendable() {
 		return AppendFrame(dst, OpClose, nil)
 	}
 	body := binary.BigEndian.AppendUint16(nil, uint16(code))

@@ -46,7 +46,7 @@ func TestCloseFrames(t *testing.T) {
 		if len(reason) > 123 {
 			t.Errorf("reason of %d has %d bytes, a control frame holds 123", code, len(reason))
 		}
-		if !code.sendable() {
+		if !code.Sendable() {
 			continue
 		}
 		frame := AppendCloseFrame(nil, code)

@@ -1,0 +1,105 @@
+package session
+
+import (
+	"io"
+	"net"
+	"sync"
+	"syscall"
+)
+
+// chunkSize is how much of a connection is read at once.
+const chunkSize = 4 << 10
+
+// chunks hold what was read and not yet understood.
+var chunks = sync.Pool{New: func() any { return new([chunkSize]byte) }}
+
+// intake is what a connection has sent. It has a chunk only while something is
+// unread.
+type intake struct {
+	conn   net.Conn
+	raw    syscall.RawConn // nil: conn has to be waited for with a buffer
+	try    func(fd uintptr) bool
+	chunk  *[chunkSize]byte // nil: nothing is unread
+	unread []byte           // of chunk
+	got    int              // of the last try
+	err    error            // of the last try
+}
+
+func newIntake(conn net.Conn) intake { return intake{conn: conn, raw: rawOf(conn)} }
+
+// need waits until at least n bytes are unread, n being far less than a chunk.
+// The error is io.EOF when the connection ended before any of them.
+func (in *intake) need(n int) error {
+	for len(in.unread) < n {
+		if err := in.more(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take returns the next n bytes, which are valid until need is called again.
+func (in *intake) take(n int) []byte {
+	b := in.unread[:n:n]
+	in.unread = in.unread[n:]
+	return b
+}
+
+// more reads what has come, and waits for it if need be.
+func (in *intake) more() error {
+	if len(in.unread) == 0 && in.raw != nil {
+		in.release()
+		return in.wait()
+	}
+	if in.chunk == nil {
+		in.chunk = chunks.Get().(*[chunkSize]byte)
+	}
+	had := copy(in.chunk[:], in.unread)
+	n, err := in.conn.Read(in.chunk[had:])
+	in.unread = in.chunk[:had+n]
+	if n > 0 {
+		return nil
+	}
+	if err == io.EOF && had > 0 {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// wait reads into a new chunk once there is something to read.
+func (in *intake) wait() error {
+	if in.try == nil {
+		in.try = in.tryRead
+	}
+	if err := in.raw.Read(in.try); err != nil {
+		return err
+	}
+	switch {
+	case in.err != nil:
+		return in.err
+	case in.got == 0:
+		return io.EOF
+	}
+	in.unread = in.chunk[:in.got]
+	return nil
+}
+
+// tryRead reads without waiting; false means that nothing was there. The chunk
+// stays in hand only if it holds something.
+func (in *intake) tryRead(fd uintptr) bool {
+	in.chunk = chunks.Get().(*[chunkSize]byte)
+	var wait bool
+	in.got, wait, in.err = readNow(fd, in.chunk[:])
+	if in.got <= 0 || in.err != nil {
+		in.got = 0
+		in.release()
+	}
+	return !wait
+}
+
+func (in *intake) release() {
+	if in.chunk != nil {
+		chunks.Put(in.chunk)
+		in.chunk, in.unread = nil, nil
+	}
+}
