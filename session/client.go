@@ -40,6 +40,8 @@ type Client struct {
 	window   chan struct{} // one element per publish without an ack; the acks take them out
 	answered bool          // the peer's close frame has come
 
+	spoke spoke // guarded by m.wheel.mu
+
 	mu      sync.Mutex
 	rooms   []string // clean names of the rooms it is in, the inbox not among them
 	current string   // one of rooms, or ""
@@ -168,6 +170,12 @@ func (c *Client) closedByPeer() bool { return c.ending.Load()&byPeer != 0 }
 // request returns the context for what a handler waits for.
 func (c *Client) request() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(c.m.ctx, requestTimeout)
+}
+
+// wake makes the actor look at its times.
+func (c *Client) wake() {
+	// A full mailbox takes a tick too; a stopped actor needs none.
+	_ = c.self.Send(outgoing{})
 }
 
 // hear notes a sign of life.

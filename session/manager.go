@@ -37,6 +37,7 @@ type Manager struct {
 	connects *rate.Limiter // nil: no limit
 	ctx      context.Context
 	stop     context.CancelFunc
+	wheel    *wheel
 	born     time.Time // signs of life are counted from here, on the monotonic clock
 
 	stats    Stats
@@ -74,6 +75,7 @@ func newManager(eng engine, who *auth.Authenticator, cfg Config) (*Manager, erro
 		CheckOrigin:      func(*http.Request) bool { return true }, // was checked before
 		Error:            refuseUpgrade,
 	}
+	m.wheel = newWheel(cfg.Ping/wheelSteps, (*Client).wake)
 	m.actors = &actor.Config[outgoing]{
 		MaxMessages: cfg.QueueMessages, MaxBytes: cfg.QueueBytes, Cost: outgoingCost, OnPanic: m.onPanic,
 	}

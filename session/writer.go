@@ -32,7 +32,6 @@ func outgoingCost(o outgoing) (count, bytes int) {
 type writer struct {
 	c *Client // fixed after start
 
-	timer    *time.Timer
 	ping     time.Duration // jittered, so that clients that came together do not ping together
 	pinged   time.Time     // when the ping that is not answered yet was sent
 	extended time.Time     // when the deadline of writes was last moved
@@ -41,11 +40,8 @@ type writer struct {
 
 func newWriter(c *Client) *writer {
 	w := &writer{c: c}
-	w.ping = c.m.cfg.Ping - rand.N(c.m.cfg.Ping/5+1)
-	w.timer = time.AfterFunc(w.next(time.Now()), func() {
-		// A full mailbox takes a tick too; a stopped actor needs none.
-		_ = c.self.Send(outgoing{})
-	})
+	w.ping = c.m.cfg.Ping - rand.N(c.m.cfg.Ping/5-c.m.wheel.step+1)
+	w.wait(time.Now())
 	return w
 }
 
@@ -126,8 +122,9 @@ func (w *writer) fail(err error) {
 	w.c.Close(code)
 }
 
-// next says when the timer is due, seen from now.
-func (w *writer) next(now time.Time) time.Duration {
+// wait has the wheel wake the client when the next ping, the end of the wait
+// for a pong, or the end of the token is due.
+func (w *writer) wait(now time.Time) {
 	due := w.c.lastHeard().Add(w.ping)
 	if !w.pinged.IsZero() {
 		due = w.pinged.Add(w.c.m.cfg.Pong)
@@ -135,11 +132,17 @@ func (w *writer) next(now time.Time) time.Duration {
 	if exp := w.c.who.Expires; !exp.IsZero() && exp.Before(due) {
 		due = exp
 	}
-	return max(due.Sub(now), time.Millisecond)
+	d := max(due.Sub(now), time.Millisecond)
+	if d >= w.c.m.wheel.step {
+		w.c.m.wheel.set(w.c, d)
+		return
+	}
+	// What is not a ping keeps its time to the millisecond.
+	time.AfterFunc(d, w.c.wake)
 }
 
-// tick pings a silent client, and ends one that stayed silent or whose token
-// has expired.
+// tick pings a silent client, up to a step before its time, and ends one that
+// stayed silent or whose token has expired.
 func (w *writer) tick(out [][]byte, now time.Time) [][]byte {
 	heard := w.c.lastHeard()
 	if exp := w.c.who.Expires; !exp.IsZero() && !now.Before(exp) {
@@ -153,11 +156,11 @@ func (w *writer) tick(out [][]byte, now time.Time) [][]byte {
 	case !w.pinged.IsZero() && now.Sub(w.pinged) >= w.c.m.cfg.Pong:
 		w.c.Close(wire.CloseNoHeartbeat)
 		return out
-	case w.pinged.IsZero() && now.Sub(heard) >= w.ping:
+	case w.pinged.IsZero() && now.Sub(heard) >= w.ping-w.c.m.wheel.step:
 		w.pinged = now
 		out = append(out, pingFrame)
 	}
-	w.timer.Reset(w.next(now))
+	w.wait(now)
 	return out
 }
 
@@ -167,7 +170,7 @@ var pingFrame = wire.AppendFrame(nil, wire.OpPing, nil)
 // and the close frame. The reading goroutine closes the connection when the
 // peer has answered or the linger time is over.
 func (w *writer) Stopped(unread []outgoing) {
-	w.timer.Stop()
+	w.c.m.wheel.drop(w.c)
 	code := w.c.closeCode()
 	var out [][]byte
 	count := 0
@@ -201,7 +204,7 @@ func (w *writer) linger() {
 
 // Failed ends the connection of a writer that panicked.
 func (w *writer) Failed(any) {
-	w.timer.Stop()
+	w.c.m.wheel.drop(w.c)
 	w.broken = true
 	w.c.Close(wire.CloseAbnormal)
 	w.c.self.Stop() // in case another one closes it and has not come to that

@@ -1,0 +1,120 @@
+package session
+
+import (
+	"sync"
+	"time"
+)
+
+// wheelSteps is how many steps of the wheel one ping interval has: clients due
+// in the same step (a quarter of a second at the default) are woken together,
+// so that their pings, and the pongs, cost few wake-ups.
+const wheelSteps = 100
+
+// wheel wakes clients when they are due. One timer serves all of them.
+type wheel struct {
+	// fixed after newWheel
+	born time.Time
+	step time.Duration
+	wake func(*Client) // must not block; two turns may call it at once
+
+	mu    sync.Mutex
+	slots [][]*Client // by step, modulo the number of slots
+	at    int64       // the step that was reached
+	count int         // clients in the slots
+	timer *time.Timer // runs while there are any
+}
+
+// spoke is a client's place in the wheel, guarded by wheel.mu.
+type spoke struct {
+	in    bool
+	step  int64
+	index int // in its slot
+}
+
+func newWheel(step time.Duration, wake func(*Client)) *wheel {
+	w := &wheel{born: time.Now(), step: step, wake: wake, slots: make([][]*Client, wheelSteps+2)}
+	w.timer = time.AfterFunc(time.Hour, w.turn)
+	w.timer.Stop()
+	return w
+}
+
+// set makes the client be woken when d has passed, or up to one step before,
+// but not before the next step. A time beyond a full turn of the wheel wakes it
+// after that turn. Only what was set last counts.
+func (w *wheel) set(c *Client, d time.Duration) {
+	now := time.Since(w.born)
+	step := int64((now + d) / w.step)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.remove(c)
+	if w.count == 0 {
+		w.at = int64(now / w.step)
+		w.arm(now)
+	}
+	step = min(max(step, w.at+1), w.at+int64(len(w.slots))-1)
+	slot := w.slot(step)
+	c.spoke = spoke{in: true, step: step, index: len(*slot)}
+	*slot = append(*slot, c)
+	w.count++
+}
+
+// drop forgets a client.
+func (w *wheel) drop(c *Client) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.remove(c)
+	if w.count == 0 {
+		w.timer.Stop()
+	}
+}
+
+// remove needs mu.
+func (w *wheel) remove(c *Client) {
+	if !c.spoke.in {
+		return
+	}
+	slot := w.slot(c.spoke.step)
+	end := len(*slot) - 1
+	last := (*slot)[end]
+	(*slot)[c.spoke.index] = last
+	last.spoke.index = c.spoke.index
+	(*slot)[end] = nil
+	*slot = (*slot)[:end]
+	c.spoke.in = false
+	w.count--
+}
+
+func (w *wheel) slot(step int64) *[]*Client { return &w.slots[step%int64(len(w.slots))] }
+
+// arm sets the timer for the next step. It needs mu.
+func (w *wheel) arm(now time.Duration) {
+	w.timer.Reset(time.Duration(w.at+1)*w.step - now)
+}
+
+// turn wakes everybody who is due. It runs on the timer's goroutine.
+func (w *wheel) turn() {
+	for _, c := range w.due() {
+		w.wake(c)
+	}
+}
+
+// due takes out the clients of all steps up to now.
+func (w *wheel) due() (due []*Client) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Since(w.born)
+	for reached := int64(now / w.step); w.at < reached && w.count > 0; {
+		w.at++
+		slot := w.slot(w.at)
+		for _, c := range *slot {
+			c.spoke.in = false
+		}
+		w.count -= len(*slot)
+		due = append(due, *slot...)
+		*slot = nil // a crowd that was there once need not be paid for ever
+	}
+	if w.count > 0 {
+		w.arm(now)
+	}
+	return due
+}
