@@ -91,25 +91,29 @@ type crash struct {
 
 // try calls the actor's code. It is the one place where its panics are caught.
 // After a runtime.Goexit it does not return: the goroutine ends, and run starts
-// the next one.
+// the next one. What a panic needs of stack is in caught, because every wake-up
+// has this frame on a small stack.
 func (s *shift[M]) try(where Where, code func()) {
 	returned := false
 	defer func() {
-		if returned {
-			return
-		}
-		value := recover()
-		if value == nil {
-			value = ErrGoexit
-		}
-		s.crash = &crash{where: where, value: value, stack: debug.Stack()}
-		if b := &s.batch; where == InReceive && b.next > b.first {
-			s.crash.message = b.msgs[b.next-1]
-			s.crash.taken = b.next - b.first
+		if !returned {
+			s.caught(where, recover())
 		}
 	}()
 	code()
 	returned = true
+}
+
+// caught notes a panic, or a Goexit when there is no value.
+func (s *shift[M]) caught(where Where, value any) {
+	if value == nil {
+		value = ErrGoexit
+	}
+	s.crash = &crash{where: where, value: value, stack: debug.Stack()}
+	if b := &s.batch; where == InReceive && b.next > b.first {
+		s.crash.message = b.msgs[b.next-1]
+		s.crash.taken = b.next - b.first
+	}
 }
 
 // report tells OnPanic. Unless it was a receiver's last words that failed, the

@@ -28,6 +28,7 @@ type Client struct {
 	conn net.Conn // written by the actor only
 	self *actor.Ref[outgoing]
 	done chan struct{} // closed when the connection has ended
+	ping time.Duration // jittered, so that clients that came together do not ping together
 
 	// written by any goroutine
 	heard  atomic.Int64  // when the last frame came from the peer, in nanoseconds after m.born
@@ -170,6 +171,23 @@ func (c *Client) closedByPeer() bool { return c.ending.Load()&byPeer != 0 }
 // request returns the context for what a handler waits for.
 func (c *Client) request() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(c.m.ctx, requestTimeout)
+}
+
+// due is called by the wheel: the actor looks at its times. One whose peer was
+// heard is not woken, which holds for nearly all who were pinged and for all
+// who talk.
+func (c *Client) due() {
+	now := time.Now()
+	if exp := c.who.Expires; !c.silent(now) && (exp.IsZero() || exp.Sub(now) > c.ping) {
+		c.m.wheel.set(c, c.lastHeard().Add(c.ping).Sub(now))
+		return
+	}
+	c.wake()
+}
+
+// silent reports whether it is time for a ping; a ping may be early by a step.
+func (c *Client) silent(now time.Time) bool {
+	return now.Sub(c.lastHeard()) >= c.ping-c.m.wheel.step
 }
 
 // wake makes the actor look at its times.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
@@ -75,7 +76,7 @@ func newManager(eng engine, who *auth.Authenticator, cfg Config) (*Manager, erro
 		CheckOrigin:      func(*http.Request) bool { return true }, // was checked before
 		Error:            refuseUpgrade,
 	}
-	m.wheel = newWheel(cfg.Ping/wheelSteps, (*Client).wake)
+	m.wheel = newWheel(cfg.Ping/wheelSteps, (*Client).due)
 	m.actors = &actor.Config[outgoing]{
 		MaxMessages: cfg.QueueMessages, MaxBytes: cfg.QueueBytes, Cost: outgoingCost, OnPanic: m.onPanic,
 	}
@@ -150,6 +151,7 @@ func (m *Manager) newClient(conn net.Conn, who auth.Identity, addr string) *Clie
 	c := &Client{
 		m: m, id: rand.Text(), who: who, addr: addr, conn: conn,
 		done: make(chan struct{}), window: make(chan struct{}, publishWindow),
+		ping: m.cfg.Ping - mathrand.N(m.cfg.Ping/5-m.wheel.step+1),
 	}
 	if m.cfg.Rate > 0 {
 		c.limiter = rate.NewLimiter(rate.Limit(m.cfg.Rate), m.cfg.Burst)

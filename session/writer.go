@@ -2,7 +2,6 @@ package session
 
 import (
 	"errors"
-	"math/rand/v2"
 	"net"
 	"os"
 	"sync"
@@ -32,15 +31,13 @@ func outgoingCost(o outgoing) (count, bytes int) {
 type writer struct {
 	c *Client // fixed after start
 
-	ping     time.Duration // jittered, so that clients that came together do not ping together
-	pinged   time.Time     // when the ping that is not answered yet was sent
-	extended time.Time     // when the deadline of writes was last moved
-	broken   bool          // a write failed: nothing more can be written
+	pinged   time.Time // when the ping that is not answered yet was sent
+	extended time.Time // when the deadline of writes was last moved
+	broken   bool      // a write failed: nothing more can be written
 }
 
 func newWriter(c *Client) *writer {
 	w := &writer{c: c}
-	w.ping = c.m.cfg.Ping - rand.N(c.m.cfg.Ping/5-c.m.wheel.step+1)
 	w.wait(time.Now())
 	return w
 }
@@ -125,7 +122,7 @@ func (w *writer) fail(err error) {
 // wait has the wheel wake the client when the next ping, the end of the wait
 // for a pong, or the end of the token is due.
 func (w *writer) wait(now time.Time) {
-	due := w.c.lastHeard().Add(w.ping)
+	due := w.c.lastHeard().Add(w.c.ping)
 	if !w.pinged.IsZero() {
 		due = w.pinged.Add(w.c.m.cfg.Pong)
 	}
@@ -156,7 +153,7 @@ func (w *writer) tick(out [][]byte, now time.Time) [][]byte {
 	case !w.pinged.IsZero() && now.Sub(w.pinged) >= w.c.m.cfg.Pong:
 		w.c.Close(wire.CloseNoHeartbeat)
 		return out
-	case w.pinged.IsZero() && now.Sub(heard) >= w.ping-w.c.m.wheel.step:
+	case w.pinged.IsZero() && w.c.silent(now):
 		w.pinged = now
 		out = append(out, pingFrame)
 	}
