@@ -12,7 +12,8 @@ import (
 
 // checkLoop looks for live copies that were lost with nothing after them: a
 // room that hears no more would not notice. It asks for the stream's last
-// sequence, and only when that has moved for the rooms'.
+// sequence, and only when that has moved for the rooms': of those that the new
+// events are for when these are few, else of all.
 func (e *Engine) checkLoop() {
 	tick := time.NewTicker(e.cfg.tuning.check)
 	defer tick.Stop()
@@ -31,8 +32,9 @@ func (e *Engine) checkLoop() {
 
 // streamCheck is what checkLoop remembers of the stream.
 type streamCheck struct {
-	seen    uint64 // last sequence up to which all rooms were compared
-	settled bool   // twice: the replica that was asked may have been behind
+	was     uint64 // last sequence up to which all rooms were compared twice: the replica that was asked may have been behind
+	seen    uint64 // and once
+	settled bool   // both are where the stream stands
 }
 
 func (e *Engine) checkStream(c *streamCheck) {
@@ -49,10 +51,29 @@ func (e *Engine) checkStream(c *streamCheck) {
 	case e.renewed(info):
 		c.settled = false
 	case info.State.LastSeq == c.seen && c.settled:
-	case e.checkAll():
+	case e.checkSince(ctx, c.was, info.State.LastSeq):
 		c.settled = info.State.LastSeq == c.seen
-		c.seen = info.State.LastSeq
+		c.was, c.seen = c.seen, info.State.LastSeq
 	}
+}
+
+// checkSince compares the rooms that have an event after `after`, up to `upto`,
+// with the log; false: it could not.
+func (e *Engine) checkSince(ctx context.Context, after, upto uint64) bool {
+	if upto <= after || upto-after > unfilteredRange || upto-after >= uint64(e.handles.count()) {
+		return e.checkInTurn()
+	}
+	tokens, err := e.reader.tokens(ctx, after, upto)
+	if err != nil {
+		return e.checkInTurn()
+	}
+	var list []*handle
+	for token := range tokens {
+		if h := e.handles.get(token); h != nil {
+			list = append(list, h)
+		}
+	}
+	return e.check(list)
 }
 
 // restoreStream makes the stream again that somebody, or a NATS server that
@@ -83,6 +104,25 @@ func (e *Engine) checkSoon() {
 	case e.kick <- struct{}{}:
 	default: // it will anyway
 	}
+}
+
+// checkInTurn compares every open room with the log, checkRooms per interval.
+func (e *Engine) checkInTurn() bool {
+	list := e.handles.all()
+	for len(list) > checkRooms {
+		if !e.check(list[:checkRooms]) {
+			return false
+		}
+		list = list[checkRooms:]
+		select {
+		case <-time.After(e.cfg.tuning.check):
+		case <-e.kick:
+			return e.checkAll()
+		case <-e.ctx.Done():
+			return false
+		}
+	}
+	return e.check(list)
 }
 
 // checkAll compares every open room with the log; false: it could not.

@@ -69,6 +69,7 @@ const (
 	// that was just opened is: interest may reach the stream's leader later than the room's
 	// first look at the log.
 	checkInterval  = 3 * time.Second
+	checkRooms     = 10_000 // are compared per interval; more take turns, 30 s for 100,000
 	checkAfterOpen = 300 * time.Millisecond
 
 	// dedupWindow is how long the log remembers message ids: PROTOCOL.md.
@@ -110,6 +111,7 @@ type tuning struct {
 	held       int                  // heldEvents
 	slowAbove  int                  // presenceSlowAbove
 	countAbove int                  // presenceCountAbove
+	wideAbove  int64                // wideAbove; negative: none has its own
 	lose       func(*nats.Msg) bool // live copies that never reach their room; nil: none
 }
 
@@ -132,6 +134,7 @@ func DefaultConfig() Config {
 			held:       heldEvents,
 			slowAbove:  presenceSlowAbove,
 			countAbove: presenceCountAbove,
+			wideAbove:  wideAbove,
 		},
 	}
 }
@@ -153,6 +156,7 @@ func (c Config) withDefaults() Config {
 	c.tuning.afterOpen = cmp.Or(c.tuning.afterOpen, d.tuning.afterOpen)
 	c.tuning.held = cmp.Or(c.tuning.held, d.tuning.held)
 	c.tuning.slowAbove = cmp.Or(c.tuning.slowAbove, d.tuning.slowAbove)
+	c.tuning.wideAbove = cmp.Or(c.tuning.wideAbove, d.tuning.wideAbove)
 	c.tuning.countAbove = cmp.Or(c.tuning.countAbove, d.tuning.countAbove)
 	return c
 }

@@ -28,25 +28,26 @@ var errBusy = wire.Errorf(wire.Busy, "the room is busy; try again in a moment")
 // Engine runs the rooms of one node.
 type Engine struct {
 	// fixed after New
-	cfg     Config
-	ctx     context.Context // ends with Close
-	stop    context.CancelFunc
-	nc      *nats.Conn // subscriptions, requests and signals
-	pubs    *nats.Conn // publishes to the log and their acks
-	stream  jetstream.Stream
-	js      jetstream.JetStream
-	epoch   atomic.Pointer[string] // changes only when somebody makes the stream anew
-	pub     *publisher
-	reader  *logReader
-	live    chan *nats.Msg
-	kick    chan struct{} // asks checkLoop to look now
-	rooms   *actor.Group[string, message]
-	opener  *actor.Ref[*room]
-	handles handles
-	peers   peers
-	started int64 // unix nanoseconds; tells this process from the one before it
-	stats   Stats
-	looks   looks
+	cfg      Config
+	ctx      context.Context // ends with Close
+	stop     context.CancelFunc
+	nc       *nats.Conn // subscriptions, requests and signals
+	pubs     *nats.Conn // publishes to the log and their acks
+	stream   jetstream.Stream
+	js       jetstream.JetStream
+	epoch    atomic.Pointer[string] // changes only when somebody makes the stream anew
+	pub      *publisher
+	reader   *logReader
+	live     chan *nats.Msg
+	kick     chan struct{} // asks checkLoop to look now
+	rooms    *actor.Group[string, message]
+	opener   *actor.Ref[*room]
+	handles  handles
+	subjects subjects
+	peers    peers
+	started  int64 // unix nanoseconds; tells this process from the one before it
+	stats    Stats
+	looks    looks
 
 	work   sync.WaitGroup // goroutines beside the rooms
 	mu     sync.Mutex
@@ -88,6 +89,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	if err != nil {
 		return fmt.Errorf("rooms: connect for publishing: %w", err)
 	}
+	e.subjects.nc, e.subjects.live, e.subjects.above = e.nc, e.live, e.cfg.tuning.wideAbove
 	if e.js, err = jetstream.New(e.nc); err != nil {
 		return fmt.Errorf("rooms: JetStream: %w", err)
 	}

@@ -211,3 +211,14 @@ func (e *Engine) Kill() {
 
 // GatherTime is how far apart bursts to that many members are.
 var GatherTime = gatherTime
+
+// WideAbove sets how many rooms have subscriptions of their own; negative: none.
+func (c *Config) WideAbove(rooms int64) { c.tuning.wideAbove = rooms }
+
+// WideRooms reports how many rooms share the wide subscriptions, and how many
+// have their own.
+func (e *Engine) WideRooms() (wide int, own int64) {
+	e.subjects.mu.Lock()
+	defer e.subjects.mu.Unlock()
+	return e.subjects.used, e.subjects.own.Load()
+}

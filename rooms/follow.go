@@ -94,16 +94,25 @@ func (r *room) deliver(seq uint64, body []byte, logTime string) {
 // flush hands the gathered frames to every member.
 func (r *room) flush() {
 	if b := r.out.take(); b != nil {
-		r.gather.left = time.Now()
+		if r.gather != nil {
+			r.gather.left = time.Now()
+		}
 		r.deliverBurst(b, "")
 	}
 }
+
+// yieldEvery is after how many members the fan-out lets their actors run: a
+// crowd that was woken all at once would need a goroutine each.
+const yieldEvery = 512
 
 // deliverBurst gives b to every member but the one whose session is `except`.
 func (r *room) deliverBurst(b *Burst, except string) {
 	var gone []Member
 	delivered := 0
-	for _, m := range r.members.list {
+	for i, m := range r.members.list {
+		if i%yieldEvery == yieldEvery-1 {
+			runtime.Gosched()
+		}
 		if except != "" && m.ID() == except {
 			continue
 		}

@@ -12,7 +12,7 @@ const (
 	gatherMax       = 20 * time.Millisecond
 )
 
-// gathering is what a room keeps of it. Owned by the room's actor.
+// gathering is what a large room keeps of it. Owned by the room's actor.
 type gathering struct {
 	left    time.Time   // when the last burst left
 	timer   *time.Timer // nil until it was needed
@@ -33,6 +33,9 @@ func (r *room) leave() {
 	if pause == 0 || r.out.count == 0 {
 		r.flush()
 		return
+	}
+	if r.gather == nil {
+		r.gather = new(gathering)
 	}
 	since := time.Since(r.gather.left)
 	switch {

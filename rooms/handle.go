@@ -23,6 +23,10 @@ type handle struct {
 	last     atomic.Uint64
 	touched  atomic.Int64 // unix nanoseconds of the last event
 
+	// wide is set by the opener: the room hears signals and presence by the wide
+	// subscriptions.
+	wide atomic.Bool
+
 	// acked is the highest sequence that a publish of this node was answered
 	// with while the room was open.
 	acked atomic.Uint64
@@ -78,6 +82,12 @@ func (h *handles) drop(x *handle) {
 	if h.byToken[x.token] == x {
 		delete(h.byToken, x.token)
 	}
+}
+
+func (h *handles) count() int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return len(h.byToken)
 }
 
 // all returns every open room.

@@ -146,7 +146,7 @@ func (r *room) joined(id string, seq uint64, recovered bool, replayed int) wire.
 	}
 	r.presence.Shown()
 	p.Count = r.presence.Count()
-	return wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: r.label, Payload: r.first.into(p, r.presence)}
+	return wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: r.label, Payload: r.withFirstPage(p)}
 }
 
 func (r *room) onLeave(l *leaveRequest) {

@@ -168,6 +168,28 @@ func (l *logReader) scan(ctx context.Context, room string, after, upto uint64, t
 	return reaches, nil
 }
 
+// tokens returns the tokens of all rooms that have events after `after` up to
+// `upto`, a range to be read whole.
+func (l *logReader) tokens(ctx context.Context, after, upto uint64) (map[string]bool, error) {
+	if err := l.acquire(ctx); err != nil {
+		return nil, err
+	}
+	defer l.release()
+	tokens := make(map[string]bool)
+	for from, more := after+1, true; more && from <= upto; {
+		answer, err := l.request(ctx, directRequest{MaxBytes: readBytes, Seq: from, Batch: int(min(readBatch, upto-from+1))})
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range answer.list {
+			tokens[s.token] = true
+		}
+		more = answer.more && answer.last >= from
+		from = answer.last + 1
+	}
+	return tokens, nil
+}
+
 // complete reports whether the log has all of the room's events after `after`:
 // the stream's own limits have cut nothing after it, and the room has never
 // reached its limit. It may say no of a log that is complete.

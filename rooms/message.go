@@ -56,7 +56,7 @@ type (
 	// gets it and is not `of` ends the subscriptions.
 	opened struct {
 		of     *room
-		subs   []*nats.Subscription
+		subs   subscriptions
 		last   uint64 // the room's last sequence, 0 when its log is empty
 		stream uint64 // the stream's last sequence then
 		err    error
@@ -181,14 +181,7 @@ func refuseMessage(m message, err error) {
 			reply(m.done, struct{}{})
 		}
 	case opened:
-		unsubscribe(m.subs)
-	}
-}
-
-// unsubscribe fails only when the connection is closed, which ends them too.
-func unsubscribe(subs []*nats.Subscription) {
-	for _, sub := range subs {
-		_ = sub.Unsubscribe()
+		m.subs.end()
 	}
 }
 

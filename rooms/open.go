@@ -22,19 +22,21 @@ const (
 // the log once where they stand. A storm of reconnects costs a few requests.
 type opener struct {
 	eng  *Engine
-	subs map[*room][]*nats.Subscription // of the batch in hand
+	subs map[*room]*subscriptions // of the batch in hand
 }
 
 func (o *opener) Receive(b *actor.Batch[*room]) {
 	rooms := make([]*room, 0, b.Len())
-	o.subs = make(map[*room][]*nats.Subscription, b.Len())
+	o.subs = make(map[*room]*subscriptions, b.Len())
 	for r, ok := b.Next(); ok; r, ok = b.Next() {
 		rooms = append(rooms, r)
-		o.subs[r] = nil
+		o.subs[r] = new(subscriptions)
 	}
 	last, stream, err := o.open(rooms)
 	for _, r := range rooms {
-		o.eng.post(r.h.self, opened{of: r, subs: o.subs[r], last: last[r.h.token], stream: stream, err: err})
+		subs := *o.subs[r]
+		delete(o.subs, r) // they are the room's to end now
+		o.eng.post(r.h.self, opened{of: r, subs: subs, last: last[r.h.token], stream: stream, err: err})
 	}
 	o.subs = nil
 	if err == nil {
@@ -45,7 +47,7 @@ func (o *opener) Receive(b *actor.Batch[*room]) {
 // Failed tells the rooms in hand, which would wait for ever.
 func (o *opener) Failed(cause any) {
 	for r, subs := range o.subs {
-		o.eng.post(r.h.self, opened{of: r, subs: subs, err: fmt.Errorf("opening rooms panicked: %v", cause)})
+		o.eng.post(r.h.self, opened{of: r, subs: *subs, err: fmt.Errorf("opening rooms panicked: %v", cause)})
 	}
 }
 
@@ -63,9 +65,13 @@ func (o *opener) open(rooms []*room) (last map[string]uint64, stream uint64, err
 	ctx, cancel := context.WithTimeout(o.eng.ctx, openTimeout)
 	defer cancel()
 	for _, r := range rooms {
-		if err := o.subscribe(r); err != nil {
+		// The room does not read its subscriptions before it gets opened.
+		subs := o.subs[r]
+		err := o.eng.subjects.open(subs, r.h.name, r.inbox)
+		if err != nil {
 			return nil, 0, err
 		}
+		r.h.wide.Store(subs.side == byWide)
 	}
 	if err := o.eng.nc.FlushWithContext(ctx); err != nil {
 		return nil, 0, fmt.Errorf("wait for the subscriptions of %d rooms: %w", len(rooms), err)
@@ -75,23 +81,6 @@ func (o *opener) open(rooms []*room) (last map[string]uint64, stream uint64, err
 		names[i] = r.h.name
 	}
 	return o.eng.where(ctx, names)
-}
-
-// subscribe sets the room's subscriptions. The room does not read them before
-// it gets opened.
-func (o *opener) subscribe(r *room) error {
-	subjects := []string{wire.LogSubject(r.h.name)}
-	if !r.inbox {
-		subjects = append(subjects, wire.SignalSubject(r.h.name), wire.PresenceSubject(r.h.name))
-	}
-	for _, subject := range subjects {
-		sub, err := o.eng.nc.ChanSubscribe(subject, o.eng.live)
-		if err != nil {
-			return fmt.Errorf("subscribe to %s: %w", subject, err)
-		}
-		o.subs[r] = append(o.subs[r], sub)
-	}
-	return nil
 }
 
 // where asks the log for the last sequence of each room, by token, and of the
@@ -140,7 +129,11 @@ func (e *Engine) dispatchOne(msg *nats.Msg) {
 	if !ok || h == nil {
 		return // the room was unloaded
 	}
-	switch msg.Subject[len(msg.Subject)-1] {
+	last := msg.Subject[len(msg.Subject)-1]
+	if last != 'g' && h.wide.Load() != isWide(msg.Sub) {
+		return // the room has its own subscription, or is an inbox
+	}
+	switch last {
 	case 'l': // .signal
 		if h.self.Send(liveSignal{msg}) == actor.ErrFull {
 			e.stats.SignalFull.Add(1)

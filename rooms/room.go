@@ -3,7 +3,6 @@ package rooms
 import (
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
@@ -29,10 +28,11 @@ type room struct {
 	label string // as clients see its name
 	inbox bool   // a user's inbox has no presence
 
-	subs   []*nats.Subscription // from the opener
-	broken error                // why the room gives up; nil: it does not
+	subs   subscriptions // from the opener
+	broken error         // why the room gives up; nil: it does not
 
 	phase    phase
+	renew    bool // the log is another one, learned while the room could not look
 	epoch    string
 	last     uint64 // sequence of the newest event delivered; 0: none in the log
 	lastTime string // the log's time of that, which tells a forged copy from it
@@ -43,7 +43,6 @@ type room struct {
 	// left: the room does not look for it again.
 	gone      uint64
 	wanted    uint64 // what the log has, learned while the room could not look
-	renew     bool   // the log is another one, learned so too
 	verified  uint64 // the log's leader has, or had, this event
 	ring      ring
 	held      []liveEvent
@@ -52,18 +51,18 @@ type room struct {
 
 	members  members
 	presence *presence.Table // nil for an inbox
-	first    firstPage       // of presence, as room_joined shows it
-	ticking  bool            // a presenceTick is on its way
+	first    *firstPage      // of presence, as room_joined shows it; nil: to be encoded
 	peers    roomPeers
 	grace    *time.Timer // for the next kept seat; nil until there was one
 
 	waiting []*joinRequest    // joins that wait for opening or for a load
 	asked   []*historyRequest // requests that wait for opening or for a load
 	loading bool              // a load is on its way
+	ticking bool              // a presenceTick is on its way
 	tail    bool              // a load has filled the ring with the newest events
 
 	out    outbox
-	gather gathering
+	gather *gathering // nil until it was needed
 }
 
 // startRoom makes the receiver. It runs on the room's goroutine.
@@ -153,7 +152,7 @@ func (r *room) handleOwn(m message) {
 		if m.of == r {
 			r.onOpened(m)
 		} else {
-			unsubscribe(m.subs)
+			m.subs.end()
 		}
 	case checked:
 		r.onChecked(m)
@@ -228,6 +227,7 @@ func (r *room) onOpened(m opened) {
 		r.h.self.Stop() // the next request makes a new one
 		return
 	}
+	r.eng.stats.Opened.Add(1)
 	r.startAt(m.last, m.stream, r.eng.Epoch())
 	r.meet()
 	r.goOn(attempt{})
@@ -317,10 +317,10 @@ func (r *room) release() {
 	if r.grace != nil {
 		r.grace.Stop()
 	}
-	if r.gather.timer != nil {
+	if r.gather != nil && r.gather.timer != nil {
 		r.gather.timer.Stop()
 	}
-	unsubscribe(r.subs)
+	r.subs.end()
 	r.eng.handles.drop(r.h)
 }
 

@@ -9,7 +9,7 @@ import (
 // presenceChanged notes a change of the membership, to be told at the end of
 // the interval. uid is whose; "": it may be anybody's.
 func (r *room) presenceChanged(uid string) {
-	r.first.changed(uid)
+	r.firstPageChanged(uid)
 	r.h.users.Store(int64(r.presence.Count()))
 	r.tellSoon()
 	if r.ticking {

@@ -11,6 +11,7 @@ type Stats struct {
 	PublishBusy        atomic.Int64 // refused: too many without an ack
 	PublishUnavailable atomic.Int64 // given up on
 
+	Opened     atomic.Int64 // rooms and inboxes
 	Events     atomic.Int64 // taken from the log, once per room and node
 	Deliveries atomic.Int64 // handed to members, in messages
 	Bursts     atomic.Int64 // handed to members, in bursts

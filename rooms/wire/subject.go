@@ -13,9 +13,11 @@ const (
 
 // Subjects over all rooms, and the mapping that the stream's republish uses.
 const (
-	AllEvents  = "room.*.event"
-	AllLogs    = "room.*.log"
-	LogMapping = "room.{{wildcard(1)}}.log"
+	AllEvents   = "room.*.event"
+	AllLogs     = "room.*.log"
+	AllSignals  = "room.*.signal"
+	AllPresence = "room.*.presence"
+	LogMapping  = "room.{{wildcard(1)}}.log"
 )
 
 // EventSubject is where an event is published to be logged.

@@ -6,27 +6,27 @@ import (
 	"time"
 )
 
-// Opening a connection needs several times the memory and the stack that an idle one keeps. After a storm of them the
-// runtime would hold on to that until the next collection, which an idle server does not come to by itself.
+// Opening a connection or a room needs several times the memory and the stack that an idle one keeps. After a storm of
+// them the runtime would hold on to that until the next collection, which an idle server does not come to by itself.
 const (
-	stormConnections = 1000        // since memory was last given back
-	stormPause       = time.Second // without a new connection: the storm is over
+	stormSize  = 1000        // opened since memory was last given back
+	stormPause = time.Second // without a new one: the storm is over
 )
 
 // storm decides when to give memory back. Owned by the goroutine of watchMemory.
 type storm struct {
-	freed int64 // connections ever accepted when memory was given back
+	freed int64 // opened ever when memory was given back
 	last  int64 // and one pause ago
 }
 
-// over reports whether a storm has just ended; connected is how many connections were ever accepted.
-func (s *storm) over(connected int64) bool {
-	quiet := connected == s.last
-	s.last = connected
-	if !quiet || connected-s.freed < stormConnections {
+// over reports whether a storm has just ended; opened is how many connections and rooms were ever opened.
+func (s *storm) over(opened int64) bool {
+	quiet := opened == s.last
+	s.last = opened
+	if !quiet || opened-s.freed < stormSize {
 		return false
 	}
-	s.freed = connected
+	s.freed = opened
 	return true
 }
 
@@ -38,7 +38,7 @@ func (n *Node) watchMemory(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
-			if s.over(n.sessions.Stats().Connected.Load()) {
+			if s.over(n.sessions.Stats().Connected.Load() + n.engine.Stats().Opened.Load()) {
 				debug.FreeOSMemory()
 			}
 		case <-ctx.Done():

@@ -7,6 +7,7 @@ var roomHelp = map[string]string{
 	"PublishRefused":     "Publishes that the log answered with an error.",
 	"PublishBusy":        "Publishes refused because too many had no ack.",
 	"PublishUnavailable": "Publishes given up on.",
+	"Opened":             "Rooms that were opened, inboxes included.",
 	"Events":             "Events taken from the log, once per room.",
 	"Deliveries":         "Messages handed to members.",
 	"Bursts":             "Bursts of messages handed to members.",
