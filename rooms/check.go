@@ -106,14 +106,15 @@ func (e *Engine) checkSoon() {
 	}
 }
 
-// checkInTurn compares every open room with the log, checkRooms per interval.
+// checkInTurn compares every open room with the log, as many per interval
+// as checkRooms.
 func (e *Engine) checkInTurn() bool {
 	list := e.handles.all()
-	for len(list) > checkRooms {
-		if !e.check(list[:checkRooms]) {
+	for most := e.cfg.tuning.checkRooms; len(list) > most; {
+		if !e.check(list[:most]) {
 			return false
 		}
-		list = list[checkRooms:]
+		list = list[most:]
 		select {
 		case <-time.After(e.cfg.tuning.check):
 		case <-e.kick:

@@ -106,6 +106,7 @@ type Config struct {
 type tuning struct {
 	publish    publishTimes
 	check      time.Duration        // checkInterval
+	checkRooms int                  // checkRooms
 	heartbeat  time.Duration        // heartbeatInterval
 	afterOpen  time.Duration        // checkAfterOpen
 	held       int                  // heldEvents
@@ -129,6 +130,7 @@ func DefaultConfig() Config {
 		tuning: tuning{
 			publish:    publishTimes{publishDeadline, publishAttempt, publishRetry},
 			check:      checkInterval,
+			checkRooms: checkRooms,
 			heartbeat:  heartbeatInterval,
 			afterOpen:  checkAfterOpen,
 			held:       heldEvents,
@@ -152,6 +154,7 @@ func (c Config) withDefaults() Config {
 	c.PresenceGrace = cmp.Or(c.PresenceGrace, d.PresenceGrace)
 	c.tuning.publish = cmp.Or(c.tuning.publish, d.tuning.publish)
 	c.tuning.check = cmp.Or(c.tuning.check, d.tuning.check)
+	c.tuning.checkRooms = cmp.Or(c.tuning.checkRooms, d.tuning.checkRooms)
 	c.tuning.heartbeat = cmp.Or(c.tuning.heartbeat, d.tuning.heartbeat)
 	c.tuning.afterOpen = cmp.Or(c.tuning.afterOpen, d.tuning.afterOpen)
 	c.tuning.held = cmp.Or(c.tuning.held, d.tuning.held)

@@ -28,6 +28,9 @@ func (c *Config) PublishTimes(deadline, attempt, retry time.Duration) {
 func (c *Config) CheckEvery(d time.Duration)     { c.tuning.check = d }
 func (c *Config) CheckAfterOpen(d time.Duration) { c.tuning.afterOpen = d }
 
+// CheckRooms sets how many rooms are compared per interval.
+func (c *Config) CheckRooms(n int) { c.tuning.checkRooms = n }
+
 // Checks and Loads count looks at where the stream stands, and reads of older
 // events.
 func (e *Engine) Checks() int64 { return e.looks.checks.Load() }

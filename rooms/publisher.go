@@ -3,7 +3,6 @@ package rooms
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -122,19 +121,6 @@ func (p *publisher) refused(token uint64, err error) {
 	}
 }
 
-// pubAck is JetStream's answer to a publish.
-type pubAck struct {
-	Seq       uint64    `json:"seq"`
-	Duplicate bool      `json:"duplicate"`
-	Error     *apiError `json:"error"`
-}
-
-// apiError is JetStream's refusal of a request.
-type apiError struct {
-	ErrCode     int    `json:"err_code"`
-	Description string `json:"description"`
-}
-
 // errCodeTooBig is JetStream's "message size exceeds maximum allowed".
 const errCodeTooBig = 10054
 
@@ -148,8 +134,8 @@ func (p *publisher) onAck(msg *nats.Msg) {
 		p.refused(token, errNoResponders)
 		return
 	}
-	var ack pubAck
-	if err := json.Unmarshal(msg.Data, &ack); err != nil {
+	ack, err := parseAck(msg.Data)
+	if err != nil {
 		return // whether it is stored is unknown, as without an ack
 	}
 	if ack.Error != nil && ack.Error.ErrCode != errCodeTooBig {

@@ -1,0 +1,47 @@
+package rooms
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+)
+
+// pubAck is JetStream's answer to a publish.
+type pubAck struct {
+	Seq       uint64    `json:"seq"`
+	Duplicate bool      `json:"duplicate"`
+	Error     *apiError `json:"error"`
+}
+
+// apiError is JetStream's refusal of a request.
+type apiError struct {
+	ErrCode     int    `json:"err_code"`
+	Description string `json:"description"`
+}
+
+// plainAck is how an ack of our stream begins when it says no more than where
+// the event is.
+var plainAck = []byte(`{"stream":"` + StreamName + `","seq":`)
+
+// parseAck reads an ack. Nearly all are plain, and encoding/json took a
+// thirtieth of what a published event costs.
+func parseAck(data []byte) (ack pubAck, err error) {
+	if rest, ok := bytes.CutPrefix(data, plainAck); ok && len(rest) > 1 && rest[0] != '0' {
+		if digits, ok := bytes.CutSuffix(rest, []byte("}")); ok && decimal(digits) {
+			if ack.Seq, err = strconv.ParseUint(string(digits), 10, 64); err == nil {
+				return ack, nil
+			}
+		}
+	}
+	err = json.Unmarshal(data, &ack)
+	return ack, err
+}
+
+func decimal(b []byte) bool {
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
