@@ -149,7 +149,7 @@ func (e *Engine) check(list []*handle) bool {
 		return false
 	}
 	for i, h := range list {
-		if seq := last[h.token]; seq > h.last.Load() || seq < at[i] {
+		if seq := last[h.token()]; seq > h.last.Load() || seq < at[i] {
 			e.post(h.self, checked{last: seq, ahead: seq < at[i]})
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 // handle is what the rest of the engine sees of an open room without asking
@@ -13,7 +14,6 @@ import (
 type handle struct {
 	// fixed after start
 	name  string
-	token string
 	inbox bool
 	self  *actor.Ref[message]
 
@@ -38,6 +38,9 @@ type handle struct {
 	// handed over; the room asks all nodes again when it sees it.
 	stale atomic.Bool
 }
+
+// token is the room's in subjects; for an ordinary name the name itself.
+func (h *handle) token() string { return wire.RoomToken(h.name) }
 
 func (h *handle) touch() { h.touched.Store(time.Now().UnixNano()) }
 
@@ -72,15 +75,15 @@ func (h *handles) put(x *handle) {
 	if h.byToken == nil {
 		h.byToken = make(map[string]*handle)
 	}
-	h.byToken[x.token] = x
+	h.byToken[x.token()] = x
 }
 
 // drop removes x, unless a younger one has taken its place.
 func (h *handles) drop(x *handle) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.byToken[x.token] == x {
-		delete(h.byToken, x.token)
+	if h.byToken[x.token()] == x {
+		delete(h.byToken, x.token())
 	}
 }
 

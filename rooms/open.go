@@ -36,7 +36,7 @@ func (o *opener) Receive(b *actor.Batch[*room]) {
 	for _, r := range rooms {
 		subs := *o.subs[r]
 		delete(o.subs, r) // they are the room's to end now
-		o.eng.post(r.h.self, opened{of: r, subs: subs, last: last[r.h.token], stream: stream, err: err})
+		o.eng.post(r.h.self, opened{of: r, subs: subs, last: last[r.h.token()], stream: stream, err: err})
 	}
 	o.subs = nil
 	if err == nil {

@@ -68,7 +68,7 @@ type room struct {
 // startRoom makes the receiver. It runs on the room's goroutine.
 func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver[message] {
 	_, inbox := wire.InboxOwner(name)
-	h := &handle{name: name, token: wire.RoomToken(name), inbox: inbox, self: self}
+	h := &handle{name: name, inbox: inbox, self: self}
 	h.touched.Store(time.Now().UnixNano())
 	r := &room{eng: e, h: h, label: roomLabel(name), inbox: inbox, used: time.Now()}
 	if !inbox {

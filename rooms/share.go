@@ -112,7 +112,7 @@ func (r *room) tellState(node string) {
 		return // nobody of ours was ever here
 	}
 	for _, part := range state.Split(0) {
-		r.share(toNode(node, r.h.token), shared{Diff: &part})
+		r.share(toNode(node, r.h.token()), shared{Diff: &part})
 	}
 }
 
@@ -134,7 +134,7 @@ func (r *room) askNode(node string) {
 		r.after(r.eng.cfg.PresenceInterval, askTick{r})
 	}
 	r.peers.asking[node] = true
-	r.share(toNode(node, r.h.token), shared{Ask: r.eng.cfg.Node})
+	r.share(toNode(node, r.h.token()), shared{Ask: r.eng.cfg.Node})
 }
 
 // armBeat sends the next version beat in time.

@@ -15,7 +15,7 @@ import (
 // and presence; those that are opened beyond it share one of each for all rooms
 // of the cluster. A subscription takes 1.1 KB here and in an embedded server;
 // what a node with so many rooms hears in vain costs it a lookup.
-const wideAbove = 4096
+const wideAbove = 1024
 
 // subjects makes the subscriptions of rooms.
 type subjects struct {
