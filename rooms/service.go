@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
@@ -60,21 +61,27 @@ func (e *Engine) serve() error {
 }
 
 // serveOne answers a request beside the service's goroutine, so that a slow
-// one does not hold up the others.
+// one does not hold up the others. It publishes the answer itself: the methods
+// of req are for the service's goroutine only, which looks at req when the
+// handler has returned.
 func (e *Engine) serveOne(name string, req micro.Request, fn func(context.Context, serviceRequest) (any, error)) {
+	body, reply := req.Data(), req.Reply()
 	e.beside(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, openTimeout)
 		defer cancel()
-		answer, err := e.callService(ctx, name, req.Data(), fn)
+		answer, err := e.callService(ctx, name, body, fn)
+		msg := &nats.Msg{Subject: reply}
 		if err == nil {
-			err = req.RespondJSON(answer)
-		} else {
+			msg.Data, err = json.Marshal(answer)
+		}
+		if err != nil {
 			shown := wire.AsError(err)
 			if shown.Code == wire.Internal {
 				e.cfg.Log.Error().Err(err).Str("endpoint", name).Msg("a request to the service was answered with internal")
 			}
-			err = req.Error(string(shown.Code), shown.Message, nil)
+			msg.Header = nats.Header{micro.ErrorHeader: {shown.Message}, micro.ErrorCodeHeader: {string(shown.Code)}}
 		}
+		err = e.nc.PublishMsg(msg)
 		if err != nil && !e.closed() {
 			e.cfg.Log.Warn().Err(err).Str("endpoint", name).Msg("a request to the service could not be answered")
 		}
