@@ -70,27 +70,44 @@ func Spawn[M any](cfg *Config[M], start func(self *Ref[M]) Receiver[M]) *Ref[M] 
 // Send puts m into the mailbox. It returns nil, [ErrFull] or [ErrStopped], never
 // another error, and never waits for the actor.
 func (r *Ref[M]) Send(m M) error {
+	idle, err := r.put(m)
+	if idle != nil {
+		go idle.work()
+	}
+	return err
+}
+
+// SendInline is Send, except that an actor which is idle receives m on the
+// caller's goroutine, before SendInline returns: starting a goroutine is most of
+// what a message costs that finds its actor idle. It is for a caller that wakes
+// many actors in turn, holds no lock that they may want, and knows that Receive
+// does not wait with m. Anything that m is not, the actor does on a goroutine of
+// its own as always; a call of [runtime.Goexit] in Receive ends the caller's.
+func (r *Ref[M]) SendInline(m M) error {
+	idle, err := r.put(m)
+	if idle != nil {
+		idle.first()
+	}
+	return err
+}
+
+// put adds m to the mailbox. It returns the shift of an actor that was idle; the
+// caller must set it to work.
+func (r *Ref[M]) put(m M) (idle *shift[M], err error) {
 	count, bytes := r.cfg.cost(m)
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.stopping.Load() {
-		r.mu.Unlock()
-		return ErrStopped
+		return nil, ErrStopped
 	}
-	s := r.shift
-	idle := s == nil
-	if idle {
-		s = newShift(r)
-		r.shift = s
-	} else if !s.waiting.room(r.cfg, count, bytes) {
-		r.mu.Unlock()
-		return ErrFull
+	if r.shift == nil {
+		idle = newShift(r)
+		r.shift = idle
+	} else if !r.shift.waiting.room(r.cfg, count, bytes) {
+		return nil, ErrFull
 	}
-	s.waiting.add(m, count, bytes)
-	r.mu.Unlock()
-	if idle {
-		go s.work()
-	}
-	return nil
+	r.shift.waiting.add(m, count, bytes)
+	return idle, nil
 }
 
 // Stop ends the actor: after the message in hand it receives nothing more. It

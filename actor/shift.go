@@ -47,6 +47,33 @@ func (s *shift[M]) run() {
 	returned = true
 }
 
+// first handles the message that woke the actor on the caller's goroutine, and
+// puts the actor down if that was all.
+func (s *shift[M]) first() {
+	over := false
+	defer func() {
+		if !over {
+			go s.work()
+		}
+	}()
+	for range 2 { // take, receive
+		if over = !s.step(); over {
+			return
+		}
+	}
+	if !s.more() {
+		over = !s.step()
+	}
+}
+
+// more reports whether there is anything to do that is worth a goroutine.
+func (s *shift[M]) more() bool {
+	r := s.ref
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(s.waiting.msgs) > 0 || r.stopping.Load() || s.crash != nil || s.batch.next < len(s.batch.msgs)
+}
+
 // step does the next thing that is due, and reports whether to go on. When it
 // returns false the shift may already belong to somebody else.
 func (s *shift[M]) step() bool {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -24,8 +25,9 @@ type Client struct {
 	id   string
 	who  auth.Identity
 	addr string
-	in   source   // of the reading goroutine
-	conn net.Conn // written by the actor only
+	in   source          // of the reading goroutine
+	conn net.Conn        // written by the actor only
+	raw  syscall.RawConn // of conn; nil if it cannot be read and written at once
 	self *actor.Ref[outgoing]
 	done chan struct{} // closed when the connection has ended
 	ping time.Duration // jittered, so that clients that came together do not ping together
@@ -190,10 +192,15 @@ func (c *Client) silent(now time.Time) bool {
 	return now.Sub(c.lastHeard()) >= c.ping-c.m.wheel.step
 }
 
-// wake makes the actor look at its times.
+// wake makes the actor look at its times. Nothing in that waits for the peer if
+// the connection is raw.
 func (c *Client) wake() {
+	send := c.self.Send
+	if c.raw != nil {
+		send = c.self.SendInline
+	}
 	// A full mailbox takes a tick too; a stopped actor needs none.
-	_ = c.self.Send(outgoing{})
+	_ = send(outgoing{})
 }
 
 // hear notes a sign of life.

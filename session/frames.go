@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"syscall"
 	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
@@ -44,8 +45,8 @@ type frames struct {
 	masked int // how many bytes of the frame were unmasked
 }
 
-func newFrames(conn net.Conn, control controlFunc) *frames {
-	return &frames{in: newIntake(conn), control: control}
+func newFrames(conn net.Conn, raw syscall.RawConn, control controlFunc) *frames {
+	return &frames{in: intake{conn: conn, raw: raw}, control: control}
 }
 
 func (f *frames) next() (wire.Opcode, error) {

@@ -40,6 +40,10 @@ func (r *recorded) SetWriteDeadline(time.Time) error { return nil }
 func (r *recorded) SetDeadline(time.Time) error      { return nil }
 func (r *recorded) Close() error                     { return nil }
 
+func newFramesOf(conn net.Conn, control controlFunc) *frames {
+	return newFrames(conn, rawOf(conn), control)
+}
+
 // heardOf is all that a source tells, and how it ended.
 func heardOf(make func(controlFunc) source) (heard []string, end error) {
 	note := func(op wire.Opcode, body []byte) { heard = append(heard, fmt.Sprintf("%d %q", op, body)) }
@@ -61,7 +65,7 @@ func heardOf(make func(controlFunc) source) (heard []string, end error) {
 }
 
 func framesOf(sent []byte, piece int) ([]string, error) {
-	return heardOf(func(c controlFunc) source { return newFrames(&recorded{rest: sent, piece: piece}, c) })
+	return heardOf(func(c controlFunc) source { return newFramesOf(&recorded{rest: sent, piece: piece}, c) })
 }
 
 // gorillaOf is what gorilla makes of the same bytes.
@@ -87,7 +91,7 @@ func upgradeRecorded(t testing.TB, conn net.Conn) *websocket.Conn {
 	return ws
 }
 
-func tcpPair(t *testing.T) (ours, theirs net.Conn) {
+func tcpPair(t testing.TB) (ours, theirs net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "localhost:0")
 	must(t, err)
@@ -219,7 +223,7 @@ func TestFramesOverTCP(t *testing.T) {
 			sent = sent[n:]
 		}
 	}()
-	heard, end := heardOf(func(c controlFunc) source { return newFrames(ours, c) })
+	heard, end := heardOf(func(c controlFunc) source { return newFramesOf(ours, c) })
 	same(t, "the end", kindOf(end), "closed 1000")
 	if fmt.Sprint(heard) != fmt.Sprint(want) {
 		t.Errorf("heard %d messages that are not the %d that were sent", len(heard), len(want))
@@ -232,7 +236,7 @@ func TestWaitingHoldsNoChunk(t *testing.T) {
 	if rawOf(ours) == nil {
 		t.Skip("this system cannot wait without a buffer")
 	}
-	f := newFrames(ours, func(wire.Opcode, []byte) {})
+	f := newFramesOf(ours, func(wire.Opcode, []byte) {})
 	_, err := theirs.Write(clientFrame(0x81, []byte("hello")))
 	must(t, err)
 	op, err := f.next()
@@ -252,7 +256,7 @@ func TestWaitingHoldsNoChunk(t *testing.T) {
 func TestFramesAllocateNothing(t *testing.T) {
 	one := append(clientFrame(0x8a, nil), clientFrame(0x81, bytes.Repeat([]byte("x"), 200))...)
 	conn := &endless{frame: one}
-	f := newFrames(conn, func(wire.Opcode, []byte) {})
+	f := newFramesOf(conn, func(wire.Opcode, []byte) {})
 	buf := bytes.NewBuffer(make([]byte, 0, 1024))
 	if n := testing.AllocsPerRun(1000, func() { readMessage(t, f, buf) }); n != 0 {
 		t.Errorf("%v allocations per message, want none", n)
@@ -293,7 +297,7 @@ func BenchmarkFrames(b *testing.B) {
 	frame := clientFrame(0x81, bytes.Repeat([]byte("x"), 200))
 	nothing := func(wire.Opcode, []byte) {}
 	for name, src := range map[string]source{
-		"frames":  newFrames(&endless{frame: frame}, nothing),
+		"frames":  newFramesOf(&endless{frame: frame}, nothing),
 		"gorilla": newUpgraded(upgradeRecorded(b, &endless{frame: frame}), nothing),
 	} {
 		b.Run(name, func(b *testing.B) {

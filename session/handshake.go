@@ -43,7 +43,7 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	opened = true
 	c := m.newClient(ws.NetConn(), who, addr) // gorilla has done its part
-	c.in = newFrames(c.conn, c.control)
+	c.in = newFrames(c.conn, c.raw, c.control)
 	m.start(c, first)
 }
 

@@ -25,8 +25,6 @@ type intake struct {
 	err    error            // of the last try
 }
 
-func newIntake(conn net.Conn) intake { return intake{conn: conn, raw: rawOf(conn)} }
-
 // need waits until at least n bytes are unread, n being far less than a chunk.
 // The error is io.EOF when the connection ended before any of them.
 func (in *intake) need(n int) error {

@@ -149,7 +149,7 @@ func (m *Manager) RemoveClient(c *Client, code wire.CloseCode) { c.Close(code) }
 // newClient makes a client that waits for its source, and for start.
 func (m *Manager) newClient(conn net.Conn, who auth.Identity, addr string) *Client {
 	c := &Client{
-		m: m, id: rand.Text(), who: who, addr: addr, conn: conn,
+		m: m, id: rand.Text(), who: who, addr: addr, conn: conn, raw: rawOf(conn),
 		done: make(chan struct{}), window: make(chan struct{}, publishWindow),
 		ping: m.cfg.Ping - mathrand.N(m.cfg.Ping/5-m.wheel.step+1),
 	}

@@ -6,9 +6,9 @@ import (
 )
 
 // wheelSteps is how many steps of the wheel one ping interval has: clients due
-// in the same step (a quarter of a second at the default) are woken together,
-// so that their pings, and the pongs, cost few wake-ups.
-const wheelSteps = 100
+// in the same step (a second at the default) are woken together, because waking
+// a process that sleeps costs as much as ten pings.
+const wheelSteps = 25
 
 // wheel wakes clients when they are due. One timer serves all of them.
 type wheel struct {

@@ -28,7 +28,7 @@ func newTurning(step time.Duration) *turning {
 // Everybody is woken once, in its time or up to a step before.
 func TestWheelWakesInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const step = 250 * time.Millisecond
+		const step = time.Second
 		w := newTurning(step)
 		want := map[*Client]time.Duration{}
 		for range 1000 {

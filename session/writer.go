@@ -2,9 +2,7 @@ package session
 
 import (
 	"errors"
-	"net"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
@@ -31,9 +29,9 @@ func outgoingCost(o outgoing) (count, bytes int) {
 type writer struct {
 	c *Client // fixed after start
 
-	pinged   time.Time // when the ping that is not answered yet was sent
-	extended time.Time // when the deadline of writes was last moved
-	broken   bool      // a write failed: nothing more can be written
+	pinged time.Time // when the ping that is not answered yet was sent, or first should have been
+	unsent bool      // it found no room in the socket
+	broken bool      // a write failed: nothing more can be written
 }
 
 func newWriter(c *Client) *writer {
@@ -42,27 +40,20 @@ func newWriter(c *Client) *writer {
 	return w
 }
 
-// segments keeps the lists that a write gathers. net.Buffers consumes its
-// slice, so the list is kept beside it.
-var segments = sync.Pool{New: func() any { s := make([][]byte, 0, 64); return &s }}
-
 // Receive writes everything that waits with one system call.
 func (w *writer) Receive(b *actor.Batch[outgoing]) {
-	list := segments.Get().(*[][]byte)
-	out := (*list)[:0]
+	out := outlets.Get().(*outlet)
+	defer out.release()
 	count := 0
 	for o, ok := b.Next(); ok; o, ok = b.Next() {
 		if o.burst == nil {
-			out = w.tick(out, time.Now())
+			w.tick(time.Now())
 			continue
 		}
-		out = append(out, o.burst.Frames...)
+		out.add(o.burst.Frames...)
 		count += o.burst.Count
 	}
 	w.count(count, w.write(out))
-	clear(out)
-	*list = out[:0]
-	segments.Put(list)
 }
 
 // count notes what became of that many messages.
@@ -75,37 +66,23 @@ func (w *writer) count(messages int, written bool) {
 }
 
 // write reports whether the frames were handed to the system.
-func (w *writer) write(frames [][]byte) bool {
-	if len(frames) == 0 || w.broken {
+func (w *writer) write(out *outlet) bool {
+	if len(out.list) == 0 || w.broken {
 		return !w.broken
 	}
-	w.extend()
-	var n int64
-	var err error
-	if len(frames) == 1 {
-		var m int
-		m, err = w.c.conn.Write(frames[0])
-		n = int64(m)
-	} else {
-		buffers := net.Buffers(frames)
-		n, err = buffers.WriteTo(w.c.conn)
-	}
+	_, err := w.flush(out, w.c.m.cfg.WriteTimeout)
+	return err == nil
+}
+
+// flush writes, waits for room as long as it may, and counts.
+func (w *writer) flush(out *outlet, wait time.Duration) (n int64, err error) {
+	n, err = out.flush(w.c.conn, w.c.raw, wait)
 	w.c.m.stats.Writes.Add(1)
 	w.c.m.stats.Bytes.Add(n)
 	if err != nil {
 		w.fail(err)
 	}
-	return err == nil
-}
-
-// extend moves the deadline of writes. Moving it costs as much as a short
-// write, so a write may find up to a fifth of its time gone.
-func (w *writer) extend() {
-	if now := time.Now(); now.Sub(w.extended) > w.c.m.cfg.WriteTimeout/5 {
-		w.extended = now
-		// It fails only on a closed connection, as the write will.
-		_ = w.c.conn.SetWriteDeadline(now.Add(w.c.m.cfg.WriteTimeout))
-	}
+	return n, err
 }
 
 // fail gives up on a connection that cannot be written to.
@@ -129,6 +106,9 @@ func (w *writer) wait(now time.Time) {
 	if exp := w.c.who.Expires; !exp.IsZero() && exp.Before(due) {
 		due = exp
 	}
+	if w.unsent {
+		due = now.Add(w.c.m.wheel.step)
+	}
 	d := max(due.Sub(now), time.Millisecond)
 	if d >= w.c.m.wheel.step {
 		w.c.m.wheel.set(w.c, d)
@@ -140,25 +120,44 @@ func (w *writer) wait(now time.Time) {
 
 // tick pings a silent client, up to a step before its time, and ends one that
 // stayed silent or whose token has expired.
-func (w *writer) tick(out [][]byte, now time.Time) [][]byte {
+func (w *writer) tick(now time.Time) {
 	heard := w.c.lastHeard()
 	if exp := w.c.who.Expires; !exp.IsZero() && !now.Before(exp) {
 		w.c.Close(wire.CloseTokenExpired)
-		return out
+		return
 	}
 	if !heard.Before(w.pinged) {
-		w.pinged = time.Time{}
+		w.pinged, w.unsent = time.Time{}, false
 	}
 	switch {
 	case !w.pinged.IsZero() && now.Sub(w.pinged) >= w.c.m.cfg.Pong:
 		w.c.Close(wire.CloseNoHeartbeat)
-		return out
-	case w.pinged.IsZero() && w.c.silent(now):
-		w.pinged = now
-		out = append(out, pingFrame)
+		return
+	case w.unsent, w.pinged.IsZero() && w.c.silent(now):
+		w.ping(now)
 	}
 	w.wait(now)
-	return out
+}
+
+// ping does not wait where it need not, because it is the wheel that runs it:
+// one that finds no room is tried again with the next step, until the time for
+// the pong is over.
+func (w *writer) ping(now time.Time) {
+	if w.broken {
+		return
+	}
+	out := outlets.Get().(*outlet)
+	defer out.release()
+	out.add(pingFrame)
+	wait := noWait
+	if w.c.raw == nil {
+		wait = w.c.m.cfg.WriteTimeout
+	}
+	n, err := w.flush(out, wait)
+	w.unsent = n == 0 && err == nil
+	if !w.unsent || w.pinged.IsZero() {
+		w.pinged = now
+	}
 }
 
 var pingFrame = wire.AppendFrame(nil, wire.OpPing, nil)
@@ -169,19 +168,21 @@ var pingFrame = wire.AppendFrame(nil, wire.OpPing, nil)
 func (w *writer) Stopped(unread []outgoing) {
 	w.c.m.wheel.drop(w.c)
 	code := w.c.closeCode()
-	var out [][]byte
+	tooSlow := code == wire.CloseTooSlow && !w.c.closedByPeer()
+	out := outlets.Get().(*outlet)
+	defer out.release()
 	count := 0
 	for _, o := range unread {
-		if o.burst != nil {
-			out = append(out, o.burst.Frames...)
-			count += o.burst.Count
+		if o.burst == nil {
+			continue
+		}
+		count += o.burst.Count
+		if !tooSlow {
+			out.add(o.burst.Frames...)
 		}
 	}
-	tooSlow := code == wire.CloseTooSlow && !w.c.closedByPeer()
-	if tooSlow {
-		out = nil
-	}
-	written := code != wire.CloseAbnormal && w.write(append(out, wire.AppendCloseFrame(nil, code)))
+	out.add(wire.AppendCloseFrame(nil, code))
+	written := code != wire.CloseAbnormal && w.write(out)
 	w.count(count, written && !tooSlow)
 	w.linger()
 }

@@ -1,0 +1,89 @@
+package session
+
+import (
+	"net"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// maxSegments is how many slices one system call takes (IOV_MAX).
+const maxSegments = 1024
+
+// noWait is for what is not written at all if there is no room for it. (A part of
+// it that found room would end the connection.)
+const noWait time.Duration = 0
+
+// outlet gathers the frames of one write. It belongs to the actor that took it
+// from outlets, until that puts it back.
+type outlet struct {
+	list [][]byte    // gathered; kept beside rest, which writing consumes
+	rest net.Buffers // what is not written yet
+	n    int         // of the last try
+	err  error       // of the last try
+	try  func(fd uintptr) bool
+}
+
+var outlets = sync.Pool{New: func() any {
+	o := &outlet{list: make([][]byte, 0, 64)}
+	o.try = o.tryWrite
+	return o
+}}
+
+func (o *outlet) add(frames ...[]byte) { o.list = append(o.list, frames...) }
+
+// release gives the outlet back. It keeps no frame alive.
+func (o *outlet) release() {
+	clear(o.list)
+	o.list, o.rest, o.err = o.list[:0], nil, nil
+	outlets.Put(o)
+}
+
+// flush writes what was gathered, and waits for room that long. It returns how
+// many bytes the system took: with noWait, and where there is a raw, none if
+// there is no room at once.
+//
+// Nearly every write finds room in the socket, and a deadline costs as much as a
+// short write, so one is set only when there is none. No deadline may be left
+// on the connection: once it has passed, raw would fail.
+func (o *outlet) flush(conn net.Conn, raw syscall.RawConn, wait time.Duration) (n int64, err error) {
+	o.rest = o.list
+	if raw != nil {
+		if err := raw.Write(o.try); err != nil {
+			return 0, err
+		}
+		if o.err != nil {
+			return 0, o.err
+		}
+		n = int64(o.n)
+		o.skip(o.n)
+	}
+	if len(o.rest) == 0 || n == 0 && wait == noWait {
+		return n, nil
+	}
+	if err := conn.SetWriteDeadline(time.Now().Add(wait)); err != nil {
+		return n, err
+	}
+	m, err := o.rest.WriteTo(conn)
+	if err == nil {
+		err = conn.SetWriteDeadline(time.Time{})
+	}
+	return n + m, err
+}
+
+// tryWrite writes without waiting.
+func (o *outlet) tryWrite(fd uintptr) bool {
+	o.n, o.err = writeNow(fd, o.rest)
+	return true
+}
+
+// skip takes the next n bytes out of rest.
+func (o *outlet) skip(n int) {
+	for len(o.rest) > 0 && n >= len(o.rest[0]) {
+		n -= len(o.rest[0])
+		o.rest = o.rest[1:]
+	}
+	if n > 0 {
+		o.rest[0] = o.rest[0][n:]
+	}
+}

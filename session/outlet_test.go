@@ -1,0 +1,140 @@
+package session
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// gathered is an outlet with those frames.
+func gathered(frames [][]byte) *outlet {
+	o := outlets.Get().(*outlet)
+	o.add(frames...)
+	return o
+}
+
+// manyFrames is far more than a socket takes at once, in more slices than the
+// system takes in one call, some of them empty.
+func manyFrames(t testing.TB) (frames [][]byte, all []byte) {
+	for range maxSegments + 500 {
+		frame := bytes.Repeat([]byte{byte(rand.N(256))}, rand.N(20_000))
+		frames, all = append(frames, frame), append(all, frame...)
+	}
+	return frames, all
+}
+
+// watchedDeadline notes the last deadline of writes.
+type watchedDeadline struct {
+	net.Conn
+	deadline time.Time
+}
+
+func (w *watchedDeadline) SetWriteDeadline(t time.Time) error {
+	w.deadline = t
+	return w.Conn.SetWriteDeadline(t)
+}
+
+// What does not go into the socket at once is written when there is room, in
+// order; and the deadline of that wait does not end a later write.
+func TestOutletWaitsForRoom(t *testing.T) {
+	for name, raw := range map[string]bool{"raw": true, "with deadlines": false} {
+		t.Run(name, func(t *testing.T) {
+			ours, theirs := tcpPair(t)
+			c := rawOf(ours)
+			if !raw {
+				c = nil
+			}
+			frames, all := manyFrames(t)
+			last := []byte("after the wait")
+			got := make(chan []byte, 2)
+			go func() {
+				for _, n := range []int{len(all), len(last)} {
+					b := make([]byte, n)
+					_, err := io.ReadFull(theirs, b)
+					if err != nil {
+						t.Error(err)
+					}
+					got <- b
+				}
+			}()
+			const timeout = 5 * time.Second
+			o := gathered(frames)
+			watched := &watchedDeadline{Conn: ours}
+			n, err := o.flush(watched, c, timeout)
+			must(t, err)
+			same(t, "bytes taken", n, int64(len(all)))
+			o.release()
+			if !bytes.Equal(<-got, all) {
+				t.Fatal("what arrived is not what was written")
+			}
+			same(t, "no deadline is left", watched.deadline.IsZero(), true)
+			o = gathered([][]byte{last})
+			_, err = o.flush(watched, c, timeout)
+			must(t, err)
+			o.release()
+			same(t, "what arrived later", string(<-got), string(last))
+		})
+	}
+}
+
+// A peer that takes nothing ends the write after the timeout.
+func TestOutletTimesOut(t *testing.T) {
+	ours, _ := tcpPair(t)
+	frames, all := manyFrames(t)
+	o := gathered(frames)
+	defer o.release()
+	n, err := o.flush(ours, rawOf(ours), 100*time.Millisecond)
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the write ended with %v, want the deadline", err)
+	}
+	if n <= 0 || n >= int64(len(all)) {
+		t.Errorf("%d of %d bytes were taken, want some", n, len(all))
+	}
+}
+
+// A closed connection is an error, not a wait.
+func TestOutletOfAClosedConnection(t *testing.T) {
+	ours, _ := tcpPair(t)
+	raw := rawOf(ours)
+	must(t, ours.Close())
+	o := gathered([][]byte{[]byte("x")})
+	defer o.release()
+	if _, err := o.flush(ours, raw, time.Second); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the write ended with %v, want net.ErrClosed", err)
+	}
+}
+
+// BenchmarkOutlet writes one short frame, beside a plain Write with a deadline.
+func BenchmarkOutlet(b *testing.B) {
+	frame := bytes.Repeat([]byte("x"), 200)
+	write := func(b *testing.B, f func(conn net.Conn, raw syscall.RawConn)) {
+		ours, theirs := tcpPair(b)
+		raw := rawOf(ours)
+		go func() { _, _ = io.Copy(io.Discard, theirs) }()
+		b.ReportAllocs()
+		for b.Loop() {
+			f(ours, raw)
+		}
+	}
+	b.Run("outlet", func(b *testing.B) {
+		write(b, func(conn net.Conn, raw syscall.RawConn) {
+			o := gathered([][]byte{frame})
+			_, err := o.flush(conn, raw, time.Second)
+			must(b, err)
+			o.release()
+		})
+	})
+	b.Run("deadline", func(b *testing.B) {
+		write(b, func(conn net.Conn, _ syscall.RawConn) {
+			must(b, conn.SetWriteDeadline(time.Now().Add(time.Second)))
+			_, err := conn.Write(frame)
+			must(b, err)
+		})
+	})
+}
