@@ -243,8 +243,8 @@ func TestLargeAnswer(t *testing.T) {
 	p.joined("quiet")
 	for range 20 {
 		other.say("", strings.Repeat("x", 10<<10))
+		other.awaitType(wire.TypeNewMessage) // or acks run ahead, and more events come at once than its queue takes
 	}
-	other.all()
 	p.acked(wire.TypeJoinRoom, "", `{"name":"general"}`)
 	s.m.Handle("twice", func(r *Request) error { // two at once, so that one waits
 		if err := getHistory(r); err != nil {
