@@ -1,6 +1,10 @@
 package rooms
 
-import "github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+import (
+	"sync"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
 
 // Member is one session of a user in a room. Its methods are called from
 // room actors, must never block, and may be called concurrently by several
@@ -23,11 +27,36 @@ type Member interface {
 }
 
 // Burst is one or more WebSocket frames, encoded once and shared by every
-// member. Nobody changes it after it was made.
+// member. Nobody changes or copies it after it was made.
 type Burst struct {
 	Frames [][]byte // each holds one or more complete frames
 	Count  int      // messages charged to the member's queue
 	Bytes  int      // bytes charged to the member's queue
+
+	deflate  sync.Once
+	deflated [][]byte
+}
+
+var deflaters = sync.Pool{New: func() any { return wire.NewDeflater() }}
+
+// Deflated returns the frames for members that agreed on permessage-deflate
+// (wire.Deflater). The first one who asks pays for it, all others share
+// what it made. Frames that are charged to no queue, because the room's memory
+// holds them anyway, stay as they are. It may be called from any goroutine.
+func (b *Burst) Deflated() [][]byte {
+	if b.Bytes == 0 {
+		return b.Frames
+	}
+	b.deflate.Do(func() {
+		d := deflaters.Get().(*wire.Deflater)
+		defer deflaters.Put(d)
+		deflated := make([]byte, 0, b.Bytes)
+		for _, frames := range b.Frames {
+			deflated = d.Append(deflated, frames)
+		}
+		b.deflated = [][]byte{deflated}
+	})
+	return b.deflated
 }
 
 // EventBurst is the burst of a single event.

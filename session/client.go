@@ -21,16 +21,17 @@ import (
 // goroutine. It implements rooms.Member.
 type Client struct {
 	// fixed after start
-	m    *Manager
-	id   string
-	who  auth.Identity
-	addr string
-	in   source          // of the reading goroutine
-	conn net.Conn        // written by the actor only
-	raw  syscall.RawConn // of conn; nil if it cannot be read and written at once
-	self *actor.Ref[outgoing]
-	done chan struct{} // closed when the connection has ended
-	ping time.Duration // jittered, so that clients that came together do not ping together
+	m       *Manager
+	id      string
+	who     auth.Identity
+	addr    string
+	in      source          // of the reading goroutine
+	conn    net.Conn        // written by the actor only
+	raw     syscall.RawConn // of conn; nil if it cannot be read and written at once
+	self    *actor.Ref[outgoing]
+	done    chan struct{} // closed when the connection has ended
+	ping    time.Duration // jittered, so that clients that came together do not ping together
+	deflate bool          // what is written may be compressed
 
 	// written by any goroutine
 	heard  atomic.Int64  // when the last frame came from the peer, in nanoseconds after m.born

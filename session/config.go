@@ -40,7 +40,8 @@ const (
 type Config struct {
 	DefaultRoom string // joined when the client names none
 
-	MaxMessage   int64         // bytes of one message; a larger one closes with 1009
+	MaxMessage   int64         // bytes of one message, inflated; a larger one closes with 1009
+	Compress     bool          // agree on permessage-deflate with clients that offer it
 	Rate         float64       // events per second and client, pings included; negative: no limit
 	Burst        int           // events that may come at once
 	Ping         time.Duration // a silent client is pinged after this

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"syscall"
 	"unicode/utf8"
 
@@ -30,23 +31,29 @@ var errFrame = errors.New("a frame that no WebSocket client sends")
 // controlFunc handles a ping or a pong; the payload is valid until it returns.
 type controlFunc func(op wire.Opcode, payload []byte)
 
-// frames reads what a client sends after a plain upgrade (no extensions). It
-// waits at the top of a short stack and, where the system allows, without a
-// buffer, because that is where nearly every connection is nearly all the time.
+// inflaters are shared: a connection inflates one message at a time, and few do.
+var inflaters = sync.Pool{New: func() any { return wire.NewInflater() }}
+
+// frames reads what a client sends after an upgrade without extensions, or with
+// permessage-deflate without context takeover by the client. It waits at the top
+// of a short stack and, where the system allows, without a buffer, because that
+// is where nearly every connection is nearly all the time.
 type frames struct {
 	// fixed after start
 	in      intake
+	deflate bool // messages may be compressed
 	control controlFunc
 
 	// of the message whose first header was read
-	left   int64 // of its present frame
-	final  bool  // its present frame is the last one
-	mask   [maskBytes]byte
-	masked int // how many bytes of the frame were unmasked
+	left     int64 // of its present frame
+	final    bool  // its present frame is the last one
+	deflated bool  // it is compressed
+	mask     [maskBytes]byte
+	masked   int // how many bytes of the frame were unmasked
 }
 
-func newFrames(conn net.Conn, raw syscall.RawConn, control controlFunc) *frames {
-	return &frames{in: intake{conn: conn, raw: raw}, control: control}
+func newFrames(conn net.Conn, raw syscall.RawConn, deflate bool, control controlFunc) *frames {
+	return &frames{in: intake{conn: conn, raw: raw}, deflate: deflate, control: control}
 }
 
 func (f *frames) next() (wire.Opcode, error) {
@@ -63,6 +70,25 @@ func (f *frames) next() (wire.Opcode, error) {
 }
 
 func (f *frames) read(buf *bytes.Buffer, limit int64) error {
+	if !f.deflated {
+		return f.collect(buf, limit)
+	}
+	packed := frameBuffers.Get().(*bytes.Buffer)
+	defer keepFrame(packed)
+	if err := f.collect(packed, wire.MaxDeflated(limit)); err != nil {
+		return err
+	}
+	inflater := inflaters.Get().(*wire.Inflater)
+	defer inflaters.Put(inflater)
+	err := inflater.Append(buf, packed, limit)
+	if errors.Is(err, wire.ErrInflated) {
+		return websocket.ErrReadLimit
+	}
+	return err
+}
+
+// collect reads the message as it was sent.
+func (f *frames) collect(buf *bytes.Buffer, limit int64) error {
 	for {
 		if int64(buf.Len())+f.left > limit {
 			return websocket.ErrReadLimit
@@ -108,7 +134,11 @@ func (f *frames) header() (wire.Opcode, error) {
 	first, second := f.in.unread[0], f.in.unread[1]
 	op := wire.Opcode(first & opcodeBits)
 	extra := extraLength(second)
-	if first&reservedBits != 0 || !op.Known() || second&maskedBit == 0 {
+	reserved := first & reservedBits
+	if reserved != 0 && !(f.deflate && reserved == wire.Deflated && (op == wire.OpText || op == wire.OpBinary)) {
+		return 0, errFrame
+	}
+	if !op.Known() || second&maskedBit == 0 {
 		return 0, errFrame
 	}
 	if op >= wire.OpClose && (first&finalBit == 0 || extra > 0) {
@@ -126,6 +156,9 @@ func (f *frames) header() (wire.Opcode, error) {
 	copy(f.mask[:], head[2+extra:])
 	if op < wire.OpClose {
 		f.final = first&finalBit != 0
+	}
+	if op == wire.OpText || op == wire.OpBinary {
+		f.deflated = reserved != 0
 	}
 	return op, nil
 }

@@ -41,7 +41,7 @@ func (r *recorded) SetDeadline(time.Time) error      { return nil }
 func (r *recorded) Close() error                     { return nil }
 
 func newFramesOf(conn net.Conn, control controlFunc) *frames {
-	return newFrames(conn, rawOf(conn), control)
+	return newFrames(conn, rawOf(conn), false, control)
 }
 
 // heardOf is all that a source tells, and how it ended.

@@ -36,14 +36,20 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, status, refusal)
 		return
 	}
-	ws, err := m.upgrader.Upgrade(w, r, nil)
+	upgrader := m.upgrader
+	upgrader.EnableCompression = m.cfg.Compress && offersDeflate(r.Header)
+	ws, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		m.stats.RefusedUpgrade.Add(1)
 		return // refuseUpgrade has answered
 	}
 	opened = true
 	c := m.newClient(ws.NetConn(), who, addr) // gorilla has done its part
-	c.in = newFrames(c.conn, c.raw, c.control)
+	c.deflate = upgrader.EnableCompression
+	if c.deflate {
+		m.stats.Deflating.Add(1)
+	}
+	c.in = newFrames(c.conn, c.raw, c.deflate, c.control)
 	m.start(c, first)
 }
 

@@ -43,7 +43,13 @@ func (s *stack) user(uid string) *peer {
 // dialRaw connects and reads the welcome.
 func (s *stack) dialRaw(query string) *peer {
 	s.t.Helper()
-	ws, resp, err := websocket.DefaultDialer.Dial("ws://"+s.addr()+"/ws?"+query, nil)
+	return s.dialWith(websocket.DefaultDialer, query)
+}
+
+// dialWith is dialRaw with a dialer.
+func (s *stack) dialWith(dialer *websocket.Dialer, query string) *peer {
+	s.t.Helper()
+	ws, resp, err := dialer.Dial("ws://"+s.addr()+"/ws?"+query, nil)
 	if err != nil {
 		s.t.Fatalf("dial %s: %v (%v)", query, err, resp)
 	}

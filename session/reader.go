@@ -21,6 +21,14 @@ var frameBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // keepBuffer is the largest buffer that goes back to the pool.
 const keepBuffer = 64 << 10
 
+// keepFrame gives a buffer back.
+func keepFrame(buf *bytes.Buffer) {
+	if buf.Cap() <= keepBuffer {
+		buf.Reset()
+		frameBuffers.Put(buf)
+	}
+}
+
 // run is the life of a connection after the upgrade: it joins the first rooms,
 // reads until the end, and takes everything down.
 func (c *Client) run(first []firstRoom) {
@@ -77,12 +85,7 @@ func (c *Client) listen() {
 func (c *Client) take(text bool) error {
 	c.hear()
 	buf := frameBuffers.Get().(*bytes.Buffer)
-	defer func() {
-		if buf.Cap() <= keepBuffer {
-			buf.Reset()
-			frameBuffers.Put(buf)
-		}
-	}()
+	defer keepFrame(buf)
 	if err := c.in.read(buf, c.m.cfg.MaxMessage); err != nil {
 		return err
 	}

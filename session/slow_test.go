@@ -27,20 +27,13 @@ func (l smallBuffers) Accept() (net.Conn, error) {
 // dialSmall is dialRaw with a small receive buffer.
 func (s *stack) dialSmall(query string) *peer {
 	s.t.Helper()
-	dialer := websocket.Dialer{NetDial: func(network, addr string) (net.Conn, error) {
+	return s.dialWith(&websocket.Dialer{NetDial: func(network, addr string) (net.Conn, error) {
 		conn, err := net.Dial(network, addr)
 		if err == nil {
 			err = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
 		}
 		return conn, err
-	}}
-	ws, resp, err := dialer.Dial("ws://"+s.addr()+"/ws?"+query, nil)
-	must(s.t, err)
-	resp.Body.Close()
-	s.t.Cleanup(func() { ws.Close() })
-	p := &peer{t: s.t, ws: ws}
-	p.welcome = decode[wire.Welcome](s.t, p.awaitType(wire.TypeWelcome).Payload)
-	return p
+	}}, query)
 }
 
 // A client that does not read is closed with 4001, resumes, and has lost

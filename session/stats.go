@@ -5,6 +5,7 @@ import "sync/atomic"
 // Stats counts what a manager did since it started. Any goroutine may read.
 type Stats struct {
 	Connected atomic.Int64 // connections accepted
+	Deflating atomic.Int64 // those of them that agreed on compression
 	Received  atomic.Int64 // events from clients
 	Frames    atomic.Int64 // messages written to clients, in bursts
 	Bytes     atomic.Int64 // written to clients

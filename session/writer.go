@@ -50,10 +50,18 @@ func (w *writer) Receive(b *actor.Batch[outgoing]) {
 			w.tick(time.Now())
 			continue
 		}
-		out.add(o.burst.Frames...)
+		out.add(w.framesOf(o.burst)...)
 		count += o.burst.Count
 	}
 	w.count(count, w.write(out))
+}
+
+// framesOf are the burst's frames as the peer takes them.
+func (w *writer) framesOf(b *rooms.Burst) [][]byte {
+	if w.c.deflate {
+		return b.Deflated()
+	}
+	return b.Frames
 }
 
 // count notes what became of that many messages.
@@ -178,7 +186,7 @@ func (w *writer) Stopped(unread []outgoing) {
 		}
 		count += o.burst.Count
 		if !tooSlow {
-			out.add(o.burst.Frames...)
+			out.add(w.framesOf(o.burst)...)
 		}
 	}
 	out.add(wire.AppendCloseFrame(nil, code))

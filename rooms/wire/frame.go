@@ -22,7 +22,11 @@ func (op Opcode) Known() bool { return op <= OpBinary || op >= OpClose && op <= 
 // MaxFrameHeader is the most that AppendFrameHeader appends.
 const MaxFrameHeader = 10
 
-const finalBit = 0x80
+// Bits of a frame's first two bytes.
+const (
+	finalBit   = 0x80
+	opcodeBits = 0x0f
+)
 
 // AppendFrameHeader appends the header of a complete unmasked frame, as a
 // server sends it, for a payload of n bytes.
@@ -68,12 +72,19 @@ func EventFrame(ev Event) []byte {
 
 // FramePayload returns the payload of a frame that AppendFrame made.
 func FramePayload(frame []byte) []byte {
-	switch n := frame[1]; n {
+	header, _ := frameSizes(frame)
+	return frame[header:]
+}
+
+// frameSizes returns how long the header and the payload of the first frame in
+// data are, which AppendFrame made.
+func frameSizes(data []byte) (header, payload int) {
+	switch n := data[1]; n {
 	case 126:
-		return frame[4:]
+		return 4, int(binary.BigEndian.Uint16(data[2:]))
 	case 127:
-		return frame[10:]
+		return 10, int(binary.BigEndian.Uint64(data[2:]))
 	default:
-		return frame[2:]
+		return 2, int(n)
 	}
 }

@@ -27,6 +27,7 @@ type Config struct {
 	HistoryBytes Size          `group:"log" default:"1GiB" say:"a size such as 1GiB" help:"Size of the whole log; beyond it the oldest events are dropped."`
 
 	MaxMessage               Size          `group:"limits" default:"16KiB" say:"a size such as 16KiB" help:"Largest message a client may send."`
+	Compress                 bool          `group:"limits" say:"true or false" help:"Compress messages for clients that offer it (permessage-deflate): fewer bytes for them, more CPU here."`
 	Rate                     float64       `group:"limits" default:"20" say:"a number such as 20, or 0 for no limit" help:"Events per second of one client; 0 for no limit."`
 	Burst                    int           `group:"limits" default:"40" say:"a number such as 40" help:"Events of one client at once."`
 	MaxConnections           int           `group:"limits" default:"0" say:"a number, or 0 for no limit" help:"Connections of this server; 0 for no limit."`

@@ -31,6 +31,7 @@ var roomHelp = map[string]string{
 // sessionHelp says what each counter of session.Stats counts.
 var sessionHelp = map[string]string{
 	"Connected":       "Connections accepted.",
+	"Deflating":       "Connections accepted that agreed on compression.",
 	"Received":        "Events from clients.",
 	"Frames":          "Messages written to clients.",
 	"Bytes":           "Bytes written to clients.",

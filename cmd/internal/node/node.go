@@ -163,7 +163,7 @@ func (n *Node) startSessions(context.Context) error {
 		return err
 	}
 	n.sessions, err = session.NewManager(n.engine, n.who, session.Config{
-		MaxMessage: int64(n.cfg.MaxMessage), Rate: orNone(n.cfg.Rate), Burst: n.cfg.Burst, Ping: n.cfg.Ping,
+		MaxMessage: int64(n.cfg.MaxMessage), Compress: n.cfg.Compress, Rate: orNone(n.cfg.Rate), Burst: n.cfg.Burst, Ping: n.cfg.Ping,
 		QueueMessages: n.cfg.Queue, QueueBytes: int(n.cfg.QueueBytes),
 		MaxConnections: n.cfg.MaxConnections, MaxConnectionsPerAddress: n.cfg.MaxConnectionsPerAddress,
 		MaxConnectionsPerUser: orNone(n.cfg.MaxConnectionsPerUser),

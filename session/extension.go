@@ -1,0 +1,36 @@
+package session
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// offersDeflate reports whether a handshake offers permessage-deflate with
+// parameters that we can keep: RFC 7692 section 7.1. We compress every message
+// by itself with the largest window, so an offer that asks for a smaller one is
+// not for us; a client may add a simpler one.
+func offersDeflate(h http.Header) bool {
+	for _, line := range h.Values("Sec-WebSocket-Extensions") {
+		if slices.ContainsFunc(strings.Split(line, ","), isDeflateOffer) {
+			return true
+		}
+	}
+	return false
+}
+
+func isDeflateOffer(offer string) bool {
+	parts := strings.Split(offer, ";")
+	if strings.TrimSpace(parts[0]) != "permessage-deflate" {
+		return false
+	}
+	for _, param := range parts[1:] {
+		name, _, _ := strings.Cut(param, "=")
+		switch strings.TrimSpace(name) {
+		case "server_no_context_takeover", "client_no_context_takeover", "client_max_window_bits":
+		default:
+			return false
+		}
+	}
+	return true
+}
