@@ -93,7 +93,7 @@ func (s *swarm) connect(c *conn) error {
 	if err != nil {
 		return err
 	}
-	request := upgradeRequest(s.url.Host, s.url.EscapedPath()+"?"+s.dialect.query(s.rooms[c.room], fmt.Sprintf("b%d", c.index)).Encode())
+	request := upgradeRequest(s.url.Host, s.url.EscapedPath()+"?"+s.dialect.query(s.rooms[c.room], fmt.Sprintf("b%d", c.index)).Encode(), s.compress)
 	if n, err := writeSocket(fd, request); err != nil || n < len(request) {
 		return errors.Join(fmt.Errorf("send %d of %d bytes of a handshake: %w", n, len(request), err), closeSocket(fd))
 	}

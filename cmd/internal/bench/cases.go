@@ -19,16 +19,17 @@ type testCase struct {
 }
 
 var (
-	cpuPerDelivery  = figure{name: "CPU µs per delivery", digits: 3, of: func(r *Result) *float64 { return r.CPUPerDelivery }}
-	deliveriesPerS  = figure{name: "deliveries per second", digits: 0, of: func(r *Result) *float64 { return &r.DeliveriesPerS }}
-	p50             = figure{name: "p50 ms", digits: 3, of: func(r *Result) *float64 { return r.P50 }}
-	p99             = figure{name: "p99 ms", digits: 3, of: func(r *Result) *float64 { return r.P99 }}
-	kbPerConnection = figure{name: "resident KB per connection", digits: 1, of: func(r *Result) *float64 { return r.KBPerConnection }}
-	idleCPU         = figure{name: "CPU %", digits: 2, of: func(r *Result) *float64 { return r.IdleCPUPercent }}
-	cpuPerJoin      = figure{name: "CPU µs per join with its connection", digits: 1, of: func(r *Result) *float64 { return r.CPUPerJoin }}
-	cpuPerRejoin    = figure{name: "CPU µs per join on an open connection", digits: 1, of: func(r *Result) *float64 { return r.CPUPerRejoin }}
-	presenceBytes   = figure{name: "presence bytes per client", digits: 0, of: func(r *Result) *float64 { return r.PresenceBytesPerClient }}
-	kbPerRoom       = figure{name: "resident KB per open room", digits: 2, of: func(r *Result) *float64 { return r.KBPerRoom }}
+	cpuPerDelivery   = figure{name: "CPU µs per delivery", digits: 3, of: func(r *Result) *float64 { return r.CPUPerDelivery }}
+	deliveriesPerS   = figure{name: "deliveries per second", digits: 0, of: func(r *Result) *float64 { return &r.DeliveriesPerS }}
+	bytesPerDelivery = figure{name: "bytes per delivery", digits: 0, of: func(r *Result) *float64 { return r.BytesPerDelivery }}
+	p50              = figure{name: "p50 ms", digits: 3, of: func(r *Result) *float64 { return r.P50 }}
+	p99              = figure{name: "p99 ms", digits: 3, of: func(r *Result) *float64 { return r.P99 }}
+	kbPerConnection  = figure{name: "resident KB per connection", digits: 1, of: func(r *Result) *float64 { return r.KBPerConnection }}
+	idleCPU          = figure{name: "CPU %", digits: 2, of: func(r *Result) *float64 { return r.IdleCPUPercent }}
+	cpuPerJoin       = figure{name: "CPU µs per join with its connection", digits: 1, of: func(r *Result) *float64 { return r.CPUPerJoin }}
+	cpuPerRejoin     = figure{name: "CPU µs per join on an open connection", digits: 1, of: func(r *Result) *float64 { return r.CPUPerRejoin }}
+	presenceBytes    = figure{name: "presence bytes per client", digits: 0, of: func(r *Result) *float64 { return r.PresenceBytesPerClient }}
+	kbPerRoom        = figure{name: "resident KB per open room", digits: 2, of: func(r *Result) *float64 { return r.KBPerRoom }}
 )
 
 // aims is the figure with what is to be reached.
@@ -47,7 +48,7 @@ func figuresOf(mode string) []figure {
 	case Latency:
 		return []figure{p50, p99, cpuPerDelivery}
 	default:
-		return []figure{cpuPerDelivery, deliveriesPerS, p50, p99, kbPerRoom}
+		return []figure{cpuPerDelivery, deliveriesPerS, bytesPerDelivery, p50, p99, kbPerRoom}
 	}
 }
 

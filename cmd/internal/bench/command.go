@@ -22,6 +22,7 @@ type Command struct {
 	Rate       float64       `placeholder:"N" help:"Messages per second of each publisher, instead of --ahead: 100 for latency."`
 	Size       int           `placeholder:"BYTES" help:"Length of a message's text: 128."`
 	Open       int           `placeholder:"N" help:"In the mode rooms: this many rooms are open besides, through a few connections that are in 32 each."`
+	Compress   bool          `help:"The clients ask for compression, which roomd and hub are started with."`
 	Settle     time.Duration `placeholder:"DURATION" help:"Pause after connecting: 3s. In the mode join, how long nothing was told when all is told: 4s."`
 	Warmup     time.Duration `placeholder:"DURATION" help:"Publishing before it is measured: 1s."`
 	Duration   time.Duration `placeholder:"DURATION" help:"What is measured: 5s; 10s for latency, 30s for idle."`
@@ -70,13 +71,15 @@ func (c *Command) cases() ([]testCase, error) {
 		return nil, fmt.Errorf("--pid %d is no process", c.PID)
 	case c.URL == "" && c.PID != 0:
 		return nil, errors.New("--pid is for the server at --url")
+	case c.Compress && slices.ContainsFunc(c.Against, func(name string) bool { return name != peerHub }):
+		return nil, errors.New("--compress is for roomd and hub")
 	case c.Open > 0 && len(c.Against) > 0:
 		return nil, errors.New("--open is for roomd alone: with the others, a connection is in one room")
 	case c.URL != "" && (c.Server != "" || len(c.ServerFlag) > 0):
 		return nil, errors.New("choose --url, or --server with --server-flag")
 	}
 	given := load{Members: c.Members, Rooms: c.Rooms, Publishers: c.Publishers, Ahead: c.Ahead, Rate: c.Rate,
-		Size: c.Size, Open: c.Open, Settle: c.Settle, Warmup: c.Warmup, Duration: c.Duration}
+		Size: c.Size, Open: c.Open, Compress: c.Compress, Settle: c.Settle, Warmup: c.Warmup, Duration: c.Duration}
 	var cases []testCase
 	switch c.Mode {
 	case Table:
@@ -107,7 +110,7 @@ func (c *Command) programs(ctx context.Context, w *workshop) ([]*program, error)
 	first := &program{name: roomdName, dialect: roomdDialect}
 	if c.URL == "" {
 		var err error
-		if first, err = w.roomd(ctx, c.Server, c.ServerFlag); err != nil {
+		if first, err = w.roomd(ctx, c.Server, append(c.compressFlag(), c.ServerFlag...)); err != nil {
 			return nil, err
 		}
 	}
@@ -117,13 +120,21 @@ func (c *Command) programs(ctx context.Context, w *workshop) ([]*program, error)
 		names = peerNames
 	}
 	for _, name := range names {
-		p, err := w.peer(ctx, name)
+		p, err := w.peer(ctx, name, c.compressFlag())
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, p)
 	}
 	return all, nil
+}
+
+// compressFlag is what makes roomd and hub compress.
+func (c *Command) compressFlag() []string {
+	if c.Compress {
+		return []string{"--compress"}
+	}
+	return nil
 }
 
 func (c *Command) rounds() int {

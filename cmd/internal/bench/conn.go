@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha1" // #nosec: the protocol asks for it
 	"encoding/base64"
+	"errors"
 	"fmt"
 )
 
@@ -60,14 +61,18 @@ var upgradeAccept = func() []byte {
 }()
 
 // upgradeRequest asks host for a WebSocket.
-func upgradeRequest(host, target string) []byte {
+func upgradeRequest(host, target string, compress bool) []byte {
+	offer := ""
+	if compress {
+		offer = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"
+	}
 	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n", target, host, upgradeKey)
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s\r\n", target, host, upgradeKey, offer)
 }
 
 // upgraded checks the answer at the beginning of data and returns its length; 0
 // when it is not all there yet.
-func upgraded(data []byte) (int, error) {
+func upgraded(data []byte, compress bool) (int, error) {
 	end := bytes.Index(data, []byte("\r\n\r\n"))
 	if end < 0 {
 		return 0, nil
@@ -79,6 +84,9 @@ func upgraded(data []byte) (int, error) {
 	}
 	if !bytes.Contains(head, upgradeAccept) {
 		return 0, fmt.Errorf("the server's handshake does not fit the request: %q", head)
+	}
+	if compress && !bytes.Contains(head, []byte("permessage-deflate")) {
+		return 0, errors.New("the server does not compress: start it with --compress")
 	}
 	return end + 4, nil
 }

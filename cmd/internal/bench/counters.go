@@ -9,6 +9,7 @@ type counters struct {
 	late       uint64 // messages that were left out: see lateBy
 	texts      uint64 // frames of any kind
 	reads      uint64 // system calls that brought something
+	bytes      uint64 // that they brought
 
 	presenceBytes  uint64
 	presenceFrames uint64
@@ -25,6 +26,7 @@ func (c *counters) add(o counters) {
 	c.late += o.late
 	c.texts += o.texts
 	c.reads += o.reads
+	c.bytes += o.bytes
 	c.presenceBytes += o.presenceBytes
 	c.presenceFrames += o.presenceFrames
 	c.refused += o.refused

@@ -15,8 +15,9 @@ const (
 )
 
 const (
-	finalBit = 0x80
-	maskBit  = 0x80
+	finalBit  = 0x80
+	packedBit = 0x40 // RFC 7692
+	maskBit   = 0x80
 )
 
 var (
@@ -26,8 +27,9 @@ var (
 
 // frame is one frame as it lies in the read buffer.
 type frame struct {
-	op   byte
-	data []byte
+	op     byte
+	packed bool // compressed
+	data   []byte
 }
 
 // nextFrame takes the first frame off data. size is what it takes in data; 0
@@ -59,7 +61,7 @@ func nextFrame(data []byte, limit int) (f frame, size int, err error) {
 	if len(data) < size {
 		return f, 0, nil
 	}
-	return frame{op: data[0] & 0x0f, data: data[header:size]}, size, nil
+	return frame{op: data[0] & 0x0f, packed: data[0]&packedBit != 0, data: data[header:size]}, size, nil
 }
 
 // appendFrame appends a client's frame. Its mask is 0: it keeps no proxy from

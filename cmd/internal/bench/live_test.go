@@ -3,8 +3,8 @@
 package bench
 
 import (
-	"context"
 	"encoding/json"
+	"io"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -29,11 +29,13 @@ func built(t *testing.T, name string) *program {
 			t.Fatal(err)
 		}
 	}
-	make := shop.peer
+	var p *program
+	var err error
 	if name == roomdName {
-		make = func(ctx context.Context, _ string) (*program, error) { return shop.roomd(ctx, "", nil) }
+		p, err = shop.roomd(t.Context(), "", nil)
+	} else {
+		p, err = shop.peer(t.Context(), name, nil)
 	}
-	p, err := make(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +102,7 @@ func positive(t *testing.T, res map[string]any, fields ...string) {
 }
 
 func TestEveryMode(t *testing.T) {
-	traffic := []string{"messages", "deliveries", "messages_per_s", "deliveries_per_s", "cpu_us_per_delivery", "load_cpu_us_per_delivery", "deliveries_per_read", "p50_ms", "p99_ms", "max_ms", "connections_per_s"}
+	traffic := []string{"messages", "deliveries", "messages_per_s", "deliveries_per_s", "cpu_us_per_delivery", "load_cpu_us_per_delivery", "deliveries_per_read", "bytes_per_delivery", "p50_ms", "p99_ms", "max_ms", "connections_per_s"}
 	for _, tc := range []struct {
 		mode   string
 		change func(*Command)
@@ -140,6 +142,46 @@ func TestOpenRooms(t *testing.T) {
 	c.Rooms, c.Members, c.Open = 2, 3, 64
 	results, _ := runJSON(t, c)
 	positive(t, results[0], "kb_per_room", "deliveries")
+}
+
+// With compression all arrives too, in fewer bytes.
+func TestCompress(t *testing.T) {
+	bytes := map[bool][]float64{}
+	for _, compress := range []bool{false, true} {
+		c := quick(Fanout).withServer(built(t, roomdName).path)
+		c.Against, c.Compress, c.Size = []string{peerHub}, compress, 1000
+		var out strings.Builder
+		if err := c.Run(t.Context(), &out, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(out.String()) {
+			var res struct {
+				Server           string
+				Deliveries       int
+				BytesPerDelivery float64 `json:"bytes_per_delivery"`
+			}
+			if err := json.Unmarshal([]byte(line), &res); err != nil || res.Server == "" {
+				continue // the table
+			}
+			if res.Deliveries == 0 {
+				t.Errorf("%s delivered nothing", res.Server)
+			}
+			bytes[compress] = append(bytes[compress], res.BytesPerDelivery)
+		}
+	}
+	if len(bytes[false]) != 2 || len(bytes[true]) != 2 {
+		t.Fatalf("bytes per delivery plain %v, compressed %v; want two of each", bytes[false], bytes[true])
+	}
+	for i := range bytes[true] {
+		if bytes[true][i] > bytes[false][i]/2 {
+			t.Errorf("bytes per delivery %v compressed, %v plain", bytes[true], bytes[false])
+		}
+	}
+	running := quick(Fanout)
+	running.Compress, running.Against = true, []string{peerMelody}
+	if err := running.Run(t.Context(), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "--compress") {
+		t.Errorf("melody was asked to compress: %v", err)
+	}
 }
 
 // Where there is no Node.js, or no way to install the package, the table says so.

@@ -26,9 +26,10 @@ type load struct {
 	Rate       float64       `json:"rate,omitempty"`  // messages per second of each publisher
 	Size       int           `json:"size,omitempty"`  // bytes of a message's text
 	Open       int           `json:"open,omitempty"`  // rooms that are open besides
-	Settle     time.Duration `json:"-"`               // between connecting and what follows
-	Warmup     time.Duration `json:"-"`               // publishing before it is measured
-	Duration   time.Duration `json:"-"`               // what is measured
+	Compress   bool          `json:"compress,omitempty"`
+	Settle     time.Duration `json:"-"` // between connecting and what follows
+	Warmup     time.Duration `json:"-"` // publishing before it is measured
+	Duration   time.Duration `json:"-"` // what is measured
 }
 
 // perOpener is how many of the rooms of Open one connection is in; roomd lets

@@ -93,8 +93,8 @@ func (w *workshop) roomd(ctx context.Context, path string, flags []string) (*pro
 	return &program{name: roomdName, dialect: roomdDialect, path: path, args: args}, nil
 }
 
-// peer is one of peerNames.
-func (w *workshop) peer(ctx context.Context, name string) (*program, error) {
+// peer is one of peerNames. flags are added to those of the bench.
+func (w *workshop) peer(ctx context.Context, name string, flags []string) (*program, error) {
 	if w.root == "" {
 		return nil, errors.New("--against builds the other servers from testdata/peers: run the bench in the source tree")
 	}
@@ -106,7 +106,7 @@ func (w *workshop) peer(ctx context.Context, name string) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := func(addr, _ string) []string { return []string{"--addr", addr} }
+	args := func(addr, _ string) []string { return append([]string{"--addr", addr}, flags...) }
 	return &program{name: name, dialect: plainDialect, path: path, args: args}, nil
 }
 

@@ -25,6 +25,7 @@ type reader struct {
 	counts     counters
 	hint       int // where the mark was in the last message
 	hist       histogram
+	inflater   inflater
 	publishing bool
 	began      time.Duration // of publishing at a rate
 	turn       int           // which message at a rate is next
@@ -128,10 +129,11 @@ func (r *reader) read(c *conn) {
 		return
 	}
 	r.counts.reads++
+	r.counts.bytes += uint64(n)
 	data := r.scratch[:kept+n]
 	now := r.swarm.now()
 	if c.state == upgrading {
-		size, err := upgraded(data)
+		size, err := upgraded(data, r.swarm.compress)
 		if err != nil {
 			r.swarm.fail(err)
 			return
@@ -170,7 +172,15 @@ func (r *reader) frame(c *conn, f frame, now time.Duration) {
 	switch f.op {
 	case opText:
 		r.counts.texts++
-		r.text(c, f.data, now)
+		text := f.data
+		if f.packed {
+			var err error
+			if text, err = r.inflater.inflate(f.data); err != nil {
+				r.swarm.fail(err)
+				return
+			}
+		}
+		r.text(c, text, now)
 	case opPing:
 		r.send(c, appendFrame(nil, opPong, f.data))
 	case opClose:

@@ -30,6 +30,7 @@ type Result struct {
 	CPUPerDelivery     *float64 `json:"cpu_us_per_delivery,omitempty"` // of the server
 	LoadCPUPerDelivery *float64 `json:"load_cpu_us_per_delivery,omitempty"`
 	DeliveriesPerRead  *float64 `json:"deliveries_per_read,omitempty"` // how much the server gathers
+	BytesPerDelivery   *float64 `json:"bytes_per_delivery,omitempty"`  // of WebSocket frames, acks and all
 	P50                *float64 `json:"p50_ms,omitempty"`
 	P99                *float64 `json:"p99_ms,omitempty"`
 	Max                *float64 `json:"max_ms,omitempty"`
@@ -63,6 +64,7 @@ func (r *Result) rates(from, to sample, known bool) {
 	}
 	r.LoadCPUPerDelivery = measured(micros(to.own-from.own) / deliveries)
 	r.DeliveriesPerRead = measured(deliveries / float64(to.reads-from.reads)) // none comes without a read
+	r.BytesPerDelivery = measured(float64(to.bytes-from.bytes) / deliveries)
 	if known {
 		r.CPUPerDelivery = measured(micros(to.server-from.server) / deliveries)
 	}
@@ -111,6 +113,7 @@ func (r *Result) line() string {
 	add("; CPU %.3f µs per delivery", r.CPUPerDelivery)
 	add(" (of the load %.3f)", r.LoadCPUPerDelivery)
 	add("; %.1f deliveries per read", r.DeliveriesPerRead)
+	add("; %.0f bytes per delivery", r.BytesPerDelivery)
 	add("; p50 %.3f ms", r.P50)
 	add(", p99 %.3f ms", r.P99)
 	add(", max %.3f ms", r.Max)
@@ -148,6 +151,9 @@ func (l *load) String() string {
 			fmt.Fprintf(&b, " ahead by %d", l.Ahead)
 		}
 		fmt.Fprintf(&b, ", %d bytes", l.Size)
+	}
+	if l.Compress {
+		b.WriteString(", compressed")
 	}
 	if l.Open > 0 {
 		fmt.Fprintf(&b, ", %d more rooms open", l.Open)

@@ -29,6 +29,7 @@ type swarm struct {
 	url      *url.URL
 	rooms    []string
 	interval time.Duration // of a publisher at a rate
+	compress bool          // offer permessage-deflate
 	conns    []*conn
 	pubs     []*publisher   // of all rooms
 	pubsOf   [][]*publisher // of each room, by their sender's number
@@ -43,7 +44,7 @@ type swarm struct {
 
 // newSwarm prepares what load says, and starts its readers; stop ends them.
 func newSwarm(srv *server, load *load, readers int) (s *swarm, err error) {
-	s = &swarm{dialect: srv.dialect, start: time.Now(), faults: make(chan error, 1), finished: make(chan finished, load.connections())}
+	s = &swarm{dialect: srv.dialect, start: time.Now(), faults: make(chan error, 1), finished: make(chan finished, load.connections()), compress: load.Compress}
 	if s.url, err = url.Parse(srv.url); err != nil {
 		return nil, fmt.Errorf("--url: %w", err)
 	}

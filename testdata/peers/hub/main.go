@@ -4,6 +4,7 @@
 package main
 
 import (
+	"flag"
 	"net/http"
 	"sync"
 	"time"
@@ -147,4 +148,7 @@ func (c *client) send(frame []byte) error {
 	return w.Close()
 }
 
-func main() { chat.Main(connect) }
+func main() {
+	flag.BoolVar(&upgrader.EnableCompression, "compress", false, "agree on permessage-deflate; each client's writer compresses for itself")
+	chat.Main(connect)
+}
