@@ -14,11 +14,16 @@ const maxSegments = 1024
 // it that found room would end the connection.)
 const noWait time.Duration = 0
 
+// joinBelow is up to how many bytes several slices are copied into one: that
+// costs less than what the system does for each of them (BenchmarkJoin).
+const joinBelow = 16 << 10
+
 // outlet gathers the frames of one write. It belongs to the actor that took it
 // from outlets, until that puts it back.
 type outlet struct {
 	list [][]byte    // gathered; kept beside rest, which writing consumes
 	rest net.Buffers // what is not written yet
+	join []byte      // copies of short ones
 	n    int         // of the last try
 	err  error       // of the last try
 	try  func(fd uintptr) bool
@@ -47,28 +52,64 @@ func (o *outlet) release() {
 // short write, so one is set only when there is none. No deadline may be left
 // on the connection: once it has passed, raw would fail.
 func (o *outlet) flush(conn net.Conn, raw syscall.RawConn, wait time.Duration) (n int64, err error) {
-	o.rest = o.list
+	o.prepare()
 	if raw != nil {
-		if err := raw.Write(o.try); err != nil {
+		if err := o.flushNow(raw); err != nil {
 			return 0, err
 		}
-		if o.err != nil {
-			return 0, o.err
-		}
 		n = int64(o.n)
-		o.skip(o.n)
 	}
 	if len(o.rest) == 0 || n == 0 && wait == noWait {
 		return n, nil
 	}
-	if err := conn.SetWriteDeadline(time.Now().Add(wait)); err != nil {
-		return n, err
+	m, err := o.flushBy(conn, time.Now().Add(wait))
+	return n + m, err
+}
+
+// flushNow writes what there is room for, n bytes.
+func (o *outlet) flushNow(raw syscall.RawConn) error {
+	if err := raw.Write(o.try); err != nil {
+		return err
 	}
-	m, err := o.rest.WriteTo(conn)
+	o.skip(o.n)
+	return o.err
+}
+
+// flushBy writes the rest, waiting for room until then.
+func (o *outlet) flushBy(conn net.Conn, deadline time.Time) (n int64, err error) {
+	if err := conn.SetWriteDeadline(deadline); err != nil {
+		return 0, err
+	}
+	n, err = o.rest.WriteTo(conn)
 	if err == nil {
 		err = conn.SetWriteDeadline(time.Time{})
 	}
-	return n + m, err
+	return n, err
+}
+
+// prepare makes what was gathered the rest to write, joined if it is short. Inlined,
+// its frame would be on the stack during the system call: see
+// TestWritingGrowsNoStack.
+//
+//go:noinline
+func (o *outlet) prepare() {
+	size := 0
+	for _, frame := range o.list {
+		size += len(frame)
+	}
+	if len(o.list) > 1 && size <= joinBelow {
+		o.joinAll()
+	}
+	o.rest = o.list
+}
+
+func (o *outlet) joinAll() {
+	o.join = o.join[:0]
+	for _, frame := range o.list {
+		o.join = append(o.join, frame...)
+	}
+	clear(o.list)
+	o.list = append(o.list[:0], o.join)
 }
 
 // tryWrite writes without waiting.

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"slices"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -137,4 +139,33 @@ func BenchmarkOutlet(b *testing.B) {
 			must(b, err)
 		})
 	})
+}
+
+// BenchmarkJoin writes several frames of 400 bytes at once: in one slice, and as
+// they are.
+func BenchmarkJoin(b *testing.B) {
+	for _, n := range []int{2, 5, 10, 20, 40} {
+		for name, write := range map[string]func(o *outlet, fd uintptr) (int, error){
+			"joined": func(o *outlet, fd uintptr) (int, error) {
+				o.joinAll()
+				return writeNow(fd, o.list)
+			},
+			"as they are": func(o *outlet, fd uintptr) (int, error) { return writeNow(fd, o.list) },
+		} {
+			b.Run(strconv.Itoa(n)+" "+name, func(b *testing.B) {
+				ours, theirs := tcpPair(b)
+				go func() { _, _ = io.Copy(io.Discard, theirs) }()
+				frames := slices.Repeat([][]byte{bytes.Repeat([]byte("x"), 400)}, n)
+				var fd uintptr
+				must(b, rawOf(ours).Control(func(got uintptr) { fd = got }))
+				b.ReportAllocs()
+				for b.Loop() {
+					o := gathered(frames)
+					_, err := write(o, fd)
+					must(b, err)
+					o.release()
+				}
+			})
+		}
+	}
 }

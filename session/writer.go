@@ -40,11 +40,18 @@ func newWriter(c *Client) *writer {
 	return w
 }
 
-// Receive writes everything that waits with one system call.
+// Receive writes everything that waits with one system call. What it calls must
+// fit on a short stack: see TestWritingGrowsNoStack.
 func (w *writer) Receive(b *actor.Batch[outgoing]) {
 	out := outlets.Get().(*outlet)
 	defer out.release()
-	count := 0
+	count := w.gather(out, b)
+	w.count(count, w.write(out))
+}
+
+// gather takes everything that waits into out, and returns how many messages
+// that are.
+func (w *writer) gather(out *outlet, b *actor.Batch[outgoing]) (count int) {
 	for o, ok := b.Next(); ok; o, ok = b.Next() {
 		if o.burst == nil {
 			w.tick(time.Now())
@@ -53,7 +60,7 @@ func (w *writer) Receive(b *actor.Batch[outgoing]) {
 		out.add(w.framesOf(o.burst)...)
 		count += o.burst.Count
 	}
-	w.count(count, w.write(out))
+	return count
 }
 
 // framesOf are the burst's frames as the peer takes them.
