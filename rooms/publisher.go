@@ -39,6 +39,27 @@ type publisher struct {
 	timer   *time.Timer // runs while something is pending
 	closed  bool
 	empty   chan struct{} // set by drain, closed when nothing is pending
+
+	out outgoing
+}
+
+// outgoing is the message that a publisher hands to its connection, again and
+// again: the connection keeps nothing of it.
+type outgoing struct {
+	mu     sync.Mutex // guards all below, and is taken after no other
+	msg    nats.Msg
+	header nats.Header // its only value is in id
+	id     []string
+}
+
+func (o *outgoing) publish(nc *nats.Conn, pub *publish) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.msg.Subject, o.msg.Reply, o.msg.Data, o.msg.Header = pub.subject, pub.reply, pub.body, nil
+	if pub.msgID != "" {
+		o.id[0], o.msg.Header = pub.msgID, o.header
+	}
+	return nc.PublishMsg(&o.msg)
 }
 
 // publishTimes are publishDeadline, publishAttempt and publishRetry, shorter in
@@ -47,16 +68,23 @@ type publishTimes struct{ deadline, attempt, retry time.Duration }
 
 // publish is one event on its way.
 type publish struct {
-	token uint64
-	msg   *nats.Msg
-	done  func(Stored, error)
-	born  time.Time
+	// fixed after start
+	token          uint64
+	subject, reply string
+	msgID          string // empty: it may be sent again only if it certainly was not stored
+	body           []byte
+	done           func(Stored, error)
+	born           time.Time
+
+	// guarded by the publisher's mu
 	tried time.Time // start of the attempt under way; zero: refused, to be sent again
 	why   error     // of the last refusal
 }
 
 func newPublisher(nc *nats.Conn, stats *Stats, times publishTimes) (*publisher, error) {
 	p := &publisher{nc: nc, prefix: nc.NewInbox() + ".", stats: stats, times: times, pending: make(map[uint64]*publish)}
+	p.out.id = make([]string, 1)
+	p.out.header = nats.Header{nats.MsgIdHdr: p.out.id}
 	p.timer = time.AfterFunc(time.Hour, p.sweep)
 	p.timer.Stop()
 	if _, err := nc.Subscribe(p.prefix+"*", p.onAck); err != nil {
@@ -69,12 +97,8 @@ func newPublisher(nc *nats.Conn, stats *Stats, times publishTimes) (*publisher, 
 // goroutine or on this one, and must not block. An event without a message id
 // is tried again only while it is certain that it was not stored.
 func (p *publisher) send(room, msgID string, body []byte, done func(Stored, error)) {
-	msg := &nats.Msg{Subject: wire.EventSubject(room), Data: body}
-	if msgID != "" {
-		msg.Header = nats.Header{nats.MsgIdHdr: []string{msgID}}
-	}
 	now := time.Now()
-	pub := &publish{msg: msg, done: done, born: now, tried: now}
+	pub := &publish{subject: wire.EventSubject(room), msgID: msgID, body: body, done: done, born: now, tried: now}
 
 	p.mu.Lock()
 	if p.closed {
@@ -89,18 +113,17 @@ func (p *publisher) send(room, msgID string, body []byte, done func(Stored, erro
 		return
 	}
 	p.next++
-	token := p.next
-	pub.token = token
-	msg.Reply = p.prefix + strconv.FormatUint(token, 36)
+	pub.token = p.next
+	pub.reply = p.prefix + strconv.FormatUint(pub.token, 36)
 	if len(p.pending) == 0 {
 		p.timer.Reset(p.times.retry)
 	}
-	p.pending[token] = pub
+	p.pending[pub.token] = pub
 	p.bytes += len(body)
 	p.mu.Unlock()
 
-	if err := p.nc.PublishMsg(msg); err != nil {
-		p.refused(token, err)
+	if err := p.out.publish(p.nc, pub); err != nil {
+		p.refused(pub.token, err)
 	}
 }
 
@@ -165,7 +188,7 @@ func (p *publisher) take(token uint64) *publish {
 // forget needs mu.
 func (p *publisher) forget(token uint64) {
 	if pub := p.pending[token]; pub != nil {
-		p.bytes -= len(pub.msg.Data)
+		p.bytes -= len(pub.body)
 	}
 	delete(p.pending, token)
 	if p.empty != nil && len(p.pending) == 0 {
@@ -184,7 +207,7 @@ func (p *publisher) sweep() {
 	}
 	for _, pub := range again {
 		p.stats.PublishRetries.Add(1)
-		if err := p.nc.PublishMsg(pub.msg); err != nil {
+		if err := p.out.publish(p.nc, pub); err != nil {
 			p.refused(pub.token, err)
 		}
 	}
@@ -193,7 +216,7 @@ func (p *publisher) sweep() {
 // unavailable says why a publish is given up on.
 func (p *publisher) unavailable(pub *publish) error {
 	switch {
-	case pub.msg.Header == nil && !pub.tried.IsZero():
+	case pub.msgID == "" && !pub.tried.IsZero():
 		return wire.Errorf(wire.Unavailable, "the log did not say whether it stored the event, which has no id under which it could be tried again; look before you send it again")
 	case pub.why != nil:
 		return wire.Errorf(wire.Unavailable, "the event was not stored within %s (%v); send it again under the same id", p.times.deadline, pub.why)
@@ -208,7 +231,7 @@ func (p *publisher) due(now time.Time) (again, dead []*publish) {
 	for _, pub := range p.pending {
 		late := !pub.tried.IsZero() && now.Sub(pub.tried) >= p.times.attempt
 		switch {
-		case now.Sub(pub.born) >= p.times.deadline, late && pub.msg.Header == nil:
+		case now.Sub(pub.born) >= p.times.deadline, late && pub.msgID == "":
 			p.forget(pub.token)
 			dead = append(dead, pub)
 		case late, pub.tried.IsZero():
@@ -229,7 +252,7 @@ func (p *publisher) hurry() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, pub := range p.pending {
-		if pub.msg.Header != nil {
+		if pub.msgID != "" {
 			pub.tried = time.Time{}
 		}
 	}
