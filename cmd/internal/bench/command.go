@@ -23,6 +23,7 @@ type Command struct {
 	Size       int           `placeholder:"BYTES" help:"Length of a message's text: 128."`
 	Open       int           `placeholder:"N" help:"In the mode rooms: this many rooms are open besides, through a few connections that are in 32 each."`
 	Compress   bool          `help:"The clients ask for compression, which roomd and hub are started with."`
+	Unlogged   bool          `help:"Signals instead of messages: what a delivery costs without the log. For roomd alone."`
 	Settle     time.Duration `placeholder:"DURATION" help:"Pause after connecting: 3s. In the mode join, how long nothing was told when all is told: 4s."`
 	Warmup     time.Duration `placeholder:"DURATION" help:"Publishing before it is measured: 1s."`
 	Duration   time.Duration `placeholder:"DURATION" help:"What is measured: 5s; 10s for latency, 30s for idle."`
@@ -73,13 +74,15 @@ func (c *Command) cases() ([]testCase, error) {
 		return nil, errors.New("--pid is for the server at --url")
 	case c.Compress && slices.ContainsFunc(c.Against, func(name string) bool { return name != peerHub }):
 		return nil, errors.New("--compress is for roomd and hub")
+	case c.Unlogged && len(c.Against) > 0:
+		return nil, errors.New("--unlogged is for roomd alone: the others have no log")
 	case c.Open > 0 && len(c.Against) > 0:
 		return nil, errors.New("--open is for roomd alone: with the others, a connection is in one room")
 	case c.URL != "" && (c.Server != "" || len(c.ServerFlag) > 0):
 		return nil, errors.New("choose --url, or --server with --server-flag")
 	}
 	given := load{Members: c.Members, Rooms: c.Rooms, Publishers: c.Publishers, Ahead: c.Ahead, Rate: c.Rate,
-		Size: c.Size, Open: c.Open, Compress: c.Compress, Settle: c.Settle, Warmup: c.Warmup, Duration: c.Duration}
+		Size: c.Size, Open: c.Open, Compress: c.Compress, Unlogged: c.Unlogged, Settle: c.Settle, Warmup: c.Warmup, Duration: c.Duration}
 	var cases []testCase
 	switch c.Mode {
 	case Table:

@@ -25,6 +25,7 @@ type dialect struct {
 	socketIO bool // Engine.IO 4 and Socket.IO 5 in text frames, instead of JSON events
 	ids      bool // events carry an id and are acknowledged
 	moves    bool // clients join and leave rooms without a new connection
+	signals  bool // what is published is a signal: not logged, and not for the sender
 }
 
 var (
@@ -48,6 +49,7 @@ var (
 	socketPrefix = []byte(`42["`)
 
 	plainMessage  = []byte(`{"type":"new_message"`)
+	plainSignal   = []byte(`{"type":"signal"`)
 	socketMessage = []byte(`42["new_message"`)
 
 	inbox = []byte(`"room":"@me"`)
@@ -55,8 +57,11 @@ var (
 
 // isMessage is kindOf for the one kind that comes all the time.
 func (d dialect) isMessage(text []byte) bool {
-	if d.socketIO {
+	switch {
+	case d.socketIO:
 		return bytes.HasPrefix(text, socketMessage)
+	case d.signals:
+		return bytes.HasPrefix(text, plainSignal)
 	}
 	return bytes.HasPrefix(text, plainMessage)
 }
@@ -136,6 +141,8 @@ func (d dialect) template(size int) template {
 	switch {
 	case d.socketIO:
 		format = `42["send_message",{"message":"%s"}]`
+	case d.signals:
+		format = `{"type":"signal","id":"` + string(id) + `","payload":{"message":"%s"}}`
 	case d.ids:
 		format = `{"type":"send_message","id":"` + string(id) + `","payload":{"message":"%s"}}`
 	}

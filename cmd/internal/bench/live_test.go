@@ -184,6 +184,26 @@ func TestCompress(t *testing.T) {
 	}
 }
 
+func TestUnlogged(t *testing.T) {
+	c := quick(Rooms).withServer(built(t, roomdName).path)
+	c.Unlogged = true
+	var out strings.Builder
+	if err := c.Run(t.Context(), &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	var res struct{ Members, Messages, Deliveries int }
+	if err := json.Unmarshal([]byte(out.String()), &res); err != nil {
+		t.Fatalf("%v in %s", err, out.String())
+	}
+	if others := res.Members - 1; res.Messages == 0 || res.Deliveries != res.Messages*others {
+		t.Errorf("%d deliveries of %d messages to %d others each", res.Deliveries, res.Messages, others)
+	}
+	c.Against = []string{peerHub}
+	if err := c.Run(t.Context(), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "--unlogged") {
+		t.Errorf("the hub was asked for signals: %v", err)
+	}
+}
+
 // Where there is no Node.js, or no way to install the package, the table says so.
 func TestSocketIO(t *testing.T) {
 	c := quick(Fanout)

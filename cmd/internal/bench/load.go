@@ -27,6 +27,7 @@ type load struct {
 	Size       int           `json:"size,omitempty"`  // bytes of a message's text
 	Open       int           `json:"open,omitempty"`  // rooms that are open besides
 	Compress   bool          `json:"compress,omitempty"`
+	Unlogged   bool          `json:"unlogged,omitempty"` // signals instead of messages
 	Settle     time.Duration `json:"-"` // between connecting and what follows
 	Warmup     time.Duration `json:"-"` // publishing before it is measured
 	Duration   time.Duration `json:"-"` // what is measured
@@ -85,6 +86,7 @@ func (l *load) check() error {
 		{l.Rooms > 0 && l.Ahead*l.sendersIn(0) > maxBehind, fmt.Sprintf("--ahead, times the publishers of a room, must be at most %d: servers close a client for whom 256 messages wait", maxBehind)},
 		{l.Ahead > 0 && l.Rate > 0, "choose --ahead or --rate"},
 		{l.Size < stampChars || l.Size > 8<<10, fmt.Sprintf("--size must be from %d, which the bench writes into each message, to %d", stampChars, 8<<10)},
+		{l.Unlogged && (l.Publishers == 0 || l.Members < 2), "--unlogged is for modes with publishers and rooms of two or more"},
 		{l.Open < 0 || l.Open > 0 && l.Mode != Rooms, "--open must not be negative, and is for the mode rooms"},
 		{l.Settle < 0 || l.Warmup < 0 || l.Duration < 0, "--settle, --warmup and --duration must not be negative"},
 	} {
@@ -93,6 +95,20 @@ func (l *load) check() error {
 		}
 	}
 	return nil
+}
+
+// receivers is how many get a message.
+func (l *load) receivers() int {
+	if l.Unlogged {
+		return l.Members - 1
+	}
+	return l.Members
+}
+
+// spoken is how a server of dialect d is spoken to.
+func (l *load) spoken(d dialect) dialect {
+	d.signals = l.Unlogged
+	return d
 }
 
 // connections is how many there are, without those of Open.

@@ -18,14 +18,15 @@ type publisher struct {
 	// fixed after newSwarm
 	conn     *conn
 	sender   uint32        // its number in its room
-	members  uint32        // of its room
+	members  uint32        // of its room, who get what it says
+	echo     bool          // it is one of them
 	ahead    uint32        // messages that may be on their way back; 0: it speaks at a rate
 	behind   uint32        // its share of maxBehind
 	phase    time.Duration // of a sender at a rate, within its interval
 	template template
 
 	sent     uint32
-	returned uint32      // what came back to conn, up to the last of them
+	returned uint32      // what came back to conn, up to the last of them; without echo: what is complete
 	complete uint32      // what every member got
 	alone    bool        // a member is gone: nobody waits for the slowest any more
 	heldUp   bool        // by the slowest member
@@ -40,6 +41,9 @@ func (p *publisher) heard(next, moved uint32) {
 	for p.complete != p.sent && p.reached[p.complete%256] == p.members {
 		p.reached[p.complete%256] = 0
 		p.complete++
+	}
+	if !p.echo {
+		p.returned = p.complete
 	}
 }
 
@@ -83,7 +87,7 @@ func (r *reader) goOn(c *conn) {
 		return
 	}
 	for _, p := range r.swarm.pubsOf[c.room] {
-		if p.conn == c || p.heldUp {
+		if p.conn == c || p.heldUp || !p.echo {
 			r.refill(p)
 		}
 	}

@@ -21,7 +21,7 @@ func told(p *publisher, from, to uint32, members int) {
 }
 
 func TestAhead(t *testing.T) {
-	p := &publisher{ahead: 64, behind: 150, members: 3}
+	p := &publisher{ahead: 64, behind: 150, members: 3, echo: true}
 	send := func() (n int) {
 		for p.mayGoOn() {
 			p.sent++
@@ -55,6 +55,17 @@ func TestAhead(t *testing.T) {
 	p.returned = p.sent
 	if n := send(); n != 64 {
 		t.Errorf("%d messages when the slowest does not count, want 64", n)
+	}
+}
+
+// Who does not hear itself goes on when all others have heard it.
+func TestAheadWithoutEcho(t *testing.T) {
+	p := &publisher{ahead: 64, behind: 150, members: 2, sent: 64}
+	if told(p, 0, 64, 1); p.mayGoOn() {
+		t.Error("one more was sent though one member has none of 64")
+	}
+	if told(p, 0, 10, 1); !p.mayGoOn() || p.returned != 10 {
+		t.Errorf("%d have returned after all got 10", p.returned)
 	}
 }
 

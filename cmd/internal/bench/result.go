@@ -155,6 +155,9 @@ func (l *load) String() string {
 	if l.Compress {
 		b.WriteString(", compressed")
 	}
+	if l.Unlogged {
+		b.WriteString(", unlogged")
+	}
 	if l.Open > 0 {
 		fmt.Fprintf(&b, ", %d more rooms open", l.Open)
 	}

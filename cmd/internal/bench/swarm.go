@@ -44,7 +44,7 @@ type swarm struct {
 
 // newSwarm prepares what load says, and starts its readers; stop ends them.
 func newSwarm(srv *server, load *load, readers int) (s *swarm, err error) {
-	s = &swarm{dialect: srv.dialect, start: time.Now(), faults: make(chan error, 1), finished: make(chan finished, load.connections()), compress: load.Compress}
+	s = &swarm{dialect: load.spoken(srv.dialect), start: time.Now(), faults: make(chan error, 1), finished: make(chan finished, load.connections()), compress: load.Compress}
 	if s.url, err = url.Parse(srv.url); err != nil {
 		return nil, fmt.Errorf("--url: %w", err)
 	}
@@ -91,7 +91,7 @@ func (s *swarm) seat(load *load) {
 			}
 			number := member*load.Rooms + room
 			c.pub = &publisher{
-				conn: c, sender: uint32(member), members: uint32(load.Members), ahead: uint32(load.Ahead), behind: uint32(maxBehind / senders), template: s.dialect.template(load.Size),
+				conn: c, sender: uint32(member), members: uint32(load.receivers()), echo: !load.Unlogged, ahead: uint32(load.Ahead), behind: uint32(maxBehind / senders), template: s.dialect.template(load.Size),
 				phase: s.interval * time.Duration(number) / time.Duration(load.Publishers),
 			}
 			s.pubs = append(s.pubs, c.pub)

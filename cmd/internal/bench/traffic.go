@@ -81,11 +81,12 @@ func (s *swarm) connectTimed(ctx context.Context, res *Result, show func(string)
 // more comes.
 func (s *swarm) drain(ctx context.Context, show func(string)) error {
 	s.each(func(r *reader) { r.publishing = false })
-	var sent uint64
+	var sent, due uint64
 	for _, p := range s.pubs { // nobody writes sent any more
 		sent += uint64(p.sent)
+		due += uint64(p.sent) * uint64(p.members)
 	}
-	due, last, at := sent*uint64(s.members()), counters{}, time.Now()
+	last, at := counters{}, time.Now()
 	return s.watch(ctx, func() bool {
 		count := s.counters()
 		if count.delivered != last.delivered || count.acked != last.acked {
@@ -96,9 +97,6 @@ func (s *swarm) drain(ctx context.Context, show func(string)) error {
 		return complete || time.Since(at) > drainFor
 	})
 }
-
-// members is how many a room has.
-func (s *swarm) members() int { return len(s.conns) / len(s.rooms) }
 
 // finish adds what each member got of each publisher in its room, and what is
 // counted in every mode.
@@ -114,6 +112,9 @@ func (s *swarm) finish(res *Result) {
 				continue
 			}
 			for _, p := range s.pubsOf[c.room] {
+				if p.conn == c && !p.echo {
+					continue
+				}
 				res.Missing += uint64(p.sent - c.heard[p.sender].got)
 			}
 			if c.state == closed {
