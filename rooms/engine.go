@@ -90,6 +90,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 		return fmt.Errorf("rooms: connect for publishing: %w", err)
 	}
 	e.subjects.nc, e.subjects.live, e.subjects.above = e.nc, e.live, e.cfg.tuning.wideAbove
+	e.subjects.wideLog = e.cfg.WideLog
 	if e.js, err = jetstream.New(e.nc); err != nil {
 		return fmt.Errorf("rooms: JetStream: %w", err)
 	}

@@ -71,7 +71,7 @@ func (o *opener) open(rooms []*room) (last map[string]uint64, stream uint64, err
 		if err != nil {
 			return nil, 0, err
 		}
-		r.h.wide.Store(subs.side == byWide)
+		r.h.wide.Store(subs.wide)
 	}
 	if err := o.eng.nc.FlushWithContext(ctx); err != nil {
 		return nil, 0, fmt.Errorf("wait for the subscriptions of %d rooms: %w", len(rooms), err)
@@ -123,24 +123,31 @@ func (e *Engine) dispatch() {
 	}
 }
 
+// Last letters of the verbs of subjects, which tell them apart.
+const (
+	lastOfLog      = 'g'
+	lastOfSignal   = 'l'
+	lastOfPresence = 'e'
+)
+
 func (e *Engine) dispatchOne(msg *nats.Msg) {
 	token, ok := wire.SubjectToken(msg.Subject)
 	h := e.handles.get(token)
 	if !ok || h == nil {
 		return // the room was unloaded
 	}
-	last := msg.Subject[len(msg.Subject)-1]
-	if last != 'g' && h.wide.Load() != isWide(msg.Sub) {
-		return // the room has its own subscription, or is an inbox
+	verb := msg.Subject[len(msg.Subject)-1]
+	if !e.subjects.meant(h, verb, msg.Sub) {
+		return
 	}
-	switch last {
-	case 'l': // .signal
+	switch verb {
+	case lastOfSignal:
 		if h.self.Send(liveSignal{msg}) == actor.ErrFull {
 			e.stats.SignalFull.Add(1)
 		}
-	case 'e': // .presence
+	case lastOfPresence:
 		e.handShared(h, msg)
-	default: // .log
+	case lastOfLog:
 		if h.self.Send(liveEvent{msg}) == actor.ErrFull {
 			e.stats.LiveFull.Add(1)
 			h.miss()

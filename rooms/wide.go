@@ -11,79 +11,83 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// wideAbove is how many open rooms have subscriptions of their own for signals
-// and presence; those that are opened beyond it share one of each for all rooms
-// of the cluster. A subscription takes 1.1 KB here and in an embedded server;
-// what a node with so many rooms hears in vain costs it a lookup.
+// wideAbove is how many open rooms have subscriptions of their own; those that
+// are opened beyond it share one for the signals and one for the presence of all
+// rooms of the cluster, and with Config.WideLog one for their events. A
+// subscription takes 1.1 KB here and in an embedded server; what a node with so
+// many rooms hears in vain costs it a lookup.
 const wideAbove = 1024
 
 // subjects makes the subscriptions of rooms.
 type subjects struct {
 	// fixed after start
-	nc    *nats.Conn
-	live  chan *nats.Msg
-	above int64        // wideAbove
-	own   atomic.Int64 // rooms with subscriptions of their own for signals and presence
+	nc      *nats.Conn
+	live    chan *nats.Msg
+	above   int64        // wideAbove
+	wideLog bool         // Config.WideLog
+	own     atomic.Int64 // rooms that count against above
 
 	mu   sync.Mutex
-	wide []*nats.Subscription // nil: no room shares them
-	used int                  // rooms that do
+	wide threeSubs
+	used int // rooms that share them
 }
+
+// threeSubs are up to three subscriptions; the others are nil.
+type threeSubs [3]*nats.Subscription
 
 // subscriptions are those of one room. The zero value has none.
 type subscriptions struct {
-	of   *subjects
-	log  *nats.Subscription
-	own  [2]*nats.Subscription // for signals and presence
-	side side
+	of      *subjects
+	own     threeSubs
+	counted bool // against above
+	wide    bool // it shares the wide ones
 }
 
-// side is how a room hears signals and presence.
-type side uint8
-
-const (
-	deaf   side = iota // not at all: it is an inbox
-	byOwn              // by subscriptions of its own
-	byWide             // by the wide ones
-)
-
-// open subscribes a room. What was subscribed before an error is in subs and
-// has to be ended.
+// open subscribes a room. An inbox hears its log only. What was subscribed
+// before an error is in subs and has to be ended.
 func (s *subjects) open(subs *subscriptions, room string, inbox bool) error {
 	subs.of = s
-	err := s.subscribe(&subs.log, wire.LogSubject(room))
-	switch {
-	case err != nil || inbox:
-		return err
-	case s.own.Load() >= s.above:
-		return s.share(subs)
+	mayShare := s.wideLog || !inbox // an inbox that did not share its log would share nothing
+	if subs.wide = mayShare && s.own.Load() >= s.above; subs.wide {
+		return s.share(subs, room)
 	}
-	subs.side = byOwn
-	s.own.Add(1)
-	return errors.Join(
-		s.subscribe(&subs.own[0], wire.SignalSubject(room)),
-		s.subscribe(&subs.own[1], wire.PresenceSubject(room)))
+	if subs.counted = mayShare; subs.counted {
+		s.own.Add(1)
+	}
+	subjects := []string{wire.LogSubject(room), wire.SignalSubject(room), wire.PresenceSubject(room)}
+	if inbox {
+		subjects = subjects[:1]
+	}
+	return s.subscribe(&subs.own, subjects...)
 }
 
-func (s *subjects) subscribe(to **nats.Subscription, subject string) (err error) {
-	if *to, err = s.nc.ChanSubscribe(subject, s.live); err != nil {
-		return fmt.Errorf("subscribe to %s: %w", subject, err)
+// subscribe makes the first ones of three.
+func (s *subjects) subscribe(three *threeSubs, subjects ...string) (err error) {
+	for i, subject := range subjects {
+		if three[i], err = s.nc.ChanSubscribe(subject, s.live); err != nil {
+			return fmt.Errorf("subscribe to %s: %w", subject, err)
+		}
 	}
 	return nil
 }
 
 // share gives the room a part in the wide subscriptions, and makes them for the
 // first one.
-func (s *subjects) share(subs *subscriptions) error {
+func (s *subjects) share(subs *subscriptions, room string) (err error) {
+	if !s.wideLog {
+		err = s.subscribe(&subs.own, wire.LogSubject(room))
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	subs.side = byWide
 	s.used++
-	if s.wide != nil {
-		return nil
+	if s.used > 1 {
+		return err
 	}
-	s.wide = make([]*nats.Subscription, 2)
-	return errors.Join(s.subscribe(&s.wide[0], wire.AllSignals), s.subscribe(&s.wide[1], wire.AllPresence))
+	subjects := []string{wire.AllSignals, wire.AllPresence, wire.AllLogs}
+	if !s.wideLog {
+		subjects = subjects[:2]
+	}
+	return errors.Join(err, s.subscribe(&s.wide, subjects...))
 }
 
 // unshare ends the wide subscriptions with the last room that shares them.
@@ -91,33 +95,39 @@ func (s *subjects) unshare() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.used--; s.used == 0 {
-		unsubscribe(s.wide...)
-		s.wide = nil
+		s.wide.end()
 	}
 }
 
 // end gives all back; doing it again does nothing.
 func (subs *subscriptions) end() {
-	unsubscribe(subs.log, subs.own[0], subs.own[1])
-	switch subs.side {
-	case byOwn:
+	subs.own.end()
+	if subs.counted {
 		subs.of.own.Add(-1)
-	case byWide:
+	}
+	if subs.wide {
 		subs.of.unshare()
 	}
 	*subs = subscriptions{}
 }
 
-// unsubscribe fails only when the connection is closed, which ends them too.
-func unsubscribe(subs ...*nats.Subscription) {
-	for _, sub := range subs {
+// end fails only when the connection is closed, which ends them too.
+func (three *threeSubs) end() {
+	for i, sub := range three {
 		if sub != nil {
 			_ = sub.Unsubscribe()
+			three[i] = nil
 		}
 	}
 }
 
-// isWide reports whether the subscription is for all rooms.
-func isWide(sub *nats.Subscription) bool {
-	return sub.Subject == wire.AllSignals || sub.Subject == wire.AllPresence
+// meant reports whether a message of the kind that verb is the last letter of
+// came by the subscription by which the room hears that kind: it may come by
+// both.
+func (s *subjects) meant(h *handle, verb byte, by *nats.Subscription) bool {
+	wide := by.Subject == wire.AllLogs || by.Subject == wire.AllSignals || by.Subject == wire.AllPresence
+	if verb == lastOfLog {
+		return wide == (h.wide.Load() && s.wideLog)
+	}
+	return wide == h.wide.Load() && !h.inbox
 }

@@ -20,9 +20,28 @@ func signalsOf(m *member) (got []string) {
 }
 
 // TestWideRooms: with their own subscriptions or the wide ones, rooms hear each
-// signal once and nothing of other rooms; the wide ones go with the last room.
+// event and each signal once and nothing of other rooms; the wide ones go with
+// the last room.
 func TestWideRooms(t *testing.T) {
-	eng, srv := start(t, func(c *rooms.Config) { quick(c); c.IdleAfter = 50 * time.Millisecond; c.WideAbove(3) })
+	for name, c := range map[string]struct {
+		wideLog          bool
+		wide, own, heard int // rooms that share, that do not, and subscriptions of all
+	}{
+		"all but the log": {false, 3, 3, 7 + 3*2 + 2}, // 7 logs, 3 rooms with two more, two wide ones
+		"the log too":     {true, 4, 3, 3*3 + 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testWideRooms(t, c.wideLog, c.wide, int64(c.own), c.heard)
+		})
+	}
+}
+
+func testWideRooms(t *testing.T, wideLog bool, wantWide int, wantOwn int64, heard int) {
+	eng, srv := start(t, func(c *rooms.Config) {
+		quick(c)
+		c.IdleAfter, c.WideLog = 50*time.Millisecond, wideLog
+		c.WideAbove(3)
+	})
 	empty := eng.Subscriptions()
 	members := map[string]*member{}
 	for i := range 6 {
@@ -30,11 +49,11 @@ func TestWideRooms(t *testing.T) {
 		members[room] = join(t, eng, room, "m", rooms.Since{})
 	}
 	inbox := join(t, eng, wire.Inbox("ann"), "ann", rooms.Since{})
-	if wide, own := eng.WideRooms(); wide != 3 || own != 3 {
-		t.Fatalf("%d rooms are wide, %d have their own subscriptions, want 3 and 3", wide, own)
+	if wide, own := eng.WideRooms(); wide != wantWide || own != wantOwn {
+		t.Fatalf("%d rooms are wide, %d have their own subscriptions, want %d and %d", wide, own, wantWide, wantOwn)
 	}
 	// A read of the log has one for its answers.
-	eventually(t, "7 logs, 3 rooms with two more, two wide ones", func() bool { return eng.Subscriptions() == empty+7+3*2+2 })
+	eventually(t, "the subscriptions", func() bool { return eng.Subscriptions() == empty+heard })
 
 	nc := outsider(t, srv)
 	for round := range 3 {
@@ -44,17 +63,28 @@ func TestWideRooms(t *testing.T) {
 			inject(t, nc, wire.SignalSubject(room), fmt.Sprintf(`{"type":"signal","payload":"%s-%d"}`, room, round))
 		}
 	}
+	publish(t, eng, "nobody", 100, 103)
 	for room, m := range members {
 		// An event of the log behind the signals: what has not come then does not come.
 		m.await(t, "three signals", func() bool { return len(m.eventsLocked([]string{wire.TypeSignal})) >= 3 })
-		m.awaitSeq(t, publish(t, eng, room, 0, 1)[0])
+		m.awaitSeq(t, publish(t, eng, room, 0, 5)[4])
 		want := fmt.Sprintf(`["%[1]s-0" "%[1]s-1" "%[1]s-2"]`, room)
 		if got := fmt.Sprint(signalsOf(m)); got != want {
 			t.Errorf("%s got %s, want %s", room, got, want)
 		}
+		if got := fmt.Sprint(m.notes()); got != "[0 1 2 3 4]" {
+			t.Errorf("%s got the events %s", room, got)
+		}
+	}
+	inbox.awaitSeq(t, publish(t, eng, wire.Inbox("ann"), 0, 2)[1])
+	if got := fmt.Sprint(inbox.notes()); got != "[0 1]" {
+		t.Errorf("an inbox got the events %s", got)
 	}
 	if got := signalsOf(inbox); got != nil {
 		t.Errorf("an inbox got the signals %v", got)
+	}
+	if holes := eng.Stats().Repairs.Load(); holes != 0 {
+		t.Errorf("%d holes were seen, want every event to come by itself", holes)
 	}
 
 	for room, m := range members {
@@ -93,9 +123,12 @@ func TestPresenceOfWideRooms(t *testing.T) {
 // TestWideRoomsOfAFailedOpen: rooms that could not be opened give back their
 // part, whichever kind it is.
 func TestWideRoomsOfAFailedOpen(t *testing.T) {
-	for name, above := range map[string]int64{"wide": -1, "own": 100} {
+	for name, above := range map[string]int64{"wide": -1, "own": 100, "the log too": -1} {
 		t.Run(name, func(t *testing.T) {
-			eng, srv := start(t, func(c *rooms.Config) { c.WideAbove(above) })
+			eng, srv := start(t, func(c *rooms.Config) {
+				c.WideLog = name == "the log too"
+				c.WideAbove(above)
+			})
 			empty := eng.Subscriptions()
 			js, err := jetstream.New(outsider(t, srv))
 			if err != nil {
