@@ -92,9 +92,10 @@ type Config struct {
 	HistoryAge   time.Duration // events older than this are dropped
 	HistoryBytes int64         // the whole log; the oldest events are dropped
 
-	// WideLog has a node with more than 1,024 rooms and inboxes open hear the events
-	// of all rooms by one subscription, for 1.5 KB less per room. It is for a node beside its own
-	// NATS server: in a cluster it would hear the others' events in vain.
+	// WideLog has a node with more than 1,024 rooms and inboxes open hear the
+	// events of all rooms by one subscription, for 1.5 KB less per room. It is for
+	// a node beside its own NATS server: in a cluster it would hear the others'
+	// events in vain.
 	WideLog bool
 
 	Mailbox          int           // messages queued per room; a join beyond it is refused with busy

@@ -28,9 +28,9 @@ type load struct {
 	Open       int           `json:"open,omitempty"`  // rooms that are open besides
 	Compress   bool          `json:"compress,omitempty"`
 	Unlogged   bool          `json:"unlogged,omitempty"` // signals instead of messages
-	Settle     time.Duration `json:"-"` // between connecting and what follows
-	Warmup     time.Duration `json:"-"` // publishing before it is measured
-	Duration   time.Duration `json:"-"` // what is measured
+	Settle     time.Duration `json:"-"`                  // between connecting and what follows
+	Warmup     time.Duration `json:"-"`                  // publishing before it is measured
+	Duration   time.Duration `json:"-"`                  // what is measured
 }
 
 // perOpener is how many of the rooms of Open one connection is in; roomd lets
