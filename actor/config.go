@@ -38,6 +38,12 @@ type Config[M any] struct {
 	// less: all that were waiting.
 	MaxBatch int
 
+	// Yield has an actor that is woken let all others run first that can, once:
+	// what they send it meanwhile comes in the same batch. It is for an actor
+	// whose Receive costs far more than a message does, such as a system call.
+	// Where nothing else can run it changes nothing.
+	Yield bool
+
 	// Backoff says when an actor that failed is started again.
 	Backoff Backoff
 

@@ -1,6 +1,7 @@
 package actor
 
 import (
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -42,6 +43,9 @@ func (s *shift[M]) run() {
 			go s.work()
 		}
 	}()
+	if s.ref.cfg.Yield {
+		runtime.Gosched()
+	}
 	for s.step() {
 	}
 	returned = true
