@@ -300,6 +300,17 @@ func TestSecondInterruptStopsAtOnce(t *testing.T) {
 	}
 }
 
+// The collector runs half as often as by Go's default, unless GOGC says how often.
+func TestCollector(t *testing.T) {
+	for gogc, want := range map[string]string{"": "200", "50": "50"} {
+		t.Setenv("GOGC", gogc)
+		metrics := start(t, "--store=memory").request(t, "GET", "/metrics", "")
+		if !strings.Contains(metrics, "\ngo_gc_gogc_percent "+want+"\n") {
+			t.Errorf("with GOGC=%q, /metrics does not show %s percent", gogc, want)
+		}
+	}
+}
+
 func TestRun(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	if err := run(t.Context(), []string{"--version"}, nil, &stdout, &stderr); err != nil || !strings.HasPrefix(stdout.String(), "roomd ") || stderr.Len() > 0 {
