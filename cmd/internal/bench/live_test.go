@@ -141,7 +141,7 @@ func TestOpenRooms(t *testing.T) {
 	c := quick(Rooms)
 	c.Rooms, c.Members, c.Open = 2, 3, 64
 	results, _ := runJSON(t, c)
-	positive(t, results[0], "kb_per_room", "deliveries")
+	positive(t, results[0], "kb_per_room", "deliveries", "cpu_us_per_delivery", "cpu_us_per_delivery_without_open")
 }
 
 // With compression all arrives too, in fewer bytes.

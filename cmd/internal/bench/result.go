@@ -45,7 +45,8 @@ type Result struct {
 	PresenceBytesPerClient  *float64 `json:"presence_bytes_per_client,omitempty"`
 	PresenceFramesPerClient *float64 `json:"presence_frames_per_client,omitempty"`
 
-	KBPerRoom *float64 `json:"kb_per_room,omitempty"`
+	KBPerRoom      *float64 `json:"kb_per_room,omitempty"`
+	CPUWithoutOpen *float64 `json:"cpu_us_per_delivery_without_open,omitempty"` // CPUPerDelivery just before, without the rooms of Open
 }
 
 func measured(v float64) *float64 { return &v }
@@ -124,6 +125,7 @@ func (r *Result) line() string {
 	add("; presence %.0f bytes per client", r.PresenceBytesPerClient)
 	add(" in %.1f frames", r.PresenceFramesPerClient)
 	add("; %.2f KB per open room", r.KBPerRoom)
+	add(", CPU %.3f µs per delivery without them", r.CPUWithoutOpen)
 	fmt.Fprintf(&b, "; %.0f connections/s; missing %d", r.ConnectionsPerS, r.Missing)
 	for _, c := range []struct {
 		n    uint64
