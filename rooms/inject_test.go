@@ -129,8 +129,11 @@ func TestSignals(t *testing.T) {
 			t.Errorf("%s got %+v", m.id, ev)
 		}
 	}
+	// The first came by another connection, so it may be the last to arrive.
+	b.awaitEvents(t, 1, wire.TypeSignal)
+	c.awaitEvents(t, 1, wire.TypeSignal)
+	a.awaitSeq(t, publish(t, one, "x", 0, 1)[0]) // after what its room gave to b
 	for m, want := range map[*member]int{a: 0, b: 1, c: 1} {
-		// c is on another node: its copy of the first came in order before.
 		if got := m.events(wire.TypeSignal); len(got) != want || want > 0 && string(got[0].Payload) != `"typing"` {
 			t.Errorf("%s got the signals %v", m.id, got)
 		}
@@ -141,7 +144,7 @@ func TestSignals(t *testing.T) {
 	if n := one.Stats().Rejected.Load(); n != 2 {
 		t.Errorf("%d dropped", n)
 	}
-	if got := pages(t, one, "x", 0, 10); len(got) != 0 {
-		t.Errorf("signals were logged: %v", got)
+	if got := pages(t, one, "x", 0, 10); len(got) != 1 {
+		t.Errorf("logged are %v, want the one that is no signal", got)
 	}
 }

@@ -63,8 +63,7 @@ func TestJoinAndLeave(t *testing.T) {
 	for i, ev := range got[1:] {
 		same(t, "a replayed message", decode[wire.Message](t, ev.Payload).Message, text("m%d", i+3))
 	}
-	_, current := s.client(p).Rooms()
-	same(t, "the current room", current, "general")
+	s.awaitCurrent(p, "general")
 	other.say("", "live")
 	p.heard("r", "live")
 

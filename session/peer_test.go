@@ -233,6 +233,16 @@ func (p *peer) heard(room, message string) wire.Event {
 	})
 }
 
+// awaitCurrent waits until that is the peer's current room: the room tells the
+// peer that it is in before the client hears of it.
+func (s *stack) awaitCurrent(p *peer, room string) {
+	s.t.Helper()
+	eventually(s.t, "the current room is "+room, func() bool {
+		_, current := s.client(p).Rooms()
+		return current == room
+	})
+}
+
 // all returns everything unread up to now, presence left out: what the server
 // has queued before it answers one more event.
 func (p *peer) all() []wire.Event {

@@ -71,8 +71,8 @@ func TestWelcomeAndFirstRooms(t *testing.T) {
 	if j.Count != 1 || len(j.List) != 1 || j.List[0] != (wire.User{UID: w.UID, Username: "Ann", AvatarID: "9"}) {
 		t.Errorf("room_joined is %+v", j)
 	}
-	in, current := s.client(p).Rooms()
-	same(t, "the current room", current, "百家")
+	s.awaitCurrent(p, "百家")
+	in, _ := s.client(p).Rooms()
 	same(t, "the number of rooms", len(in), 1)
 }
 
