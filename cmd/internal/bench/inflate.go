@@ -2,15 +2,10 @@ package bench
 
 import (
 	"bytes"
-	"compress/flate"
 	"fmt"
-	"io"
-	"strings"
-)
 
-// messageEnd is what a compressed message was sent without, and an empty last
-// block: RFC 7692 section 7.2.2.
-const messageEnd = "\x00\x00\xff\xff\x01\x00\x00\xff\xff"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
 
 // knownMessages is how many inflated messages are kept.
 const knownMessages = 1024
@@ -19,7 +14,7 @@ const knownMessages = 1024
 // so that inflating them once is enough: it is the server that is measured.
 // Owned by a reader.
 type inflater struct {
-	r     io.ReadCloser
+	wire  *wire.Inflater
 	known map[string][]byte
 }
 
@@ -28,19 +23,17 @@ func (i *inflater) inflate(packed []byte) ([]byte, error) {
 	if text, ok := i.known[string(packed)]; ok {
 		return text, nil
 	}
-	src := io.MultiReader(bytes.NewReader(packed), strings.NewReader(messageEnd))
-	if i.r == nil {
-		i.r = flate.NewReader(src)
-	} else if err := i.r.(flate.Resetter).Reset(src, nil); err != nil {
-		return nil, fmt.Errorf("inflate a message: %w", err)
+	if i.wire == nil {
+		i.wire = wire.NewInflater()
 	}
-	text, err := io.ReadAll(io.LimitReader(i.r, readBuffer))
-	if err != nil {
+	var text bytes.Buffer
+	// A copy: Append writes behind what it is given, where the next frame is.
+	if err := i.wire.Append(&text, bytes.NewBuffer(bytes.Clone(packed)), readBuffer); err != nil {
 		return nil, fmt.Errorf("inflate a message of the server: %w", err)
 	}
 	if i.known == nil || len(i.known) >= knownMessages {
 		i.known = make(map[string][]byte, knownMessages)
 	}
-	i.known[string(packed)] = text
-	return text, nil
+	i.known[string(packed)] = text.Bytes()
+	return text.Bytes(), nil
 }

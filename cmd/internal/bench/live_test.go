@@ -263,6 +263,13 @@ func TestRunningServer(t *testing.T) {
 	if _, ok := results[0]["kb_per_connection"]; ok {
 		t.Error("the memory of an unknown process was measured")
 	}
+	c = quick(Rooms)
+	c.Rooms, c.Members, c.Open, c.URL, c.PID = 2, 3, 64, srv.url, srv.process.pid
+	results, _ = runJSON(t, c)
+	positive(t, results[0], "deliveries")
+	if _, ok := results[0]["cpu_us_per_delivery_without_open"]; ok {
+		t.Error("a running server was measured twice, the second time with what the first had left")
+	}
 }
 
 func TestServerThatDoesNotStart(t *testing.T) {
