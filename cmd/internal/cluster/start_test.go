@@ -110,8 +110,10 @@ func TestALogThatExists(t *testing.T) {
 		MaxMsgsPerSubject: 10, MaxAge: time.Hour, MaxBytes: 1 << 20, DenyDelete: true, DenyPurge: true}); err != nil {
 		t.Fatal(err)
 	}
+	// Another server than the stream's hears of the stream later than its creator.
+	patient := []jetstream.PublishOpt{jetstream.WithRetryAttempts(100), jetstream.WithRetryWait(50 * time.Millisecond)}
 	for n := range events {
-		if _, err := js.Publish(t.Context(), wire.EventSubject(room), fmt.Appendf(nil, `{"type":"new_message","payload":{"message":"old %d"}}`, n)); err != nil {
+		if _, err := js.Publish(t.Context(), wire.EventSubject(room), fmt.Appendf(nil, `{"type":"new_message","payload":{"message":"old %d"}}`, n), patient...); err != nil {
 			t.Fatal(err)
 		}
 	}
