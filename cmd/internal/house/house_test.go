@@ -21,8 +21,9 @@ const module = "github.com/passoncomtw/baccarat-websocket-cluster/"
 // import those of the layers below its own, and in its own only what is named
 // in sideways.
 var layers = [][]string{
-	{"actor", "embedded", "rooms/presence"},
+	{"actor", "embedded", "rooms/presence", "rooms/follow"},
 	{"rooms/wire"},
+	{"rooms/eventlog"},
 	{"rooms", "session/auth"},
 	{"session", "session/client"},
 	{"cmd/internal/node/web", "cmd/internal/bench"},
@@ -43,7 +44,7 @@ var forbidden = []struct {
 		"what a WebSocket is, only sessions know; rooms deliver bytes to members"},
 	{"github.com/nats-io/nats-server/", []string{"embedded"},
 		"an external cluster must be able to replace the embedded server without anybody noticing"},
-	{"github.com/nats-io/nats.go", []string{"rooms", "session/auth", "embedded"},
+	{"github.com/nats-io/nats.go", []string{"rooms", "rooms/eventlog", "session/auth", "embedded"},
 		"above the engine nobody knows by what the nodes are connected"},
 	{"github.com/golang-jwt/", []string{"session/auth"},
 		"tokens are understood in one place, so that an algorithm is pinned in one place"},
@@ -60,7 +61,7 @@ var forbidden = []struct {
 // pure packages have no clock, no goroutine and no I/O, so they import none of
 // these.
 var (
-	pure   = []string{"rooms/wire", "rooms/presence"}
+	pure   = []string{"rooms/wire", "rooms/presence", "rooms/follow"}
 	impure = []string{"net", "net/http", "os", "context", "sync", "math/rand", "math/rand/v2", "crypto/rand"}
 )
 

@@ -1,0 +1,251 @@
+package follow
+
+import "slices"
+
+// phase is what a Follower does about newer events.
+type phase uint8
+
+const (
+	opening   phase = iota // it does not know yet where the log stands
+	following              // live copies are delivered as they come
+	reading                // a hole is being read: live copies are held
+	asking                 // the leader is being asked: live copies are held
+)
+
+// Follower follows one room's log. It belongs to one goroutine. New makes one.
+type Follower struct {
+	// fixed after New
+	fx     Effects
+	limits *Limits
+
+	// where it stands
+	epoch   string
+	pos     uint64 // the newest event; with time "" a place, no event
+	time    string // the log's time of that event
+	through uint64 // no event of the room lies after pos up to here
+	sure    uint64 // the leader has, or had, this pos
+
+	phase phase
+	ops   uint64 // the last Op given out
+	newer newerWork
+	held  heldCopies
+
+	// what it has learned while it was busy, or could not judge yet
+	wanted uint64 // the log has this sequence
+	lookup bool   // ask the leader where the log stands
+	doubt  bool   // the log may have been rolled back: ask before the next copy
+
+	ring  ring
+	tail  bool // the ring has been filled with the newest events
+	older olderWork
+
+	joins     []*Join // wait
+	histories []*History
+	deep      []*deepRead // history pages that are being read
+}
+
+// New makes a Follower that waits for Open. limits are shared and not changed.
+func New(fx Effects, limits *Limits) *Follower {
+	return &Follower{fx: fx, limits: limits, phase: opening}
+}
+
+// Opening is where the log of a room stands when it is opened, after its live
+// copies have been subscribed to.
+type Opening struct {
+	Epoch    string
+	First    uint64 // the leader's first sequence of the stream, asked for last
+	Last     uint64 // the room's newest event on some replica; 0: none
+	LastTime string
+	Through  uint64 // how far that replica was
+}
+
+// Open takes a place in the log. Nothing before it is delivered.
+func (f *Follower) Open(o Opening) {
+	f.startAt(o.Epoch, o.Last, o.LastTime, o.Through)
+	if o.Last == 0 {
+		// A limit per room never takes the last event, so an empty room has lost
+		// nothing that is younger than the stream's first event.
+		f.ring.floor = min(max(o.First, 1)-1, o.Through)
+	}
+	f.phase = following
+	f.goOn()
+}
+
+// startAt forgets everything before a place: the room's newest event, or, when
+// it has none, how far the log was.
+func (f *Follower) startAt(epoch string, last uint64, time string, through uint64) {
+	f.epoch, f.pos, f.time, f.through = epoch, last, time, max(last, through)
+	if last == 0 {
+		f.pos, f.time = through, ""
+	}
+	f.ring = ring{floor: f.pos, bottom: last == 0}
+	f.tail = false
+	f.older = olderWork{}
+	f.sure = 0
+	for _, j := range f.joins {
+		j.loaded, j.beyond = false, false
+	}
+}
+
+// Position is where a member that has had everything stands.
+func (f *Follower) Position() Position { return Position{f.epoch, f.pos} }
+
+// Newest is the sequence of the newest event; 0 when there is none.
+func (f *Follower) Newest() uint64 {
+	if f.time == "" {
+		return 0
+	}
+	return f.pos
+}
+
+// Quiet reports whether nothing is under way and nobody waits.
+func (f *Follower) Quiet() bool {
+	return f.phase == following && f.older.op == 0 && len(f.joins)+len(f.histories)+len(f.deep) == 0
+}
+
+// Live takes a copy from the stream's republish.
+func (f *Follower) Live(c Copy) {
+	switch {
+	case f.phase != following:
+		f.hold(c)
+	case c.Seq == f.pos && f.time != "" && c.Time != f.time:
+		f.ask(f.pos) // one of the two is forged, or the log was rolled back
+	case c.Seq <= f.pos:
+		// A repeat: it came by the log before.
+	case f.doubt:
+		f.hold(c)
+		f.ask(f.pos)
+	case c.Seq <= f.through:
+		// The log has no such event, or the next check finds it.
+	case c.Prev == f.pos && f.pos != 0, f.time == "" && c.Prev == 0 && c.Seq == f.through+1:
+		f.deliver(c.Event)
+	case c.Prev > f.pos:
+		f.hold(c)
+		f.read(c.Prev, Any, 0)
+	case c.Prev == 0 && f.time == "":
+		f.hold(c)
+		f.askAbout(newerWork{asked: c.Seq, why: first, upto: c.Seq, time: c.Time})
+	default:
+		// When it was stored the log had dropped the event at pos, or has none.
+		// What came in between, if anything did, may be gone as well.
+		f.hold(c)
+		f.read(c.Seq, Any, 0)
+	}
+}
+
+// Missed says that copies were lost, nobody knows which.
+func (f *Follower) Missed() {
+	f.lookup = true
+	f.goOn()
+}
+
+// Doubt says that the log may not be what it was: its leader changed, or the
+// connection was gone. The next copy waits until the leader has confirmed the
+// event before it, and what is being read is read again.
+func (f *Follower) Doubt() {
+	f.doubt, f.sure = true, 0
+	f.lookup = f.lookup || f.phase == opening || len(f.held.take()) > 0 // those may be of what was rolled back
+	switch w := f.newer; {
+	case f.phase == reading, f.phase == asking && w.why == proof:
+		f.read(w.upto, w.from, w.attempt)
+	case f.phase == asking:
+		f.askAbout(w)
+	}
+	if f.older.op != 0 {
+		f.loadFrom(f.older)
+	}
+	for _, d := range f.deep {
+		f.readDeep(d)
+	}
+}
+
+// Renewed says that the stream may be another one now.
+func (f *Follower) Renewed() {
+	f.lookup = true
+	f.goOn()
+}
+
+// Check compares with what a replica had as the newest event.
+func (f *Follower) Check(c Check) {
+	switch {
+	case f.phase == opening:
+	case c.Last > f.pos:
+		f.wanted = max(f.wanted, c.Last)
+	case f.time != "" && c.Last == f.pos && c.Time == f.time:
+		f.through = max(f.through, c.Through)
+	case f.sure == f.pos && c.Through < f.pos:
+		// The leader has had pos: the replica is behind.
+	case c.Last == 0 && c.Through >= f.pos && c.First <= f.through+1:
+		// A limit per room never takes the last event, so there was none.
+		f.through = max(f.through, c.Through)
+	default:
+		f.lookup = true
+	}
+	f.goOn()
+}
+
+// deliver hands over the next event.
+func (f *Follower) deliver(e Event) {
+	f.pos, f.time, f.through = e.Seq, e.Time, max(f.through, e.Seq)
+	if frame := f.fx.Deliver(e); frame != nil {
+		f.ring.push(e.Seq, frame, f.limits)
+	}
+}
+
+// goOn does what had to wait, until something is under way again.
+func (f *Follower) goOn() {
+	if f.phase != following {
+		return
+	}
+	for _, c := range f.held.take() {
+		f.Live(c)
+	}
+	if f.phase != following {
+		return
+	}
+	switch wanted := f.wanted; {
+	case f.lookup:
+		f.ask(f.pos)
+		return
+	case wanted > f.pos:
+		f.wanted = 0
+		f.read(wanted, Any, 0)
+		return
+	}
+	f.wanted = 0
+	f.retry()
+}
+
+// op gives out the next ticket.
+func (f *Follower) op() uint64 {
+	f.ops++
+	return f.ops
+}
+
+// heldCopies are kept until the log was read.
+type heldCopies struct {
+	list  []Copy
+	bytes int
+}
+
+func (h *heldCopies) take() []Copy {
+	list := h.list
+	*h = heldCopies{}
+	return list
+}
+
+// drop takes out the copies that are, or claim to follow, seq.
+func (h *heldCopies) drop(seq uint64) {
+	h.list = slices.DeleteFunc(h.list, func(c Copy) bool { return c.Prev == seq || c.Seq == seq })
+}
+
+// hold keeps a copy. What is dropped beyond the bound is read from the log.
+func (f *Follower) hold(c Copy) {
+	if len(f.held.list) >= f.limits.Held || f.held.bytes > f.limits.HeldBytes {
+		f.lookup = true
+		f.fx.Report(HeldDropped, c.Seq)
+		return
+	}
+	f.held.list = append(f.held.list, c)
+	f.held.bytes += len(c.Body)
+}

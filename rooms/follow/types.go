@@ -1,0 +1,169 @@
+package follow
+
+// Event is one event of a room's log.
+type Event struct {
+	Seq  uint64
+	Time string // the log's, RFC 3339: with Seq it names the event
+	Body []byte // as stored; not looked at
+}
+
+// Copy is an event as the stream's republish sends it to whoever listens.
+type Copy struct {
+	Event
+	Prev uint64 // sequence of the room's event before it, when it was stored; 0: there was none
+}
+
+// Source says who is to answer a read.
+type Source uint8
+
+// Sources of a read.
+const (
+	Any    Source = iota // any replica: cheap, and it may be behind
+	Leader               // the leader: one event at a time
+)
+
+// Range is a read of a room's log: the events after After up to and including
+// Upto.
+type Range struct {
+	Op      uint64 // comes back in the Page
+	After   uint64 // if it is an event of the room, the page says so
+	Upto    uint64
+	Newest  int // not 0: only the newest that many; then After 0 asks for them wherever they begin
+	From    Source
+	Attempt int // 0 the first time; a later one should wait a little
+}
+
+// Page is the answer to a Range. It must come from one state of one replica,
+// or be put together from several so that each begins with an event of the room
+// that the one before it has.
+type Page struct {
+	Op     uint64
+	Failed bool // nobody answered; nothing else is set
+
+	Events    []Event // rising
+	Cut       bool    // the range has more: newer ones, or with Newest older ones
+	Start     bool    // After is an event of the room, stored at StartTime
+	StartTime string
+	// Whole is the lowest sequence from which every sequence of the stream up to
+	// the first of Events, or up to Upto, was there, whosever it is. 0: unknown.
+	Whole uint64
+	// Seen is a sequence that the replica certainly had reached.
+	Seen uint64
+}
+
+// State is what has become of a sequence of the stream.
+type State uint8
+
+// States of a sequence, as the leader sees it.
+const (
+	There     State = iota // an event of the room, stored at Verdict.Time
+	Discarded              // by a limit of the log, whosever it was
+	Another                // it is another room's
+	Beyond                 // the log ends before it, and the leader had a majority behind it when it said so
+)
+
+// Verdict is what the log's leader says of a room.
+type Verdict struct {
+	Op     uint64
+	Failed bool // nobody answered; nothing else is set
+
+	Seq   uint64 // what was asked about; 0: nothing in particular
+	State State  // of Seq
+	Time  string // of Seq, when it is There
+
+	Epoch    string
+	First    uint64 // the stream's first sequence
+	Through  uint64 // the stream's last sequence: what follows holds up to here at least
+	Last     uint64 // the room's newest event; 0: it has none
+	LastTime string
+	Oldest   uint64 // the room's oldest event; 0: it has none
+	Count    int64  // of the room's events
+	Limit    int64  // per room; 0 or less: none
+	// LimitSince is a sequence after which no event of a room was lost to a
+	// limit per room lower than Limit.
+	LimitSince uint64
+}
+
+// Check is what some replica had as the room's newest event.
+type Check struct {
+	Last    uint64 // 0: none
+	Time    string
+	Through uint64 // how far that replica was
+	First   uint64 // the leader's first sequence of the stream, asked for later
+}
+
+// Position is a place in the log that a client knows.
+type Position struct {
+	Epoch string
+	Seq   uint64
+}
+
+// Join asks to become a member.
+type Join struct {
+	Since *Position // replay what came after it; nil: Last
+	Last  int       // replay the newest that many
+	Ref   any       // the caller's
+
+	loaded bool // the log was read back to Since or as far as it goes
+	beyond bool // the log ends before Since
+}
+
+// Admission answers a Join.
+type Admission struct {
+	Replay    []Entry // to be handed over before anything else; shared, not to be changed
+	Recovered bool    // everything after Since is in Replay
+	Seq       uint64  // the position that Replay follows
+}
+
+// History asks for a page of events.
+type History struct {
+	Before uint64 // of sequences below that; 0: the newest
+	Limit  int
+	Known  uint64 // the answer must reach this sequence, which is stored; 0: none in particular
+	Ref    any    // the caller's
+}
+
+// Incident is what somebody should read in a log or count.
+type Incident uint8
+
+// Incidents. The sequence that comes with them is in brackets.
+const (
+	Repair      Incident = iota // a hole is read from the log [its end]
+	HeldDropped                 // a copy beyond the bound was dropped; it will be read [its own]
+	Forged                      // a copy names an event that the log never had; dropped [that event's]
+	Lost                        // a hole that the log does not fill; members are told to refresh [its end]
+	RolledBack                  // the log does not have what was delivered; members are told to refresh [that event's]
+	Renewed                     // the log is another one; members are told to refresh [the old position]
+)
+
+// Effects is what a Follower wants done. The calls come from within its
+// inputs and must not call the Follower back.
+type Effects interface {
+	// Deliver hands the next event to every member. It returns the frame to be
+	// remembered for those who join later; nil for an event that nobody gets.
+	Deliver(Event) (frame []byte)
+	// Frame makes the frame of an older event that is only remembered.
+	Frame(Event) []byte
+	// Refresh tells every member that its view ends and begins anew at
+	// Follower.Position.
+	Refresh()
+	// Read wants a Page; Ask a Verdict about a sequence (0: about none).
+	Read(Range)
+	Ask(op, seq uint64, attempt int)
+	// Admit makes a member of whoever joins.
+	Admit(*Join, Admission)
+	// Page answers a history request: with frames, or with events as stored.
+	Page(h *History, frames []Entry, events []Event, more bool)
+	// Refuse answers a join or a history request that cannot be answered now.
+	Refuse(*Join, *History)
+	// Report tells of an incident.
+	Report(Incident, uint64)
+}
+
+// Limits bound what a Follower keeps.
+type Limits struct {
+	Replay    int // events remembered and replayed
+	RingBytes int // of their frames
+	Held      int // live copies kept while the log is read
+	HeldBytes int // of them
+}
