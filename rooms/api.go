@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -29,6 +30,7 @@ func (e *Engine) Join(ctx context.Context, room string, m Member, id string, sin
 	case err := <-j.done:
 		return err
 	case <-ctx.Done():
+		j.abandoned.Store(true) // before Leave looks for the room: the join may be on its way to the next one
 		e.Leave(room, m, LeftGone)
 		return wire.Errorf(wire.Unavailable, "the room did not answer in time; try again")
 	}
@@ -90,6 +92,9 @@ func await[T any](ctx context.Context, ref *actor.Ref[message], answer <-chan T,
 	}
 }
 
+// Stored is where an event stands in its room's log.
+type Stored = eventlog.Stored
+
 // Publish stores an event in the room's log and returns at once; done is
 // called once with the outcome, on any goroutine, and must not block. msgID,
 // if not empty, is the idempotency key: an event stored before under the same
@@ -102,7 +107,7 @@ func (e *Engine) Publish(room, msgID string, ev wire.Event, done func(Stored, er
 		done(Stored{}, err)
 		return
 	}
-	e.pub.send(room, msgID, body, func(s Stored, err error) {
+	e.pub.Send(room, msgID, body, func(s Stored, err error) {
 		if h := e.handles.get(wire.RoomToken(room)); h != nil && err == nil {
 			h.ack(s.Seq)
 		}

@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 )
 
 // checkLoop looks for live copies that were lost with nothing after them: a
@@ -35,37 +36,58 @@ type streamCheck struct {
 	was     uint64 // last sequence up to which all rooms were compared twice: the replica that was asked may have been behind
 	seen    uint64 // and once
 	settled bool   // both are where the stream stands
+	told    uint64 // last sequence when every room was told how far the log was
 }
 
 func (e *Engine) checkStream(c *streamCheck) {
 	e.looks.checks.Add(1)
-	ctx, cancel := context.WithTimeout(e.ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(e.ctx, eventlog.RequestTimeout)
 	defer cancel()
-	info, err := e.stream.Info(ctx)
+	now, err := e.log.Standing(ctx)
 	switch {
 	case e.closed():
-	case errors.Is(err, jetstream.ErrStreamNotFound):
+	case eventlog.Gone(err):
 		e.restoreStream(ctx)
 	case err != nil:
 		e.cfg.Log.Warn().Err(err).Msg("the log does not say where it stands; trying again at the next check")
-	case e.renewed(info):
-		c.settled = false
-	case info.State.LastSeq == c.seen && c.settled:
-	case e.checkSince(ctx, c.was, info.State.LastSeq):
-		c.settled = info.State.LastSeq == c.seen
-		c.was, c.seen = c.seen, info.State.LastSeq
+	case e.renewed(now.Epoch):
+		c.settled, c.told = false, 0
+	case now.Last == c.seen && c.settled:
+	case c.tellAll(now):
+		if e.checkInTurn(true) {
+			c.told = now.Last
+		}
+	case e.checkSince(ctx, c.was, now.Last):
+		c.settled = now.Last == c.seen
+		c.was, c.seen = c.seen, now.Last
+	}
+	if err == nil {
+		e.noteLimit(ctx, now)
+	}
+}
+
+// tellAll reports whether half of the log has been replaced since every room was
+// told how far it is. A room that hears of it in time knows that it missed
+// nothing when its own last event has been dropped.
+func (c *streamCheck) tellAll(now eventlog.Standing) bool {
+	return now.Last-min(c.told, now.Last) > (now.Last-min(now.First, now.Last))/2
+}
+
+func (e *Engine) noteLimit(ctx context.Context, now eventlog.Standing) {
+	if err := e.log.NoteLimit(ctx, now); err != nil && !e.closed() {
+		e.cfg.Log.Warn().Err(err).Msg("a change of the log's limit per room could not be noted in the stream's metadata; trying again at the next check")
 	}
 }
 
 // checkSince compares the rooms that have an event after `after`, up to `upto`,
 // with the log; false: it could not.
 func (e *Engine) checkSince(ctx context.Context, after, upto uint64) bool {
-	if upto <= after || upto-after > unfilteredRange || upto-after >= uint64(e.handles.count()) {
-		return e.checkInTurn()
+	if upto <= after || upto-after > eventlog.MaxUnfiltered || upto-after >= uint64(e.handles.count()) {
+		return e.checkInTurn(false)
 	}
-	tokens, err := e.reader.tokens(ctx, after, upto)
+	tokens, err := e.log.Tokens(ctx, after, upto)
 	if err != nil {
-		return e.checkInTurn()
+		return e.checkInTurn(false)
 	}
 	var list []*handle
 	for token := range tokens {
@@ -73,20 +95,19 @@ func (e *Engine) checkSince(ctx context.Context, after, upto uint64) bool {
 			list = append(list, h)
 		}
 	}
-	return e.check(list)
+	return e.check(list, false)
 }
 
 // restoreStream makes the stream again that somebody, or a NATS server that
 // kept it in memory, has lost. The next check finds that it is another one.
 func (e *Engine) restoreStream(ctx context.Context) {
-	_, err := openStream(ctx, e.js, e.cfg, clusterSize(e.nc))
+	err := e.log.Restore(ctx)
 	e.cfg.Log.Error().AnErr("restoring", err).Msg("the stream with the log of every room is gone: it is made anew and empty; was it deleted, or kept in memory by a server that was restarted?")
 }
 
 // renewed finds out whether the stream was made anew and tells the rooms: old
 // positions mean nothing then.
-func (e *Engine) renewed(info *jetstream.StreamInfo) bool {
-	epoch := epochOf(info.Created)
+func (e *Engine) renewed(epoch string) bool {
 	if epoch == e.Epoch() {
 		return false
 	}
@@ -106,12 +127,23 @@ func (e *Engine) checkSoon() {
 	}
 }
 
+// doubt is for a log that may not be what it was: each room asks its leader
+// before it delivers the next event, and all are compared with it soon, those
+// too that have nothing to deliver.
+func (e *Engine) doubt() {
+	for _, h := range e.handles.all() {
+		h.doubtful.Store(true)
+	}
+	e.suspect.Store(true)
+	e.checkSoon()
+}
+
 // checkInTurn compares every open room with the log, as many per interval
 // as checkRooms.
-func (e *Engine) checkInTurn() bool {
+func (e *Engine) checkInTurn(tell bool) bool {
 	list := e.handles.all()
 	for most := e.cfg.tuning.checkRooms; len(list) > most; {
-		if !e.check(list[:most]) {
+		if !e.check(list[:most], tell) {
 			return false
 		}
 		list = list[most:]
@@ -123,15 +155,22 @@ func (e *Engine) checkInTurn() bool {
 			return false
 		}
 	}
-	return e.check(list)
+	return e.check(list, tell)
 }
 
 // checkAll compares every open room with the log; false: it could not.
-func (e *Engine) checkAll() bool { return e.check(e.handles.all()) }
+func (e *Engine) checkAll() bool {
+	suspect := e.suspect.Swap(false)
+	ok := e.check(e.handles.all(), suspect)
+	if suspect && !ok {
+		e.suspect.Store(true)
+	}
+	return ok
+}
 
 // check compares the last sequences of rooms with the log and tells those that
-// differ.
-func (e *Engine) check(list []*handle) bool {
+// differ, or all.
+func (e *Engine) check(list []*handle, tell bool) bool {
 	if len(list) == 0 || e.closed() {
 		return true
 	}
@@ -141,7 +180,7 @@ func (e *Engine) check(list []*handle) bool {
 	}
 	ctx, cancel := context.WithTimeout(e.ctx, openTimeout)
 	defer cancel()
-	last, err := lastSequences(ctx, e.nc, names)
+	checks, err := e.log.Checks(ctx, names)
 	if err != nil {
 		if !e.closed() {
 			e.cfg.Log.Warn().Err(err).Int("rooms", len(list)).Msg("the last sequences of rooms could not be compared with the log; trying again at the next check")
@@ -149,8 +188,8 @@ func (e *Engine) check(list []*handle) bool {
 		return false
 	}
 	for i, h := range list {
-		if seq := last[h.token()]; seq > h.last.Load() || seq < at[i] {
-			e.post(h.self, checked{last: seq, ahead: seq < at[i]})
+		if c := checks[h.token()]; tell || c.Last > h.last.Load() || c.Last < at[i] {
+			e.post(h.self, checked{Check: c, at: at[i]})
 		}
 	}
 	return true
@@ -158,13 +197,13 @@ func (e *Engine) check(list []*handle) bool {
 
 // leaderSubject tells that the log has a new leader; what the old one had
 // under way, copies and acks, may be lost without any connection having been.
-const leaderSubject = "$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED." + StreamName
+const leaderSubject = "$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED." + eventlog.StreamName
 
 func (e *Engine) watchLeader() error {
 	_, err := e.nc.Subscribe(leaderSubject, func(*nats.Msg) {
 		e.cfg.Log.Info().Msg("the log has a new leader; comparing all rooms with it and publishing again what has no ack")
-		e.pub.hurry()
-		e.checkSoon()
+		e.pub.Hurry()
+		e.doubt()
 	})
 	if err != nil {
 		return fmt.Errorf("rooms: subscribe to %s: %w", leaderSubject, err)
@@ -172,10 +211,20 @@ func (e *Engine) watchLeader() error {
 	return nil
 }
 
-// onReconnect runs on nats.go's goroutine, as onAsyncError does.
+// onDisconnect runs on nats.go's goroutine, as onReconnect and onAsyncError do.
+// What comes when the connection is back may be of a log that was rolled back.
+func (e *Engine) onDisconnect(nc *nats.Conn, err error) {
+	if !e.closed() {
+		e.cfg.Log.Warn().Err(err).Msg("the engine's NATS connection is lost; reconnecting")
+	}
+	for _, h := range e.handles.all() {
+		h.doubtful.Store(true)
+	}
+}
+
 func (e *Engine) onReconnect(nc *nats.Conn) {
 	e.cfg.Log.Info().Str("url", nc.ConnectedUrlRedacted()).Msg("the engine's NATS connection is back; comparing all rooms with the log")
-	e.checkSoon()
+	e.doubt()
 	e.beat(true)
 	e.postAll(resync{})
 }

@@ -3,11 +3,13 @@ package rooms
 import (
 	"cmp"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -24,7 +26,7 @@ const (
 	MaxPresenceList = 100
 	// MaxEventBytes is the largest event the log takes. A larger publish is
 	// refused with bad_payload.
-	MaxEventBytes = 256 << 10
+	MaxEventBytes = eventlog.MaxEventBytes
 
 	// presenceSlowAbove is the size of a room from which presence batches
 	// come at a third of the rate, presenceCountAbove that from which they
@@ -48,21 +50,9 @@ const (
 	heldEvents = 4096
 	heldBytes  = 8 << 20
 
-	// publishDeadline is how long a publish is tried under the same id before
-	// it is answered unavailable; publishAttempt is how long one try waits for
-	// its ack, publishRetry how soon a refused one is sent again.
-	publishDeadline = 15 * time.Second
-	publishAttempt  = 2 * time.Second
-	publishRetry    = 100 * time.Millisecond
-	// publishPending and publishBytes bound the publishes without an ack of
-	// the whole node; one more is refused with busy.
-	publishPending = 1 << 16
-	publishBytes   = 64 << 20
-
-	// requestTimeout bounds one request to the log, openTimeout all that a
-	// room needs to open; after it joins are answered unavailable.
-	requestTimeout = 2 * time.Second
-	openTimeout    = 5 * time.Second
+	// openTimeout bounds all that a room needs to open, and each read of its
+	// log; after it joins are answered unavailable.
+	openTimeout = 5 * time.Second
 
 	// checkInterval is how often the last sequences of the open rooms are
 	// compared with the log, if the log has moved; checkAfterOpen when a room
@@ -71,9 +61,6 @@ const (
 	checkInterval  = 3 * time.Second
 	checkRooms     = 10_000 // are compared per interval; more take turns, 30 s for 100,000
 	checkAfterOpen = 300 * time.Millisecond
-
-	// dedupWindow is how long the log remembers message ids: PROTOCOL.md.
-	dedupWindow = 2 * time.Minute
 )
 
 // Connector makes connections to NATS: embedded.Server and embedded.Remote do.
@@ -110,7 +97,7 @@ type Config struct {
 
 // tuning is what only the tests of this package change.
 type tuning struct {
-	publish    publishTimes
+	publish    eventlog.PublishTimes
 	check      time.Duration        // checkInterval
 	checkRooms int                  // checkRooms
 	heartbeat  time.Duration        // heartbeatInterval
@@ -120,6 +107,7 @@ type tuning struct {
 	countAbove int                  // presenceCountAbove
 	wideAbove  int64                // wideAbove; negative: none has its own
 	lose       func(*nats.Msg) bool // live copies that never reach their room; nil: none
+	gate       *sync.RWMutex        // a read of a room's log waits while it is locked; nil: never
 }
 
 // DefaultConfig returns the defaults of DESIGN.md.
@@ -134,7 +122,6 @@ func DefaultConfig() Config {
 		PresenceGrace:    15 * time.Second,
 		Log:              zerolog.Nop(),
 		tuning: tuning{
-			publish:    publishTimes{publishDeadline, publishAttempt, publishRetry},
 			check:      checkInterval,
 			checkRooms: checkRooms,
 			heartbeat:  heartbeatInterval,
@@ -158,7 +145,6 @@ func (c Config) withDefaults() Config {
 	c.IdleAfter = cmp.Or(c.IdleAfter, d.IdleAfter)
 	c.PresenceInterval = cmp.Or(c.PresenceInterval, d.PresenceInterval)
 	c.PresenceGrace = cmp.Or(c.PresenceGrace, d.PresenceGrace)
-	c.tuning.publish = cmp.Or(c.tuning.publish, d.tuning.publish)
 	c.tuning.check = cmp.Or(c.tuning.check, d.tuning.check)
 	c.tuning.checkRooms = cmp.Or(c.tuning.checkRooms, d.tuning.checkRooms)
 	c.tuning.heartbeat = cmp.Or(c.tuning.heartbeat, d.tuning.heartbeat)
@@ -170,6 +156,11 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// stream is what the configuration says of the log.
+func (c Config) stream() eventlog.Config {
+	return eventlog.Config{Memory: c.Memory, Replicas: c.Replicas, History: c.History, HistoryAge: c.HistoryAge, HistoryBytes: c.HistoryBytes, Log: c.Log}
+}
+
 // Validate reports the first field that cannot work.
 func (c Config) Validate() error {
 	switch {
@@ -179,8 +170,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("rooms: replicas is %d; a stream has 1 to 5, or 0 to choose", c.Replicas)
 	case c.History < 1:
 		return fmt.Errorf("rooms: history is %d events per room; it must be at least 1", c.History)
-	case c.HistoryAge < dedupWindow:
-		return fmt.Errorf("rooms: history age is %s; it must be at least %s", c.HistoryAge, dedupWindow)
+	case c.HistoryAge < eventlog.DedupWindow:
+		return fmt.Errorf("rooms: history age is %s; it must be at least %s", c.HistoryAge, eventlog.DedupWindow)
 	case c.HistoryBytes < 1<<20:
 		return fmt.Errorf("rooms: history bytes is %d; it must be at least %d", c.HistoryBytes, 1<<20)
 	case c.Mailbox < 16:

@@ -9,9 +9,10 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -33,13 +34,13 @@ type Engine struct {
 	stop     context.CancelFunc
 	nc       *nats.Conn // subscriptions, requests and signals
 	pubs     *nats.Conn // publishes to the log and their acks
-	stream   jetstream.Stream
-	js       jetstream.JetStream
+	log      *eventlog.Log
+	limits   follow.Limits
 	epoch    atomic.Pointer[string] // changes only when somebody makes the stream anew
-	pub      *publisher
-	reader   *logReader
+	pub      *eventlog.Publisher
 	live     chan *nats.Msg
 	kick     chan struct{} // asks checkLoop to look now
+	suspect  atomic.Bool   // the log may have been rolled back: all rooms are to look
 	rooms    *actor.Group[string, message]
 	opener   *actor.Ref[*room]
 	handles  handles
@@ -57,7 +58,8 @@ type Engine struct {
 // looks counts what is of no interest outside this package.
 type looks struct {
 	checks atomic.Int64 // where the stream stands
-	loads  atomic.Int64 // reads of older events into rings
+	reads  atomic.Int64 // of rooms' logs
+	asks   atomic.Int64 // questions to the log's leader about rooms
 }
 
 // New connects twice, opens the stream (it is created when there is none) and
@@ -81,7 +83,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	// While it is away nothing is buffered: a request is tried again, a signal
 	// is for now, and a publish is the publisher's to repeat.
 	noBuffer := nats.ReconnectBufSize(-1)
-	e.nc, err = conn.Connect("roomd "+e.cfg.Node, noBuffer, nats.ErrorHandler(e.onAsyncError), nats.ReconnectHandler(e.onReconnect))
+	e.nc, err = conn.Connect("roomd "+e.cfg.Node, noBuffer, nats.ErrorHandler(e.onAsyncError), nats.DisconnectErrHandler(e.onDisconnect), nats.ReconnectHandler(e.onReconnect))
 	if err != nil {
 		return fmt.Errorf("rooms: connect: %w", err)
 	}
@@ -91,21 +93,21 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	}
 	e.subjects.nc, e.subjects.live, e.subjects.above = e.nc, e.live, e.cfg.tuning.wideAbove
 	e.subjects.wideLog = e.cfg.WideLog
-	if e.js, err = jetstream.New(e.nc); err != nil {
-		return fmt.Errorf("rooms: JetStream: %w", err)
+	if e.log, err = eventlog.Open(ctx, e.nc, e.cfg.stream()); err != nil {
+		return fmt.Errorf("rooms: %w", err)
 	}
-	if e.stream, err = e.awaitStream(ctx); err != nil {
-		return err
+	standing, err := e.log.Standing(ctx)
+	if err != nil {
+		return fmt.Errorf("rooms: %w", err)
 	}
-	epoch := epochOf(e.stream.CachedInfo().Created)
-	e.epoch.Store(&epoch)
-	if e.pub, err = newPublisher(e.pubs, &e.stats, e.cfg.tuning.publish); err != nil {
-		return err
+	e.epoch.Store(&standing.Epoch)
+	e.limits = follow.Limits{Replay: MaxReplay, RingBytes: ringBytes, Held: e.cfg.tuning.held, HeldBytes: heldBytes}
+	if e.pub, err = eventlog.NewPublisher(e.pubs, &e.stats.PublishStats, e.cfg.tuning.publish); err != nil {
+		return fmt.Errorf("rooms: %w", err)
 	}
 	if err := e.watchRejects(); err != nil {
 		return err
 	}
-	e.reader = newLogReader(e.nc, e.stream, e.cfg.History)
 	e.opener = actor.Spawn(&actor.Config[*room]{MaxMessages: openQueue, MaxBatch: openBatch, OnPanic: e.onPanic},
 		func(*actor.Ref[*room]) actor.Receiver[*room] { return &opener{eng: e} })
 	e.rooms = actor.NewGroup(&actor.Config[message]{MaxMessages: e.cfg.Mailbox, Cost: cost, OnPanic: e.onPanic, OnUnread: refuseAll}, e.cfg.IdleAfter, e.startRoom)
@@ -137,7 +139,7 @@ func refuseAll(unread []message) {
 // ack is waited for until ctx ends, then answered unavailable. Members are not
 // closed: their owner does that before.
 func (e *Engine) Close(ctx context.Context) error {
-	e.pub.drain(ctx)
+	e.pub.Drain(ctx)
 	e.stop()
 	err := e.rooms.Close(ctx)
 	e.opener.Stop()
@@ -146,7 +148,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		err = errors.Join(err, ctx.Err())
 	}
-	e.pub.close()
+	e.pub.Close()
 	e.mu.Lock()
 	e.waited = true
 	e.mu.Unlock()
@@ -187,7 +189,7 @@ func (e *Engine) post(to *actor.Ref[message], m message) {
 }
 
 // Replicas is how many servers hold the log.
-func (e *Engine) Replicas() int { return e.stream.CachedInfo().Config.Replicas }
+func (e *Engine) Replicas() int { return e.log.Replicas() }
 
 // Node is this node's name.
 func (e *Engine) Node() string { return e.cfg.Node }
@@ -209,9 +211,9 @@ func (e *Engine) Ping(ctx context.Context) error {
 			return fmt.Errorf("the NATS connection %q is %s", nc.Opts.Name, nc.Status())
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout) // nats.go waits on when the connection ends
+	ctx, cancel := context.WithTimeout(ctx, eventlog.RequestTimeout) // nats.go waits on when the connection ends
 	defer cancel()
-	if _, err := e.stream.Info(ctx); err != nil {
+	if _, err := e.log.Standing(ctx); err != nil {
 		return fmt.Errorf("the log does not answer: %w", err)
 	}
 	return nil

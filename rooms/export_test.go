@@ -2,25 +2,28 @@ package rooms
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 // Bounds that the tests go to.
 const (
-	UnfilteredRange = unfilteredRange
-	RepairPage      = repairPage
-	PublishPending  = publishPending
-	PublishBytes    = publishBytes
+	UnfilteredRange = eventlog.MaxUnfiltered
+	RepairPage      = eventlog.MaxPage
+	PublishPending  = eventlog.MaxPending
+	PublishBytes    = eventlog.MaxPendingBytes
 	ChunkBytes      = chunkBytes
 )
 
 // PublishTimes shortens the publisher's deadline, attempt and retry.
 func (c *Config) PublishTimes(deadline, attempt, retry time.Duration) {
-	c.tuning.publish = publishTimes{deadline, attempt, retry}
+	c.tuning.publish = eventlog.PublishTimes{Deadline: deadline, Attempt: attempt, Retry: retry}
 }
 
 // CheckEvery sets how often rooms are compared with the log, CheckAfterOpen
@@ -31,10 +34,10 @@ func (c *Config) CheckAfterOpen(d time.Duration) { c.tuning.afterOpen = d }
 // CheckRooms sets how many rooms are compared per interval.
 func (c *Config) CheckRooms(n int) { c.tuning.checkRooms = n }
 
-// Checks and Loads count looks at where the stream stands, and reads of older
-// events.
+// Checks and Reads count looks at where the stream stands, and reads of rooms'
+// logs.
 func (e *Engine) Checks() int64 { return e.looks.checks.Load() }
-func (e *Engine) Loads() int64  { return e.looks.loads.Load() }
+func (e *Engine) Reads() int64  { return e.looks.reads.Load() }
 
 // Queued reports how many messages wait in a room's mailbox.
 func (e *Engine) Queued(room string) int {
@@ -44,14 +47,6 @@ func (e *Engine) Queued(room string) int {
 	}
 	return ref.Len()
 }
-
-// LastSequences asks the log for the last sequence of each room, by token.
-func (e *Engine) LastSequences(ctx context.Context, rooms []string) (map[string]uint64, error) {
-	return lastSequences(ctx, e.nc, rooms)
-}
-
-// MultiLastBytes is about how much one answer to that holds.
-const MultiLastBytes = multiLastBytes
 
 // HeldEvents sets how many live copies a room holds while it reads the log.
 func (c *Config) HeldEvents(n int) { c.tuning.held = n }
@@ -100,7 +95,7 @@ func (f *Fanout) Batch(seq uint64, bodies [][]byte, logTime string) {
 	f.r.out.begin()
 	for i, body := range bodies {
 		f.r.out.expect = len(bodies) - i
-		f.r.deliver(seq+uint64(i)+1, body, logTime)
+		f.r.deliver(follow.Event{Seq: seq + uint64(i) + 1, Body: body, Time: logTime})
 	}
 	f.r.flush()
 	f.r.out.end()
@@ -128,62 +123,30 @@ func eventOf(typ string, payload []byte) wire.Event {
 }
 
 // HoldReads makes every read of the log wait until release is called.
+// The configuration must have a gate for reads.
 func (e *Engine) HoldReads() (release func()) {
-	for range readsAtOnce {
-		e.reader.slots <- struct{}{}
-	}
-	return func() {
-		for range readsAtOnce {
-			<-e.reader.slots
+	e.cfg.tuning.gate.Lock()
+	return e.cfg.tuning.gate.Unlock
+}
+
+// GateReads gives the configuration a gate for reads.
+func (c *Config) GateReads() { c.tuning.gate = new(sync.RWMutex) }
+
+// LastSequences asks the log for the last sequence of each room that has one,
+// by token.
+func (e *Engine) LastSequences(ctx context.Context, rooms []string) (map[string]uint64, error) {
+	checks, err := e.log.Checks(ctx, rooms)
+	last := make(map[string]uint64, len(checks))
+	for token, c := range checks {
+		if c.Last != 0 {
+			last[token] = c.Last
 		}
 	}
+	return last, err
 }
 
-// PublisherOn makes a publisher without an engine, on a connection of the test.
-func PublisherOn(nc *nats.Conn, stats *Stats, deadline, attempt, retry time.Duration) (*Publisher, error) {
-	p, err := newPublisher(nc, stats, publishTimes{deadline, attempt, retry})
-	return &Publisher{p}, err
-}
-
-// Publisher is the publisher of an engine.
-type Publisher struct{ p *publisher }
-
-func (p *Publisher) Send(room, id string, body []byte, done func(Stored, error)) {
-	p.p.send(room, id, body, done)
-}
-func (p *Publisher) Drain(ctx context.Context) { p.p.drain(ctx) }
-func (p *Publisher) Close()                    { p.p.close() }
-
-// Ring is a room's recent events.
-type Ring struct{ r ring }
-
-func (r *Ring) Push(seq uint64, size int) { r.r.push(seq, make([]byte, size)) }
-func (r *Ring) Prepend(seqs []uint64, floor uint64, bottom bool) {
-	entries := make([]ringEntry, len(seqs))
-	for i, seq := range seqs {
-		entries[i] = ringEntry{seq, []byte{0}}
-	}
-	r.r.prepend(entries, floor, bottom)
-}
-func (r *Ring) Start(floor uint64)                { r.r.floor = floor }
-func (r *Ring) Covers(seq uint64) bool            { return r.r.covers(seq) }
-func (r *Ring) After(seq uint64) []uint64         { return ringSeqs(r.r.after(seq)) }
-func (r *Ring) Tail(n int) []uint64               { return ringSeqs(r.r.tail(n)) }
-func (r *Ring) Before(seq uint64, n int) []uint64 { return ringSeqs(r.r.before(seq, n)) }
-func (r *Ring) Size() (events, bytes, capacity int) {
-	return len(r.r.entries), r.r.bytes, cap(r.r.entries)
-}
-
-func ringSeqs(entries []ringEntry) []uint64 {
-	seqs := make([]uint64, len(entries))
-	for i, e := range entries {
-		seqs[i] = e.seq
-	}
-	return seqs
-}
-
-// RingBytes bounds a ring.
-const RingBytes = ringBytes
+// AnswerBytes is about how much one answer to that holds.
+const AnswerBytes = 4 << 20
 
 // Members is the set of a room's members.
 type Members struct{ m members }

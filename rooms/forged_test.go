@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -83,7 +84,7 @@ func TestStreamMadeAnew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := js.DeleteStream(within(t), rooms.StreamName); err != nil {
+	if err := js.DeleteStream(within(t), eventlog.StreamName); err != nil {
 		t.Fatal(err)
 	}
 	told := m.joined(t, 1)

@@ -30,6 +30,9 @@ type handle struct {
 	// with while the room was open.
 	acked atomic.Uint64
 
+	// doubtful is set when the log may have been rolled back; the room tells its
+	// follower when it sees it.
+	doubtful atomic.Bool
 	// missed is set when a live copy could not be handed over; the room reads
 	// the log again when it sees it.
 	missed atomic.Bool

@@ -38,6 +38,7 @@ func startEngine(t testing.TB, conn rooms.Connector, change func(*rooms.Config))
 	t.Helper()
 	cfg := rooms.DefaultConfig()
 	cfg.CheckEvery(50 * time.Millisecond)
+	cfg.GateReads()
 	if change != nil {
 		change(&cfg)
 	}

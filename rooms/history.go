@@ -1,98 +1,48 @@
 package rooms
 
 import (
-	"context"
 	"encoding/json"
 	"slices"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// onHistory answers one page of the room's log.
+// onHistory answers one page of the room's log. The newest page has what this
+// node was told is stored, also when its live copy is still on the way.
 func (r *room) onHistory(a *historyRequest) {
-	n := nothing
-	if r.phase != opening {
-		if n = r.tryHistory(a, attempt{}); n == nothing {
-			return
-		}
-	}
-	r.asked = append(r.asked, a)
-	r.obtain(n)
+	r.follower.History(&follow.History{Before: a.before, Limit: a.limit - len(a.events), Known: r.h.acked.Load(), Ref: a})
 }
 
-// tryHistory answers from the ring what it holds; deeper pages are read from
-// the log beside the room. The newest page has what this node was told is
-// stored, also when its live copy is still on the way.
-func (r *room) tryHistory(a *historyRequest, tried attempt) need {
-	acked := r.h.acked.Load()
-	if known := max(r.position(), tried.upto); acked > known && (a.before == 0 || a.before > known) {
-		r.repair(acked)
-		return newer
+// askAgain goes on with the pages that had events which are not valid.
+func (r *room) askAgain() {
+	again := r.again
+	r.again = nil
+	for _, a := range again {
+		r.onHistory(a)
 	}
-	page := r.ring.before(a.before, a.limit+1)
-	switch {
-	case len(page) > a.limit:
-		reply(a.done, ringPage(page[1:], true))
-	case r.ring.bottom:
-		reply(a.done, ringPage(page, false))
-	case !r.tail && !tried.tail:
-		return older
-	default:
-		r.readHistory(a)
-	}
-	return nothing
 }
 
-// readHistory reads a page from the log.
-func (r *room) readHistory(a *historyRequest) {
-	before, name, label := a.before, r.h.name, r.label
-	if before == 0 {
-		before = r.last + 1
+// Page implements follow.Effects. It reads on past events that are not valid: a
+// page without an event would leave the client nothing to ask on from.
+func (x effects) Page(h *follow.History, frames []follow.Entry, events []follow.Event, more bool) {
+	r, a := x.r, h.Ref.(*historyRequest)
+	for _, e := range slices.Backward(frames) {
+		a.events = append(a.events, wire.FramePayload(e.Frame))
 	}
-	r.eng.beside(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, openTimeout)
-		defer cancel()
-		answer, err := r.eng.historyPage(ctx, name, label, before, a.limit)
-		if err != nil {
-			if !r.eng.closed() {
-				r.eng.cfg.Log.Warn().Err(err).Str("room", name).Msg("a page of history could not be read")
-			}
-			answer = historyAnswer{err: wire.Errorf(wire.Unavailable, "the room's history is out of reach; try again")}
+	for _, e := range slices.Backward(events) {
+		if ev, err := publicEvent(r.label, e.Seq, e.Body, e.Time); err == nil {
+			a.events = append(a.events, wire.AppendEvent(nil, ev))
 		}
-		reply(a.done, answer)
-	})
-}
-
-// historyPage gets one event more than asked, to know whether there are older
-// ones, and reads on past events that are not valid: a page without an event
-// would leave the client nothing to ask on from.
-func (e *Engine) historyPage(ctx context.Context, room, label string, before uint64, limit int) (historyAnswer, error) {
-	var events []json.RawMessage // newest first
-	for len(events) <= limit {
-		page, err := e.reader.newest(ctx, room, before, limit+1)
-		if err != nil {
-			return historyAnswer{}, err
-		}
-		for _, s := range slices.Backward(page.events) {
-			if ev, err := publicEvent(label, s.seq, s.body, s.time); err == nil {
-				events = append(events, wire.AppendEvent(nil, ev))
-			}
-		}
-		if len(page.events) <= limit {
-			break
-		}
-		before = page.events[0].seq
 	}
-	more := len(events) > limit
-	events = events[:min(len(events), limit)]
-	slices.Reverse(events)
-	return historyAnswer{events: events, more: more}, nil
-}
-
-func ringPage(entries []ringEntry, more bool) historyAnswer {
-	answer := historyAnswer{more: more}
-	for _, e := range entries {
-		answer.events = append(answer.events, wire.FramePayload(e.frame))
+	if more && len(a.events) < a.limit && len(events) > 0 {
+		a.before = events[0].Seq
+		r.again = append(r.again, a)
+		return
 	}
-	return answer
+	page := make([]json.RawMessage, 0, len(a.events))
+	for _, ev := range slices.Backward(a.events) {
+		page = append(page, ev)
+	}
+	reply(a.done, historyAnswer{events: page, more: more})
 }

@@ -148,7 +148,7 @@ func TestInvalidEventsInHistory(t *testing.T) {
 func TestLastSequencesOfLargeEvents(t *testing.T) {
 	eng, _ := start(t, nil)
 	text := json.RawMessage(`"` + strings.Repeat("x", 200<<10) + `"`)
-	names := make([]string, 1+2*rooms.MultiLastBytes/len(text))
+	names := make([]string, 1+2*rooms.AnswerBytes/len(text))
 	want := map[string]uint64{}
 	for i := range names {
 		names[i] = fmt.Sprint("room", i)

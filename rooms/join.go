@@ -1,102 +1,31 @@
 package rooms
 
 import (
-	"slices"
 	"time"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// onJoin admits a member, or lets it wait until the room knows what to replay.
+// onJoin admits a member, now or when the follower knows what to replay.
 func (r *room) onJoin(j *joinRequest) {
-	if r.phase == opening {
-		r.waiting = append(r.waiting, j)
-		return
-	}
-	if n := r.tryJoin(j, attempt{}); n != nothing {
-		r.waiting = append(r.waiting, j)
-		r.obtain(n)
-	}
-}
-
-// attempt says what was read from the log before a request is tried again:
-// what it asked for and is not there now is not to be had.
-type attempt struct {
-	loaded   bool // events after `after`, into the ring
-	tail     bool // the newest events, into the ring
-	after    uint64
-	repaired bool   // up to the log's end
-	upto     uint64 // or up to here
-}
-
-// need is what must be read from the log before a request can be answered.
-type need uint8
-
-const (
-	nothing need = 0
-	older   need = 1 << iota // events before those in the ring
-	newer                    // events that this node may have missed
-)
-
-// obtain reads what is needed; retryWaiting follows.
-func (r *room) obtain(n need) {
-	if n&older != 0 {
-		r.load()
-	}
-	if n&newer != 0 {
-		r.repair(0)
-	}
-}
-
-// tryJoin admits the member if the room has what it asked to be replayed.
-func (r *room) tryJoin(j *joinRequest, tried attempt) need {
-	since := j.since.Position
 	switch {
+	case j.abandoned.Load():
 	case r.members.has(j.member.ID()):
 		r.flush() // what is gathered is before the position it is told
-		r.answer(j, r.joined(j.id, r.position(), false, 0))
-	case since == nil:
-		return r.tryJoinLast(j, tried)
-	case since.Epoch != r.epoch:
-		r.admit(j, nil, false, r.position())
-	case since.Seq > max(r.position(), r.horizon):
-		if !tried.repaired {
-			return newer // another node may be ahead of this one
-		}
-		r.admit(j, nil, false, r.position()) // the log was rolled back
-	case r.ring.covers(since.Seq):
-		r.admit(j, r.ring.after(since.Seq), true, since.Seq)
-	case !tried.loaded || tried.after > since.Seq:
-		return older
+		r.answer(j, r.joined(j.id, r.follower.Position().Seq, false, 0))
 	default:
-		r.admit(j, nil, false, r.position())
+		r.follower.Join(&follow.Join{Since: j.since.position(), Last: j.since.Last, Ref: j})
 	}
-	return nothing
-}
-
-// tryJoinLast is for a join that names no position.
-func (r *room) tryJoinLast(j *joinRequest, tried attempt) need {
-	n := max(0, min(j.since.Last, MaxReplay))
-	if n > len(r.ring.entries) && !r.tail && !tried.tail {
-		return older
-	}
-	replay := r.ring.tail(n)
-	r.admit(j, replay, false, r.before(replay))
-	return nothing
-}
-
-// before is the position that the first event of a replay follows.
-func (r *room) before(replay []ringEntry) uint64 {
-	if len(replay) == 0 {
-		return r.position()
-	}
-	return replay[0].seq - 1
 }
 
 // admit makes the member hear, in this order: room_joined, what is replayed,
 // and everything that comes after.
-func (r *room) admit(j *joinRequest, replay []ringEntry, recovered bool, seq uint64) {
+func (r *room) admit(j *joinRequest, a follow.Admission) {
 	r.flush() // what is gathered is before the join, or in the replay
+	if j.abandoned.Load() {
+		return
+	}
 	if r.presence != nil {
 		if err := r.presence.Join(j.member.ID(), j.member.User()); err != nil {
 			reply(j.done, error(wire.Errorf(wire.Internal, "the user has no uid")))
@@ -106,8 +35,8 @@ func (r *room) admit(j *joinRequest, replay []ringEntry, recovered bool, seq uin
 	}
 	r.members.add(j.member)
 	r.h.sessions.Store(int64(len(r.members.list)))
-	if r.answer(j, r.joined(j.id, seq, recovered, len(replay))) {
-		r.replay(j.member, replay)
+	if r.answer(j, r.joined(j.id, a.Seq, a.Recovered, len(a.Replay))) {
+		r.replay(j.member, a.Replay)
 	}
 }
 
@@ -124,13 +53,13 @@ func (r *room) answer(j *joinRequest, joined wire.Event) bool {
 
 // replay hands over events that the ring holds. They are charged as one
 // message, because their memory is the room's and not the member's.
-func (r *room) replay(m Member, entries []ringEntry) {
+func (r *room) replay(m Member, entries []follow.Entry) {
 	if len(entries) == 0 {
 		return
 	}
 	frames := make([][]byte, len(entries))
 	for i, e := range entries {
-		frames[i] = e.frame
+		frames[i] = e.Frame
 	}
 	r.eng.stats.Replayed.Add(int64(len(entries)))
 	if m.Deliver(&Burst{Frames: frames, Count: 1}) != nil {
@@ -140,7 +69,7 @@ func (r *room) replay(m Member, entries []ringEntry) {
 
 // joined is the room_joined event as of now.
 func (r *room) joined(id string, seq uint64, recovered bool, replayed int) wire.Event {
-	p := wire.RoomJoined{RoomID: r.label, Epoch: r.epoch, Seq: seq, Recovered: recovered, Replayed: replayed, List: []wire.User{}}
+	p := wire.RoomJoined{RoomID: r.label, Epoch: r.follower.Position().Epoch, Seq: seq, Recovered: recovered, Replayed: replayed, List: []wire.User{}}
 	if r.presence == nil {
 		return wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: r.label, Payload: wire.MarshalPayload(p)}
 	}
@@ -150,12 +79,13 @@ func (r *room) joined(id string, seq uint64, recovered bool, replayed int) wire.
 }
 
 func (r *room) onLeave(l *leaveRequest) {
-	r.waiting = slices.DeleteFunc(r.waiting, func(j *joinRequest) bool {
-		waits := j.member.ID() == l.member.ID()
-		if waits {
-			reply(j.done, error(wire.Errorf(wire.NotMember, "left before the join was done")))
+	r.follower.Waiting(func(waiting *follow.Join) bool {
+		j := waiting.Ref.(*joinRequest)
+		if j.member.ID() != l.member.ID() {
+			return false
 		}
-		return waits
+		reply(j.done, error(wire.Errorf(wire.NotMember, "left before the join was done")))
+		return true
 	})
 	if r.remove(l.member, l.why) && (l.why == LeftAsked || l.why == LeftRemoved) {
 		// An error says that the member is gone, which is what it wants.
@@ -199,8 +129,8 @@ func (r *room) remove(m Member, why Left) bool {
 	return true
 }
 
-// removeUser takes every session of a user out of the room, or, with a close
-// code, ends them.
+// removeUser takes every session of a user out of the room, those that wait to
+// be let in too, or, with a close code, ends them.
 func (r *room) removeUser(uid string, code wire.CloseCode) int {
 	var out []Member
 	for _, m := range r.members.list {
@@ -208,6 +138,7 @@ func (r *room) removeUser(uid string, code wire.CloseCode) int {
 			out = append(out, m)
 		}
 	}
+	waited := r.removeWaiting(uid, code)
 	for _, m := range out {
 		if code != 0 {
 			m.Close(code)
@@ -216,5 +147,21 @@ func (r *room) removeUser(uid string, code wire.CloseCode) int {
 		r.onLeave(&leaveRequest{member: m, why: LeftRemoved})
 		m.Left(r.h.name)
 	}
-	return len(out)
+	return len(out) + waited
+}
+
+func (r *room) removeWaiting(uid string, code wire.CloseCode) (n int) {
+	r.follower.Waiting(func(waiting *follow.Join) bool {
+		j := waiting.Ref.(*joinRequest)
+		if j.member.User().UID != uid {
+			return false
+		}
+		n++
+		reply(j.done, error(wire.Errorf(wire.NotMember, "removed before the join was done")))
+		if code != 0 {
+			j.member.Close(code)
+		}
+		return true
+	})
+	return n
 }

@@ -293,7 +293,7 @@ func TestJoinsFurtherBackWhileLoading(t *testing.T) {
 	for i, at := range []int{95, 20} {
 		go func() { answers <- eng.Join(within(t), "x", members[i], "", from(eng, seqs[at])) }()
 		if i == 0 {
-			eventually(t, "a load", func() bool { return eng.Loads() == 1 })
+			eventually(t, "a load", func() bool { return eng.Reads() == 1 })
 		}
 	}
 	for range 20 { // the room answers these meanwhile

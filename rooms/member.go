@@ -3,6 +3,7 @@ package rooms
 import (
 	"sync"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -70,6 +71,13 @@ func EventBurst(ev wire.Event) *Burst {
 type Since struct {
 	Position *wire.Position
 	Last     int // the newest n events, at most MaxReplay
+}
+
+func (s Since) position() *follow.Position {
+	if s.Position == nil {
+		return nil
+	}
+	return &follow.Position{Epoch: s.Position.Epoch, Seq: s.Position.Seq}
 }
 
 // Left says why a member leaves a room: the reason in room_left.

@@ -2,9 +2,11 @@ package rooms
 
 import (
 	"encoding/json"
+	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -25,6 +27,9 @@ type (
 		since  Since
 		id     string     // of the client's request, carried by room_joined
 		done   chan error // buffered by one
+		// abandoned: nobody waits for it any more, and its leave may have gone to
+		// the room before this one.
+		abandoned atomic.Bool
 	}
 	leaveRequest struct {
 		member Member
@@ -47,6 +52,9 @@ type (
 		before uint64
 		limit  int
 		done   chan historyAnswer // buffered by one
+		// events are those that were found so far, newest first: a page of the log
+		// may have some that are not valid. Owned by the room.
+		events []json.RawMessage
 	}
 
 	// What follows is sent by a room, or for it, to itself. `of` tells it from
@@ -55,47 +63,27 @@ type (
 	// opened says that the room is subscribed and where its log stands. Who
 	// gets it and is not `of` ends the subscriptions.
 	opened struct {
-		of     *room
-		subs   subscriptions
-		last   uint64 // the room's last sequence, 0 when its log is empty
-		stream uint64 // the stream's last sequence then
-		err    error
+		of   *room
+		subs subscriptions
+		at   follow.Opening
+		err  error
 	}
-	// loaded brings older events for the ring.
-	loaded struct {
-		of    *room
-		floor uint64 // of the ring when the load began
-		after uint64 // what the load was to reach back to; 0 for the newest events
-		tail  bool   // it has the newest events
-		page  logPage
-		err   error
+	// pageRead and verdictGiven are what the room's follower wanted.
+	pageRead struct {
+		of   *room
+		page follow.Page
 	}
-	// repaired brings what a hole was missing.
-	repaired struct {
+	verdictGiven struct {
 		of      *room
-		upto    uint64 // the end of the hole
-		page    logPage
-		horizon uint64 // the stream's last sequence; 0: not asked
-		forged  bool   // the log never had the end of the hole
-		err     error
+		verdict follow.Verdict
 	}
-	// moved says where the log stands, for a room that cannot go on from where
-	// it is.
-	moved struct {
-		of     *room
-		still  bool   // it can: the log has what the room delivered last
-		last   uint64 // as in opened
-		stream uint64
-		epoch  string
-		err    error
-	}
-	// checked says what the log's last sequence of the room was; a room that is
-	// ahead of it asks the log's leader whether it is on a wrong track.
+	// checked says what some replica of the log had as the room's newest event,
+	// when the room was at `at`.
 	checked struct {
-		last  uint64
-		ahead bool // the room was, before the log was asked
+		follow.Check
+		at uint64
 	}
-	// renewed says that the log is another one now.
+	// renewed says that the log may be another one now.
 	renewed struct{}
 	// nudge makes the room look at handle.missed.
 	nudge struct{}
@@ -127,9 +115,8 @@ func (*removeUser) roomMessage()     {}
 func (*membersRequest) roomMessage() {}
 func (*historyRequest) roomMessage() {}
 func (opened) roomMessage()          {}
-func (loaded) roomMessage()          {}
-func (repaired) roomMessage()        {}
-func (moved) roomMessage()           {}
+func (pageRead) roomMessage()        {}
+func (verdictGiven) roomMessage()    {}
 func (checked) roomMessage()         {}
 func (renewed) roomMessage()         {}
 func (nudge) roomMessage()           {}

@@ -8,13 +8,15 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 // openBatch is how many rooms are opened by one round of requests, openQueue
 // how many may wait; the joins of one more are refused as unavailable.
 const (
-	openBatch = multiLastRooms
+	openBatch = eventlog.MaxLasts
 	openQueue = 1 << 17
 )
 
@@ -32,15 +34,15 @@ func (o *opener) Receive(b *actor.Batch[*room]) {
 		rooms = append(rooms, r)
 		o.subs[r] = new(subscriptions)
 	}
-	last, stream, err := o.open(rooms)
+	at, err := o.open(rooms)
 	for _, r := range rooms {
 		subs := *o.subs[r]
 		delete(o.subs, r) // they are the room's to end now
-		o.eng.post(r.h.self, opened{of: r, subs: subs, last: last[r.h.token()], stream: stream, err: err})
+		o.eng.post(r.h.self, opened{of: r, subs: subs, at: at[r.h.token()], err: err})
 	}
 	o.subs = nil
 	if err == nil {
-		time.AfterFunc(o.eng.cfg.tuning.afterOpen, func() { o.eng.check(handlesOf(rooms)) })
+		time.AfterFunc(o.eng.cfg.tuning.afterOpen, func() { o.eng.check(handlesOf(rooms), false) })
 	}
 }
 
@@ -61,7 +63,7 @@ func handlesOf(rooms []*room) []*handle {
 
 // open subscribes first and looks at the log after that, so that no event
 // falls in between.
-func (o *opener) open(rooms []*room) (last map[string]uint64, stream uint64, err error) {
+func (o *opener) open(rooms []*room) (map[string]follow.Opening, error) {
 	ctx, cancel := context.WithTimeout(o.eng.ctx, openTimeout)
 	defer cancel()
 	for _, r := range rooms {
@@ -69,43 +71,18 @@ func (o *opener) open(rooms []*room) (last map[string]uint64, stream uint64, err
 		subs := o.subs[r]
 		err := o.eng.subjects.open(subs, r.h.name, r.inbox)
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		r.h.wide.Store(subs.wide)
 	}
 	if err := o.eng.nc.FlushWithContext(ctx); err != nil {
-		return nil, 0, fmt.Errorf("wait for the subscriptions of %d rooms: %w", len(rooms), err)
+		return nil, fmt.Errorf("wait for the subscriptions of %d rooms: %w", len(rooms), err)
 	}
 	names := make([]string, len(rooms))
 	for i, r := range rooms {
 		names[i] = r.h.name
 	}
-	return o.eng.where(ctx, names)
-}
-
-// where asks the log for the last sequence of each room, by token, and of the
-// stream.
-func (e *Engine) where(ctx context.Context, rooms []string) (last map[string]uint64, stream uint64, err error) {
-	info, err := e.stream.Info(ctx)
-	if err != nil {
-		return nil, 0, fmt.Errorf("ask for the state of the stream %s: %w", StreamName, err)
-	}
-	last, err = lastSequences(ctx, e.nc, rooms)
-	if err != nil {
-		return nil, 0, fmt.Errorf("ask for the last sequences of %d rooms: %w", len(rooms), err)
-	}
-	return last, info.State.LastSeq, nil
-}
-
-// lastOf is where for one room, tried until ctx ends.
-func (e *Engine) lastOf(ctx context.Context, room string) (last, stream uint64, err error) {
-	err = e.reader.again(ctx, func(ctx context.Context) error {
-		var seqs map[string]uint64
-		seqs, stream, err = e.where(ctx, []string{room})
-		last = seqs[wire.RoomToken(room)]
-		return err
-	})
-	return last, stream, err
+	return o.eng.log.Openings(ctx, names)
 }
 
 // dispatch hands live copies to their rooms. It is one goroutine, so the order

@@ -15,6 +15,7 @@ import (
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -176,7 +177,7 @@ func code(err error) wire.Code {
 // is not sent again; with one it is.
 func TestNoIDIsNotRetriedBlindly(t *testing.T) {
 	nc, attempts, _ := silent(t)
-	p, err := rooms.PublisherOn(nc, new(rooms.Stats), 300*time.Millisecond, 50*time.Millisecond, 10*time.Millisecond)
+	p, err := eventlog.NewPublisher(nc, new(eventlog.PublishStats), eventlog.PublishTimes{Deadline: 300 * time.Millisecond, Attempt: 50 * time.Millisecond, Retry: 10 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,8 +214,8 @@ func TestPublishAnswers(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			nc, attempts, answer := silent(t)
-			stats := new(rooms.Stats)
-			p, err := rooms.PublisherOn(nc, stats, 400*time.Millisecond, 200*time.Millisecond, 10*time.Millisecond)
+			stats := new(eventlog.PublishStats)
+			p, err := eventlog.NewPublisher(nc, stats, eventlog.PublishTimes{Deadline: 400 * time.Millisecond, Attempt: 200 * time.Millisecond, Retry: 10 * time.Millisecond})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -248,8 +249,8 @@ func TestPublishBusy(t *testing.T) {
 	}{{"count", 10, rooms.PublishPending}, {"bytes", 250 << 10, rooms.PublishBytes / (250 << 10)}} {
 		t.Run(tc.name, func(t *testing.T) {
 			nc, _, answer := silent(t)
-			stats := new(rooms.Stats)
-			p, err := rooms.PublisherOn(nc, stats, time.Minute, time.Minute, time.Minute)
+			stats := new(eventlog.PublishStats)
+			p, err := eventlog.NewPublisher(nc, stats, eventlog.PublishTimes{Deadline: time.Minute, Attempt: time.Minute, Retry: time.Minute})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -289,7 +290,7 @@ func TestPublishBusy(t *testing.T) {
 // TestDrain waits for what is on its way, refuses what comes, and gives up.
 func TestDrain(t *testing.T) {
 	nc, attempts, answer := silent(t)
-	p, err := rooms.PublisherOn(nc, new(rooms.Stats), time.Minute, time.Minute, time.Minute)
+	p, err := eventlog.NewPublisher(nc, new(eventlog.PublishStats), eventlog.PublishTimes{Deadline: time.Minute, Attempt: time.Minute, Retry: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +323,7 @@ func TestDrain(t *testing.T) {
 	}
 	p.Close()
 
-	q, err := rooms.PublisherOn(nc, new(rooms.Stats), time.Minute, time.Minute, time.Minute)
+	q, err := eventlog.NewPublisher(nc, new(eventlog.PublishStats), eventlog.PublishTimes{Deadline: time.Minute, Attempt: time.Minute, Retry: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

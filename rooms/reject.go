@@ -5,6 +5,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -45,7 +46,7 @@ func (e *Engine) watchRejects() error {
 
 func (e *Engine) reject(token string, msg *nats.Msg, reason error) {
 	e.stats.Rejected.Add(1)
-	seq := lastValue(msg.Header, hdrSequence)
+	seq := eventlog.CopySeq(msg)
 	e.cfg.Log.Warn().Str("room", token).Str("seq", seq).AnErr("reason", reason).Msg("an injected event is not valid and reaches no client")
 	out := &nats.Msg{
 		Subject: "room." + token + ".rejected",

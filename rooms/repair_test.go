@@ -51,6 +51,7 @@ func lossy(t *testing.T, change func(*rooms.Config)) (l *loss, eng *rooms.Engine
 		}
 	})
 	m, witness = join(t, eng, "x", "m", rooms.Since{}), join(t, eng, "witness", "w", rooms.Since{})
+	witness.awaitSeq(t, publish(t, eng, "witness", 0, 1)[0]) // a room's first event may need a look at the log
 	return l, eng, srv, m, witness
 }
 

@@ -6,17 +6,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/presence"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
-)
-
-// phase is where a room stands with its log.
-type phase uint8
-
-const (
-	opening   phase = iota // not subscribed yet: joins wait, live copies are held
-	following              // last is the newest event it knows of
-	repairing              // a hole is being read: live copies are held
 )
 
 // room is the actor of one room on one node. All its fields but the fixed ones
@@ -29,37 +21,19 @@ type room struct {
 	inbox bool   // a user's inbox has no presence
 
 	subs   subscriptions // from the opener
-	broken error         // why the room gives up; nil: it does not
+	opened bool
+	broken error     // why the room gives up; nil: it does not
+	used   time.Time // of the last request
 
-	phase    phase
-	renew    bool // the log is another one, learned while the room could not look
-	epoch    string
-	last     uint64 // sequence of the newest event delivered; 0: none in the log
-	lastTime string // the log's time of that, which tells a forged copy from it
-	// horizon is a sequence of the stream up to which the room knows all its
-	// events, for a room that has none.
-	horizon uint64
-	// gone is a sequence up to which a repair has delivered what the log has
-	// left: the room does not look for it again.
-	gone      uint64
-	wanted    uint64 // what the log has, learned while the room could not look
-	verified  uint64 // the log's leader has, or had, this event
-	ring      ring
-	held      []liveEvent
-	heldBytes int
-	used      time.Time // of the last request
+	follower *follow.Follower
+	again    []*historyRequest // want an older page than the one just read
 
 	members  members
 	presence *presence.Table // nil for an inbox
 	first    *firstPage      // of presence, as room_joined shows it; nil: to be encoded
 	peers    roomPeers
 	grace    *time.Timer // for the next kept seat; nil until there was one
-
-	waiting []*joinRequest    // joins that wait for opening or for a load
-	asked   []*historyRequest // requests that wait for opening or for a load
-	loading bool              // a load is on its way
-	ticking bool              // a presenceTick is on its way
-	tail    bool              // a load has filled the ring with the newest events
+	ticking  bool        // a presenceTick is on its way
 
 	out    outbox
 	gather *gathering // nil until it was needed
@@ -71,6 +45,7 @@ func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver
 	h := &handle{name: name, inbox: inbox, self: self}
 	h.touched.Store(time.Now().UnixNano())
 	r := &room{eng: e, h: h, label: roomLabel(name), inbox: inbox, used: time.Now()}
+	r.follower = follow.New(effects{r}, &e.limits)
 	if !inbox {
 		r.presence = presence.New(e.cfg.Node, uint64(time.Now().UnixNano()))
 	}
@@ -81,26 +56,31 @@ func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver
 	return r
 }
 
-// log names the room; it is made when there is something to log, because most
+// logger names the room; it is made when there is something to log, because most
 // rooms never log and there are very many.
-func (r *room) log() *zerolog.Logger {
+func (r *room) logger() *zerolog.Logger {
 	l := r.eng.cfg.Log.With().Str("room", r.h.name).Logger()
 	return &l
 }
 
-// Receive handles a batch. Events of the whole batch leave together.
+// Receive handles a batch. Events of the whole batch leave together. It is the
+// sixth station of a message, on the room's goroutine.
 func (r *room) Receive(b *actor.Batch[message]) {
 	r.out.begin()
+	if r.h.doubtful.Load() && r.h.doubtful.Swap(false) {
+		r.follower.Doubt()
+	}
 	for m, ok := b.Next(); ok; m, ok = b.Next() {
 		r.out.expect = b.Len() + 1
 		r.handle(m)
 	}
-	if r.phase == following && r.h.missed.Swap(false) {
-		r.repair(0)
+	if r.opened && r.h.missed.Swap(false) {
+		r.follower.Missed()
 	}
 	if r.h.stale.Swap(false) {
 		r.askAll()
 	}
+	r.askAgain()
 	r.leave()
 	r.out.end()
 	r.retire()
@@ -117,7 +97,7 @@ func (r *room) retire() {
 func (r *room) handle(m message) {
 	switch m := m.(type) {
 	case liveEvent:
-		r.onLive(m)
+		r.onLive(m.msg)
 	case liveSignal:
 		r.onSignal(m.msg)
 	case livePresence:
@@ -154,22 +134,18 @@ func (r *room) handleOwn(m message) {
 		} else {
 			m.subs.end()
 		}
+	case pageRead:
+		if m.of == r {
+			r.follower.Page(m.page)
+		}
+	case verdictGiven:
+		if m.of == r {
+			r.follower.Verdict(m.verdict)
+		}
 	case checked:
 		r.onChecked(m)
 	case renewed:
-		r.look(true)
-	case moved:
-		if m.of == r {
-			r.onMoved(m)
-		}
-	case loaded:
-		if m.of == r {
-			r.onLoaded(m)
-		}
-	case repaired:
-		if m.of == r {
-			r.onRepaired(m)
-		}
+		r.follower.Renewed()
 	case gatherTick:
 		if m.of == r {
 			r.gather.ticking = false // Receive ends with leave
@@ -221,47 +197,17 @@ func (r *room) handlePresence(m message) {
 func (r *room) onOpened(m opened) {
 	r.subs = m.subs
 	if m.err != nil {
-		r.log().Error().Err(m.err).Msg("a room could not be opened: its joins are refused as unavailable; is NATS reachable and the stream there?")
+		r.logger().Error().Err(m.err).Msg("a room could not be opened: its joins are refused as unavailable; is NATS reachable and the stream there?")
 		r.broken = wire.Errorf(wire.Unavailable, "the room could not be opened because the log is out of reach; try again")
 		r.refuseWaiting(r.broken)
 		r.h.self.Stop() // the next request makes a new one
 		return
 	}
+	r.opened = true
 	r.eng.stats.Opened.Add(1)
-	r.startAt(m.last, m.stream, r.eng.Epoch())
 	r.meet()
-	r.goOn(attempt{})
-}
-
-// startAt takes a place in the log and forgets everything before it.
-func (r *room) startAt(last, stream uint64, epoch string) {
-	r.last, r.lastTime, r.horizon, r.gone, r.epoch = last, "", stream, 0, epoch
-	r.ring = ring{floor: r.position()}
-	r.tail = false
-	r.h.last.Store(r.last)
-}
-
-// goOn takes up again what had to wait while the room was not following: the
-// live copies, what a check has found, and requests.
-func (r *room) goOn(tried attempt) {
-	r.phase = following
-	r.takeHeld()
-	r.onChecked(checked{last: r.wanted})
-	if r.renew && r.phase == following {
-		r.renew = false
-		r.look(true)
-	}
-	r.retryWaiting(tried)
-}
-
-// position is where the room stands in the log: its newest event, or the end
-// of a hole that the log no longer fills, or, when it has none, where the
-// stream stood when the room looked.
-func (r *room) position() uint64 {
-	if r.last == 0 {
-		return max(r.horizon, r.gone)
-	}
-	return max(r.last, r.gone)
+	r.follower.Open(m.at)
+	r.h.last.Store(r.follower.Newest())
 }
 
 // Idle reports whether the room may be unloaded.
@@ -270,7 +216,7 @@ func (r *room) Idle() bool {
 	if r.presence != nil {
 		_, kept = r.presence.NextDeadline()
 	}
-	return len(r.members.list) == 0 && !kept && r.phase == following && !r.loading && len(r.waiting)+len(r.asked)+len(r.peers.curious) == 0
+	return len(r.members.list) == 0 && !kept && r.opened && r.follower.Quiet() && len(r.again)+len(r.peers.curious) == 0
 }
 
 // Stopped answers what was never received and gives back the subscriptions.
@@ -326,14 +272,18 @@ func (r *room) release() {
 
 // refuseWaiting answers every join and request that waits.
 func (r *room) refuseWaiting(err error) {
-	for _, j := range r.waiting {
-		reply(j.done, err)
+	joins, histories := r.follower.GiveUp()
+	for _, j := range joins {
+		reply(j.Ref.(*joinRequest).done, err)
 	}
-	for _, a := range r.asked {
-		reply(a.done, historyAnswer{err: err})
+	for _, h := range histories {
+		reply(h.Ref.(*historyRequest).done, historyAnswer{err: err})
+	}
+	for _, h := range r.again {
+		reply(h.done, historyAnswer{err: err})
 	}
 	for _, m := range r.peers.curious {
 		refuseMessage(m, err)
 	}
-	r.waiting, r.asked, r.peers.curious = nil, nil, nil
+	r.again, r.peers.curious = nil, nil
 }

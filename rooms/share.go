@@ -66,7 +66,7 @@ func (r *room) onShared(msg *nats.Msg) {
 	}
 	var s shared
 	if err := json.Unmarshal(msg.Data, &s); err != nil {
-		r.log().Warn().Err(err).Str("subject", msg.Subject).Msg("what a node tells of its members cannot be read; who publishes there?")
+		r.logger().Warn().Err(err).Str("subject", msg.Subject).Msg("what a node tells of its members cannot be read; who publishes there?")
 		return
 	}
 	switch {
@@ -162,7 +162,7 @@ func (r *room) tellBeat() {
 // resync is after a time in which anything may have been missed, here and
 // there.
 func (r *room) resync() {
-	if r.presence == nil || r.phase == opening {
+	if r.presence == nil || !r.opened {
 		return
 	}
 	r.askAll()
@@ -200,7 +200,7 @@ func (r *room) onMembers(m *membersRequest) {
 // onPeerUp asks a node that has come for its part, and tells it what gathered
 // while there was nobody to tell.
 func (r *room) onPeerUp(node string) {
-	if r.presence == nil || r.phase == opening {
+	if r.presence == nil || !r.opened {
 		return
 	}
 	r.askNode(node)
@@ -238,6 +238,6 @@ func (r *room) share(subject string, s shared) {
 		err = r.eng.nc.Publish(subject, body)
 	}
 	if err != nil && !r.eng.closed() {
-		r.log().Warn().Err(fmt.Errorf("publish on %s: %w", subject, err)).Msg("other nodes could not be told of this room's members; they find out by the next beat")
+		r.logger().Warn().Err(fmt.Errorf("publish on %s: %w", subject, err)).Msg("other nodes could not be told of this room's members; they find out by the next beat")
 	}
 }

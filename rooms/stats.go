@@ -1,15 +1,15 @@
 package rooms
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
+)
 
 // Stats counts what an engine did since it started. Every field may be read
 // from any goroutine; only the engine writes.
 type Stats struct {
-	Published          atomic.Int64 // acknowledged by the log
-	PublishRetries     atomic.Int64 // sent again under the same id
-	PublishRefused     atomic.Int64 // answered by the log with an error
-	PublishBusy        atomic.Int64 // refused: too many without an ack
-	PublishUnavailable atomic.Int64 // given up on
+	eventlog.PublishStats
 
 	Opened     atomic.Int64 // rooms and inboxes
 	Events     atomic.Int64 // taken from the log, once per room and node

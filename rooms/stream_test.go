@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 )
 
 // TestStreamThatExists: limits are raised, never lowered, and what cannot be
@@ -37,7 +38,7 @@ func TestStreamThatExists(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			eng, err := rooms.New(t.Context(), srv, c.cfg)
 			if c.conflict != "" {
-				var conflict *rooms.StreamConflictError
+				var conflict *eventlog.ConflictError
 				if !errors.As(err, &conflict) || len(conflict.Differences) != 1 || conflict.Differences[0].Setting != c.conflict {
 					t.Fatalf("error %v, want a conflict in %s", err, c.conflict)
 				}

@@ -2,12 +2,14 @@ package rooms_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -128,20 +130,25 @@ func TestWideRoomsOfAFailedOpen(t *testing.T) {
 			eng, srv := start(t, func(c *rooms.Config) {
 				c.WideLog = name == "the log too"
 				c.WideAbove(above)
+				c.CheckEvery(noCheck) // it would make the stream anew
 			})
 			empty := eng.Subscriptions()
 			js, err := jetstream.New(outsider(t, srv))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := js.DeleteStream(within(t), rooms.StreamName); err != nil {
+			if err := js.DeleteStream(within(t), eventlog.StreamName); err != nil {
 				t.Fatal(err)
 			}
+			var joins sync.WaitGroup
 			for i := range 3 {
-				if err := eng.Join(within(t), fmt.Sprint("x", i), newMember("m"), "", rooms.Since{}); code(err) != wire.Unavailable {
-					t.Fatalf("a join without a log: %v, want unavailable", err)
-				}
+				joins.Go(func() {
+					if err := eng.Join(within(t), fmt.Sprint("x", i), newMember("m"), "", rooms.Since{}); code(err) != wire.Unavailable {
+						t.Errorf("a join without a log: %v, want unavailable", err)
+					}
+				})
 			}
+			joins.Wait()
 			eventually(t, "nothing is left", func() bool {
 				wide, own := eng.WideRooms()
 				return wide == 0 && own == 0 && eng.Subscriptions() <= empty+1 // of the answers to reads

@@ -7,7 +7,7 @@ import (
 	"syscall"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
-	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 )
 
 // listenError is a listener for HTTP that could not be opened.
@@ -24,7 +24,7 @@ func explain(err error, cfg Config) error {
 	var store *embedded.StoreError
 	var connect *embedded.ConnectError
 	var listen *listenError
-	var conflict *rooms.StreamConflictError
+	var conflict *eventlog.ConflictError
 	switch {
 	case errors.As(err, &taken):
 		return hint(err, "nats-addr", "another process uses that port, perhaps another roomd or a nats-server; stop it, or choose a port such as 127.0.0.1:4322, or - for none")
@@ -52,7 +52,7 @@ var conflictFlags = map[string]string{
 }
 
 // explainConflict names the flags whose values an existing log contradicts.
-func explainConflict(e *rooms.StreamConflictError) error {
+func explainConflict(e *eventlog.ConflictError) error {
 	text := "the rooms' log exists with other settings, and changing them would lose events:"
 	for _, d := range e.Differences {
 		name := d.Setting
@@ -61,7 +61,7 @@ func explainConflict(e *rooms.StreamConflictError) error {
 		}
 		text += fmt.Sprintf("\n  %s: the log has %s, wanted is %s", name, d.Have, d.Want)
 	}
-	return &hinted{text + "\n  start with the log's values, or change it first: nats stream edit " + rooms.StreamName, e}
+	return &hinted{text + "\n  start with the log's values, or change it first: nats stream edit " + eventlog.StreamName, e}
 }
 
 type hinted struct {

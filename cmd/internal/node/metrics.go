@@ -56,11 +56,15 @@ func counters(subsystem string, stats any, help map[string]string) []counter {
 	var list []counter
 	fields := reflect.ValueOf(stats).Elem()
 	for i := range fields.NumField() {
+		field := fields.Type().Field(i).Name
+		if fields.Type().Field(i).Anonymous {
+			list = append(list, counters(subsystem, fields.Field(i).Addr().Interface(), help)...)
+			continue
+		}
 		value, ok := fields.Field(i).Addr().Interface().(*atomic.Int64)
 		if !ok {
 			continue
 		}
-		field := fields.Type().Field(i).Name
 		name := prometheus.BuildFQName("roomd", subsystem, snake(field)+"_total")
 		list = append(list, counter{prometheus.NewDesc(name, help[field], nil, nil), value})
 	}

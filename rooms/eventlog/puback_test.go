@@ -1,4 +1,4 @@
-package rooms
+package eventlog
 
 import (
 	"encoding/json"

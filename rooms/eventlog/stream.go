@@ -1,4 +1,4 @@
-package rooms
+package eventlog
 
 import (
 	"context"
@@ -14,8 +14,13 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// StreamName is the stream that is every room's log.
-const StreamName = "ROOMS"
+// Bounds of the stream.
+const (
+	// MaxEventBytes is the largest event the log takes.
+	MaxEventBytes = 256 << 10
+	// DedupWindow is how long the log knows the ids of events that it has.
+	DedupWindow = 2 * time.Minute
+)
 
 // streamConfig has every header-driven feature off (rollup, message TTL,
 // schedules, counters, atomic publish), because any publisher may set headers
@@ -37,26 +42,27 @@ func streamConfig(c Config) jetstream.StreamConfig {
 		MaxAge:            c.HistoryAge,
 		MaxBytes:          c.HistoryBytes,
 		MaxMsgSize:        MaxEventBytes,
-		Duplicates:        dedupWindow,
+		Duplicates:        DedupWindow,
 		AllowDirect:       true,
 		DenyDelete:        true,
 		DenyPurge:         true,
 		RePublish:         &jetstream.RePublish{Source: wire.AllEvents, Destination: wire.LogMapping},
+		Metadata:          map[string]string{metaLimit: strconv.FormatInt(c.History, 10), metaSince: "0"},
 	}
 }
 
 // openStream creates the stream, or brings an existing one to what the
 // configuration says where that is safe. Where it is not, the error is a
-// *StreamConflictError.
-func openStream(ctx context.Context, js jetstream.JetStream, c Config, servers int) (jetstream.Stream, error) {
-	want := streamConfig(c)
+// *ConflictError.
+func (l *Log) openStream(ctx context.Context) (jetstream.Stream, error) {
+	want := streamConfig(l.cfg)
 	if want.Replicas == 0 {
-		want.Replicas = defaultReplicas(servers)
+		want.Replicas = defaultReplicas(clusterSize(l.nc))
 	}
 	for {
-		stream, err := js.Stream(ctx, StreamName)
+		stream, err := l.js.Stream(ctx, StreamName)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			stream, err = js.CreateStream(ctx, want)
+			stream, err = l.js.CreateStream(ctx, want)
 			if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 				continue // another node was faster
 			}
@@ -65,24 +71,24 @@ func openStream(ctx context.Context, js jetstream.JetStream, c Config, servers i
 		if err != nil {
 			return nil, openError(want, err)
 		}
-		return updateStream(ctx, js, stream, want, c.Replicas == 0)
+		return stream, l.updateStream(ctx, stream.CachedInfo().Config, want)
 	}
 }
 
 // awaitStream is openStream that waits for servers which are just starting
 // and have no leader yet, until ctx ends.
-func (e *Engine) awaitStream(ctx context.Context) (jetstream.Stream, error) {
+func (l *Log) awaitStream(ctx context.Context) (jetstream.Stream, error) {
 	tick := time.NewTicker(streamRetry)
 	defer tick.Stop()
 	for told := false; ; {
 		attempt, cancel := context.WithTimeout(ctx, streamAttempt)
-		stream, err := openStream(attempt, e.js, e.cfg, clusterSize(e.nc))
+		stream, err := l.openStream(attempt)
 		cancel()
 		if err == nil || !passing(err) {
 			return stream, err
 		}
 		if !told {
-			e.cfg.Log.Warn().Err(err).Msg("JetStream is not ready; waiting for it")
+			l.cfg.Log.Warn().Err(err).Msg("JetStream is not ready; waiting for it")
 			told = true
 		}
 		select {
@@ -92,6 +98,16 @@ func (e *Engine) awaitStream(ctx context.Context) (jetstream.Stream, error) {
 		}
 	}
 }
+
+// Restore makes the stream again that somebody, or a NATS server that kept it
+// in memory, has lost.
+func (l *Log) Restore(ctx context.Context) error {
+	_, err := l.openStream(ctx)
+	return err
+}
+
+// Gone reports whether an error says that there is no such stream any more.
+func Gone(err error) bool { return errors.Is(err, jetstream.ErrStreamNotFound) }
 
 // streamAttempt is what one attempt to open the stream may take, streamRetry
 // the pause before the next: a request that came before there was a leader is
@@ -118,7 +134,7 @@ func openError(want jetstream.StreamConfig, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("rooms: open the stream %s (storage %s, replicas %d, %d bytes): %w", StreamName, want.Storage, want.Replicas, want.MaxBytes, err)
+	return fmt.Errorf("open the stream %s (storage %s, replicas %d, %d bytes): %w", StreamName, want.Storage, want.Replicas, want.MaxBytes, err)
 }
 
 // defaultReplicas is what a log gets when nobody says: three where there are
@@ -139,42 +155,29 @@ func clusterSize(nc *nats.Conn) int {
 	return len(nc.Servers())
 }
 
-// updateStream changes what may be changed without losing an event.
-func updateStream(ctx context.Context, js jetstream.JetStream, stream jetstream.Stream, want jetstream.StreamConfig, anyReplicas bool) (jetstream.Stream, error) {
-	have := stream.CachedInfo().Config
-	if anyReplicas {
-		want.Replicas = max(want.Replicas, have.Replicas)
-	}
-	if err := conflicts(have, want); err != nil {
-		return nil, err
-	}
-	updated, err := js.UpdateStream(ctx, want)
-	return updated, openError(want, err)
-}
-
-// StreamConflictError says in what an existing stream differs from the
+// ConflictError says in what an existing stream differs from the
 // configuration so that changing it would lose events, or cannot be done.
-type StreamConflictError struct{ Differences []StreamDifference }
+type ConflictError struct{ Differences []Difference }
 
-// StreamDifference is one of them. Setting is the name of the field of Config.
-type StreamDifference struct{ Setting, Have, Want string }
+// Difference is one of them. Setting is the name of the field of Config.
+type Difference struct{ Setting, Have, Want string }
 
-func (e *StreamConflictError) Error() string {
+func (e *ConflictError) Error() string {
 	parts := make([]string, len(e.Differences))
 	for i, d := range e.Differences {
 		parts[i] = fmt.Sprintf("%s is %s there and %s here", d.Setting, d.Have, d.Want)
 	}
-	return fmt.Sprintf("rooms: the stream %s exists and cannot be brought to the configuration without losing events: %s; use the stream's values, or change it yourself with `nats stream edit %s`",
+	return fmt.Sprintf("the stream %s exists and cannot be brought to the configuration without losing events: %s; use the stream's values, or change it yourself with `nats stream edit %s`",
 		StreamName, strings.Join(parts, ", "), StreamName)
 }
 
 // conflicts lists what must not be changed: the storage, and every limit that
 // would become lower.
 func conflicts(have, want jetstream.StreamConfig) error {
-	var e StreamConflictError
+	var e ConflictError
 	differ := func(unsafe bool, setting string, have, want any) {
 		if unsafe {
-			e.Differences = append(e.Differences, StreamDifference{setting, fmt.Sprint(have), fmt.Sprint(want)})
+			e.Differences = append(e.Differences, Difference{setting, fmt.Sprint(have), fmt.Sprint(want)})
 		}
 	}
 	differ(have.Storage != want.Storage, "Memory", have.Storage == jetstream.MemoryStorage, want.Storage == jetstream.MemoryStorage)

@@ -1,4 +1,4 @@
-package rooms
+package eventlog
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -19,6 +20,7 @@ const (
 	hdrSequence     = "Nats-Sequence"
 	hdrLastSequence = "Nats-Last-Sequence"
 	hdrNumPending   = "Nats-Num-Pending"
+	hdrUpTo         = "Nats-UpTo-Sequence"
 	hdrSubject      = "Nats-Subject"
 	hdrTimeStamp    = "Nats-Time-Stamp"
 	hdrStatus       = "Status"
@@ -27,22 +29,13 @@ const (
 
 const directGetSubject = "$JS.API.DIRECT.GET." + StreamName
 
-// multiLastRooms is how many rooms one multi_last request asks for, and
-// multiLastBytes about how many bytes of their events come in one answer.
-const (
-	multiLastRooms = 1000
-	multiLastBytes = 4 << 20
-)
-
 // errNoResponders: nobody answers for the stream, it has no leader now.
 var errNoResponders = errors.New("the log has no leader now")
 
 // stored is one message of the log.
 type stored struct {
-	seq   uint64
+	follow.Event
 	token string // of the room
-	time  string // RFC 3339, the log's own
-	body  []byte
 }
 
 // directRequest is the body of a direct get: JetStream API, "Direct Get".
@@ -58,26 +51,32 @@ type directRequest struct {
 type directAnswer struct {
 	list []stored
 	last uint64 // sequence up to which it goes, also when its message cannot be read
-	more bool   // the log has further ones
+	more bool   // the replica has further ones
+	upTo uint64 // how far the replica was; only of multi_last with a result
+
+	skipped bool // the last message could not be read
 }
+
+// errGap: a reply was lost, so the answer has a hole.
+var errGap = errors.New("a part of an answer of the log was lost on its way")
 
 // directGet sends one batch request and collects its answers. That there is
 // nothing is an empty answer, not an error.
-func directGet(ctx context.Context, nc *nats.Conn, req directRequest) (answer directAnswer, err error) {
+func (l *Log) directGet(ctx context.Context, req directRequest) (answer directAnswer, err error) {
 	body, err := json.Marshal(req)
 	if err != nil {
 		return answer, fmt.Errorf("encode a direct get: %w", err)
 	}
-	inbox := nc.NewInbox()
+	inbox := l.nc.NewInbox()
 	// Not Subscription.NextMsg: it would take a stored event with a header
 	// "Status: 503" for the server's word.
 	replies := make(chan *nats.Msg, max(req.Batch, len(req.MultiLast))+1)
-	sub, err := nc.ChanSubscribe(inbox, replies)
+	sub, err := l.nc.ChanSubscribe(inbox, replies)
 	if err != nil {
 		return answer, fmt.Errorf("subscribe for a direct get: %w", err)
 	}
 	defer func() { _ = sub.Unsubscribe() }() // fails only on a closed connection
-	if err := nc.PublishRequest(directGetSubject, inbox, body); err != nil {
+	if err := l.nc.PublishRequest(directGetSubject, inbox, body); err != nil {
 		return answer, fmt.Errorf("publish a direct get: %w", err)
 	}
 	for {
@@ -99,21 +98,31 @@ func (a *directAnswer) take(msg *nats.Msg, multi bool) (end bool, err error) {
 	seq, errSeq := headerUint(msg.Header, hdrSequence)
 	token, ok := wire.SubjectToken(lastValue(msg.Header, hdrSubject))
 	if errSeq == nil && ok {
-		a.list = append(a.list, stored{seq: seq, token: token, time: lastValue(msg.Header, hdrTimeStamp), body: msg.Data})
+		if err := a.joinsUp(msg); err != nil {
+			return true, err
+		}
+		a.list = append(a.list, stored{follow.Event{Seq: seq, Time: lastValue(msg.Header, hdrTimeStamp), Body: msg.Data}, token})
 		a.last = seq
 		return false, nil
 	}
 	status, description := msg.Header.Get(hdrStatus), msg.Header.Get(hdrDescription)
 	switch {
 	case status == "":
+		a.skipped = true
 		return false, nil
 	case status == "204":
+		if err := a.joinsUp(msg); err != nil {
+			return true, err
+		}
 		pending, err := headerUint(msg.Header, hdrNumPending)
 		if err != nil {
 			return true, err
 		}
 		last, err := headerUint(msg.Header, hdrLastSequence)
 		a.last, a.more = max(a.last, last), pending > 0
+		if err == nil && multi {
+			a.upTo, err = headerUint(msg.Header, hdrUpTo)
+		}
 		return true, err
 	case status == "404" && (!multi || len(a.list) == 0 && description == "No Results"):
 		return true, nil
@@ -121,6 +130,17 @@ func (a *directAnswer) take(msg *nats.Msg, multi bool) (end bool, err error) {
 		return true, errNoResponders
 	}
 	return true, fmt.Errorf("direct get: the log says %s %s", status, description)
+}
+
+// joinsUp checks that nothing was lost before a message of the answer: it says
+// which one went before it.
+func (a *directAnswer) joinsUp(msg *nats.Msg) error {
+	before, err := headerUint(msg.Header, hdrLastSequence)
+	if err == nil && before != a.last && !a.skipped {
+		err = fmt.Errorf("after sequence %d comes what follows %d: %w", a.last, before, errGap)
+	}
+	a.skipped = false
+	return err
 }
 
 // lastValue returns the last value of a header, which is the server's own.
@@ -140,40 +160,18 @@ func headerUint(h nats.Header, key string) (uint64, error) {
 	return n, nil
 }
 
-// lastSequences returns the last sequence of each room, by token; a room
-// whose log is empty is not in it. The answers carry whole events, so one may
-// end early: what is left is asked again.
-func lastSequences(ctx context.Context, nc *nats.Conn, rooms []string) (map[string]uint64, error) {
-	last := make(map[string]uint64, len(rooms))
-	left := make([]string, len(rooms))
-	for i, room := range rooms {
-		left[i] = wire.EventSubject(room)
+// ErrNoCopy is for a message on a log's subject that is not from the stream.
+var ErrNoCopy = errors.New("the message has not the headers that the stream gives a copy")
+
+// Copy reads a message of the stream's republish. Its body is the message's.
+func Copy(msg *nats.Msg) (follow.Copy, error) {
+	seq, errSeq := headerUint(msg.Header, hdrSequence)
+	prev, errPrev := headerUint(msg.Header, hdrLastSequence)
+	if errSeq != nil || errPrev != nil || prev >= seq {
+		return follow.Copy{}, ErrNoCopy
 	}
-	for len(left) > 0 {
-		ask := left[:min(len(left), multiLastRooms)]
-		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-		answer, err := directGet(ctx, nc, directRequest{MultiLast: ask, MaxBytes: multiLastBytes})
-		cancel()
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range answer.list {
-			last[s.token] = s.seq
-		}
-		left = left[len(ask):]
-		if answer.more && len(answer.list) > 0 {
-			left = append(unanswered(ask, last), left...)
-		}
-	}
-	return last, nil
+	return follow.Copy{Event: follow.Event{Seq: seq, Time: lastValue(msg.Header, hdrTimeStamp), Body: msg.Data}, Prev: prev}, nil
 }
 
-func unanswered(subjects []string, last map[string]uint64) []string {
-	var left []string
-	for _, subject := range subjects {
-		if token, _ := wire.SubjectToken(subject); last[token] == 0 {
-			left = append(left, subject)
-		}
-	}
-	return left
-}
+// CopySeq is the sequence of a copy as it is written in its header.
+func CopySeq(msg *nats.Msg) string { return lastValue(msg.Header, hdrSequence) }

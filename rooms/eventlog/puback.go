@@ -1,4 +1,4 @@
-package rooms
+package eventlog
 
 import (
 	"bytes"
@@ -18,6 +18,8 @@ type apiError struct {
 	ErrCode     int    `json:"err_code"`
 	Description string `json:"description"`
 }
+
+func (e *apiError) Error() string { return e.Description }
 
 // plainAck is how an ack of our stream begins when it says no more than where
 // the event is.

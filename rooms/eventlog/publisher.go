@@ -1,4 +1,4 @@
-package rooms
+package eventlog
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -22,15 +23,39 @@ type Stored struct {
 	Duplicate bool // the same message id was stored before, there
 }
 
-// publisher sends events to the stream on a connection of its own and matches
+// Bounds of publishing.
+const (
+	// publishDeadline is how long a publish is tried under the same id before
+	// it is answered unavailable; publishAttempt is how long one try waits for
+	// its ack, publishRetry how soon a refused one is sent again.
+	publishDeadline = 15 * time.Second
+	publishAttempt  = 2 * time.Second
+	publishRetry    = 100 * time.Millisecond
+	// MaxPending and MaxPendingBytes bound the publishes without an ack of a
+	// Publisher; one more is refused with busy.
+	MaxPending      = 1 << 16
+	MaxPendingBytes = 64 << 20
+)
+
+// PublishStats counts what a Publisher did. Every field may be read from any
+// goroutine; only the Publisher writes.
+type PublishStats struct {
+	Published          atomic.Int64 // acknowledged by the log
+	PublishRetries     atomic.Int64 // sent again under the same id
+	PublishRefused     atomic.Int64 // answered by the log with an error
+	PublishBusy        atomic.Int64 // refused: too many without an ack
+	PublishUnavailable atomic.Int64 // given up on
+}
+
+// Publisher sends events to the stream on a connection of its own and matches
 // the acks. Publishing never blocks; order is kept per caller as long as
 // nothing has to be sent again.
-type publisher struct {
+type Publisher struct {
 	// fixed after start
 	nc     *nats.Conn
 	prefix string // of the inbox that gets the acks, with the dot
-	stats  *Stats
-	times  publishTimes
+	stats  *PublishStats
+	times  PublishTimes
 
 	mu      sync.Mutex
 	pending map[uint64]*publish // by token of the ack inbox
@@ -62,9 +87,10 @@ func (o *outgoing) publish(nc *nats.Conn, pub *publish) error {
 	return nc.PublishMsg(&o.msg)
 }
 
-// publishTimes are publishDeadline, publishAttempt and publishRetry, shorter in
-// tests.
-type publishTimes struct{ deadline, attempt, retry time.Duration }
+// PublishTimes are how long a publish is tried under the same id before it is
+// answered unavailable, how long one try waits for its ack, and how soon a
+// refused one is sent again. What is 0 takes the default: 15 s, 2 s, 100 ms.
+type PublishTimes struct{ Deadline, Attempt, Retry time.Duration }
 
 // publish is one event on its way.
 type publish struct {
@@ -81,22 +107,25 @@ type publish struct {
 	why   error     // of the last refusal
 }
 
-func newPublisher(nc *nats.Conn, stats *Stats, times publishTimes) (*publisher, error) {
-	p := &publisher{nc: nc, prefix: nc.NewInbox() + ".", stats: stats, times: times, pending: make(map[uint64]*publish)}
+// NewPublisher publishes on nc, which is for nothing else: the acks of a busy
+// node are as many as its events. The caller ends it with Drain and Close.
+func NewPublisher(nc *nats.Conn, stats *PublishStats, times PublishTimes) (*Publisher, error) {
+	times = PublishTimes{cmp.Or(times.Deadline, publishDeadline), cmp.Or(times.Attempt, publishAttempt), cmp.Or(times.Retry, publishRetry)}
+	p := &Publisher{nc: nc, prefix: nc.NewInbox() + ".", stats: stats, times: times, pending: make(map[uint64]*publish)}
 	p.out.id = make([]string, 1)
 	p.out.header = nats.Header{nats.MsgIdHdr: p.out.id}
 	p.timer = time.AfterFunc(time.Hour, p.sweep)
 	p.timer.Stop()
 	if _, err := nc.Subscribe(p.prefix+"*", p.onAck); err != nil {
-		return nil, fmt.Errorf("rooms: subscribe for publish acks: %w", err)
+		return nil, fmt.Errorf("subscribe for publish acks: %w", err)
 	}
 	return p, nil
 }
 
-// send publishes body to the room's log. done is called once, on another
+// Send publishes body to the room's log. done is called once, on another
 // goroutine or on this one, and must not block. An event without a message id
 // is tried again only while it is certain that it was not stored.
-func (p *publisher) send(room, msgID string, body []byte, done func(Stored, error)) {
+func (p *Publisher) Send(room, msgID string, body []byte, done func(Stored, error)) {
 	now := time.Now()
 	pub := &publish{subject: wire.EventSubject(room), msgID: msgID, body: body, done: done, born: now, tried: now}
 
@@ -106,7 +135,7 @@ func (p *publisher) send(room, msgID string, body []byte, done func(Stored, erro
 		done(Stored{}, wire.Errorf(wire.Unavailable, "this node is stopping; send again under the same id"))
 		return
 	}
-	if len(p.pending) >= publishPending || p.bytes+len(body) > publishBytes && len(p.pending) > 0 {
+	if len(p.pending) >= MaxPending || p.bytes+len(body) > MaxPendingBytes && len(p.pending) > 0 {
 		p.mu.Unlock()
 		p.stats.PublishBusy.Add(1)
 		done(Stored{}, wire.Errorf(wire.Busy, "too many events wait for the log; send again in a moment"))
@@ -116,7 +145,7 @@ func (p *publisher) send(room, msgID string, body []byte, done func(Stored, erro
 	pub.token = p.next
 	pub.reply = p.prefix + strconv.FormatUint(pub.token, 36)
 	if len(p.pending) == 0 {
-		p.timer.Reset(p.times.retry)
+		p.timer.Reset(p.times.Retry)
 	}
 	p.pending[pub.token] = pub
 	p.bytes += len(body)
@@ -128,7 +157,7 @@ func (p *publisher) send(room, msgID string, body []byte, done func(Stored, erro
 }
 
 // refused marks a publish that certainly was not stored, to be sent again.
-func (p *publisher) refused(token uint64, err error) {
+func (p *Publisher) refused(token uint64, err error) {
 	p.mu.Lock()
 	pub := p.pending[token]
 	if pub != nil {
@@ -148,7 +177,7 @@ func (p *publisher) refused(token uint64, err error) {
 const errCodeTooBig = 10054
 
 // onAck runs on the subscription's goroutine.
-func (p *publisher) onAck(msg *nats.Msg) {
+func (p *Publisher) onAck(msg *nats.Msg) {
 	token, err := strconv.ParseUint(strings.TrimPrefix(msg.Subject, p.prefix), 36, 64)
 	if err != nil {
 		return // not one of ours
@@ -177,7 +206,7 @@ func (p *publisher) onAck(msg *nats.Msg) {
 	}
 }
 
-func (p *publisher) take(token uint64) *publish {
+func (p *Publisher) take(token uint64) *publish {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	pub := p.pending[token]
@@ -186,7 +215,7 @@ func (p *publisher) take(token uint64) *publish {
 }
 
 // forget needs mu.
-func (p *publisher) forget(token uint64) {
+func (p *Publisher) forget(token uint64) {
 	if pub := p.pending[token]; pub != nil {
 		p.bytes -= len(pub.body)
 	}
@@ -199,7 +228,7 @@ func (p *publisher) forget(token uint64) {
 
 // sweep sends again what was refused or got no ack in time, oldest first, and
 // gives up on what is too old. It runs on the timer's goroutine.
-func (p *publisher) sweep() {
+func (p *Publisher) sweep() {
 	again, dead := p.due(time.Now())
 	for _, pub := range dead {
 		p.stats.PublishUnavailable.Add(1)
@@ -214,24 +243,24 @@ func (p *publisher) sweep() {
 }
 
 // unavailable says why a publish is given up on.
-func (p *publisher) unavailable(pub *publish) error {
+func (p *Publisher) unavailable(pub *publish) error {
 	switch {
 	case pub.msgID == "" && !pub.tried.IsZero():
 		return wire.Errorf(wire.Unavailable, "the log did not say whether it stored the event, which has no id under which it could be tried again; look before you send it again")
 	case pub.why != nil:
-		return wire.Errorf(wire.Unavailable, "the event was not stored within %s (%v); send it again under the same id", p.times.deadline, pub.why)
+		return wire.Errorf(wire.Unavailable, "the event was not stored within %s (%v); send it again under the same id", p.times.Deadline, pub.why)
 	}
-	return wire.Errorf(wire.Unavailable, "the log did not answer within %s; send the event again under the same id", p.times.deadline)
+	return wire.Errorf(wire.Unavailable, "the log did not answer within %s; send the event again under the same id", p.times.Deadline)
 }
 
 // due takes what to send again and what to give up on, and rewinds the timer.
-func (p *publisher) due(now time.Time) (again, dead []*publish) {
+func (p *Publisher) due(now time.Time) (again, dead []*publish) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, pub := range p.pending {
-		late := !pub.tried.IsZero() && now.Sub(pub.tried) >= p.times.attempt
+		late := !pub.tried.IsZero() && now.Sub(pub.tried) >= p.times.Attempt
 		switch {
-		case now.Sub(pub.born) >= p.times.deadline, late && pub.msgID == "":
+		case now.Sub(pub.born) >= p.times.Deadline, late && pub.msgID == "":
 			p.forget(pub.token)
 			dead = append(dead, pub)
 		case late, pub.tried.IsZero():
@@ -241,14 +270,14 @@ func (p *publisher) due(now time.Time) (again, dead []*publish) {
 	}
 	slices.SortFunc(again, func(a, b *publish) int { return cmp.Compare(a.token, b.token) })
 	if len(p.pending) > 0 {
-		p.timer.Reset(p.times.retry)
+		p.timer.Reset(p.times.Retry)
 	}
 	return again, dead
 }
 
-// hurry sends again, at the next sweep, what has no ack and an id under which
+// Hurry sends again, at the next sweep, what has no ack and an id under which
 // it is stored once: the leader that was to answer is gone.
-func (p *publisher) hurry() {
+func (p *Publisher) Hurry() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, pub := range p.pending {
@@ -258,9 +287,9 @@ func (p *publisher) hurry() {
 	}
 }
 
-// drain refuses what comes from now on and waits until everything has its
+// Drain refuses what comes from now on and waits until everything has its
 // ack, or ctx ends.
-func (p *publisher) drain(ctx context.Context) {
+func (p *Publisher) Drain(ctx context.Context) {
 	p.mu.Lock()
 	p.closed = true
 	if len(p.pending) == 0 {
@@ -278,8 +307,8 @@ func (p *publisher) drain(ctx context.Context) {
 	}
 }
 
-// close gives up on everything that has no ack and refuses what comes later.
-func (p *publisher) close() {
+// Close gives up on everything that has no ack and refuses what comes later.
+func (p *Publisher) Close() {
 	p.mu.Lock()
 	pending := p.pending
 	p.pending = nil

@@ -1,0 +1,142 @@
+package rooms
+
+import (
+	"context"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// effects carries out what the room's follower wants.
+type effects struct{ r *room }
+
+// onLive takes one copy from the stream's republish.
+func (r *room) onLive(msg *nats.Msg) {
+	c, err := eventlog.Copy(msg)
+	if err != nil {
+		r.eng.stats.Forged.Add(1)
+		r.logger().Debug().Err(err).Str("subject", msg.Subject).Msg("a message on a room's log subject is not from the stream and was ignored; who publishes there?")
+		return
+	}
+	r.follower.Live(c)
+}
+
+// onChecked compares the room with what the log had. What was the same when the
+// log was asked says nothing about what came since.
+func (r *room) onChecked(m checked) {
+	if m.Last == m.at && r.follower.Newest() != m.at {
+		return
+	}
+	r.follower.Check(m.Check)
+}
+
+// Deliver implements follow.Effects.
+func (x effects) Deliver(e follow.Event) []byte { return x.r.deliver(e) }
+
+// Frame implements follow.Effects.
+func (x effects) Frame(e follow.Event) []byte {
+	ev, err := publicEvent(x.r.label, e.Seq, e.Body, e.Time)
+	if err != nil {
+		return nil
+	}
+	return wire.EventFrame(ev)
+}
+
+// Refresh implements follow.Effects: the members get a room_joined that is not
+// recovered.
+func (x effects) Refresh() {
+	r := x.r
+	r.flush()
+	r.h.last.Store(r.follower.Newest())
+	r.eng.stats.Resets.Add(1)
+	r.deliverBurst(EventBurst(r.joined("", r.follower.Position().Seq, false, 0)), "")
+}
+
+// Read implements follow.Effects. The log is read on a goroutine beside the
+// room, which posts the page back.
+func (x effects) Read(q follow.Range) {
+	r := x.r
+	r.eng.looks.reads.Add(1)
+	r.beside(q.Attempt, func(ctx context.Context) message {
+		if gate := r.eng.cfg.tuning.gate; gate != nil {
+			gate.RLock()
+			defer gate.RUnlock()
+		}
+		page, err := r.eng.log.Read(ctx, r.h.name, q)
+		if err != nil {
+			r.warn(err, "a room's log could not be read; reading it again, or refusing who waits for it as unavailable")
+			page = follow.Page{Op: q.Op, Failed: true}
+		}
+		return pageRead{r, page}
+	})
+}
+
+// Ask implements follow.Effects.
+func (x effects) Ask(op, seq uint64, attempt int) {
+	r := x.r
+	r.eng.looks.asks.Add(1)
+	r.beside(attempt, func(ctx context.Context) message {
+		verdict, err := r.eng.log.Ask(ctx, r.h.name, seq)
+		if err != nil {
+			r.warn(err, "the log's leader could not be asked about a room; asking again")
+			verdict = follow.Verdict{Failed: true}
+		}
+		verdict.Op = op
+		return verdictGiven{r, verdict}
+	})
+}
+
+// beside runs fn on a goroutine of its own, for openTimeout at most, and posts
+// what it returns to the room.
+func (r *room) beside(attempt int, fn func(context.Context) message) {
+	r.eng.beside(func(ctx context.Context) {
+		_ = eventlog.Pause(ctx, attempt) // fn fails at once when ctx has ended
+		ctx, cancel := context.WithTimeout(ctx, openTimeout)
+		defer cancel()
+		r.eng.post(r.h.self, fn(ctx))
+	})
+}
+
+func (r *room) warn(err error, text string) {
+	if !r.eng.closed() {
+		r.logger().Warn().Err(err).Msg(text)
+	}
+}
+
+// Admit implements follow.Effects.
+func (x effects) Admit(j *follow.Join, a follow.Admission) { x.r.admit(j.Ref.(*joinRequest), a) }
+
+// Refuse implements follow.Effects.
+func (x effects) Refuse(j *follow.Join, h *follow.History) {
+	err := wire.Errorf(wire.Unavailable, "the room's history is out of reach; try again")
+	if j != nil {
+		reply(j.Ref.(*joinRequest).done, error(err))
+	}
+	if h != nil {
+		reply(h.Ref.(*historyRequest).done, historyAnswer{err: err})
+	}
+}
+
+// Report implements follow.Effects.
+func (x effects) Report(what follow.Incident, seq uint64) {
+	r := x.r
+	stats := r.eng.Stats()
+	switch what {
+	case follow.Repair:
+		stats.Repairs.Add(1)
+	case follow.HeldDropped:
+		stats.HeldDropped.Add(1)
+	case follow.Forged:
+		stats.Forged.Add(1)
+		r.logger().Warn().Uint64("seq", seq).Msg("a copy on a room's log subject is, or follows, an event that the log does not have, and was dropped; who publishes there?")
+	case follow.Lost:
+		r.logger().Warn().Uint64("upto", seq).Msg("the log has dropped events that this node has not seen; the members are told to refresh")
+	case follow.RolledBack, follow.Renewed:
+		r.h.acked.Store(0)
+		r.logger().Warn().Uint64("was_at", seq).Bool("anew", what == follow.Renewed).
+			Msg("the log does not have what a room has delivered: it was rolled back or made anew, or a copy was forged; the members are told to refresh")
+	}
+}

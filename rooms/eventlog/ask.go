@@ -1,0 +1,96 @@
+package eventlog
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// Ask asks the leader about a room, and about one sequence (0: about none).
+// That the log ends before that sequence it says only when a majority of the
+// replicas has answered the leader since it was asked; until then, and while
+// there is no leader, it asks again, until ctx ends.
+func (l *Log) Ask(ctx context.Context, room string, seq uint64) (v follow.Verdict, err error) {
+	began := time.Now()
+	err = l.again(ctx, func(ctx context.Context) error {
+		v, err = l.askOnce(ctx, room, seq, began)
+		return err
+	})
+	return v, err
+}
+
+// askOnce puts a verdict together from several answers. The leader is asked for
+// the state of the stream before and after: what lies in between is its own
+// only if it is the same one.
+func (l *Log) askOnce(ctx context.Context, room string, seq uint64, began time.Time) (v follow.Verdict, err error) {
+	subject := wire.EventSubject(room)
+	before, err := l.ask(ctx, jetstream.WithSubjectFilter(subject))
+	if err != nil {
+		return v, err
+	}
+	last, err := l.leaderGet(ctx, leaderRequest{LastBySub: subject})
+	if err != nil {
+		return v, err
+	}
+	v = follow.Verdict{Seq: seq, Epoch: before.Epoch, First: before.First, Through: before.Last}
+	v.Count = int64(before.info.State.Subjects[subject])
+	v.Limit, v.LimitSince = l.limitOf(before.info.Config)
+	if last != nil {
+		v.Last, v.LastTime, v.Through = last.Seq, last.Time, max(v.Through, last.Seq)
+		oldest, err := l.leaderGet(ctx, leaderRequest{Seq: 1, NextBySub: subject})
+		if err != nil {
+			return v, err
+		}
+		if oldest != nil {
+			v.Oldest = oldest.Seq
+		}
+	}
+	at, err := l.leaderAt(ctx, seq)
+	if err != nil {
+		return v, err
+	}
+	after, err := l.ask(ctx)
+	if err != nil {
+		return v, err
+	}
+	if after.Epoch != before.Epoch || after.leader() != before.leader() || after.Last < before.Last {
+		return v, fmt.Errorf("the log had two leaders while it was asked about sequence %d; asking again", seq)
+	}
+	return v, judge(&v, subject, at, after, time.Since(began))
+}
+
+func (l *Log) leaderAt(ctx context.Context, seq uint64) (*leaderMessage, error) {
+	if seq == 0 {
+		return nil, nil
+	}
+	return l.leaderGet(ctx, leaderRequest{Seq: seq})
+}
+
+// judge says what has become of v.Seq, at which the leader has a message or
+// none. after is where the log stood later.
+func judge(v *follow.Verdict, subject string, at *leaderMessage, after Standing, since time.Duration) error {
+	switch {
+	case v.Seq == 0:
+	case at != nil && at.Subject == subject:
+		v.State, v.Time = follow.There, at.Time
+		if v.Seq > v.Last { // it was stored meanwhile
+			v.Last, v.LastTime, v.Through = v.Seq, at.Time, max(v.Through, v.Seq)
+		}
+	case at != nil:
+		v.State = follow.Another
+	case v.Seq <= v.Through:
+		v.State = follow.Discarded
+	case v.Seq <= after.Last:
+		return fmt.Errorf("sequence %d was stored while the log was asked about it; asking again", v.Seq)
+	case !after.followedSince(since):
+		return fmt.Errorf("the log's leader ends at %d, before sequence %d, and has not heard from enough replicas to be sure; asking again", after.Last, v.Seq)
+	default:
+		v.State = follow.Beyond
+	}
+	return nil
+}

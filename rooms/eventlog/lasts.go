@@ -1,0 +1,224 @@
+package eventlog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// maxLasts is how many rooms one request asks for, and lastsBytes about how
+// many bytes of their newest events come in one answer.
+const (
+	maxLasts   = 1000
+	lastsBytes = 4 << 20
+)
+
+// MaxLasts is how many rooms Openings and Checks ask for in one request.
+const MaxLasts = maxLasts
+
+// errBehind: the replica that answered has not heard yet what its leader has.
+var errBehind = errors.New("the log's replica is behind its leader")
+
+// Openings says where rooms stand, by token, as of now at least; tried until
+// ctx ends.
+func (l *Log) Openings(ctx context.Context, rooms []string) (openings map[string]follow.Opening, err error) {
+	err = l.again(ctx, func(ctx context.Context) error {
+		checks, standing, err := l.lasts(ctx, rooms, true)
+		if err != nil {
+			return err
+		}
+		openings = make(map[string]follow.Opening, len(checks))
+		for token, c := range checks {
+			openings[token] = follow.Opening{Epoch: standing.Epoch, First: c.First, Last: c.Last, LastTime: c.Time, Through: c.Through}
+		}
+		return nil
+	})
+	return openings, err
+}
+
+// Checks says what some replica, which may be behind, has of each room as its
+// newest event, by token.
+func (l *Log) Checks(ctx context.Context, rooms []string) (map[string]follow.Check, error) {
+	checks, _, err := l.lasts(ctx, rooms, false)
+	return checks, err
+}
+
+// lasts asks for the newest event of each room. The leader is asked before and
+// after, so that the answers are of one life of the log, and those with what it
+// had before or more if they must be.
+func (l *Log) lasts(ctx context.Context, rooms []string, current bool) (map[string]follow.Check, Standing, error) {
+	before, err := l.ask(ctx)
+	if err != nil {
+		return nil, before, err
+	}
+	checks := make(map[string]follow.Check, len(rooms))
+	for part := range slices.Chunk(rooms, maxLasts) {
+		if err := l.lastOf(ctx, part, before, current, checks); err != nil {
+			return nil, before, err
+		}
+	}
+	after, err := l.ask(ctx)
+	if err != nil {
+		return nil, after, err
+	}
+	for token, c := range checks {
+		if after.Epoch != before.Epoch || after.Last < c.Through {
+			return nil, after, errBehind // another life, or a leader that is none any more
+		}
+		c.First = after.First
+		checks[token] = c
+	}
+	return checks, after, nil
+}
+
+// lastOf asks for up to maxLasts rooms. The answers carry whole events, so one
+// may end early: what is left is asked again. An answer without any result does
+// not say how far the replica was, so one more subject is asked for, a companion
+// that has events.
+func (l *Log) lastOf(ctx context.Context, rooms []string, now Standing, current bool, checks map[string]follow.Check) error {
+	left := make([]string, len(rooms))
+	for i, room := range rooms {
+		left[i] = wire.EventSubject(room)
+	}
+	if now.Empty {
+		setChecks(checks, left, directAnswer{upTo: now.Last})
+		return nil
+	}
+	companion, err := l.withEvents(ctx, now)
+	if err != nil {
+		return err
+	}
+	for len(left) > 0 {
+		ask := left
+		if !slices.Contains(left, companion) {
+			ask = append(slices.Clone(left), companion)
+		}
+		answer, err := l.directGet(ctx, directRequest{MultiLast: ask, MaxBytes: lastsBytes})
+		switch {
+		case err != nil:
+			return err
+		case answer.upTo == 0:
+			l.companion.Store(nil)
+			return errBehind
+		case current && answer.upTo < now.Last:
+			return errBehind
+		}
+		left = setChecks(checks, left, answer)
+	}
+	return nil
+}
+
+// setChecks notes what an answer says of subjects and returns those it does not
+// speak of, because it ended early.
+func setChecks(checks map[string]follow.Check, subjects []string, answer directAnswer) (left []string) {
+	for _, s := range answer.list {
+		checks[s.token] = follow.Check{Last: s.Seq, Time: s.Time, Through: answer.upTo}
+	}
+	for _, subject := range subjects {
+		token, _ := wire.SubjectToken(subject)
+		if c, ok := checks[token]; ok && c.Last != 0 {
+			continue
+		}
+		if answer.more {
+			left = append(left, subject)
+			continue
+		}
+		checks[token] = follow.Check{Through: answer.upTo}
+	}
+	return left
+}
+
+// withEvents is a subject that had an event when the leader was asked.
+func (l *Log) withEvents(ctx context.Context, now Standing) (string, error) {
+	if known := l.companion.Load(); known != nil {
+		return *known, nil
+	}
+	msg, err := l.leaderGet(ctx, leaderRequest{Seq: now.Last})
+	if err == nil && msg == nil {
+		msg, err = l.leaderGet(ctx, leaderRequest{Seq: now.First})
+	}
+	if err != nil {
+		return "", err
+	}
+	if msg == nil {
+		return "", errBehind // dropped since; asked again
+	}
+	l.companion.Store(&msg.Subject)
+	return msg.Subject, nil
+}
+
+// Tokens returns the tokens of all rooms that have events after `after` up to
+// `upto`, a range to be read whole.
+func (l *Log) Tokens(ctx context.Context, after, upto uint64) (map[string]bool, error) {
+	if err := l.acquire(ctx); err != nil {
+		return nil, err
+	}
+	defer l.release()
+	tokens := make(map[string]bool)
+	for from := after + 1; from <= upto; {
+		answer, err := l.directGet(ctx, directRequest{MaxBytes: readBytes, Seq: from, Batch: int(min(MaxUnfiltered, upto-from+1))})
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range answer.list {
+			tokens[s.token] = true
+		}
+		if answer.last < from {
+			return nil, fmt.Errorf("read the log from %d to %d: %w", from, upto, errBehind)
+		}
+		from = answer.last + 1
+	}
+	return tokens, nil
+}
+
+// leaderRequest is the body of a request to the stream's leader for one
+// message: JetStream API, "Get Message".
+type leaderRequest struct {
+	Seq       uint64 `json:"seq,omitempty"`
+	LastBySub string `json:"last_by_subj,omitempty"`
+	NextBySub string `json:"next_by_subj,omitempty"`
+}
+
+// leaderMessage is its answer.
+type leaderMessage struct {
+	Subject string `json:"subject"`
+	Seq     uint64 `json:"seq"`
+	Data    []byte `json:"data"`
+	Time    string `json:"time"`
+}
+
+const leaderGetSubject = "$JS.API.STREAM.MSG.GET." + StreamName
+
+// errCodeNoMessage is JetStream's "no message found".
+const errCodeNoMessage = 10037
+
+// leaderGet asks the stream's leader, or who takes itself for it, for one
+// message; nil: it has none.
+func (l *Log) leaderGet(ctx context.Context, req leaderRequest) (*leaderMessage, error) {
+	body, err := json.Marshal(req)
+	if err != nil {
+		return nil, fmt.Errorf("encode a request to the log's leader: %w", err)
+	}
+	msg, err := l.nc.RequestWithContext(ctx, leaderGetSubject, body)
+	if err != nil {
+		return nil, fmt.Errorf("ask the log's leader for %s: %w", body, err)
+	}
+	var answer struct {
+		Message *leaderMessage `json:"message"`
+		Error   *apiError      `json:"error"`
+	}
+	switch err := json.Unmarshal(msg.Data, &answer); {
+	case err != nil:
+		return nil, fmt.Errorf("read what the log's leader says to %s: %w", body, err)
+	case answer.Message != nil:
+		return answer.Message, nil
+	case answer.Error != nil && answer.Error.ErrCode == errCodeNoMessage:
+		return nil, nil
+	}
+	return nil, fmt.Errorf("ask the log's leader for %s: it says %s", body, msg.Data)
+}

@@ -1,0 +1,154 @@
+package eventlog
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+)
+
+// StreamName is the stream that is every room's log.
+const StreamName = "ROOMS"
+
+// Bounds of reading.
+const (
+	// RequestTimeout bounds one request.
+	RequestTimeout = 2 * time.Second
+	// MaxPage is the most events of a hole that are read before they are
+	// delivered.
+	MaxPage = 1000
+	// ReadsAtOnce is how many reads run at a time; more wait for their turn.
+	ReadsAtOnce = 4
+)
+
+// Config says what the stream should be.
+type Config struct {
+	Memory       bool          // keep it in memory only
+	Replicas     int           // 0: as it is, or, on a cluster of 3 servers or more, 3
+	History      int64         // events kept per room
+	HistoryAge   time.Duration // events older than this are dropped
+	HistoryBytes int64         // the whole log; the oldest events are dropped
+	Log          zerolog.Logger
+}
+
+// Log is the stream, as one connection sees it.
+type Log struct {
+	// fixed after Open
+	nc     *nats.Conn
+	js     jetstream.JetStream
+	stream jetstream.Stream
+	cfg    Config
+	slots  chan struct{} // one per read under way
+
+	// companion is a subject that has events: see lastOf.
+	companion atomic.Pointer[string]
+}
+
+// Open creates the stream, or brings an existing one to what the configuration
+// says where that loses no event; where it would, the error is a
+// *ConflictError. It waits until ctx ends for servers that are just starting.
+func Open(ctx context.Context, nc *nats.Conn, cfg Config) (*Log, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, fmt.Errorf("eventlog: JetStream: %w", err)
+	}
+	l := &Log{nc: nc, js: js, cfg: cfg, slots: make(chan struct{}, ReadsAtOnce)}
+	if l.stream, err = l.awaitStream(ctx); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Replicas is how many servers hold the log.
+func (l *Log) Replicas() int { return l.stream.CachedInfo().Config.Replicas }
+
+// Standing is what the leader says of the whole stream.
+type Standing struct {
+	Epoch       string // names one life of the stream: letters and digits
+	First, Last uint64 // sequences
+	Empty       bool
+	info        *jetstream.StreamInfo
+}
+
+// Standing asks the leader.
+func (l *Log) Standing(ctx context.Context) (Standing, error) { return l.ask(ctx) }
+
+func (l *Log) ask(ctx context.Context, opts ...jetstream.StreamInfoOpt) (Standing, error) {
+	info, err := l.stream.Info(ctx, opts...)
+	if err != nil {
+		return Standing{}, fmt.Errorf("ask for the state of the stream %s: %w", StreamName, err)
+	}
+	s := info.State
+	return Standing{Epoch: epochOf(info.Created), First: s.FirstSeq, Last: s.LastSeq, Empty: s.Msgs == 0, info: info}, nil
+}
+
+// leader names the server that answered; "" where the stream has one replica.
+func (s Standing) leader() string {
+	if s.info.Cluster == nil {
+		return ""
+	}
+	return s.info.Cluster.Leader
+}
+
+// followedSince reports whether so many replicas have answered the leader in
+// the time given that nobody else can have been it.
+func (s Standing) followedSince(d time.Duration) bool {
+	c := s.info.Cluster
+	if c == nil || s.info.Config.Replicas <= 1 {
+		return true
+	}
+	heard := 1
+	for _, replica := range c.Replicas {
+		if !replica.Offline && replica.Active < d {
+			heard++
+		}
+	}
+	return heard > (len(c.Replicas)+1)/2
+}
+
+// again calls fn until it succeeds, with a pause that grows; it gives up when
+// ctx ends, with fn's last error.
+func (l *Log) again(ctx context.Context, fn func(ctx context.Context) error) error {
+	for attempt := 1; ; attempt++ {
+		bounded, cancel := context.WithTimeout(ctx, RequestTimeout)
+		err := fn(bounded)
+		cancel()
+		if err == nil || ctx.Err() != nil || l.nc.IsClosed() {
+			return err
+		}
+		if Pause(ctx, attempt) != nil {
+			return err
+		}
+	}
+}
+
+// Pause waits before the attempt of that number, longer each time and up to
+// RequestTimeout; before the first, 0, not at all. It returns ctx's error.
+func Pause(ctx context.Context, attempt int) error {
+	if attempt <= 0 {
+		return ctx.Err()
+	}
+	pause := min(25*time.Millisecond<<min(attempt, 10), RequestTimeout)
+	select {
+	case <-time.After(pause/2 + rand.N(pause)):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *Log) acquire(ctx context.Context) error {
+	select {
+	case l.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *Log) release() { <-l.slots }
