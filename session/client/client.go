@@ -112,7 +112,8 @@ func (c *Client) Welcome() wire.Welcome {
 	return c.welcome
 }
 
-// Position is how far room was read; false when it is not joined.
+// Position is how far room was read: up to and with the event that OnEvent was
+// handed last. False when it is not joined.
 func (c *Client) Position(room string) (wire.Position, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

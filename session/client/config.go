@@ -50,17 +50,20 @@ type Config struct {
 	Room string
 
 	// OnEvent gets every event of the server in order, acks and errors
-	// included, and no event of a room's log twice. The event is its to keep.
+	// included, and no event of a room's log twice, unless OnGap was told
+	// that the room went back. The event is its to keep.
 	// While it runs nothing else is read: a slow one makes the server close
 	// the connection, and the Client resume.
 	OnEvent func(wire.Event)
-	// OnRepeat gets an event of a room's log that is not above the position:
-	// it came before, or too late. OnEvent does not get it. A server that
-	// keeps its promise makes none.
+	// OnRepeat gets an event of a room's log that is not above the present
+	// position: it came before, or too late. OnEvent does not get it. A
+	// server that keeps its promise makes none.
 	OnRepeat func(wire.Event)
-	// OnGap is told when a room came back without all that was missed: what
-	// is shown of that room must be fetched anew. It runs before OnEvent gets
-	// the room_joined that says so.
+	// OnGap is told when what is shown of a room must be fetched anew: the
+	// room came back without all that was missed, or the server says unasked
+	// that its log has a hole or was rolled back. It is called once for each
+	// room_joined that says so, before OnEvent gets that, and not for the
+	// first join of a room without a position.
 	OnGap func(Gap)
 	// OnStatus is told about every change of state. All callbacks run one at
 	// a time: those of the first connect on Dial's goroutine, all others on

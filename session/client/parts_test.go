@@ -107,18 +107,19 @@ func TestTracker(t *testing.T) {
 		gap    bool
 	}{
 		{"recovered", joined("e", 10, true), wire.Position{Epoch: "e", Seq: 10}, false},
-		{"nothing missed", joined("e", 10, false), wire.Position{Epoch: "e", Seq: 10}, false},
+		{"a hole at the end", joined("e", 10, false), wire.Position{Epoch: "e", Seq: 10}, true},
 		{"missed", joined("e", 99, false), wire.Position{Epoch: "e", Seq: 99}, true},
-		{"never back within an epoch", joined("e", 3, true), wire.Position{Epoch: "e", Seq: 10}, false},
+		{"rolled back", joined("e", 3, false), wire.Position{Epoch: "e", Seq: 3}, true},
+		{"never back by what is recovered", joined("e", 3, true), wire.Position{Epoch: "e", Seq: 10}, false},
 		{"new epoch", joined("f", 3, false), wire.Position{Epoch: "f", Seq: 3}, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tr := newTracker("")
-			if _, gap := tr.join("a", joined("e", 10, false)); gap {
+			if _, gap := tr.join("a", joined("e", 10, false), asked{}); gap {
 				t.Error("the first join is a gap")
 			}
-			_, gap := tr.join("a", tt.second)
+			_, gap := tr.join("a", tt.second, asked{})
 			if gap != tt.gap || tr.joined["a"] != tt.want || tr.current != "a" {
 				t.Errorf("gap %v, position %+v, current %q", gap, tr.joined["a"], tr.current)
 			}
@@ -128,7 +129,7 @@ func TestTracker(t *testing.T) {
 
 func TestTrackerSees(t *testing.T) {
 	tr := newTracker("a")
-	tr.join("a", wire.RoomJoined{Epoch: "e", Seq: 10})
+	tr.join("a", wire.RoomJoined{Epoch: "e", Seq: 10}, asked{})
 	for _, tt := range []struct {
 		ev   wire.Event
 		want bool

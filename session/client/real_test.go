@@ -29,6 +29,7 @@ const secret = "only for these tests, 32 bytes.."
 // session manager can be replaced while it runs, as by a restart.
 type server struct {
 	t       *testing.T
+	nats    *embedded.Server
 	eng     *rooms.Engine
 	who     *auth.Authenticator
 	manager atomic.Pointer[session.Manager]
@@ -53,7 +54,7 @@ func newServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, eng: eng, who: &auth.Authenticator{Verifier: auth.NewVerifier(key)}}
+	s := &server{t: t, nats: nats, eng: eng, who: &auth.Authenticator{Verifier: auth.NewVerifier(key)}}
 	s.restart()
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.manager.Load().ServeHTTP(w, r) }))
 	s.url = "ws" + strings.TrimPrefix(web.URL, "http") + "/ws"
@@ -130,18 +131,29 @@ func (l *log) event(ev wire.Event) {
 // wait returns when there are n texts.
 func (l *log) wait(t *testing.T, n int) []string {
 	t.Helper()
+	return l.until(t, fmt.Sprint(n, " messages"), func(texts []string) bool { return len(texts) >= n })
+}
+
+// waitFor returns when text has come.
+func (l *log) waitFor(t *testing.T, text string) []string {
+	t.Helper()
+	return l.until(t, text, func(texts []string) bool { return slices.Contains(texts, text) })
+}
+
+func (l *log) until(t *testing.T, what string, enough func([]string) bool) []string {
+	t.Helper()
 	patience := time.After(30 * time.Second)
 	for {
 		l.mu.Lock()
 		texts := slices.Clone(l.texts)
 		l.mu.Unlock()
-		if len(texts) >= n {
+		if enough(texts) {
 			return texts
 		}
 		select {
 		case <-l.more:
 		case <-patience:
-			t.Fatalf("got %d of %d messages: %q", len(texts), n, texts)
+			t.Fatalf("waited for %s, got %d: %q", what, len(texts), texts)
 		}
 	}
 }

@@ -88,7 +88,7 @@ func (c *Client) follow(l *link, ev wire.Event) (gap Gap, missed bool, err error
 			return gap, false, finalError{fmt.Errorf("the server sent a room_joined that cannot be read: %w", err)}
 		}
 		room := trackName(nonEmpty(ev.Room, p.RoomID))
-		gap, missed = c.rooms.join(room, p)
+		gap, missed = c.rooms.join(room, p, c.asked(l, ev.ID, room))
 		l.here(room)
 	case wire.TypeRoomLeft:
 		c.rooms.leave(trackName(ev.Room))
@@ -108,6 +108,25 @@ func (c *Client) follow(l *link, ev wire.Event) (gap Gap, missed bool, err error
 		c.poke()
 	}
 	return gap, missed, nil
+}
+
+// asked is for which request of ours the server said room_joined. c.mu is
+// held.
+func (c *Client) asked(l *link, id, room string) asked {
+	if id == "" {
+		return asked{}
+	}
+	_, member := c.rooms.joined[room]
+	why := asked{again: member && !l.missing[room]}
+	// The request is gone when nobody waits for it any more.
+	if r := c.outbox.byID[id]; r != nil && r.event.Type == wire.TypeJoinRoom {
+		var request wire.RoomRequest
+		// A payload that cannot be read the server has not acted on either.
+		if json.Unmarshal(r.event.Payload, &request) == nil && request.Since != nil && *request.Since != (wire.Position{}) {
+			why.since = request.Since
+		}
+	}
+	return why
 }
 
 // notJoined handles a room that the server did not let us into again: for now,

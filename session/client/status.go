@@ -28,7 +28,9 @@ type Status struct {
 	Delay time.Duration // Reconnecting: the wait before the next connect
 }
 
-// Gap is a room that came back without all that was missed since From.
+// Gap is a break in what a Client was told of a room: it had read up to From
+// and goes on from To, without what may be between. To can be lower than From,
+// or in another epoch: then what was shown may not be in the log any more.
 type Gap struct {
 	Room     string
 	From, To wire.Position

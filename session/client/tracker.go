@@ -18,20 +18,44 @@ func newTracker(first string) *tracker {
 	return &tracker{joined: make(map[string]wire.Position), current: first}
 }
 
-// join takes a room_joined. It returns a gap when the room was joined before
-// and the server could not replay all that was missed. A position never goes
-// back within an epoch: what a repeated join replays was seen.
-func (t *tracker) join(room string, p wire.RoomJoined) (Gap, bool) {
+// asked is what we had asked for when the server said room_joined. Zero: it
+// said so unasked, or brings us back after a reconnect.
+type asked struct {
+	since *wire.Position // a join_room was to go on from here
+	again bool           // a join of a room that this connection had let us into before
+}
+
+// join takes a room_joined. It returns a gap when it cannot be said that we
+// have read, or will be sent, everything between our position and the
+// server's.
+//
+// What is not recovered puts us where the server is, even if that is further
+// back: the log was rolled back, or we were shown what it never had, and
+// whoever stayed at the higher position would take all that comes for
+// repeats. What is recovered never puts us back: the replay was seen.
+func (t *tracker) join(room string, p wire.RoomJoined, why asked) (Gap, bool) {
 	now := wire.Position{Epoch: p.Epoch, Seq: p.Seq}
-	was, back := t.joined[room]
-	if back && was.Epoch == now.Epoch {
-		now.Seq = max(now.Seq, was.Seq)
+	was, member := t.joined[room]
+	if !member && why.since != nil {
+		was = *why.since
+	}
+	missed := false
+	switch {
+	case !member && why.since == nil: // we were nowhere
+	case was.Epoch != now.Epoch:
+		missed = true
+	case p.Recovered:
+		now.Seq = max(now.Seq, t.joined[room].Seq)
+	case why.again: // it asked for nothing: nothing was recovered, and nothing missed
+		missed = now.Seq < was.Seq
+	default:
+		missed = true
 	}
 	t.joined[room] = now
 	if t.current == "" && room != wire.InboxAlias {
 		t.current = room
 	}
-	return Gap{Room: room, From: was, To: now}, back && !p.Recovered && now != was
+	return Gap{Room: room, From: was, To: now}, missed
 }
 
 func (t *tracker) leave(room string) {
