@@ -27,8 +27,10 @@ type JoinOptions struct {
 
 // Publish sends an event into a room and waits until it is stored. Events are
 // sent in the order of the calls. An empty room is the current one. After an
-// error wire.Unavailable, or one of ctx, the event may be stored or not; to
-// send it again without storing it twice use Send with an id of your own.
+// error that is ErrOutcomeUnknown, or a *wire.Error with the code
+// wire.Unavailable, the event may be stored or not; what to do about the former
+// it says, and for the latter use Send with an id of your own, which may be
+// sent again.
 func (c *Client) Publish(ctx context.Context, room, typ string, payload any) (Ack, error) {
 	raw, err := encode(payload)
 	if err != nil {
@@ -43,7 +45,9 @@ func (c *Client) Publish(ctx context.Context, room, typ string, payload any) (Ac
 }
 
 // Send publishes an event as it is. Its ID is the key under which the server
-// stores it once; "" takes a new one. Seq is not sent.
+// stores it once, for this uid and for 2 minutes; "" takes a new one. Whoever
+// calls Send again with the same ID keeps within ResendFor of the first call.
+// Seq is not sent.
 func (c *Client) Send(ctx context.Context, ev wire.Event) (Ack, error) {
 	r, err := c.do(ctx, ev)
 	if err != nil {
@@ -166,7 +170,7 @@ func (c *Client) prepare(ev wire.Event) (*request, error) {
 }
 
 // wait puts a request into the outbox and waits until it is closed. When ctx
-// ends first it is not sent again.
+// ends first it is not sent again, and the error says if it may be stored.
 func (c *Client) wait(ctx context.Context, r *request) error {
 	if err := c.enqueue(r); err != nil {
 		return fmt.Errorf("send %s: %w", r.event.Type, err)
@@ -176,7 +180,7 @@ func (c *Client) wait(ctx context.Context, r *request) error {
 	case <-r.done:
 	case <-ctx.Done():
 		if c.take(r) {
-			return fmt.Errorf("send %s: %w", r.event.Type, context.Cause(ctx))
+			return fmt.Errorf("send %s: %w", r.event.Type, r.failed(context.Cause(ctx)))
 		}
 		<-r.done // it was closed at the same moment
 	}

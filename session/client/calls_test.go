@@ -18,7 +18,27 @@ func TestServerRefusesARequest(t *testing.T) {
 		done := publish(t.Context(), c, "hi")
 		s.refuse(s.expect(wire.TypeSendMessage), wire.RateLimited)
 		var refused *wire.Error
-		if got := <-done; !errors.As(got.err, &refused) || refused.Code != wire.RateLimited {
+		if got := <-done; !errors.As(got.err, &refused) || refused.Code != wire.RateLimited || errors.Is(got.err, ErrOutcomeUnknown) {
+			t.Errorf("Publish: %v", got.err)
+		}
+		finish(t, c, s)
+	})
+}
+
+// The server refuses the second copy of an event, whose first copy it may have
+// stored before the connection was lost.
+func TestServerRefusesASecondCopy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, rec := newPeer(t), &recorder{}
+		c, s := start(t, p, rec.config(p))
+		done := publish(t.Context(), c, "hi")
+		s.expect(wire.TypeSendMessage)
+		s.conn.Close()
+		s = p.open()
+		s.refuse(s.expect(wire.TypeSendMessage), wire.RateLimited)
+		var refused *wire.Error
+		got := <-done
+		if !errors.As(got.err, &refused) || refused.Code != wire.RateLimited || !errors.Is(got.err, ErrOutcomeUnknown) {
 			t.Errorf("Publish: %v", got.err)
 		}
 		finish(t, c, s)

@@ -33,7 +33,8 @@ type Client struct {
 	ids     uint64
 	outbox  *outbox
 	rooms   *tracker
-	link    *link // nil while there is no connection
+	link    *link       // nil while there is no connection
+	expiry  *time.Timer // for expire; while there is nothing to end it does nothing
 	welcome wire.Welcome
 	ended   bool
 	err     error
@@ -60,6 +61,8 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 		outbox:   newOutbox(cfg.Outbox),
 		rooms:    newTracker(cfg.Room),
 	}
+	c.expiry = time.AfterFunc(time.Hour, c.onExpiry)
+	c.expiry.Stop() // until something was written and not answered
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	cfg.OnStatus(Status{State: Connecting})
 	l, err := c.first()
@@ -179,6 +182,7 @@ func (c *Client) drop(l *link) {
 	c.mu.Lock()
 	c.link = nil
 	lost := c.outbox.rewind()
+	c.expire(time.Now())
 	c.mu.Unlock()
 	for _, r := range lost {
 		r.finish(ErrNotConnected)
@@ -194,9 +198,10 @@ func (c *Client) end(err error) {
 	c.mu.Lock()
 	c.ended, c.err = true, err
 	left := c.outbox.drain()
+	c.expiry.Stop()
 	c.mu.Unlock()
 	for _, r := range left {
-		r.finish(err)
+		r.finish(r.failed(err))
 	}
 	c.cfg.OnStatus(Status{State: Ended, Err: err})
 }

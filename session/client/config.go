@@ -40,8 +40,9 @@ type Config struct {
 	Others []string
 	// Token returns the JWT to connect with. It is called for every connect,
 	// so it can return a fresh one; an error of a reconnect is tried again
-	// later. Nil connects as a guest, who keeps its uid as long as the Client
-	// lives.
+	// later. Nil connects as a guest, who keeps its uid as long as the server
+	// takes its token, and has another one on every connection of a server
+	// that gives none.
 	Token func(context.Context) (string, error)
 	// Username and AvatarID are what a guest is called. They are not used
 	// with a Token, which says it itself.

@@ -60,6 +60,7 @@ func (c *Client) await(l *link) error {
 		l.silence = defaultSilence
 	}
 	c.mu.Lock()
+	c.cameBack(welcome.UID)
 	c.welcome = welcome
 	c.link = l
 	c.mu.Unlock()

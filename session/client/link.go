@@ -190,6 +190,10 @@ func (l *link) due(now time.Time) (r *request, wait time.Duration, err error) {
 	if closed := l.gate.Sub(now); closed > 0 && len(l.missing) > 0 {
 		return nil, min(wait, closed), nil
 	}
+	// The timer is not enough: it may be late, and not run while the machine sleeps.
+	if r := c.outbox.head(); r != nil && r.late(now) {
+		c.expire(now)
+	}
 	if c.outbox.idle() {
 		return nil, wait, nil
 	}
@@ -197,14 +201,18 @@ func (l *link) due(now time.Time) (r *request, wait time.Duration, err error) {
 		return nil, min(wait, paced), nil
 	}
 	l.pace.take()
-	return c.outbox.next(now), wait, nil
+	return c.outbox.next(now, c.welcome.UID), wait, nil
 }
 
 func (l *link) send(r *request) error {
-	if err := l.conn.SetWriteDeadline(time.Now().Add(l.client.cfg.WriteTimeout)); err != nil {
-		return fmt.Errorf("write to the server: %w", err)
+	err := l.conn.SetWriteDeadline(time.Now().Add(l.client.cfg.WriteTimeout))
+	if err == nil {
+		err = l.conn.WriteMessage(websocket.TextMessage, r.text)
 	}
-	if err := l.conn.WriteMessage(websocket.TextMessage, r.text); err != nil {
+	if err != nil {
+		l.client.mu.Lock()
+		l.client.outbox.unwrite(r)
+		l.client.mu.Unlock()
 		return fmt.Errorf("write to the server: %w", err)
 	}
 	if r.once && l.client.take(r) {

@@ -15,6 +15,7 @@ type request struct {
 	once  bool // a signal: done when written, lost with the connection
 
 	// guarded by Client.mu
+	first  attempt     // on any connection
 	sentAt time.Time   // on this connection; zero before
 	answer *wire.Event // came with the id, before the ack
 
@@ -61,13 +62,31 @@ func (o *outbox) add(r *request) error {
 // idle reports whether nothing waits to be written.
 func (o *outbox) idle() bool { return o.written == len(o.queue) }
 
-// next is the request to write now, or nil. It counts as written.
-func (o *outbox) next(now time.Time) *request {
+// unwrite is for a write that failed: the server got a part at most, which it
+// cannot read. The connection is over, so nothing else changes.
+func (o *outbox) unwrite(r *request) {
+	if o.byID[r.event.ID] == r && !r.repeated() {
+		r.first = attempt{}
+	}
+}
+
+// head is the request to write next, or nil.
+func (o *outbox) head() *request {
 	if o.idle() {
 		return nil
 	}
-	r := o.queue[o.written]
+	return o.queue[o.written]
+}
+
+// next is the request to write now to the connection of uid, or nil. It counts
+// as written.
+func (o *outbox) next(now time.Time, uid string) *request {
+	r := o.head()
+	if r == nil {
+		return nil
+	}
 	r.sentAt = now
+	r.first.note(now, uid)
 	o.written++
 	return r
 }
@@ -86,20 +105,31 @@ func (o *outbox) remove(r *request) bool {
 	return true
 }
 
+// pick takes out and returns those of the requests that wait to be written
+// for which it is true.
+func (o *outbox) pick(when func(*request) bool) (picked []*request) {
+	keep := o.queue[:o.written]
+	for _, r := range o.queue[o.written:] {
+		if when(r) {
+			picked = append(picked, r)
+			delete(o.byID, r.event.ID)
+		} else {
+			keep = append(keep, r)
+		}
+	}
+	clear(o.queue[len(keep):])
+	o.queue = keep
+	return picked
+}
+
 // rewind is for a lost connection: everything is to be written again. It
 // takes out and returns what makes no sense later.
 func (o *outbox) rewind() (lost []*request) {
-	keep := o.queue[:0]
+	o.written = 0
+	lost = o.pick(func(r *request) bool { return r.once })
 	for _, r := range o.queue {
-		if r.once {
-			lost = append(lost, r)
-			continue
-		}
 		r.sentAt, r.answer = time.Time{}, nil
-		keep = append(keep, r)
 	}
-	clear(o.queue[len(keep):])
-	o.queue, o.written = keep, 0
 	return lost
 }
 

@@ -75,7 +75,7 @@ func TestOutbox(t *testing.T) {
 		t.Error("nothing was written, but something is old")
 	}
 	for i, want := range []*request{a, b, signal} {
-		if got := o.next(now.Add(time.Duration(i))); got != want {
+		if got := o.next(now.Add(time.Duration(i)), "u"); got != want {
 			t.Errorf("next %d = %v", i, got.event.ID)
 		}
 	}
@@ -88,10 +88,10 @@ func TestOutbox(t *testing.T) {
 	if lost := o.rewind(); !slices.Equal(lost, []*request{signal}) || !b.sentAt.IsZero() {
 		t.Errorf("rewind lost %v, b written at %v", lost, b.sentAt)
 	}
-	if got := []*request{o.next(now), o.next(now), o.next(now)}; !slices.Equal(got, []*request{b, d, nil}) {
+	if got := []*request{o.next(now, "u"), o.next(now, "u"), o.next(now, "u")}; !slices.Equal(got, []*request{b, d, nil}) {
 		t.Errorf("after rewind: %v", got)
 	}
-	if left := o.drain(); !slices.Equal(left, []*request{b, d}) || o.next(now) != nil || o.byID["b"] != nil {
+	if left := o.drain(); !slices.Equal(left, []*request{b, d}) || o.next(now, "u") != nil || o.byID["b"] != nil {
 		t.Errorf("drain = %v", left)
 	}
 }

@@ -20,6 +20,7 @@ import (
 // the real server does is tested against the real server.
 type peer struct {
 	t      *testing.T
+	uid    string // of those who are welcomed next
 	conns  chan net.Conn
 	closed chan struct{}
 	server *http.Server
@@ -27,6 +28,8 @@ type peer struct {
 
 	mu     sync.Mutex
 	refuse []func(http.ResponseWriter) // answers to the next upgrades
+	away   bool                        // every upgrade is refused for now
+	bare   bool                        // there is no POST /login
 	logins int
 
 	sockets chan *socket // accepted ones
@@ -41,7 +44,7 @@ type socket struct {
 }
 
 func newPeer(t *testing.T) *peer {
-	p := &peer{t: t, conns: make(chan net.Conn), closed: make(chan struct{}), done: make(chan struct{}), sockets: make(chan *socket, 16)}
+	p := &peer{t: t, uid: "u", conns: make(chan net.Conn), closed: make(chan struct{}), done: make(chan struct{}), sockets: make(chan *socket, 16)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", p.login)
 	mux.HandleFunc("/ws", p.upgrade)
@@ -89,6 +92,10 @@ func (p *peer) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 func (p *peer) login(w http.ResponseWriter, _ *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.bare {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
 	p.logins++
 	answer := map[string]any{"otp": "o", "expires_in": 30, "token": "guest-token-" + string(rune('0'+p.logins))}
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
@@ -101,6 +108,8 @@ func (p *peer) upgrade(w http.ResponseWriter, r *http.Request) {
 	var refuse func(http.ResponseWriter)
 	if len(p.refuse) > 0 {
 		refuse, p.refuse = p.refuse[0], p.refuse[1:]
+	} else if p.away {
+		refuse = func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) }
 	}
 	p.mu.Unlock()
 	if refuse != nil {
@@ -129,11 +138,18 @@ func (p *peer) refuseNext(status int, code wire.Code) {
 	})
 }
 
+// goAway refuses every upgrade with 503, until it is called with false.
+func (p *peer) goAway(away bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away = away
+}
+
 // accept takes the next connection and says welcome.
 func (p *peer) accept() *socket {
 	p.t.Helper()
 	s := <-p.sockets
-	s.send(wire.Event{Type: wire.TypeWelcome, Payload: wire.MarshalPayload(wire.Welcome{ClientID: "c", UID: "u", HeartbeatS: 25})})
+	s.send(wire.Event{Type: wire.TypeWelcome, Payload: wire.MarshalPayload(wire.Welcome{ClientID: "c", UID: p.uid, HeartbeatS: 25})})
 	p.t.Cleanup(func() { s.conn.Close() })
 	return s
 }

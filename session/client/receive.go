@@ -59,7 +59,9 @@ func (c *Client) match(ev wire.Event) (closed *request, verdict error) {
 		r.ack = ev
 		c.moved(r)
 	case wire.TypeError:
-		verdict = errorOf(ev)
+		if verdict = errorOf(ev); r.repeated() {
+			verdict = r.failed(verdict) // it speaks of this copy only
+		}
 	default:
 		r.answer = &ev
 		return nil, nil
