@@ -61,7 +61,7 @@ func newServer(t *testing.T) *server {
 	t.Cleanup(func() {
 		s.manager.Load().Close()
 		web.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := eng.Close(ctx); err != nil {
 			t.Error(err)
@@ -86,6 +86,7 @@ func (s *server) dial(uid string, cfg client.Config) *client.Client {
 	s.t.Helper()
 	cfg.URL = s.url
 	cfg.Rate = -1
+	cfg.HandshakeTimeout = time.Minute // for a busy machine: the first connect is not tried again
 	cfg.MinBackoff, cfg.MaxBackoff = time.Millisecond, 20*time.Millisecond
 	cfg.Token = func(context.Context) (string, error) {
 		return auth.Sign([]byte(secret), auth.Claims{UID: uid, Name: uid, Expires: time.Now().Add(time.Hour)})
@@ -142,7 +143,11 @@ func (l *log) waitFor(t *testing.T, text string) []string {
 
 func (l *log) until(t *testing.T, what string, enough func([]string) bool) []string {
 	t.Helper()
-	patience := time.After(30 * time.Second)
+	// As long as the test may run, and a moment to say what it waits for.
+	var patience <-chan time.Time
+	if deadline, ok := t.Deadline(); ok {
+		patience = time.After(time.Until(deadline) - 5*time.Second)
+	}
 	for {
 		l.mu.Lock()
 		texts := slices.Clone(l.texts)

@@ -125,7 +125,7 @@ func TestTimeRunsOutBeforeTheRoomsAreJoined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, rec := newPeer(t), &recorder{}
 		cfg := rec.config(p)
-		cfg.MinBackoff, cfg.MaxBackoff = time.Second, time.Second
+		cfg.MinBackoff, cfg.MaxBackoff = 4*time.Second, 4*time.Second
 		c, s := start(t, p, cfg)
 		one := publish(t.Context(), c, "one")
 		s.expectMessage("one")
