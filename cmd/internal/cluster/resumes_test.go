@@ -1,0 +1,190 @@
+//go:build unix
+
+package cluster
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// resumeStage is three servers and a node at each, which knows no other
+// server: so a test has a node whose own server is in trouble.
+type resumeStage struct {
+	t     *testing.T
+	nats  *natsCluster
+	nodes []*node // by server
+}
+
+func startResumeStage(t *testing.T) *resumeStage {
+	t.Helper()
+	s := &resumeStage{t: t, nats: startNATS(t)}
+	for i, server := range s.nats.servers {
+		x := newNode(t, fmt.Sprint("n", i+1), s.nats.urlAt("node", server.port), "--replicas", "3")
+		x.start()
+		s.nodes = append(s.nodes, x)
+	}
+	for _, x := range s.nodes {
+		x.ready()
+	}
+	return s
+}
+
+// roles are the indexes of the log's leader and of its followers.
+func (s *resumeStage) roles() (leader int, followers [2]int) {
+	found := s.nats.leader()
+	for i, server := range s.nats.servers {
+		if server == found {
+			leader = i
+		}
+	}
+	return leader, [2]int{(leader + 1) % 3, (leader + 2) % 3}
+}
+
+// tripsReady is how many trips are prepared ahead, so that there are some
+// while a server stands still.
+const tripsReady = 64
+
+// course is what a condition puts the trips under.
+type course struct {
+	trips  int
+	pace   time.Duration // between two of them, at least
+	atOnce int           // under way
+	bad    int           // the server in trouble; -1: none
+	homes  []int         // where the users resume, in turn
+}
+
+// resumes makes the trips, with the help of the nodes and servers that are not
+// in trouble, and judges them.
+func (s *resumeStage) resumes(t *testing.T, c course) {
+	t.Helper()
+	leader, _ := s.roles()
+	ready := s.prepare(t, c)
+	total := &figures{}
+	var running sync.WaitGroup
+	slots := make(chan struct{}, c.atOnce)
+	pace := time.NewTicker(c.pace)
+	defer pace.Stop()
+	for i := 0; i < c.trips; i++ {
+		g := <-ready
+		if g == nil {
+			continue // it was said why
+		}
+		<-pace.C
+		slots <- struct{}{}
+		running.Go(func() {
+			defer g.close()
+			err := g.run(t.Context(), 1+i%4)
+			<-slots
+			if err != nil {
+				t.Errorf("%s: %v", g, err)
+				return
+			}
+			g.settle(t)
+			total.add(t, g)
+		})
+	}
+	running.Wait()
+	if after, _ := s.roles(); after != leader {
+		t.Logf("the log's leader was %s and is %s", s.nats.servers[leader].name, s.nats.servers[after].name)
+	}
+	total.report(t)
+}
+
+// prepare prepares the trips ahead of their start; nil is one that failed.
+func (s *resumeStage) prepare(t *testing.T, c course) <-chan *trip {
+	t.Helper()
+	var sound []int // the leader first, if it is one
+	leader, followers := s.roles()
+	for _, i := range []int{leader, followers[0], followers[1]} {
+		if i != c.bad {
+			sound = append(sound, i)
+		}
+	}
+	nc := s.nats.connect(s.nats.urlAt("node", s.nats.servers[sound[0]].port), nil)
+	ready := make(chan *trip, tripsReady)
+	next := make(chan int, c.trips)
+	for i := range c.trips {
+		next <- i
+	}
+	close(next)
+	for range tripsReady / 4 {
+		go func() {
+			for i := range next {
+				g := s.trip(t.Name(), i, sound, c.homes, nc)
+				if err := g.prepare(t.Context()); err != nil {
+					t.Errorf("%s is not prepared: %v", g, err)
+					g.close()
+					g = nil
+				}
+				ready <- g
+			}
+		}()
+	}
+	return ready
+}
+
+// trip is the ith of a run. Its kinds alternate by i, homes and presses too,
+// out of step with them.
+func (s *resumeStage) trip(run string, i int, sound, homes []int, nc *nats.Conn) *trip {
+	name := fmt.Sprintf("%s-%d", strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(run)), i)
+	g := &trip{name: name, uid: name, room: name, home: s.nodes[homes[i/8%len(homes)]]}
+	for k, at := 0, i/4; g.from.node == nil || g.from.node == g.home; k++ {
+		g.from.node = s.nodes[sound[(at+k)%len(sound)]]
+	}
+	g.empty = i%2 == 1
+	switch i % 8 {
+	case 0, 1, 2, 3:
+		g.quick = true
+	case 6, 7:
+		g.room = wire.InboxAlias
+	}
+	if i%4 != 2 && g.room != wire.InboxAlias {
+		g.from.nc = nc // the quickest ack
+	}
+	return g
+}
+
+func (g *trip) String() string {
+	return fmt.Sprintf("%s, %s at %s from %s, empty %v, quick %v", g.name, g.room, g.home.name, g.from.node.name, g.empty, g.quick)
+}
+
+// Users resume at a node that does not have their room open, as soon as the
+// last event is acknowledged: the replica that answers may not have it yet. It
+// was the log's word that it is stored, so they get it, once and in order, and
+// nobody has to refresh.
+func TestResumes(t *testing.T) {
+	full := faults(t, 0, 1) > 0 // not a time
+	size := func(short, long int) int {
+		if full {
+			return long
+		}
+		return short
+	}
+	s := startResumeStage(t)
+	t.Run("all is well", func(t *testing.T) {
+		s.resumes(t, course{trips: size(100, 1800), pace: 20 * time.Millisecond, atOnce: 16, bad: -1, homes: []int{0, 1, 2}})
+	})
+	t.Run("a follower lags", func(t *testing.T) {
+		_, followers := s.roles()
+		slow := followers[0]
+		end := stutter(t, &s.nats.servers[slow].process, 40*time.Millisecond, 20*time.Millisecond)
+		s.resumes(t, course{trips: size(200, 1200), pace: 20 * time.Millisecond, atOnce: 16, bad: slow, homes: []int{slow, followers[1], slow}})
+		end()
+	})
+	for i, who := range []string{"the leader", "a follower"} {
+		t.Run(who+" stands still", func(t *testing.T) {
+			leader, followers := s.roles()
+			still := []int{leader, followers[0]}[i]
+			end := stutter(t, &s.nats.servers[still].process, 1500*time.Millisecond, time.Second)
+			s.resumes(t, course{trips: size(120, 1000), pace: 40 * time.Millisecond, atOnce: 48, bad: still, homes: []int{still}})
+			end()
+		})
+	}
+}
