@@ -3,9 +3,11 @@
 package cluster
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,31 +49,41 @@ func (s *resumeStage) roles() (leader int, followers [2]int) {
 	return leader, [2]int{(leader + 1) % 3, (leader + 2) % 3}
 }
 
-// tripsReady is how many trips are prepared ahead, so that there are some
-// while a server stands still.
-const tripsReady = 64
-
 // course is what a condition puts the trips under.
 type course struct {
 	trips  int
 	pace   time.Duration // between two of them, at least
-	atOnce int           // under way
+	atOnce int           // under way; as many are prepared ahead, for the time in which a server stands still
 	bad    int           // the server in trouble; -1: none
 	homes  []int         // where the users resume, in turn
 }
+
+// mostFailed is how many trips may come to nothing before the others are
+// given up: each of them has waited long.
+const mostFailed = 10
 
 // resumes makes the trips, with the help of the nodes and servers that are not
 // in trouble, and judges them.
 func (s *resumeStage) resumes(t *testing.T, c course) {
 	t.Helper()
 	leader, _ := s.roles()
-	ready := s.prepare(t, c)
+	ctx, giveUp := context.WithCancel(t.Context())
+	defer giveUp()
+	var failures atomic.Int64
+	failed := func(g *trip, err error) {
+		if n := failures.Add(1); n <= mostFailed {
+			t.Errorf("%s: %v", g, err)
+		} else {
+			giveUp()
+		}
+	}
+	ready := s.prepare(ctx, t, c, failed)
 	total := &figures{}
 	var running sync.WaitGroup
 	slots := make(chan struct{}, c.atOnce)
 	pace := time.NewTicker(c.pace)
 	defer pace.Stop()
-	for i := 0; i < c.trips; i++ {
+	for i := range c.trips {
 		g := <-ready
 		if g == nil {
 			continue // it was said why
@@ -80,10 +92,10 @@ func (s *resumeStage) resumes(t *testing.T, c course) {
 		slots <- struct{}{}
 		running.Go(func() {
 			defer g.close()
-			err := g.run(t.Context(), 1+i%4)
+			err := g.run(ctx, 1+i%4)
 			<-slots
 			if err != nil {
-				t.Errorf("%s: %v", g, err)
+				failed(g, err)
 				return
 			}
 			g.settle(t)
@@ -91,6 +103,9 @@ func (s *resumeStage) resumes(t *testing.T, c course) {
 		})
 	}
 	running.Wait()
+	if ctx.Err() != nil {
+		t.Errorf("%d of %d trips came to nothing or were given up", failures.Load(), c.trips)
+	}
 	if after, _ := s.roles(); after != leader {
 		t.Logf("the log's leader was %s and is %s", s.nats.servers[leader].name, s.nats.servers[after].name)
 	}
@@ -98,7 +113,7 @@ func (s *resumeStage) resumes(t *testing.T, c course) {
 }
 
 // prepare prepares the trips ahead of their start; nil is one that failed.
-func (s *resumeStage) prepare(t *testing.T, c course) <-chan *trip {
+func (s *resumeStage) prepare(ctx context.Context, t *testing.T, c course, failed func(*trip, error)) <-chan *trip {
 	t.Helper()
 	var sound []int // the leader first, if it is one
 	leader, followers := s.roles()
@@ -108,18 +123,18 @@ func (s *resumeStage) prepare(t *testing.T, c course) <-chan *trip {
 		}
 	}
 	nc := s.nats.connect(s.nats.urlAt("node", s.nats.servers[sound[0]].port), nil)
-	ready := make(chan *trip, tripsReady)
+	ready := make(chan *trip, c.atOnce)
 	next := make(chan int, c.trips)
 	for i := range c.trips {
 		next <- i
 	}
 	close(next)
-	for range tripsReady / 4 {
+	for range max(4, c.atOnce/4) {
 		go func() {
 			for i := range next {
 				g := s.trip(t.Name(), i, sound, c.homes, nc)
-				if err := g.prepare(t.Context()); err != nil {
-					t.Errorf("%s is not prepared: %v", g, err)
+				if err := g.prepare(ctx); err != nil {
+					failed(g, fmt.Errorf("it is not prepared: %w", err))
 					g.close()
 					g = nil
 				}
@@ -183,7 +198,7 @@ func TestResumes(t *testing.T) {
 			leader, followers := s.roles()
 			still := []int{leader, followers[0]}[i]
 			end := stutter(t, &s.nats.servers[still].process, 1500*time.Millisecond, time.Second)
-			s.resumes(t, course{trips: size(120, 1000), pace: 40 * time.Millisecond, atOnce: 48, bad: still, homes: []int{still}})
+			s.resumes(t, course{trips: size(90, 1000), pace: 40 * time.Millisecond, atOnce: 24, bad: still, homes: []int{still}})
 			end()
 		})
 	}

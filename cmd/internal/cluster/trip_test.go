@@ -83,7 +83,7 @@ type page struct {
 }
 
 const (
-	tripPatience   = 45 * time.Second // of a client for an answer
+	tripPatience   = 30 * time.Second // of a client for an answer
 	settlePatience = 20 * time.Second // of the judge for what is missing
 	// settleWatch is how long everything is watched when it seems complete: a
 	// room is compared with the log every 3 s, and what comes twice comes late.
