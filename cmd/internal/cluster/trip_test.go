@@ -102,10 +102,10 @@ func (g *trip) prepare(ctx context.Context) error {
 	if err := visit.start("?room=" + first); err != nil {
 		return err
 	}
-	if err := visit.until("the room at the node before", tripPatience, func() bool { return visit.joins > 0 }); err != nil {
+	err := visit.until("the room at the node before", tripPatience, func() bool { g.since = visit.pos; return visit.joins > 0 })
+	if err != nil {
 		return err
 	}
-	g.since = visit.pos
 	if !g.empty {
 		for n := range 2 {
 			if err := g.store(ctx, fmt.Sprint("old ", n)); err != nil {
