@@ -53,7 +53,7 @@ func (s *resumeStage) roles() (leader int, followers [2]int) {
 type course struct {
 	trips  int
 	pace   time.Duration // between two of them, at least
-	atOnce int           // under way; as many are prepared ahead, for the time in which a server stands still
+	atOnce int           // on the way back; twice as many under way; as many prepared, for the time in which a server stands still
 	bad    int           // the server in trouble; -1: none
 	homes  []int         // where the users resume, in turn
 }
@@ -80,7 +80,7 @@ func (s *resumeStage) resumes(t *testing.T, c course) {
 	ready := s.prepare(ctx, t, c, failed)
 	total := &figures{}
 	var running sync.WaitGroup
-	slots := make(chan struct{}, c.atOnce)
+	slots, under := make(chan struct{}, c.atOnce), make(chan struct{}, 2*c.atOnce)
 	pace := time.NewTicker(c.pace)
 	defer pace.Stop()
 	for i := range c.trips {
@@ -89,12 +89,17 @@ func (s *resumeStage) resumes(t *testing.T, c course) {
 			continue // it was said why
 		}
 		<-pace.C
+		under <- struct{}{}
 		slots <- struct{}{}
 		running.Go(func() {
 			defer g.close()
-			err := g.run(ctx, 1+i%4)
-			<-slots
+			// Once it is back it makes room: while a server stands still, those
+			// that wait are resumes.
+			back := sync.OnceFunc(func() { <-slots })
+			err := g.run(ctx, 1+i%4, back)
+			<-under
 			if err != nil {
+				back()
 				failed(g, err)
 				return
 			}
@@ -198,7 +203,7 @@ func TestResumes(t *testing.T) {
 			leader, followers := s.roles()
 			still := []int{leader, followers[0]}[i]
 			end := stutter(t, &s.nats.servers[still].process, 1500*time.Millisecond, time.Second)
-			s.resumes(t, course{trips: size(90, 1000), pace: 40 * time.Millisecond, atOnce: 24, bad: still, homes: []int{still}})
+			s.resumes(t, course{trips: size(90, 1000), pace: 40 * time.Millisecond, atOnce: 16, bad: still, homes: []int{still}})
 			end()
 		})
 	}

@@ -126,8 +126,9 @@ func (g *trip) prepare(ctx context.Context) error {
 	return g.first.until("the inbox at the node", tripPatience, func() bool { return g.first.inbox })
 }
 
-// run makes the trip; missed is how many events the user misses.
-func (g *trip) run(ctx context.Context, missed int) error {
+// run makes the trip; missed is how many events the user misses. It calls
+// joined when the user is back.
+func (g *trip) run(ctx context.Context, missed int, joined func()) error {
 	for n := range missed {
 		if err := g.store(ctx, fmt.Sprint("missed ", n)); err != nil {
 			return err
@@ -145,7 +146,7 @@ func (g *trip) run(ctx context.Context, missed int) error {
 		}
 		live <- err
 	}()
-	err := g.stay(missed%2 == 0)
+	err := g.stay(missed%2 == 0, joined)
 	if err = errors.Join(err, <-live); err != nil {
 		return err
 	}
@@ -172,7 +173,7 @@ func (g *trip) close() {
 }
 
 // stay is what happens at the node where the user is now.
-func (g *trip) stay(pageFirst bool) error {
+func (g *trip) stay(pageFirst bool, joined func()) error {
 	if pageFirst {
 		if err := g.ask("a page", 0); err != nil {
 			return err
@@ -181,6 +182,7 @@ func (g *trip) stay(pageFirst bool) error {
 	if err := g.first.until("room_joined", tripPatience, func() bool { return g.first.joins > 0 }); err != nil {
 		return err
 	}
+	joined()
 	if err := g.second.comeBack(); err != nil {
 		return err
 	}
