@@ -47,7 +47,7 @@ func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver
 	r := &room{eng: e, h: h, label: roomLabel(name), inbox: inbox, used: time.Now()}
 	r.follower = follow.New(effects{r}, &e.limits)
 	if !inbox {
-		r.presence = presence.New(e.cfg.Node, uint64(time.Now().UnixNano()))
+		r.presence = presence.New(e.cfg.Node, 0, uint64(time.Now().UnixNano()))
 	}
 	e.handles.put(h)
 	if err := e.opener.Send(r); err != nil {

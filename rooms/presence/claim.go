@@ -1,17 +1,25 @@
 package presence
 
-// origin is a node and how much of what it said is known.
+// origin is one process of a node and how much of what it said is known.
 type origin struct {
 	node        string
+	boot        Boot
 	incarnation uint64
 	version     uint64
-	users       int      // how many claims it has in the table
-	partial     *partial // a message of several parts that is not complete yet
+	users       int // how many claims it has in the table
+}
+
+// remote is another node.
+type remote struct {
+	*origin           // the process that speaks
+	partial *partial  // a message of several parts that is not complete yet
+	former  []*origin // processes before it whose users are still expected back
 }
 
 // outranks says whose record of a user is shown when two nodes have one. Every
-// node must choose the same, without a clock: the higher incarnation wins, because in a
-// rolling deploy that is where the user went last.
+// node must choose the same: the higher incarnation wins, because in a rolling
+// deploy that is, as a rule, where the user went last. A clock that is wrong
+// costs no more than the older of two names.
 func (o *origin) outranks(p *origin) bool {
 	if o.incarnation != p.incarnation {
 		return o.incarnation > p.incarnation

@@ -23,8 +23,12 @@ const (
 // empty room. A full Diff is the whole of the node's users at that version,
 // another is what changed since the version before. A Diff cut by Split has
 // Part 1 to Parts; otherwise both are 0.
+//
+// Within one boot a higher incarnation is newer. Between two boots they say
+// nothing; nodes of version 0, which know no boots, compare them all the same.
 type Diff struct {
 	Node        string   `json:"node"`
+	Boot        Boot     `json:"boot,omitempty"`
 	Incarnation uint64   `json:"incarnation"`
 	Version     uint64   `json:"version"`
 	Full        bool     `json:"full,omitempty"`
@@ -104,7 +108,7 @@ func (d Diff) split(limit int) []Diff {
 	head := d
 	head.Joined, head.Left = nil, nil
 	// Everything but the users, with the longest numbers there can be.
-	const frame = len(`{"node":,"incarnation":18446744073709551615,"version":18446744073709551615,` +
+	const frame = len(`{"node":,"boot":"0123456789abcdef","incarnation":18446744073709551615,"version":18446744073709551615,` +
 		`"full":true,"part":1024,"parts":1024,"joined":[],"left":[]}`)
 	room := limit - frame - jsonLen(d.Node)
 

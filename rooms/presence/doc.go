@@ -20,15 +20,23 @@
 // state). A lost last message is found by comparing heartbeats
 // ([Table.Behind]), a dead node is removed by [Table.DropNode].
 //
-// Three duties stay with the caller, because a Table cannot see them:
+// A node that restarts is another process under the same name ([Boot]). Which
+// one lives is not a matter of clocks, nor of a Table: [Peers] decides it by
+// the heartbeats, for all rooms. The users of the process before keep their
+// seats until [Table.DropPart], because its clients are on their way back.
 //
-//   - The incarnation must rise with every New of the same room on the same
-//     node, not only with every start of the process: a table made again after
-//     its room was unloaded starts at version 0, and its peers would take what
-//     it says for old news. The time of New in nanoseconds is good.
+// Four duties stay with the caller, because a Table cannot see them:
+//
+//   - What it applies, or compares by Behind, is of the process that lives:
+//     [Peers.Hear] has not said Late.
+//   - The incarnation must rise with every New of the same room in a process: a
+//     table made again after its room was unloaded starts at version 0, and its
+//     peers would take what it says for old news. A counter is good. Nodes of
+//     version 0 know no boots and compare incarnations of two processes as
+//     well, so the counter should begin with the time.
 //   - A node that is alive but no longer has the room open says nothing of it.
-//     A heartbeat that does not name the room is a reason for DropNode, like
-//     three missed ones.
+//     It must have told that everybody left, or tell it by a full state of
+//     version 0 under a higher incarnation, as when the room has failed.
 //   - A message that a dead node sent before it died may arrive after DropNode
 //     and bring its users back; hearing from a node must therefore start the
 //     count of missed heartbeats again.

@@ -40,6 +40,7 @@ func (t *Table) Audit() error {
 
 func (t *Table) auditIndex() error {
 	n, prev, users := 0, "", map[*origin]int{}
+	nodes := map[string]bool{}
 	for b, blk := range t.index.blocks {
 		if len(blk) == 0 || len(blk) > blockMax {
 			return fmt.Errorf("block %d has %d users", b, len(blk))
@@ -54,8 +55,13 @@ func (t *Table) auditIndex() error {
 			return fmt.Errorf("index has %q after %q", uid, prev)
 		}
 		n, prev = n+1, uid
+		clear(nodes)
 		for c := head; c != nil; c = c.next {
 			users[c.from]++
+			if nodes[c.from.node] {
+				return fmt.Errorf("%q is with two processes of node %q", uid, c.from.node)
+			}
+			nodes[c.from.node] = true
 			if c.user.UID != uid || c.next != nil && !c.from.outranks(c.next.from) {
 				return fmt.Errorf("claims of %q are out of order", uid)
 			}
@@ -69,13 +75,15 @@ func (t *Table) auditIndex() error {
 	}
 	delete(users, &t.self)
 	for _, o := range t.others.all {
-		if o.users != users[o] {
-			return fmt.Errorf("node %q has %d users, says %d", o.node, users[o], o.users)
-		}
 		if p := o.partial; p != nil && p.whole.Version <= o.version {
 			return fmt.Errorf("node %q is at version %d, parts of version %d are kept", o.node, o.version, p.whole.Version)
 		}
-		delete(users, o)
+		for _, p := range append([]*origin{o.origin}, o.former...) {
+			if p.users != users[p] || p.node != o.node || p != o.origin && (p.users == 0 || p.boot == o.boot) {
+				return fmt.Errorf("node %q, boot %s has %d users, says %d", p.node, bootName(p.boot), users[p], p.users)
+			}
+			delete(users, p)
+		}
 	}
 	if len(users) > 0 {
 		return fmt.Errorf("%d nodes that are forgotten still have users", len(users))
@@ -123,4 +131,9 @@ func (t *Table) auditSessions() error {
 		}
 	}
 	return nil
+}
+
+func bootName(b Boot) string {
+	text, _ := b.MarshalText() // has no errors
+	return string(text)
 }

@@ -19,21 +19,21 @@ func TestFootprint(t *testing.T) {
 		make  func() *presence.Table
 		limit float64
 	}{
-		{"empty", func() *presence.Table { return presence.New("a", 1) }, 264},
+		{"empty", func() *presence.Table { return presence.New("a", 0, 1) }, 264},
 		{"one session, nothing asked", func() *presence.Table {
-			tab := presence.New("a", 1)
+			tab := presence.New("a", 0, 1)
 			join(t, tab, "s", u)
 			return tab
 		}, 512},
 		{"one session, changes asked", func() *presence.Table {
-			tab := presence.New("a", 1)
+			tab := presence.New("a", 0, 1)
 			join(t, tab, "s", u)
 			tab.Changes()
 			tab.LocalDiff()
 			return tab
 		}, 408},
 		{"one session came and left", func() *presence.Table {
-			tab := presence.New("a", 1)
+			tab := presence.New("a", 0, 1)
 			join(t, tab, "s", u)
 			tab.Away("s", at(0))
 			tab.Expire(at(1))
@@ -135,7 +135,7 @@ func BenchmarkFill(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				tab := presence.New("a", 1)
+				tab := presence.New("a", 0, 1)
 				for i := range n {
 					if err := tab.Join(sessions[i], users[i]); err != nil {
 						b.Fatal(err)

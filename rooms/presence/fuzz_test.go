@@ -22,8 +22,12 @@ func FuzzApply(f *testing.F) {
 	f.Add([]byte(`{"node":"a","version":1,"left":["ann"]}
 {"node":"b","version":18446744073709551615,"full":true}
 {"node":"b","version":1,"part":1,"parts":1000000000}`))
+	f.Add([]byte(`{"node":"b","boot":"1","incarnation":9,"version":1,"joined":[{"uid":"x"},{"uid":"ann"}]}
+{"node":"b","boot":"2","incarnation":3,"version":1,"joined":[{"uid":"x"},{"uid":"y"}]}
+{"node":"b","boot":"1","incarnation":9,"version":2,"left":["x"]}
+{"node":"b","incarnation":1,"version":0,"full":true}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		tab := presence.New("a", 1)
+		tab := presence.New("a", 0, 1)
 		join(t, tab, "1", user("ann"))
 		tab.Changes()
 		told := map[string]presence.User{"ann": user("ann")}
@@ -77,7 +81,7 @@ func FuzzSplit(f *testing.F) {
 	f.Add("\x00", "\ufffd", "", -1)
 	f.Fuzz(func(t *testing.T, s1, s2, s3 string, limit int) {
 		whole := presence.Diff{
-			Node: "n" + s3, Incarnation: 1<<64 - 1, Version: 1,
+			Node: "n" + s3, Boot: 1<<64 - 1, Incarnation: 1<<64 - 1, Version: 1,
 			Joined: []presence.User{{UID: "1" + s1, Username: s2, AvatarID: s3}, {UID: "2" + s2, Username: s1}, {UID: "3" + s3}},
 			Left:   []string{"4" + s1, "5" + s2, "6" + s3},
 		}

@@ -97,7 +97,7 @@ func TestSessions(t *testing.T) {
 		}, "ann"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			tab := presence.New("a", 1)
+			tab := presence.New("a", 0, 1)
 			c.do(tab)
 			audit(t, tab)
 			users, _ := tab.List("", 10)
@@ -109,7 +109,7 @@ func TestSessions(t *testing.T) {
 }
 
 func TestJoinWithoutUID(t *testing.T) {
-	tab := presence.New("a", 1)
+	tab := presence.New("a", 0, 1)
 	join(t, tab, "1", user("ann"))
 	if err := tab.Join("1", presence.User{Username: "Ann"}); !errors.Is(err, presence.ErrNoUID) {
 		t.Errorf("Join says %v", err)
@@ -120,7 +120,7 @@ func TestJoinWithoutUID(t *testing.T) {
 }
 
 func TestLastNameWins(t *testing.T) {
-	tab := presence.New("a", 1)
+	tab := presence.New("a", 0, 1)
 	join(t, tab, "1", named("ann", "Ann"))
 	join(t, tab, "2", named("ann", "Anna"))
 	tab.Leave("2")
@@ -134,7 +134,7 @@ func TestLastNameWins(t *testing.T) {
 }
 
 func TestOneTimerServesAllSeats(t *testing.T) {
-	tab := presence.New("a", 1)
+	tab := presence.New("a", 0, 1)
 	if _, ok := tab.NextDeadline(); ok {
 		t.Fatal("a deadline without a kept seat")
 	}
@@ -165,7 +165,7 @@ func TestOneTimerServesAllSeats(t *testing.T) {
 
 // A client that reconnects all the time must not pile up kept seats.
 func TestReconnectsKeepOneSeat(t *testing.T) {
-	tab := presence.New("a", 1)
+	tab := presence.New("a", 0, 1)
 	for i := range 1000 {
 		s := string(rune(i + 1))
 		join(t, tab, s, user("ann"))

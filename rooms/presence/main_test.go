@@ -43,7 +43,7 @@ func audit(t testing.TB, tab *presence.Table) {
 // crowd returns a table with n users of one session each, and the sessions.
 func crowd(t testing.TB, n int) (*presence.Table, []string) {
 	t.Helper()
-	tab := presence.New("a", 1)
+	tab := presence.New("a", 0, 1)
 	sessions := make([]string, n)
 	for i := range n {
 		// A step that shares no factor with n visits all in a scattered order.

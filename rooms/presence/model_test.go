@@ -12,83 +12,31 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/presence"
 )
 
-// naive is one node's sessions kept the simplest way there is: a list that is
-// searched from end to end.
-type naive struct {
-	sessions []naiveSession
-	names    map[string]presence.User // the last record of each user
-}
-
-type naiveSession struct {
-	id, uid  string
-	away     bool
-	since    int // order of being cut off
-	deadline time.Time
-}
-
-func (n *naive) find(match func(s naiveSession) bool) int {
-	return slices.IndexFunc(n.sessions, match)
-}
-
-func (n *naive) remove(i int) { n.sessions = slices.Delete(n.sessions, i, i+1) }
-
-func (n *naive) join(id string, u presence.User) {
-	if i := n.find(func(s naiveSession) bool { return s.id == id }); i >= 0 {
-		if n.sessions[i].uid == u.UID {
-			n.sessions[i].away = false
-			n.names[u.UID] = u
-			return
-		}
-		n.remove(i)
-	}
-	last := -1
-	for i, s := range n.sessions {
-		if s.uid == u.UID && s.away && (last < 0 || s.since > n.sessions[last].since) {
-			last = i
-		}
-	}
-	if last >= 0 {
-		n.remove(last)
-	}
-	n.sessions = append(n.sessions, naiveSession{id: id, uid: u.UID})
-	n.names[u.UID] = u
-}
-
-func (n *naive) leave(id string) {
-	n.sessions = slices.DeleteFunc(n.sessions, func(s naiveSession) bool { return s.id == id })
-}
-
-func (n *naive) away(id string, deadline time.Time, step int) {
-	for i := range n.sessions {
-		if s := &n.sessions[i]; s.id == id {
-			if !s.away {
-				s.since = step
-			}
-			s.away, s.deadline = true, deadline
-		}
-	}
-}
-
-func (n *naive) expire(now time.Time) {
-	n.sessions = slices.DeleteFunc(n.sessions, func(s naiveSession) bool { return s.away && !s.deadline.After(now) })
-}
-
-func (n *naive) users() map[string]presence.User {
-	us := map[string]presence.User{}
-	for _, s := range n.sessions {
-		us[s.uid] = n.names[s.uid]
-	}
-	return us
-}
-
 // member is a node of the simulation: the table, its model, and what its room
 // was told.
 type member struct {
-	table       *presence.Table
-	model       naive
-	name        string
-	incarnation uint64
-	told        map[string]presence.User
+	table *presence.Table
+	model naive
+	self  presence.NodeVersion // version is of no meaning
+	part  int                  // bytes; one node cuts one state always at the same places
+	told  map[string]presence.User
+
+	peers  presence.Peers
+	over   []presence.Part // processes whose users' time is not up yet
+	former []naiveFormer
+}
+
+// naiveFormer is a process that was before another of its node, and those of
+// its users who are not back.
+type naiveFormer struct {
+	was  presence.NodeVersion
+	left map[string]presence.User
+}
+
+// sent is a message on its way: a Diff, or a heartbeat.
+type sent struct {
+	diff presence.Diff
+	beat bool
 }
 
 // world is several nodes and a network that loses, repeats and reorders.
@@ -97,27 +45,60 @@ type world struct {
 	rnd     *rand.Rand
 	step    int
 	nodes   []*member
-	wires   [][]presence.Diff                                 // by receiver
+	wires   [][]sent                                          // by receiver
 	history map[presence.NodeVersion]map[string]presence.User // what each version of a node was
 }
 
 func newWorld(t *testing.T, seed uint64, nodes int) *world {
 	w := &world{t: t, rnd: rand.New(rand.NewPCG(seed, 1)), history: map[presence.NodeVersion]map[string]presence.User{}}
-	w.nodes, w.wires = make([]*member, nodes), make([][]presence.Diff, nodes)
+	w.nodes, w.wires = make([]*member, nodes), make([][]sent, nodes)
 	for i := range nodes {
-		w.start(i, uint64(1+w.rnd.IntN(3)))
+		var boot presence.Boot // some begin as version 0
+		if w.rnd.IntN(3) > 0 {
+			boot = presence.Boot(1 + w.rnd.Uint64N(1<<40))
+		}
+		w.start(i, boot, uint64(1000+w.rnd.IntN(3)))
 	}
 	return w
 }
 
-// start makes node i anew, as after kill -9.
-func (w *world) start(i int, incarnation uint64) {
+// start makes node i anew, as after kill -9, or when its room is opened again.
+func (w *world) start(i int, boot presence.Boot, incarnation uint64) {
 	name := string(rune('a' + i))
-	w.nodes[i] = &member{
-		table: presence.New(name, incarnation), model: naive{names: map[string]presence.User{}},
-		name: name, incarnation: incarnation, told: map[string]presence.User{},
+	m := &member{
+		table: presence.New(name, boot, incarnation), model: naive{names: map[string]presence.User{}},
+		told: map[string]presence.User{}, part: 200 + w.rnd.IntN(800),
 	}
-	w.history[w.nodes[i].table.Local()] = nil
+	if was := w.nodes[i]; was != nil && was.self.Boot == boot && boot != 0 {
+		m.peers, m.over = was.peers, was.over // of the process, not of the room
+	}
+	m.self = m.table.Local()
+	w.nodes[i] = m
+	w.history[m.self] = nil
+	w.beat(i)
+}
+
+// restart makes node i anew as another process, with a clock that is right or
+// wrong; in version 0 it has to be right.
+func (w *world) restart(i int) {
+	was := w.nodes[i].self
+	if was.Boot == 0 && w.rnd.IntN(2) == 0 {
+		w.start(i, 0, was.Incarnation+uint64(w.rnd.IntN(3))+1)
+		return
+	}
+	w.start(i, presence.Boot(1+w.rnd.Uint64N(1<<40)), uint64(1+w.rnd.IntN(2000)))
+}
+
+func (w *world) beat(i int) {
+	for to := range w.nodes {
+		if to != i && w.rnd.IntN(10) > 0 {
+			w.wires[to] = append(w.wires[to], w.nodes[i].heartbeat())
+		}
+	}
+}
+
+func (m *member) heartbeat() sent {
+	return sent{presence.Diff{Node: m.self.Node, Boot: m.self.Boot, Incarnation: m.self.Incarnation}, true}
 }
 
 func (w *world) now() time.Time { return at(time.Duration(w.step) * time.Second) }
@@ -149,76 +130,46 @@ func (w *world) act() {
 	case 12, 13, 14:
 		w.deliver(i)
 	case 15:
-		switch w.rnd.IntN(8) {
+		switch w.rnd.IntN(10) {
 		case 0:
-			w.start(i, m.incarnation+uint64(w.rnd.IntN(2))+1)
-		case 1, 2:
-			m.table.DropNode(w.nodes[w.rnd.IntN(len(w.nodes))].name)
-		case 3, 4:
+			w.restart(i)
+		case 1:
+			w.start(i, m.self.Boot, m.self.Incarnation+1) // its room was unloaded, or failed
+		case 2, 3:
+			gone := w.nodes[w.rnd.IntN(len(w.nodes))].self.Node
+			m.table.DropNode(gone)
+			m.forget(func(was presence.NodeVersion) bool { return was.Node == gone })
+		case 4, 5:
 			w.send(i, m.table.LocalState())
+		case 6:
+			m.giveUp()
+		case 7, 8, 9:
+			w.beat(i)
 		}
 	}
 	w.check(w.nodes[i])
 }
 
-// publish sends node i's diff to the others.
-func (w *world) publish(i int) {
-	m := w.nodes[i]
-	d, any := m.table.LocalDiff()
-	if !any {
-		return
-	}
-	w.history[m.table.Local()] = m.model.users()
-	w.send(i, d)
-}
-
-func (w *world) send(from int, d presence.Diff) {
-	for to := range w.nodes {
-		if to != from && w.rnd.IntN(10) > 0 {
-			w.wires[to] = append(w.wires[to], d.Split(200+w.rnd.IntN(800))...)
-		}
-	}
-}
-
-// deliver hands node i one message: mostly the next, sometimes another, and
-// sometimes it stays to come again.
-func (w *world) deliver(i int) {
-	wire := w.wires[i]
-	if len(wire) == 0 {
-		return
-	}
-	k := 0
-	if w.rnd.IntN(4) == 0 {
-		k = w.rnd.IntN(len(wire))
-	}
-	d := wire[k]
-	if w.rnd.IntN(6) > 0 {
-		w.wires[i] = slices.Delete(wire, k, k+1)
-	}
-	from := w.nodes[d.Node[0]-'a']
-	if w.nodes[i].table.Apply(d) && w.rnd.IntN(3) > 0 {
-		w.wires[i] = append(w.wires[i], from.table.LocalState().Split(300)...)
-	}
-}
-
-// want is what m must show: its own sessions, and of every other node exactly
-// the version it says it knows.
+// want is what m must show: its own sessions, of every other node exactly the
+// version it says it knows, and who is not back of the processes before.
 func (w *world) want(m *member) map[string]presence.User {
-	ns := m.table.Nodes()
-	slices.SortFunc(ns, func(a, b presence.NodeVersion) int { // the one that is shown last
-		return cmp.Or(cmp.Compare(a.Incarnation, b.Incarnation), cmp.Compare(a.Node, b.Node))
+	parts := slices.Clone(m.former)
+	for _, n := range m.table.Nodes() {
+		part, known := w.history[n]
+		if n.Node == m.self.Node {
+			part, known = m.model.users(), true
+		}
+		if !known {
+			w.t.Fatalf("step %d: %s claims to know %+v, which never was", w.step, m.self.Node, n)
+		}
+		parts = append(parts, naiveFormer{n, part})
+	}
+	slices.SortFunc(parts, func(a, b naiveFormer) int { // the one that is shown last
+		return cmp.Or(cmp.Compare(a.was.Incarnation, b.was.Incarnation), cmp.Compare(a.was.Node, b.was.Node))
 	})
 	all := map[string]presence.User{}
-	for _, n := range ns {
-		if n.Node == m.name {
-			maps.Copy(all, m.model.users())
-			continue
-		}
-		part, known := w.history[n]
-		if !known {
-			w.t.Fatalf("step %d: %s claims to know %+v, which never was", w.step, m.name, n)
-		}
-		maps.Copy(all, part)
+	for _, p := range parts {
+		maps.Copy(all, p.left)
 	}
 	return all
 }
@@ -231,7 +182,7 @@ func (w *world) check(m *member) {
 		got[u.UID] = u
 	}
 	if want := w.want(m); !maps.Equal(got, want) || m.table.Count() != len(want) {
-		w.t.Fatalf("step %d: %s shows %v, want %v", w.step, m.name, got, want)
+		w.t.Fatalf("step %d: %s shows %v, want %v", w.step, m.self.Node, got, want)
 	}
 }
 
@@ -240,18 +191,18 @@ func (w *world) hear(m *member) {
 	joined, left, changed := m.table.Changes()
 	for _, u := range joined {
 		if m.told[u.UID] == u {
-			w.t.Fatalf("step %d: %s is told that %v joined, who was here", w.step, m.name, u)
+			w.t.Fatalf("step %d: %s is told that %v joined, who was here", w.step, m.self.Node, u)
 		}
 		m.told[u.UID] = u
 	}
 	for _, u := range left {
 		if m.told[u.UID] != u {
-			w.t.Fatalf("step %d: %s is told that %v left, known as %v", w.step, m.name, u, m.told[u.UID])
+			w.t.Fatalf("step %d: %s is told that %v left, known as %v", w.step, m.self.Node, u, m.told[u.UID])
 		}
 		delete(m.told, u.UID)
 	}
 	if want := w.want(m); !maps.Equal(m.told, want) {
-		w.t.Fatalf("step %d: %s was told %v, want %v", w.step, m.name, m.told, want)
+		w.t.Fatalf("step %d: %s was told %v, want %v", w.step, m.self.Node, m.told, want)
 	}
 	if changed != (len(joined)+len(left) > 0) {
 		w.t.Fatalf("step %d: changed is %v", w.step, changed)
@@ -266,13 +217,25 @@ func (w *world) settle() {
 	}
 	for to, m := range w.nodes {
 		for _, d := range w.wires[to] {
-			m.table.Apply(d)
+			w.receive(m, d)
 		}
 		w.wires[to] = nil
+	}
+	for range 2 { // the dead are silent, the living are not
+		for _, from := range w.nodes {
+			for _, m := range w.nodes {
+				if m != from {
+					w.receive(m, from.heartbeat())
+				}
+			}
+		}
+	}
+	for _, m := range w.nodes {
+		m.giveUp()
 		for _, from := range w.nodes {
 			if m.table.Behind(from.table.Local()) {
-				for _, d := range from.table.LocalState().Split(250) {
-					m.table.Apply(d)
+				for _, d := range from.table.LocalState().Split(from.part) {
+					w.apply(m, d)
 				}
 			}
 		}
@@ -282,7 +245,7 @@ func (w *world) settle() {
 	first, _ := w.nodes[0].table.List("", 1000)
 	for _, m := range w.nodes[1:] {
 		if users, _ := m.table.List("", 1000); !slices.Equal(users, first) {
-			w.t.Fatalf("step %d: %s has %v, %s has %v", w.step, w.nodes[0].name, first, m.name, users)
+			w.t.Fatalf("step %d: %s has %v, %s has %v", w.step, w.nodes[0].self.Node, first, m.self.Node, users)
 		}
 	}
 }

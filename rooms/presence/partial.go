@@ -10,7 +10,7 @@ type partial struct {
 // gather returns the whole of which d is the last missing part, and whether
 // there is one. A node has one partial message at most: parts are sent in a row,
 // and what was mixed up nevertheless is asked for again.
-func (o *origin) gather(d Diff) (Diff, bool) {
+func (o *remote) gather(d Diff) (Diff, bool) {
 	if d.Parts <= 1 {
 		return d, true
 	}
@@ -31,7 +31,7 @@ func (o *origin) gather(d Diff) (Diff, bool) {
 
 // reached records that the state of o is now that of a version; parts of
 // anything up to it are of no more use.
-func (o *origin) reached(version uint64) {
+func (o *remote) reached(version uint64) {
 	o.version = version
 	if o.partial != nil && o.partial.whole.Version <= version {
 		o.partial = nil

@@ -1,5 +1,7 @@
 package presence
 
+import "slices"
+
 // LocalDiff returns what changed of this node's own users since the last call,
 // to be sent to the other nodes, and false if nothing did. Each Diff it returns
 // is the next version, so it must be sent; one that is lost costs every other
@@ -52,29 +54,31 @@ func (t *Table) LocalState() Diff {
 }
 
 func (t *Table) head() Diff {
-	return Diff{Node: t.self.node, Incarnation: t.self.incarnation, Version: t.self.version}
+	return Diff{Node: t.self.node, Boot: t.self.boot, Incarnation: t.self.incarnation, Version: t.self.version}
 }
 
-// Apply takes in what another node said. True means that something of that
-// node is missing: ask it for its state (every further Diff says so again until
-// the state is there). What is older than what is known, what this node said
-// itself, and what does not pass [Diff.Check] is ignored. A higher incarnation
-// ends everything the node said before. Should a Diff name a user twice, the last
-// Joined counts, and Joined rather than Left.
+// Apply takes in what another node said; the caller has made sure that it is of
+// the process that has the node's name now (see [Peers]). True means that
+// something of that node is missing: ask it for its state (every further Diff
+// says so again until the state is there). What is older than what is known,
+// what this node said itself, and what does not pass [Diff.Check] is ignored.
+//
+// A higher incarnation of the same boot ends everything said before: the room
+// was empty when it was made again. With another boot, the users of the one
+// before stay until [Table.DropPart], or until they are back and leave.
+//
+// Should a Diff name a user twice, the last Joined counts, and Joined rather
+// than Left.
 func (t *Table) Apply(d Diff) (ask bool) {
 	if d.Node == t.self.node || d.Check() != nil {
 		return false
 	}
-	o, known := t.others.get(d.Node)
-	switch {
-	case !known:
-		o = &origin{node: d.Node, incarnation: d.Incarnation}
-		t.others.set(d.Node, o)
-	case d.Incarnation < o.incarnation:
+	o := t.speaker(d)
+	if d.Incarnation < o.incarnation {
 		return false
-	case d.Incarnation > o.incarnation:
-		// That process is gone, whatever comes next of the new one.
-		t.clear(o)
+	}
+	if d.Incarnation > o.incarnation {
+		t.clear(o.origin)
 		o.incarnation, o.version, o.partial = d.Incarnation, 0, nil
 	}
 	if d.Version <= o.version {
@@ -89,15 +93,80 @@ func (t *Table) Apply(d Diff) (ask bool) {
 	}
 	o.reached(d.Version)
 	if d.Full {
-		t.retain(o, d.Joined)
+		t.retain(o.origin, d.Joined)
 	}
 	for _, uid := range d.Left {
-		t.remove(o, uid)
+		t.remove(o.origin, uid)
 	}
 	for _, u := range d.Joined {
-		t.put(o, u)
+		t.put(o.origin, u)
+		t.isBack(o, u.UID)
 	}
 	return false
+}
+
+// speaker returns the node that d is of, as the process that d is of.
+func (t *Table) speaker(d Diff) *remote {
+	o, known := t.others.get(d.Node)
+	if !known {
+		o = &remote{origin: newOrigin(d)}
+		t.others.set(d.Node, o)
+		return o
+	}
+	if d.Boot == o.boot {
+		return o
+	}
+	// A process that was thought over and is not begins anew: of what it had
+	// said, some may have been given to the one between.
+	t.dropFormer(o, func(f *origin) bool { return f.boot == d.Boot })
+	if o.users > 0 {
+		o.former = append(o.former, o.origin)
+	}
+	o.origin, o.partial = newOrigin(d), nil
+	return o
+}
+
+func newOrigin(d Diff) *origin {
+	return &origin{node: d.Node, boot: d.Boot, incarnation: d.Incarnation}
+}
+
+// isBack gives up the seat that a process before held for a user who is here
+// again.
+func (t *Table) isBack(o *remote, uid string) {
+	for _, f := range o.former {
+		t.remove(f, uid)
+	}
+	t.dropFormer(o, func(f *origin) bool { return f.users == 0 })
+}
+
+func (t *Table) dropFormer(o *remote, which func(*origin) bool) {
+	o.former = slices.DeleteFunc(o.former, func(f *origin) bool {
+		if !which(f) {
+			return false
+		}
+		t.clear(f)
+		return true
+	})
+}
+
+// DropPart forgets what a process said that no longer has its node's name: its
+// users leave unless they are here by another process or node.
+func (t *Table) DropPart(p Part) {
+	o, known := t.others.get(p.Node)
+	if !known {
+		return
+	}
+	is := func(o *origin) bool { return o.boot == p.Boot && o.incarnation <= p.Upto }
+	t.dropFormer(o, is)
+	if !is(o.origin) {
+		return
+	}
+	t.clear(o.origin)
+	if len(o.former) == 0 {
+		t.others.delete(p.Node)
+		return
+	}
+	o.version, o.partial = 0, nil
 }
 
 // DropNode forgets a node and everything it said: its users leave unless they
@@ -107,7 +176,8 @@ func (t *Table) DropNode(node string) {
 	if !known {
 		return
 	}
-	t.clear(o)
+	t.dropFormer(o, func(*origin) bool { return true })
+	t.clear(o.origin)
 	t.others.delete(node)
 }
 

@@ -39,6 +39,10 @@ func part(n, of int, change func(d *presence.Diff)) func(d *presence.Diff) {
 	return func(d *presence.Diff) { change(d); d.Part, d.Parts = n, of }
 }
 
+func boots(b presence.Boot, change func(d *presence.Diff)) func(d *presence.Diff) {
+	return func(d *presence.Diff) { change(d); d.Boot = b }
+}
+
 // Every case begins with what node b said before: incarnation 5, version 3,
 // users x and y; this node has ann.
 func TestApply(t *testing.T) {
@@ -69,6 +73,18 @@ func TestApply(t *testing.T) {
 		{"a hole in the new incarnation", []in{{said(6, 2, joins("z")), true}, {said(6, 2, state("w", "z")), false}}, "ann w z"},
 		{"the old incarnation", []in{{said(4, 99, state("z")), false}}, "ann x y"},
 		{"the old incarnation after the new", []in{{said(6, 1, joins("z")), false}, {said(5, 4, joins("w")), false}}, "ann z"},
+		{"another boot, with a lower incarnation", []in{{said(4, 1, boots(2, joins("z"))), false}}, "ann x y z"},
+		{"another boot has the user too", []in{{said(4, 1, boots(2, joins("x"))), false}, {said(4, 2, boots(2, leaves("x"))), false}}, "ann y"},
+		{"another boot with nobody", []in{{said(4, 0, boots(2, state())), false}}, "ann x y"},
+		{"a hole in another boot", []in{{said(4, 2, boots(2, joins("z"))), true}, {said(4, 2, boots(2, state("w", "x"))), false}}, "ann w x y"},
+		{"the room of another boot is made again", []in{{said(4, 1, boots(2, joins("z"))), false}, {said(5, 1, boots(2, joins("w"))), false}}, "ann w x y"},
+		{"a boot between", []in{{said(4, 1, boots(2, joins("z"))), false}, {said(3, 1, boots(3, joins("w", "x"))), false}}, "ann w x y z"},
+		{"a boot that returns", []in{{said(4, 1, boots(2, joins("z", "x"))), false}, {said(5, 4, joins("w")), true}, {said(5, 4, state("w", "x")), false}}, "ann w x z"},
+		{"parts of another boot", []in{
+			{said(5, 4, part(1, 2, joins("z"))), false},
+			{said(5, 4, boots(2, part(2, 2, state("w")))), false},
+			{said(5, 4, boots(2, part(1, 2, state("v")))), false},
+		}, "ann v w x y"},
 		{"a user who is on this node too", []in{{said(5, 4, joins("ann")), false}, {said(5, 5, leaves("ann")), false}}, "ann x y"},
 		{"this node", []in{{func() presence.Diff { d := said(9, 1, joins("z")); d.Node = "a"; return d }(), false}}, "ann x y"},
 		{"parts", []in{{said(5, 4, part(1, 2, joins("z"))), false}, {said(5, 4, part(2, 2, leaves("x"))), false}}, "ann y z"},
@@ -108,7 +124,7 @@ func TestApply(t *testing.T) {
 		{"too many parts", []in{{said(5, 4, part(1, presence.MaxParts+1, joins("z"))), false}}, "ann x y"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			tab := presence.New("a", 1)
+			tab := presence.New("a", 0, 1)
 			join(t, tab, "1", user("ann"))
 			if tab.Apply(said(5, 3, state("x", "y"))) {
 				t.Fatal("a full state asks for more")
@@ -137,7 +153,7 @@ func TestFirstWordsOfANode(t *testing.T) {
 		{said(5, 7, state("x")), false, 7},
 		{said(5, 0, state()), false, 0},
 	} {
-		tab := presence.New("a", 1)
+		tab := presence.New("a", 0, 1)
 		ask := tab.Apply(c.d)
 		want := []presence.NodeVersion{{Node: "a", Incarnation: 1}, {Node: "b", Incarnation: 5, Version: c.version}}
 		if got := tab.Nodes(); ask != c.ask || !slices.Equal(got, want) {
@@ -147,7 +163,7 @@ func TestFirstWordsOfANode(t *testing.T) {
 }
 
 func TestBehind(t *testing.T) {
-	tab := presence.New("a", 1)
+	tab := presence.New("a", 0, 1)
 	tab.Apply(said(5, 3, state("x")))
 	for _, c := range []struct {
 		node                 string
@@ -167,7 +183,7 @@ func TestBehind(t *testing.T) {
 }
 
 func TestDropNode(t *testing.T) {
-	tab := presence.New("a", 1)
+	tab := presence.New("a", 0, 1)
 	join(t, tab, "1", user("ann"))
 	tab.Apply(said(5, 3, state("ann", "bob", "cat")))
 	c := said(7, 1, joins("cat", "dan"))
@@ -201,7 +217,7 @@ func TestNameOverNodesIsTheSameEverywhere(t *testing.T) {
 	diffs := []presence.Diff{says("b", 5), says("c", 9), says("d", 9), says("e", 1)}
 	for first := range diffs {
 		for _, local := range []string{"", "before", "after"} {
-			tab := presence.New("a", 7)
+			tab := presence.New("a", 0, 7)
 			if local == "before" {
 				join(t, tab, "1", named("ann", "at a"))
 			}
@@ -227,7 +243,7 @@ func TestNameOverNodesIsTheSameEverywhere(t *testing.T) {
 }
 
 func TestLocalDiffSaysOnlyItsOwn(t *testing.T) {
-	tab := presence.New("a", 1)
+	tab := presence.New("a", 0, 1)
 	tab.Apply(said(9, 1, joins("ann", "bob")))
 	if d, any := tab.LocalDiff(); any {
 		t.Fatalf("it repeats another node: %+v", d)
@@ -249,7 +265,7 @@ func TestLocalDiffSaysOnlyItsOwn(t *testing.T) {
 // The state must be that of its version: what is still to come in the next diff
 // is not in it, otherwise a join that is taken back before it is told would stay.
 func TestLocalStateIsOfItsVersion(t *testing.T) {
-	a, b := presence.New("a", 1), presence.New("b", 1)
+	a, b := presence.New("a", 0, 1), presence.New("b", 0, 1)
 	for _, uid := range []string{"stays", "leaves", "renamed"} {
 		join(t, a, uid, named(uid, "old"))
 	}
@@ -277,6 +293,8 @@ func TestDecodeDiff(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"node":"b","incarnation":18446744073709551615,"version":1,"joined":[{"uid":"x","username":"","avatar_id":""}]}`: "",
 		`{"node":"b","version":0,"full":true}`:                        "",
+		`{"node":"b","boot":"00ff","version":0,"full":true,"new":{}}`: "",
+		`{"node":"b","boot":"xyz","version":0,"full":true}`:           "hexadecimal",
 		`{"node":"b","version":0}`:                                    "version 0",
 		`{"node":"b","version":0,"full":true,"joined":[{"uid":"x"}]}`: "version 0",
 		`{"version":1}`:                                        "names no node",
@@ -304,7 +322,7 @@ func TestDecodeDiff(t *testing.T) {
 }
 
 func TestSplit(t *testing.T) {
-	tab := presence.New("a", 1)
+	tab := presence.New("a", 0, 1)
 	for i := range 5000 {
 		uid := fmt.Sprintf("user-%06d", i)
 		join(t, tab, uid, presence.User{UID: uid, Username: "百家樂 <&>\u2028\xff \" \n" + uid, AvatarID: "1"})
@@ -322,7 +340,7 @@ func TestSplit(t *testing.T) {
 			if limit == 0 {
 				bound = presence.PartBytes
 			}
-			b, total := presence.New("b", 1), 0
+			b, total := presence.New("b", 0, 1), 0
 			b.Apply(presence.Diff{Node: "a", Incarnation: 1, Version: whole.Version - 1, Full: true})
 			parts := whole.Split(limit)
 			for i, p := range parts {
@@ -354,7 +372,7 @@ func TestSplit(t *testing.T) {
 }
 
 func TestSplitGivesWayToMaxParts(t *testing.T) {
-	tab := presence.New("a", 1)
+	tab := presence.New("a", 0, 1)
 	for i := range 3 * presence.MaxParts {
 		join(t, tab, fmt.Sprint(i), user(fmt.Sprint(i)))
 	}
@@ -363,7 +381,7 @@ func TestSplitGivesWayToMaxParts(t *testing.T) {
 	if len(parts) > presence.MaxParts || len(parts) < presence.MaxParts/4 {
 		t.Fatalf("%d parts", len(parts))
 	}
-	b := presence.New("b", 1)
+	b := presence.New("b", 0, 1)
 	for _, p := range parts {
 		if err := p.Check(); err != nil {
 			t.Fatal(err)

@@ -24,7 +24,7 @@ func TestShown(t *testing.T) {
 		{"shown and drained before", func(t *Table) { t.Join("1", a); t.Shown(); t.Changes(); t.Leave("1"); t.Join("1", a) }, nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			table := New("n", 1)
+			table := New("n", 0, 1)
 			if err := table.Join("b", b); err != nil {
 				t.Fatal(err)
 			}

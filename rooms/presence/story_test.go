@@ -2,6 +2,7 @@ package presence_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,21 +17,35 @@ import (
 // A story in testdata is read line by line: a line that starts with # is for
 // people, an indented one is what the line above it printed, any other is
 //
-//	node NAME INCARNATION                 a node opens the room
+//	node NAME INCARNATION [BOOT]          a node opens the room; without a boot, one of version 0
 //	NODE joins SESSION UID NAME AVATAR    also: leaves SESSION, away SESSION UNTIL, expire TIME
 //	NODE lists [AFTER LIMIT]              the users; next is the AFTER of the next page
 //	NODE changes                          what it tells its members
 //	NODE diff MESSAGE                     what it tells the nodes; also: state MESSAGE
 //	split MESSAGE BYTES                   makes MESSAGE.1, MESSAGE.2 …
+//	NODE beat MESSAGE                     its heartbeat
 //	NODE hears MESSAGE…                   asks if something is missing
+//	NODE waits                            until the clients of a process that ended had their time
 //	NODE drops NODE                       after three missed heartbeats
 //	NODE knows                            node, incarnation and version
 //	NODE compares NODE                    its heartbeat with what is known
 //
 // go test -run TestStories -update writes what is printed into the file.
 type story struct {
-	nodes    map[string]*presence.Table
-	messages map[string]presence.Diff
+	nodes    map[string]*storyNode
+	messages map[string]storyMessage
+}
+
+type storyNode struct {
+	*presence.Table
+	peers presence.Peers
+	over  []presence.Part // ends when it waits
+}
+
+// storyMessage is a Diff, or a heartbeat.
+type storyMessage struct {
+	presence.Diff
+	beat bool
 }
 
 func TestStories(t *testing.T) {
@@ -44,7 +59,7 @@ func TestStories(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := story{nodes: map[string]*presence.Table{}, messages: map[string]presence.Diff{}}
+			s := story{nodes: map[string]*storyNode{}, messages: map[string]storyMessage{}}
 			told := s.tell(t, string(text))
 			if told == string(text) {
 				return
@@ -87,10 +102,8 @@ func (s *story) tell(t *testing.T, text string) string {
 
 func (s *story) do(w []string) ([]string, error) {
 	switch {
-	case w[0] == "node" && len(w) == 3:
-		incarnation, err := strconv.ParseUint(w[2], 10, 64)
-		s.nodes[w[1]] = presence.New(w[1], incarnation)
-		return nil, err
+	case w[0] == "node" && (len(w) == 3 || len(w) == 4):
+		return nil, s.node(w[1], w[2], strings.Join(w[3:], ""))
 	case w[0] == "split" && len(w) == 3:
 		limit, err := strconv.Atoi(w[2])
 		return s.split(w[1], limit), err
@@ -100,10 +113,20 @@ func (s *story) do(w []string) ([]string, error) {
 		return nil, fmt.Errorf("no node and no command")
 	}
 	verb, args := w[1], w[2:]
-	if out, known, err := s.local(tab, verb, args); known {
+	if out, known, err := s.local(tab.Table, verb, args); known {
 		return out, err
 	}
 	return s.remote(tab, verb, args)
+}
+
+func (s *story) node(name, incarnation, boot string) error {
+	n, err := strconv.ParseUint(incarnation, 10, 64)
+	var b presence.Boot
+	if boot != "" {
+		err = errors.Join(err, b.UnmarshalText([]byte(boot)))
+	}
+	s.nodes[name] = &storyNode{Table: presence.New(name, b, n)}
+	return err
 }
 
 func (s *story) local(tab *presence.Table, verb string, args []string) (out []string, known bool, err error) {
@@ -136,7 +159,7 @@ func (s *story) local(tab *presence.Table, verb string, args []string) (out []st
 	return out, true, err
 }
 
-func (s *story) remote(tab *presence.Table, verb string, args []string) ([]string, error) {
+func (s *story) remote(tab *storyNode, verb string, args []string) ([]string, error) {
 	switch {
 	case verb == "diff" && len(args) == 1:
 		d, any := tab.LocalDiff()
@@ -146,18 +169,28 @@ func (s *story) remote(tab *presence.Table, verb string, args []string) ([]strin
 		return s.keep(args[0], d), nil
 	case verb == "state" && len(args) == 1:
 		return s.keep(args[0], tab.LocalState()), nil
+	case verb == "beat" && len(args) == 1:
+		n := tab.Local()
+		s.messages[args[0]] = storyMessage{presence.Diff{Node: n.Node, Boot: n.Boot, Incarnation: n.Incarnation}, true}
+		return nil, nil
 	case verb == "hears":
 		var out []string
 		for _, name := range args {
-			d, known := s.messages[name]
+			m, known := s.messages[name]
 			if !known {
 				return nil, fmt.Errorf("no message %q", name)
 			}
-			if tab.Apply(d) {
-				out = append(out, "asks "+d.Node)
-			}
+			out = append(out, tab.hear(m)...)
 		}
 		return out, nil
+	case verb == "waits" && len(args) == 0:
+		for _, part := range tab.over {
+			if !tab.peers.Lives(part) {
+				tab.DropPart(part)
+			}
+		}
+		tab.over = nil
+		return nil, nil
 	case verb == "drops" && len(args) == 1:
 		tab.DropNode(args[0])
 		return nil, nil
@@ -165,6 +198,9 @@ func (s *story) remote(tab *presence.Table, verb string, args []string) ([]strin
 		var out []string
 		for _, n := range tab.Nodes() {
 			out = append(out, fmt.Sprint(n.Node, " ", n.Incarnation, " ", n.Version))
+			if n.Boot != 0 {
+				out[len(out)-1] += fmt.Sprintf(" boot %x", uint64(n.Boot))
+			}
 		}
 		return out, nil
 	case verb == "compares" && len(args) == 1 && s.nodes[args[0]] != nil:
@@ -176,8 +212,26 @@ func (s *story) remote(tab *presence.Table, verb string, args []string) ([]strin
 	return nil, fmt.Errorf("unknown command, or not its arguments")
 }
 
+// hear does what a room does with a message.
+func (n *storyNode) hear(m storyMessage) []string {
+	sign := presence.Sign{Node: m.Node, Boot: m.Boot, Beat: m.beat}
+	if m.beat {
+		sign.Started = int64(m.Incarnation)
+	}
+	switch what, over := n.peers.Hear(sign, at(0)); {
+	case what == presence.Late:
+		return []string{"too late"}
+	case what == presence.Restarted:
+		n.over = append(n.over, over)
+		return []string{m.Node + " restarted", "asks " + m.Node}
+	case !m.beat && n.Apply(m.Diff):
+		return []string{"asks " + m.Node}
+	}
+	return nil
+}
+
 func (s *story) keep(name string, d presence.Diff) []string {
-	s.messages[name] = d
+	s.messages[name] = storyMessage{Diff: d}
 	data, err := json.Marshal(d)
 	if err != nil {
 		return []string{err.Error()}

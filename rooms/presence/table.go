@@ -16,7 +16,7 @@ type User struct {
 // Not safe for concurrent use.
 type Table struct {
 	self     origin           // this node
-	others   dict[*origin]    // every other node that was heard of
+	others   dict[*remote]    // every other node that was heard of
 	index    index            // every user of every node
 	sessions dict[sessionRef] // of this node, connected or kept
 	seats    seats            // of this node, kept, by deadline
@@ -25,10 +25,10 @@ type Table struct {
 }
 
 // New returns an empty table for a node. Its name is unique among nodes; the
-// incarnation rises with every New of the same room on that node (see the
-// package comment).
-func New(node string, incarnation uint64) *Table {
-	return &Table{self: origin{node: node, incarnation: incarnation}}
+// boot is the same for every table of a process, and the incarnation rises with
+// every New of the same room in it (see the package comment).
+func New(node string, boot Boot, incarnation uint64) *Table {
+	return &Table{self: origin{node: node, boot: boot, incarnation: incarnation}}
 }
 
 // Count returns how many users are in the room, over all nodes.
@@ -83,6 +83,7 @@ func (t *Table) Changes() (joined, left []User, changed bool) {
 // NodeVersion says how much is known of a node's part of the room.
 type NodeVersion struct {
 	Node        string `json:"node"`
+	Boot        Boot   `json:"boot,omitempty"`
 	Incarnation uint64 `json:"incarnation"`
 	Version     uint64 `json:"version"`
 }
@@ -102,15 +103,16 @@ func (t *Table) Nodes() []NodeVersion {
 	return ns
 }
 
-// Behind compares a heartbeat with what is known: true means that node must be
-// asked for its state. It may be true for a moment when a heartbeat overtakes a
-// diff; asking then does no harm.
+// Behind compares what a node says of itself with what is known: true means that
+// it must be asked for its state. It may be true for a moment when this
+// overtakes a diff; asking then does no harm. As for Apply, n is of the process
+// that has the node's name now.
 func (t *Table) Behind(n NodeVersion) bool {
 	if n.Node == t.self.node {
 		return false
 	}
 	o, known := t.others.get(n.Node)
-	if !known {
+	if !known || n.Boot != o.boot {
 		return n.Version > 0
 	}
 	if n.Incarnation != o.incarnation {
@@ -120,5 +122,5 @@ func (t *Table) Behind(n NodeVersion) bool {
 }
 
 func (o *origin) known() NodeVersion {
-	return NodeVersion{Node: o.node, Incarnation: o.incarnation, Version: o.version}
+	return NodeVersion{Node: o.node, Boot: o.boot, Incarnation: o.incarnation, Version: o.version}
 }

@@ -39,7 +39,7 @@ func TestListPages(t *testing.T) {
 }
 
 func TestListEdges(t *testing.T) {
-	tab := presence.New("a", 1)
+	tab := presence.New("a", 0, 1)
 	for _, uid := range []string{"b", "d"} {
 		join(t, tab, uid, user(uid))
 	}
@@ -63,7 +63,7 @@ func TestListEdges(t *testing.T) {
 			t.Errorf("List(%q, %d) = %q, %q; want %q, %q", c.after, c.limit, uids(users), next, c.want, c.next)
 		}
 	}
-	if users, next := presence.New("a", 1).List("", 10); len(users) != 0 || next != "" {
+	if users, next := presence.New("a", 0, 1).List("", 10); len(users) != 0 || next != "" {
 		t.Errorf("an empty room lists %v, %q", users, next)
 	}
 }
@@ -136,7 +136,7 @@ func TestChanges(t *testing.T) {
 			func(tab *presence.Table) { tab.Away("1", at(1)); join(t, tab, "2", ann) }, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			tab := presence.New("a", 1)
+			tab := presence.New("a", 0, 1)
 			c.before(tab)
 			tab.Changes()
 			c.then(tab)
