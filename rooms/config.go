@@ -108,6 +108,7 @@ type tuning struct {
 	wideAbove  int64                // wideAbove; negative: none has its own
 	lose       func(*nats.Msg) bool // live copies that never reach their room; nil: none
 	gate       *sync.RWMutex        // a read of a room's log waits while it is locked; nil: never
+	clock      func() time.Time     // time.Now; what incarnations begin with
 }
 
 // DefaultConfig returns the defaults of DESIGN.md.
@@ -130,6 +131,7 @@ func DefaultConfig() Config {
 			slowAbove:  presenceSlowAbove,
 			countAbove: presenceCountAbove,
 			wideAbove:  wideAbove,
+			clock:      time.Now,
 		},
 	}
 }
@@ -152,6 +154,9 @@ func (c Config) withDefaults() Config {
 	c.tuning.held = cmp.Or(c.tuning.held, d.tuning.held)
 	c.tuning.slowAbove = cmp.Or(c.tuning.slowAbove, d.tuning.slowAbove)
 	c.tuning.wideAbove = cmp.Or(c.tuning.wideAbove, d.tuning.wideAbove)
+	if c.tuning.clock == nil {
+		c.tuning.clock = d.tuning.clock
+	}
 	c.tuning.countAbove = cmp.Or(c.tuning.countAbove, d.tuning.countAbove)
 	return c
 }

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/presence"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -46,9 +46,15 @@ type Engine struct {
 	handles  handles
 	subjects subjects
 	peers    peers
-	started  int64 // unix nanoseconds; tells this process from the one before it
+	boot     presence.Boot // of this process
+	started  int64         // for nodes of version 0: see heartbeat
 	stats    Stats
 	looks    looks
+
+	// incarnation is that of the room made last. It begins with the time, for
+	// nodes of version 0, and then only counts: a clock that is set back is of
+	// no consequence.
+	incarnation atomic.Uint64
 
 	work   sync.WaitGroup // goroutines beside the rooms
 	mu     sync.Mutex
@@ -69,7 +75,9 @@ func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, started: time.Now().UnixNano(), live: make(chan *nats.Msg, liveQueue), kick: make(chan struct{}, 1)}
+	started := max(cfg.tuning.clock().UnixNano(), 1)
+	e := &Engine{cfg: cfg, boot: newBoot(), started: started, live: make(chan *nats.Msg, liveQueue), kick: make(chan struct{}, 1)}
+	e.incarnation.Store(uint64(started))
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	if err := e.start(ctx, conn); err != nil {
 		e.stop()

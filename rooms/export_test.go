@@ -166,6 +166,9 @@ func (s *Members) IDs() []string {
 // them.
 func (c *Config) Heartbeats(every time.Duration) { c.tuning.heartbeat = every }
 
+// Clock sets the clock that incarnations begin with.
+func (c *Config) Clock(now func() time.Time) { c.tuning.clock = now }
+
 // Peers are the other nodes that this one knows of.
 func (e *Engine) Peers() []string { return e.peers.names() }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/presence"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -88,15 +89,14 @@ type (
 	// nudge makes the room look at handle.missed.
 	nudge struct{}
 
-	// peerUp says that another node lives that was not there; peerGone that
-	// what a node said before a time, in unix nanoseconds, no longer holds;
-	// resync that anything may have been missed.
+	// peerUp says that another node lives that was not there, or another
+	// process of it; peerOver that what the process before said no longer
+	// holds; peerGone the same of all that a node said; resync that anything
+	// may have been missed.
 	peerUp   struct{ node string }
-	peerGone struct {
-		node   string
-		before uint64
-	}
-	resync struct{}
+	peerOver struct{ part presence.Part }
+	peerGone struct{ node string }
+	resync   struct{}
 
 	gatherTick   struct{ of *room }
 	presenceTick struct{ of *room }
@@ -122,6 +122,7 @@ func (renewed) roomMessage()         {}
 func (nudge) roomMessage()           {}
 func (livePresence) roomMessage()    {}
 func (peerUp) roomMessage()          {}
+func (peerOver) roomMessage()        {}
 func (peerGone) roomMessage()        {}
 func (resync) roomMessage()          {}
 func (gatherTick) roomMessage()      {}

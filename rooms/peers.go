@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"slices"
+	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/presence"
 )
 
 // How nodes know of each other: every node publishes a heartbeat, and one that
@@ -22,82 +24,52 @@ const (
 
 // heartbeat says that a node lives.
 type heartbeat struct {
-	Node    string `json:"node"`
-	Started int64  `json:"started"` // unix nanoseconds: tells a process from the one before it
-	Hello   bool   `json:"hello"`   // it has just started: answer, so that it need not wait
+	Node    string        `json:"node"`
+	Boot    presence.Boot `json:"boot"`
+	Started int64         `json:"started"` // for version 0, which knows no boot: unix nanoseconds by this node's clock
+	Hello   bool          `json:"hello"`   // it has just started: answer, so that it need not wait
 }
 
 // peers are the other nodes that live.
 type peers struct {
 	mu    sync.Mutex
-	alive map[string]peer
+	nodes presence.Peers
 }
 
-type peer struct {
-	started int64
-	heard   time.Time
-}
-
-// peerEvent is what a sign of life, or its absence, means for the rooms.
-type peerEvent uint8
-
-const (
-	peerKnown     peerEvent = iota
-	peerCame                // it was not known, or had been given up
-	peerRestarted           // another process has taken its name
-)
-
-// hear notes a sign of life; started is 0 when the sign does not say.
-func (p *peers) hear(node string, started int64, now time.Time) peerEvent {
+func (p *peers) hear(s presence.Sign, now time.Time) (presence.Heard, presence.Part) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.alive == nil {
-		p.alive = make(map[string]peer)
-	}
-	was, known := p.alive[node]
-	if started == 0 {
-		started = was.started
-	}
-	p.alive[node] = peer{started: started, heard: now}
-	switch {
-	case !known:
-		return peerCame
-	case was.started != 0 && was.started != started:
-		return peerRestarted
-	}
-	return peerKnown
+	return p.nodes.Hear(s, now)
+}
+
+func (p *peers) lives(part presence.Part) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.nodes.Lives(part)
 }
 
 // silent takes out and returns the nodes not heard since.
 func (p *peers) silent(since time.Time) (gone []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for node, peer := range p.alive {
-		if peer.heard.Before(since) {
-			gone = append(gone, node)
-			delete(p.alive, node)
-		}
-	}
-	return gone
+	return p.nodes.Silent(since)
 }
 
 // names are the nodes that live, this one not among them.
 func (p *peers) names() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	names := make([]string, 0, len(p.alive))
-	for node := range p.alive {
-		names = append(names, node)
-	}
-	slices.Sort(names)
-	return names
+	return p.nodes.Names()
 }
 
 func (p *peers) none() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.alive) == 0
+	return p.nodes.Len() == 0
 }
+
+// newBoot draws this process's boot.
+func newBoot() presence.Boot { return presence.Boot(1 + rand.Uint64N(math.MaxUint64)) }
 
 // watchPeers subscribes to what nodes tell each other, and says hello.
 func (e *Engine) watchPeers() error {
@@ -151,12 +123,12 @@ func (e *Engine) dropSilent(now time.Time) {
 	for _, node := range e.peers.silent(now.Add(-beatsMissed * e.cfg.tuning.heartbeat)) {
 		e.stats.PeersLost.Add(1)
 		e.cfg.Log.Warn().Str("node", node).Msg("a node is silent and is dropped with all its members")
-		e.postAll(peerGone{node: node, before: math.MaxUint64})
+		e.postAll(peerGone{node})
 	}
 }
 
 func (e *Engine) beat(hello bool) {
-	body, err := json.Marshal(heartbeat{Node: e.cfg.Node, Started: e.started, Hello: hello})
+	body, err := json.Marshal(heartbeat{Node: e.cfg.Node, Boot: e.boot, Started: e.started, Hello: hello})
 	if err == nil {
 		err = e.nc.Publish(nodeSubject, body)
 	}
@@ -173,27 +145,37 @@ func (e *Engine) onHeartbeat(msg *nats.Msg) {
 		return
 	}
 	switch {
-	case b.Node == e.cfg.Node && b.Started != e.started:
+	case b.Node == e.cfg.Node && b.Boot != e.boot:
 		e.cfg.Log.Error().Str("node", b.Node).Msg("another process runs under this node's name: presence will be wrong; give every node its own --node-name")
 	case b.Node != e.cfg.Node:
-		e.heard(b.Node, b.Started)
+		e.heard(presence.Sign{Node: b.Node, Boot: b.Boot, Started: b.Started, Beat: true})
 		if b.Hello {
 			e.beat(false)
 		}
 	}
 }
 
-// heard notes that another node lives.
-func (e *Engine) heard(node string, started int64) {
-	switch e.peers.hear(node, started, time.Now()) {
-	case peerCame:
-		e.cfg.Log.Info().Str("node", node).Msg("another node is there")
-		e.postAll(peerUp{node: node})
-	case peerRestarted:
+// heard notes a sign of life of another node, and reports whether it is of the
+// process that has the node's name now. What another one said must be ignored.
+func (e *Engine) heard(s presence.Sign) bool {
+	switch what, over := e.peers.hear(s, time.Now()); what {
+	case presence.Late:
+		return false
+	case presence.Came:
+		e.cfg.Log.Info().Str("node", s.Node).Msg("another node is there")
+		e.postAll(peerUp{s.Node})
+	case presence.Restarted:
+		e.cfg.Log.Info().Str("node", s.Node).Msg("another node has restarted")
+		e.postAll(peerUp{s.Node}) // what it said before its heartbeat was ignored
 		// Its clients are on their way back; until the grace is over the seats
 		// that the process before it held stand for them.
-		time.AfterFunc(max(e.cfg.PresenceGrace, 0), func() { e.postAll(peerGone{node: node, before: uint64(started)}) })
+		time.AfterFunc(max(e.cfg.PresenceGrace, 0), func() {
+			if !e.peers.lives(over) {
+				e.postAll(peerOver{over})
+			}
+		})
 	}
+	return true
 }
 
 // postAll tells every open room that has presence.

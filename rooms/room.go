@@ -47,7 +47,7 @@ func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver
 	r := &room{eng: e, h: h, label: roomLabel(name), inbox: inbox, used: time.Now()}
 	r.follower = follow.New(effects{r}, &e.limits)
 	if !inbox {
-		r.presence = presence.New(e.cfg.Node, 0, uint64(time.Now().UnixNano()))
+		r.presence = presence.New(e.cfg.Node, e.boot, e.incarnation.Add(1))
 	}
 	e.handles.put(h)
 	if err := e.opener.Send(r); err != nil {
@@ -187,8 +187,10 @@ func (r *room) handlePresence(m message) {
 		}
 	case peerUp:
 		r.onPeerUp(m.node)
+	case peerOver:
+		r.onPeerOver(m.part)
 	case peerGone:
-		r.onPeerGone(m)
+		r.onPeerGone(m.node)
 	case resync:
 		r.resync()
 	}
@@ -253,6 +255,7 @@ func (r *room) forward(m message) {
 // start makes next.
 func (r *room) Failed(any) {
 	r.release()
+	r.tellEmpty()
 	r.refuseWaiting(wire.Errorf(wire.Internal, "the room failed and starts again; try again"))
 	for _, m := range r.members.list {
 		m.Close(wire.ClosePositionLost)

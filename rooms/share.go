@@ -36,8 +36,9 @@ type roomPeers struct {
 // all, on toNode to one.
 type shared struct {
 	Diff *presence.Diff        `json:"diff,omitempty"` // what changed, or all
-	Beat *presence.NodeVersion `json:"beat,omitempty"` // where the sender's part stands
+	Beat *presence.NodeVersion `json:"beat,omitempty"` // where the sender's part stands; also beside ask
 	Ask  string                `json:"ask,omitempty"`  // the node that wants the receiver's part
+	Boot presence.Boot         `json:"boot,omitempty"` // of the node that asks
 }
 
 // toNode is the subject on which one node is told of a room, by its token.
@@ -46,9 +47,11 @@ func toNode(node, token string) string { return "roomd.to." + node + "." + token
 // onDirect takes what is for this node only.
 func (e *Engine) onDirect(msg *nats.Msg) {
 	token := msg.Subject[strings.LastIndexByte(msg.Subject, '.')+1:]
-	if h := e.handles.get(token); h != nil {
-		e.handShared(h, msg)
+	h := e.handles.get(token)
+	if h == nil {
+		return
 	}
+	e.handShared(h, msg)
 }
 
 // handShared gives the room what another node tells of it. What does not fit
@@ -70,20 +73,44 @@ func (r *room) onShared(msg *nats.Msg) {
 		return
 	}
 	switch {
-	case s.Ask != "" && s.Ask != r.eng.cfg.Node:
-		r.eng.heard(s.Ask, 0)
-		r.tellState(s.Ask)
-	case s.Diff != nil && s.Diff.Node != r.eng.cfg.Node:
-		r.eng.heard(s.Diff.Node, 0)
-		if r.presence.Apply(*s.Diff) {
-			r.askNode(s.Diff.Node)
-		}
-		r.presenceChanged("")
-	case s.Beat != nil && s.Beat.Node != r.eng.cfg.Node:
-		r.eng.heard(s.Beat.Node, 0)
-		if r.presence.Behind(*s.Beat) {
-			r.askNode(s.Beat.Node)
-		}
+	case s.Ask != "":
+		r.onAsk(s)
+	case s.Diff != nil:
+		r.onDiff(*s.Diff)
+	case s.Beat != nil:
+		r.onBeat(*s.Beat)
+	}
+}
+
+// onAsk answers whichever process of a node asks: one that has just started may
+// ask before its first heartbeat is here.
+func (r *room) onAsk(s shared) {
+	if s.Ask == r.eng.cfg.Node {
+		return
+	}
+	lives := r.eng.heard(presence.Sign{Node: s.Ask, Boot: s.Boot})
+	r.tellState(s.Ask)
+	if s.Beat != nil && s.Beat.Node == s.Ask && lives && r.presence.Behind(*s.Beat) {
+		r.askNode(s.Ask)
+	}
+}
+
+func (r *room) onDiff(d presence.Diff) {
+	if d.Node == r.eng.cfg.Node || !r.eng.heard(presence.Sign{Node: d.Node, Boot: d.Boot}) {
+		return
+	}
+	if r.presence.Apply(d) {
+		r.askNode(d.Node)
+	}
+	r.presenceChanged("")
+}
+
+func (r *room) onBeat(n presence.NodeVersion) {
+	if n.Node == r.eng.cfg.Node || !r.eng.heard(presence.Sign{Node: n.Node, Boot: n.Boot}) {
+		return
+	}
+	if r.presence.Behind(n) {
+		r.askNode(n.Node)
 	}
 }
 
@@ -104,22 +131,33 @@ func (r *room) tellDiff() {
 	r.armBeat()
 }
 
-// tellState answers another node that wants this node's part of the room.
+// tellState answers another node that wants this node's part of the room, also
+// when nobody of ours was ever here: the other may know somebody of the same
+// room as it was before it failed.
 func (r *room) tellState(node string) {
 	r.tellDiff()
-	state := r.presence.LocalState()
-	if state.Version == 0 {
-		return // nobody of ours was ever here
-	}
-	for _, part := range state.Split(0) {
+	for _, part := range r.presence.LocalState().Split(0) {
 		r.share(toNode(node, r.h.token()), shared{Diff: &part})
 	}
 }
 
-// askAll wants every other node's part of the room.
+// tellEmpty tells the other nodes that a room that failed has lost its members.
+// Its table is not asked, it may be what failed. Should this be lost, the beat
+// in the first ask of the room that comes next tells.
+func (r *room) tellEmpty() {
+	if r.presence == nil || r.eng.peers.none() {
+		return
+	}
+	d := presence.Diff{Node: r.eng.cfg.Node, Boot: r.eng.boot, Incarnation: r.eng.incarnation.Add(1), Full: true}
+	r.share(wire.PresenceSubject(r.h.name), shared{Diff: &d})
+}
+
+// askAll wants every other node's part of the room, and says where this node's
+// stands.
 func (r *room) askAll() {
 	if r.presence != nil && !r.eng.peers.none() {
-		r.share(wire.PresenceSubject(r.h.name), shared{Ask: r.eng.cfg.Node})
+		local := r.presence.Local()
+		r.share(wire.PresenceSubject(r.h.name), shared{Ask: r.eng.cfg.Node, Boot: r.eng.boot, Beat: &local})
 	}
 }
 
@@ -134,7 +172,7 @@ func (r *room) askNode(node string) {
 		r.after(r.eng.cfg.PresenceInterval, askTick{r})
 	}
 	r.peers.asking[node] = true
-	r.share(toNode(node, r.h.token()), shared{Ask: r.eng.cfg.Node})
+	r.share(toNode(node, r.h.token()), shared{Ask: r.eng.cfg.Node, Boot: r.eng.boot})
 }
 
 // armBeat sends the next version beat in time.
@@ -198,11 +236,13 @@ func (r *room) onMembers(m *membersRequest) {
 }
 
 // onPeerUp asks a node that has come for its part, and tells it what gathered
-// while there was nobody to tell.
+// while there was nobody to tell. It is asked even if it was just now: that may
+// have been the process before.
 func (r *room) onPeerUp(node string) {
 	if r.presence == nil || !r.opened {
 		return
 	}
+	delete(r.peers.asking, node)
 	r.askNode(node)
 	r.tellSoon()
 }
@@ -217,16 +257,19 @@ func (r *room) tellSoon() {
 	r.after(r.eng.cfg.PresenceInterval/4, peerTick{r})
 }
 
-// onPeerGone drops a node's part, if it is from before the time given.
-func (r *room) onPeerGone(m peerGone) {
-	if r.presence == nil {
-		return
+// onPeerGone drops all that a node said.
+func (r *room) onPeerGone(node string) {
+	if r.presence != nil {
+		r.presence.DropNode(node)
+		r.presenceChanged("")
 	}
-	for _, n := range r.presence.Nodes() {
-		if n.Node == m.node && n.Incarnation < m.before {
-			r.presence.DropNode(m.node)
-			r.presenceChanged("")
-		}
+}
+
+// onPeerOver drops what a process said that no longer has its node's name.
+func (r *room) onPeerOver(p presence.Part) {
+	if r.presence != nil {
+		r.presence.DropPart(p)
+		r.presenceChanged("")
 	}
 }
 
