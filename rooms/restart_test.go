@@ -109,3 +109,20 @@ func TestNoGhostsOfARoomThatFailed(t *testing.T) {
 		t.Errorf("a member on the other node was closed with %d", watcher.closed)
 	}
 }
+
+// TestNoGhostsOfARoomThatEnds: a room that nobody needs any more is unloaded
+// only when the other nodes know that everybody left. Here the last seat ends
+// when nobody has asked the room for anything for longer than it stays idle.
+func TestNoGhostsOfARoomThatEnds(t *testing.T) {
+	srv := startServer(t)
+	a := startNode(t, srv, "a", nil)
+	b := startNode(t, srv, "b", func(c *rooms.Config) {
+		c.IdleAfter, c.PresenceGrace = 50*time.Millisecond, 200*time.Millisecond
+	})
+	join(t, a, "x", "one", rooms.Since{})
+	two := join(t, b, "x", "two", rooms.Since{})
+	awaitPresent(t, a, "x", "one,two")
+	b.Leave("x", two, rooms.LeftLost)
+	awaitPresent(t, a, "x", "one")
+	eventually(t, "b unloads the room", func() bool { _, open := b.Room("x"); return !open })
+}

@@ -218,7 +218,8 @@ func (r *room) Idle() bool {
 	if r.presence != nil {
 		_, kept = r.presence.NextDeadline()
 	}
-	return len(r.members.list) == 0 && !kept && r.opened && r.follower.Quiet() && len(r.again)+len(r.peers.curious) == 0
+	untold := r.peers.telling || r.peers.beating // other nodes would keep who was here last
+	return len(r.members.list) == 0 && !kept && !untold && r.opened && r.follower.Quiet() && len(r.again)+len(r.peers.curious) == 0
 }
 
 // Stopped answers what was never received and gives back the subscriptions.
