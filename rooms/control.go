@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,6 +24,7 @@ const (
 
 // command is what one node wants of all.
 type command struct {
+	V    int            `json:"v"`
 	Op   controlOp      `json:"op"`
 	Room string         `json:"room,omitempty"` // clean name; "": all
 	UID  string         `json:"uid,omitempty"`
@@ -38,11 +40,13 @@ const (
 	opClose  controlOp = "close"  // end a user's sessions
 )
 
-// outcome is one node's answer.
+// outcome is one node's answer; with an error it is a refusal.
 type outcome struct {
+	V     int        `json:"v"`
 	Node  string     `json:"node"`
 	Count int        `json:"count,omitempty"`
 	Rooms []RoomInfo `json:"rooms,omitempty"`
+	Error *reason    `json:"error,omitempty"`
 }
 
 // onControl does what a command says and answers. It runs on its
@@ -51,6 +55,7 @@ func (e *Engine) onControl(msg *nats.Msg) {
 	var c command
 	if err := json.Unmarshal(msg.Data, &c); err != nil || msg.Reply == "" {
 		e.cfg.Log.Warn().Str("subject", msg.Subject).Msg("a command that is none was ignored; who publishes there?")
+		e.refuse(msg, wire.Errorf(wire.BadJSON, "a command must be a JSON object with the field op"))
 		return
 	}
 	e.beside(func(ctx context.Context) {
@@ -59,6 +64,7 @@ func (e *Engine) onControl(msg *nats.Msg) {
 		answer, err := e.obey(ctx, c)
 		if err != nil {
 			e.cfg.Log.Warn().Err(err).Str("op", string(c.Op)).Msg("a command of another node could not be carried out")
+			e.refuse(msg, err)
 			return
 		}
 		body, err := json.Marshal(answer)
@@ -73,7 +79,7 @@ func (e *Engine) onControl(msg *nats.Msg) {
 
 // obey carries out a command on this node.
 func (e *Engine) obey(ctx context.Context, c command) (outcome, error) {
-	answer := outcome{Node: e.cfg.Node}
+	answer := outcome{V: speaks, Node: e.cfg.Node}
 	var err error
 	switch c.Op {
 	case opRooms:
@@ -87,7 +93,7 @@ func (e *Engine) obey(ctx context.Context, c command) (outcome, error) {
 	case opClose:
 		answer.Count, err = e.tellRoom(ctx, wire.Inbox(c.UID), &removeUser{uid: c.UID, code: c.Code, done: make(chan int, 1)})
 	default:
-		err = fmt.Errorf("unknown command %q; is a newer roomd in the cluster?", c.Op)
+		err = wire.Errorf(wire.UnknownType, "there is no command %q in version %d; update this node", c.Op, speaks)
 	}
 	return answer, err
 }
@@ -103,11 +109,13 @@ func (e *Engine) tellRoom(ctx context.Context, room string, m *removeUser) (int,
 }
 
 // everyNode gives a command to all nodes that live, this one too, and returns
-// their answers. A node that does not answer is an error: the caller must not
-// take silence for "nobody there".
+// their answers. A node that does not answer, or refuses, is an error that names
+// it: the caller must not take silence for "nobody there". The answers of the
+// others are returned with it.
 func (e *Engine) everyNode(ctx context.Context, c command) ([]outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()
+	c.V = speaks
 	body, err := json.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("rooms: encode a command: %w", err)
@@ -123,19 +131,25 @@ func (e *Engine) everyNode(ctx context.Context, c command) ([]outcome, error) {
 		return nil, fmt.Errorf("rooms: publish a command: %w", err)
 	}
 	var answers []outcome
+	var refused error
 	for len(missing) > 0 {
 		msg, err := sub.NextMsgWithContext(ctx)
 		if err != nil {
-			return answers, wire.Errorf(wire.Unavailable, "these nodes did not answer: %s; try again", strings.Join(missing, ", "))
+			silent := wire.Errorf(wire.Unavailable, "these nodes did not answer: %s; try again", strings.Join(missing, ", "))
+			return answers, errors.Join(silent, refused)
 		}
 		var o outcome
 		if err := json.Unmarshal(msg.Data, &o); err != nil {
 			return answers, fmt.Errorf("rooms: a node's answer cannot be read: %w", err)
 		}
-		answers = append(answers, o)
 		missing = slices.DeleteFunc(missing, func(node string) bool { return node == o.Node })
+		if o.Error != nil {
+			refused = errors.Join(refused, wire.Errorf(o.Error.Code, "node %s: %s", o.Node, o.Error.Message))
+			continue
+		}
+		answers = append(answers, o)
 	}
-	return answers, nil
+	return answers, refused
 }
 
 // countEveryNode adds up what the nodes did.

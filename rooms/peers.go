@@ -24,6 +24,7 @@ const (
 
 // heartbeat says that a node lives.
 type heartbeat struct {
+	V       int           `json:"v"`
 	Node    string        `json:"node"`
 	Boot    presence.Boot `json:"boot"`
 	Started int64         `json:"started"` // for version 0, which knows no boot: unix nanoseconds by this node's clock
@@ -128,7 +129,7 @@ func (e *Engine) dropSilent(now time.Time) {
 }
 
 func (e *Engine) beat(hello bool) {
-	body, err := json.Marshal(heartbeat{Node: e.cfg.Node, Boot: e.boot, Started: e.started, Hello: hello})
+	body, err := json.Marshal(heartbeat{V: speaks, Node: e.cfg.Node, Boot: e.boot, Started: e.started, Hello: hello})
 	if err == nil {
 		err = e.nc.Publish(nodeSubject, body)
 	}

@@ -35,6 +35,7 @@ type roomPeers struct {
 // shared is what nodes tell each other of a room: on room.<room>.presence to
 // all, on toNode to one.
 type shared struct {
+	V    int                   `json:"v"`
 	Diff *presence.Diff        `json:"diff,omitempty"` // what changed, or all
 	Beat *presence.NodeVersion `json:"beat,omitempty"` // where the sender's part stands; also beside ask
 	Ask  string                `json:"ask,omitempty"`  // the node that wants the receiver's part
@@ -49,6 +50,7 @@ func (e *Engine) onDirect(msg *nats.Msg) {
 	token := msg.Subject[strings.LastIndexByte(msg.Subject, '.')+1:]
 	h := e.handles.get(token)
 	if h == nil {
+		e.refuse(msg, wire.Errorf(wire.NotFound, "this node does not have the room open"))
 		return
 	}
 	e.handShared(h, msg)
@@ -60,6 +62,7 @@ func (e *Engine) handShared(h *handle, msg *nats.Msg) {
 	if h.self.Send(livePresence{msg}) != nil {
 		e.stats.PresenceFull.Add(1)
 		h.stale.Store(true)
+		e.refuse(msg, errBusy)
 	}
 }
 
@@ -70,6 +73,7 @@ func (r *room) onShared(msg *nats.Msg) {
 	var s shared
 	if err := json.Unmarshal(msg.Data, &s); err != nil {
 		r.logger().Warn().Err(err).Str("subject", msg.Subject).Msg("what a node tells of its members cannot be read; who publishes there?")
+		r.eng.refuse(msg, wire.Errorf(wire.BadJSON, "what is told of a room must be a JSON object with diff, beat or ask"))
 		return
 	}
 	switch {
@@ -79,6 +83,11 @@ func (r *room) onShared(msg *nats.Msg) {
 		r.onDiff(*s.Diff)
 	case s.Beat != nil:
 		r.onBeat(*s.Beat)
+	default:
+		if s.V <= speaks && msg.Reply == "" {
+			r.logger().Warn().Str("subject", msg.Subject).Msg("what a node tells of its members says nothing; who publishes there?")
+		}
+		r.eng.refuse(msg, wire.Errorf(wire.UnknownType, "this node knows diff, beat and ask of a room, and speaks version %d", speaks))
 	}
 }
 
@@ -276,6 +285,7 @@ func (r *room) onPeerOver(p presence.Part) {
 // share publishes to other nodes. A failure is noticed by them as a gap, or by
 // the next beat.
 func (r *room) share(subject string, s shared) {
+	s.V = speaks
 	body, err := json.Marshal(s)
 	if err == nil {
 		err = r.eng.nc.Publish(subject, body)
