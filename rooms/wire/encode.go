@@ -44,34 +44,25 @@ func MarshalPayload(v any) json.RawMessage {
 // AppendString appends s as a JSON string. Invalid UTF-8 becomes U+FFFD.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
-	plain := 0 // start of what needs no change
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' && c < utf8.RuneSelf {
-			i++
-			continue
+	for at := 0; ; {
+		end := skipPlain(s, at)
+		dst = append(dst, s[at:end]...)
+		if end == len(s) {
+			return append(dst, '"')
 		}
-		r, n := rune(c), 1
-		if c >= utf8.RuneSelf {
-			if r, n = utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError || n > 1 {
-				i += n
-				continue
-			}
-		}
-		dst = append(dst, s[plain:i]...)
-		dst = appendEscaped(dst, r)
-		i += n
-		plain = i
+		dst = appendEscaped(dst, s[end])
+		at = end + 1
 	}
-	return append(append(dst, s[plain:]...), '"')
 }
 
-func appendEscaped(dst []byte, r rune) []byte {
+// appendEscaped appends what a string cannot hold as it is. A byte of no
+// character becomes U+FFFD.
+func appendEscaped(dst []byte, c byte) []byte {
 	switch {
-	case r == '"' || r == '\\':
-		return append(dst, '\\', byte(r))
-	case r < 0x20:
-		return append(dst, '\\', 'u', '0', '0', upperHex[r>>4], upperHex[r&15])
+	case c == '"' || c == '\\':
+		return append(dst, '\\', c)
+	case c < 0x20:
+		return append(dst, '\\', 'u', '0', '0', upperHex[c>>4], upperHex[c&15])
 	}
-	return utf8.AppendRune(dst, r)
+	return utf8.AppendRune(dst, utf8.RuneError)
 }

@@ -1,5 +1,7 @@
 package wire
 
+import "unicode/utf8"
+
 // field is one of the fields of an event that we know.
 type field int
 
@@ -17,8 +19,9 @@ var fieldNames = [fieldCount]string{fieldType: "type", fieldID: "id", fieldRoom:
 
 // envelope is the text of each field, as it came; nil when absent.
 type envelope struct {
-	fields [fieldCount][]byte
-	twice  field // one that appears twice, or fieldNone
+	fields  [fieldCount][]byte
+	twice   field   // one that appears twice, or fieldNone
+	members members // of the payload
 }
 
 // scanEnvelope splits one JSON object and checks all of it.
@@ -30,15 +33,9 @@ func scanEnvelope(body []byte) (envelope, bool) {
 	}
 	if !s.take('}') {
 		for {
-			name, ok := s.key()
-			if !ok {
+			if !env.member(&s) {
 				return env, false
 			}
-			value, ok := s.value(MaxDepth - 1)
-			if !ok {
-				return env, false
-			}
-			env.set(fieldNamed(name.bytes()), value)
 			if !s.take(',') {
 				break
 			}
@@ -47,8 +44,48 @@ func scanEnvelope(body []byte) (envelope, bool) {
 			return env, false
 		}
 	}
-	s.space()
-	return env, s.at == len(body)
+	return env, s.end()
+}
+
+// member reads one name and its value.
+func (env *envelope) member(s *scanner) bool {
+	name, ok := s.key()
+	if !ok {
+		return false
+	}
+	f := fieldNamed(name.bytes())
+	var value []byte
+	if f == fieldPayload {
+		value, env.members, ok = s.payload(MaxDepth - 1)
+	} else {
+		value, ok = s.value(MaxDepth - 1)
+	}
+	env.set(f, value)
+	return ok
+}
+
+// readEnvelope is scanEnvelope that says what is wrong, and reads the id first,
+// so that an answer can carry it.
+func readEnvelope(body []byte) (env envelope, id []byte, err error) {
+	env, ok := scanEnvelope(body)
+	if !ok {
+		return env, nil, notAnEvent(body)
+	}
+	if id, ok = stringBytes(env.fields[fieldID]); !ok || !ValidID(id) {
+		return env, nil, Errorf(BadJSON, "id must be a string of at most %d bytes without control characters", MaxIDBytes)
+	}
+	if env.twice != fieldNone {
+		return env, id, Errorf(BadJSON, "%s appears twice; send it once", fieldNames[env.twice])
+	}
+	return env, id, nil
+}
+
+// notAnEvent says why the scan of body has failed.
+func notAnEvent(body []byte) *Error {
+	if !utf8.Valid(body) {
+		return Errorf(BadJSON, "the message is not valid UTF-8; send one JSON object as text")
+	}
+	return Errorf(BadJSON, "the message is not one JSON object of at most %d levels; send {\"type\":…,\"payload\":…}", MaxDepth)
 }
 
 func (env *envelope) set(f field, value []byte) {
@@ -98,13 +135,18 @@ func stringField(raw []byte) (string, bool) {
 // typeField gives every type of ours as the constant: most events then cost
 // no allocation for it.
 func typeField(raw []byte) (string, bool) {
+	b, ok := typeBytes(raw)
+	return typeName(b), ok
+}
+
+func typeBytes(raw []byte) ([]byte, bool) {
 	b, ok := stringBytes(raw)
-	if !ok {
-		return "", false
-	}
+	return b, ok && ValidType(b)
+}
+
+func typeName(b []byte) string {
 	if known, ok := knownTypes[string(b)]; ok {
-		return known, true
+		return known
 	}
-	t := string(b)
-	return t, ValidType(t)
+	return string(b)
 }

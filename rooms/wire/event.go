@@ -3,7 +3,6 @@ package wire
 import (
 	"encoding/json"
 	"strconv"
-	"unicode/utf8"
 )
 
 // Limits of an event's own fields.
@@ -34,25 +33,17 @@ func DecodeServer(body []byte) (Event, error) { return decode(body, true) }
 
 func decode(body []byte, withSeq bool) (Event, error) {
 	var ev Event
-	if !utf8.Valid(body) {
-		return ev, Errorf(BadJSON, "the message is not valid UTF-8; send one JSON object as text")
+	env, id, err := readEnvelope(body)
+	ev.ID = string(id)
+	if err != nil {
+		return ev, err
 	}
-	env, ok := scanEnvelope(body)
-	if !ok {
-		return ev, Errorf(BadJSON, "the message is not one JSON object of at most %d levels; send {\"type\":…,\"payload\":…}", MaxDepth)
-	}
-	if ev.ID, ok = stringField(env.fields[fieldID]); !ok || !ValidID(ev.ID) {
-		ev.ID = ""
-		return ev, Errorf(BadJSON, "id must be a string of at most %d bytes without control characters", MaxIDBytes)
-	}
-	if env.twice != fieldNone {
-		return ev, Errorf(BadJSON, "%s appears twice; send it once", fieldNames[env.twice])
-	}
+	var ok bool
 	if ev.Type, ok = typeField(env.fields[fieldType]); !ok {
-		return ev, Errorf(BadType, "type must be 1-%d characters of a-z 0-9 _ . -", MaxTypeBytes)
+		return ev, errBadType()
 	}
 	if ev.Room, ok = stringField(env.fields[fieldRoom]); !ok {
-		return ev, Errorf(BadRoom, "room must be a string")
+		return ev, errBadRoomField()
 	}
 	if payload := env.fields[fieldPayload]; !isNull(payload) {
 		ev.Payload = payload[:len(payload):len(payload)]
@@ -67,9 +58,15 @@ func decode(body []byte, withSeq bool) (Event, error) {
 	return ev, nil
 }
 
+func errBadType() *Error {
+	return Errorf(BadType, "type must be 1-%d characters of a-z 0-9 _ . -", MaxTypeBytes)
+}
+
+func errBadRoomField() *Error { return Errorf(BadRoom, "room must be a string") }
+
 // ValidID reports whether id may be the id of an event, the empty one
 // included. Control characters are out because ids end up in headers and logs.
-func ValidID(id string) bool {
+func ValidID[T string | []byte](id T) bool {
 	if len(id) > MaxIDBytes {
 		return false
 	}
@@ -82,8 +79,8 @@ func ValidID(id string) bool {
 }
 
 // ValidType reports whether t may be the type of an event.
-func ValidType(t string) bool {
-	if t == "" || len(t) > MaxTypeBytes {
+func ValidType[T string | []byte](t T) bool {
+	if len(t) == 0 || len(t) > MaxTypeBytes {
 		return false
 	}
 	for i := 0; i < len(t); i++ {

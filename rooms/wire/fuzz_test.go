@@ -43,20 +43,18 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// The scanner and encoding/json agree on what JSON is, up to depth.
+// The scanner, unicode/utf8 and encoding/json agree on what JSON is, up to
+// depth.
 func FuzzScanner(f *testing.F) {
-	for _, seed := range []string{`{"a":[1,2]}`, `"\u00e9\ud83c"`, `-0.0e-0`, `01`, `1.`, `.5`, `+1`, `tru`, `[1,]`, `{"a"}`, `"\x"`, ` null `} {
+	for _, seed := range []string{`{"a":[1,2]}`, `"\u00e9\ud83c"`, `-0.0e-0`, `01`, `1.`, `.5`, `+1`, `tru`, `[1,]`, `{"a"}`, `"\x"`, ` null `,
+		"\"百家樂 \u0080\u07ff\u0800\ud7ff\ue000\uffff\U00010000\U0010ffff\"", "\"\xed\xa0\x80\"", "\"\xe0\x80\x80\"", "\"\xc0\x80\"", "\"1234567\xe4\xb8\"", "\"1234567\x1f\"", "\xff"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if !utf8.Valid(text) {
-			return
-		}
 		s := scanner{text: text}
 		_, ok := s.value(math.MaxInt)
-		s.space()
-		if ok = ok && s.at == len(text); ok != json.Valid(text) {
-			t.Fatalf("%q: scanner says %v, encoding/json %v", text, ok, !ok)
+		if ok = ok && s.end(); ok != (utf8.Valid(text) && json.Valid(text)) {
+			t.Fatalf("%q: scanner says %v, unicode/utf8 and encoding/json %v", text, ok, !ok)
 		}
 	})
 }

@@ -7,80 +7,105 @@ package wire
 const MaxDepth = 60
 
 // scanner walks over JSON without allocating. It accepts what RFC 8259 calls a
-// JSON text and no more; the caller has checked that the text is valid UTF-8.
+// JSON text in valid UTF-8, and no more.
 type scanner struct {
 	text []byte
 	at   int
 }
 
-// text of one string, with its quotes.
-type rawString struct {
-	quoted  []byte
-	escaped bool // holds a backslash
-	lone    bool // holds an escaped half of a surrogate pair: no character
+// peek skips white space and returns what follows without taking it: 0 at the
+// end of the text, and JSON has no 0 elsewhere.
+func (s *scanner) peek() byte {
+	if s.at < len(s.text) && s.text[s.at] > ' ' {
+		return s.text[s.at]
+	}
+	return s.peekSpace()
 }
 
-func (s *scanner) space() {
+func (s *scanner) peekSpace() byte {
 	for s.at < len(s.text) {
-		switch s.text[s.at] {
+		switch c := s.text[s.at]; c {
 		case ' ', '\t', '\r', '\n':
 			s.at++
 		default:
-			return
+			return c
 		}
 	}
+	return 0
 }
 
 // take skips white space and, if it is next, c.
 func (s *scanner) take(c byte) bool {
-	s.space()
-	if s.at < len(s.text) && s.text[s.at] == c {
+	if s.peek() == c {
 		s.at++
 		return true
 	}
 	return false
 }
 
+// end skips white space and reports whether nothing follows.
+func (s *scanner) end() bool {
+	s.peek()
+	return s.at == len(s.text)
+}
+
 // value skips white space and one value of at most depth levels, and returns
 // the value's text.
 func (s *scanner) value(depth int) ([]byte, bool) {
-	s.space()
+	s.peek()
 	start := s.at
-	if s.at == len(s.text) {
-		return nil, false
-	}
-	var ok bool
-	switch c := s.text[s.at]; c {
-	case '{':
-		ok = s.object(depth)
-	case '[':
-		ok = s.array(depth)
-	case '"':
-		_, ok = s.str()
-	case 't':
-		ok = s.literal("true")
-	case 'f':
-		ok = s.literal("false")
-	case 'n':
-		ok = s.literal("null")
-	default:
-		ok = s.number()
-	}
+	ok := s.skip(depth)
 	return s.text[start:s.at], ok
 }
 
-func (s *scanner) object(depth int) bool {
-	if depth == 0 || !s.take('{') {
+// payload is value that notes what members the value has if it is an object.
+func (s *scanner) payload(depth int) (_ []byte, found members, ok bool) {
+	if s.peek() != '{' {
+		value, ok := s.value(depth)
+		return value, 0, ok
+	}
+	start := s.at
+	ok = s.object(depth, &found)
+	return s.text[start:s.at], found, ok
+}
+
+// skip is value that does not say where it was.
+func (s *scanner) skip(depth int) bool {
+	switch s.peek() {
+	case '{':
+		return s.object(depth, nil)
+	case '[':
+		return s.array(depth)
+	case '"':
+		return s.skipString()
+	case 't':
+		return s.literal("true")
+	case 'f':
+		return s.literal("false")
+	case 'n':
+		return s.literal("null")
+	}
+	return s.number()
+}
+
+// key skips a member's name and the colon after it.
+func (s *scanner) key() (rawString, bool) {
+	name, ok := s.str()
+	return name, ok && s.take(':')
+}
+
+// object skips an object that begins right here; it notes its members in found,
+// unless that is nil.
+func (s *scanner) object(depth int, found *members) bool {
+	if depth == 0 {
 		return false
 	}
+	s.at++
 	if s.take('}') {
 		return true
 	}
 	for {
-		if _, ok := s.key(); !ok {
-			return false
-		}
-		if _, ok := s.value(depth - 1); !ok {
+		if !s.member(found) || !s.skip(depth-1) {
 			return false
 		}
 		if !s.take(',') {
@@ -89,22 +114,29 @@ func (s *scanner) object(depth int) bool {
 	}
 }
 
-// key skips a member's name and the colon after it.
-func (s *scanner) key() (rawString, bool) {
-	s.space()
-	name, ok := s.str()
-	return name, ok && s.take(':')
+// member skips a member's name and the colon after it, and notes it in found.
+func (s *scanner) member(found *members) bool {
+	if found == nil {
+		return s.peek() == '"' && s.skipString() && s.take(':')
+	}
+	name, ok := s.key()
+	if ok {
+		*found |= anyMember | memberNamed(name)
+	}
+	return ok
 }
 
+// array skips an array that begins right here.
 func (s *scanner) array(depth int) bool {
-	if depth == 0 || !s.take('[') {
+	if depth == 0 {
 		return false
 	}
+	s.at++
 	if s.take(']') {
 		return true
 	}
 	for {
-		if _, ok := s.value(depth - 1); !ok {
+		if !s.skip(depth - 1) {
 			return false
 		}
 		if !s.take(',') {

@@ -1,33 +1,61 @@
 package wire
 
-import "encoding/json"
+import (
+	"bytes"
+	"unicode/utf16"
+	"unicode/utf8"
+)
 
-// str reads one string that starts right here.
-func (s *scanner) str() (rawString, bool) {
-	start := s.at
-	var raw rawString
-	if !s.one('"') {
+// text of one string, with its quotes.
+type rawString struct {
+	quoted  []byte
+	escaped bool // holds a backslash
+	lone    bool // holds an escaped half of a surrogate pair: no character
+}
+
+// str skips white space and reads one string.
+func (s *scanner) str() (raw rawString, ok bool) {
+	if s.peek() != '"' {
 		return raw, false
 	}
-	for s.at < len(s.text) {
-		c := s.text[s.at]
-		s.at++
-		switch {
-		case c == '"':
-			raw.quoted = s.text[start:s.at]
-			return raw, true
-		case c < 0x20:
+	start := s.at
+	s.at = skipPlain(s.text, s.at+1)
+	if s.at == len(s.text) || s.text[s.at] != '"' {
+		if raw.lone, ok = s.special(); !ok {
 			return raw, false
-		case c == '\\':
-			raw.escaped = true
-			lone, ok := s.escape()
-			if !ok {
-				return raw, false
-			}
-			raw.lone = raw.lone || lone
+		}
+		raw.escaped = true
+	}
+	s.at++
+	raw.quoted = s.text[start:s.at]
+	return raw, true
+}
+
+// skipString is str, of a quote that is right here, for who wants nothing of
+// the string.
+func (s *scanner) skipString() bool {
+	s.at = skipPlain(s.text, s.at+1)
+	if s.at == len(s.text) || s.text[s.at] != '"' {
+		if _, ok := s.special(); !ok {
+			return false
 		}
 	}
-	return raw, false
+	s.at++
+	return true
+}
+
+// special reads a string on, from what is not plain to its closing quote.
+func (s *scanner) special() (lone, ok bool) {
+	for s.at < len(s.text) && s.text[s.at] == '\\' {
+		s.at++
+		half, ok := s.escape()
+		if !ok {
+			return false, false
+		}
+		lone = lone || half
+		s.at = skipPlain(s.text, s.at)
+	}
+	return lone, s.at < len(s.text) && s.text[s.at] == '"'
 }
 
 // escape reads what follows a backslash. A pair of surrogates is read as one;
@@ -77,12 +105,46 @@ func (s *scanner) hex4() (unit int, ok bool) {
 
 // bytes is the string without its quotes and escapes.
 func (r rawString) bytes() []byte {
+	text := r.quoted[1 : len(r.quoted)-1]
 	if !r.escaped {
-		return r.quoted[1 : len(r.quoted)-1]
+		return text
 	}
-	var plain string
-	if json.Unmarshal(r.quoted, &plain) != nil {
-		return nil // not reached: the scanner has checked it
+	plain := make([]byte, 0, len(text))
+	for {
+		n := bytes.IndexByte(text, '\\')
+		if n < 0 {
+			return append(plain, text...)
+		}
+		plain = append(plain, text[:n]...)
+		plain, n = appendUnescaped(plain, text[n:])
+		text = text[len(text)-n:]
 	}
-	return []byte(plain)
+}
+
+// appendUnescaped appends the character that text begins with, as an escape
+// which the scanner has checked, and returns how much of text is left. Half a
+// surrogate pair becomes U+FFFD.
+func appendUnescaped(dst, text []byte) (_ []byte, left int) {
+	s := scanner{text: text, at: len(`\u`)}
+	c := text[1]
+	if c != 'u' {
+		if i := bytes.IndexByte([]byte("bfnrt"), c); i >= 0 {
+			c = "\b\f\n\r\t"[i]
+		}
+		return append(dst, c), len(text) - s.at
+	}
+	unit, _ := s.hex4()
+	r := rune(unit)
+	if utf16.IsSurrogate(r) {
+		r = utf8.RuneError
+		after := s.at
+		if s.literal(`\u`) {
+			low, _ := s.hex4()
+			r = utf16.DecodeRune(rune(unit), rune(low))
+		}
+		if r == utf8.RuneError {
+			s.at = after
+		}
+	}
+	return utf8.AppendRune(dst, r), len(text) - s.at
 }
