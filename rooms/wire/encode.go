@@ -55,6 +55,16 @@ func AppendString(dst []byte, s string) []byte {
 	}
 }
 
+// stringSize is the length of what AppendString appends.
+func stringSize(s string) int {
+	size := len(`""`) + len(s)
+	for at := skipPlain(s, 0); at < len(s); at = skipPlain(s, at+1) {
+		var space [len(`\u0000`)]byte
+		size += len(appendEscaped(space[:0], s[at])) - 1
+	}
+	return size
+}
+
 // appendEscaped appends what a string cannot hold as it is. A byte of no
 // character becomes U+FFFD.
 func appendEscaped(dst []byte, c byte) []byte {

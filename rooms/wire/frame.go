@@ -42,6 +42,25 @@ func AppendFrameHeader(dst []byte, op Opcode, n int) []byte {
 	}
 }
 
+// appendGuessedHeader leaves room for the header of a text frame whose payload
+// may have up to n bytes. fixHeader writes it, when the payload stands behind.
+func appendGuessedHeader(dst []byte, n int) []byte { return AppendFrameHeader(dst, OpText, n) }
+
+// fixHeader completes the frame that begins at start, whose payload is all from
+// text on. A shorter payload than was guessed may need a shorter header: then
+// the payload moves.
+func fixHeader(dst []byte, start, text int) []byte {
+	n := len(dst) - text
+	var space [MaxFrameHeader]byte
+	header := AppendFrameHeader(space[:0], OpText, n)
+	copy(dst[start:], header)
+	if len(header) < text-start {
+		copy(dst[start+len(header):], dst[text:])
+		dst = dst[:start+len(header)+n]
+	}
+	return dst
+}
+
 // AppendFrame appends a complete unmasked frame.
 func AppendFrame(dst []byte, op Opcode, payload []byte) []byte {
 	return append(AppendFrameHeader(dst, op, len(payload)), payload...)

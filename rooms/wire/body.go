@@ -1,0 +1,73 @@
+package wire
+
+import "encoding/json"
+
+// Body is what is published on a room's subject to be logged: an event that was
+// checked once and is encoded. NewBody, ReadBody and MessageBody are the only
+// ways to one, so who has a Body need not look at it again. The zero Body is
+// none.
+type Body struct{ text []byte }
+
+// Bytes must not be changed.
+func (b Body) Bytes() []byte { return b.text }
+
+// NewBody checks the type and the payload of ev; its other fields are left out.
+// A failure is a *Error.
+func NewBody(ev Event) (Body, error) {
+	if !ValidType(ev.Type) {
+		return Body{}, errBadType()
+	}
+	payload, ok := onePayload(ev.Payload)
+	if !ok {
+		return Body{}, Errorf(BadJSON, "the payload is not one JSON value of at most %d levels in valid UTF-8", MaxDepth-1)
+	}
+	if err := checkLogged(ev.Type, payload); err != nil {
+		return Body{}, err
+	}
+	return encodeBody(ev.Type, payload), nil
+}
+
+// ReadBody is Decode for an event that somebody wants logged. The event has
+// what the sender said of id and room; it is given as far as it could be read.
+func ReadBody(data []byte) (Event, Body, error) {
+	ev, err := Decode(data)
+	if err == nil {
+		err = checkLogged(ev.Type, ev.Payload)
+	}
+	if err != nil {
+		return ev, Body{}, err
+	}
+	return ev, encodeBody(ev.Type, ev.Payload), nil
+}
+
+// MessageBody is the body of a message: a private_message if it is to somebody,
+// else a new_message. There is nothing in it to be checked.
+func MessageBody(m *Message) Body {
+	typ := TypeNewMessage
+	if m.ToUID != "" {
+		typ = TypePrivateMessage
+	}
+	text := append(make([]byte, 0, bodyNames+len(typ)+m.size()), `{"type":"`...)
+	text = append(append(text, typ...), `","payload":`...)
+	return Body{append(m.append(text), '}')}
+}
+
+// bodyNames is what a body has besides its type and payload.
+const bodyNames = len(`{"type":"","payload":}`)
+
+// encodeBody encodes what was checked.
+func encodeBody(typ string, payload []byte) Body {
+	ev := Event{Type: typ, Payload: payload}
+	return Body{AppendEvent(make([]byte, 0, bodyNames+len(typ)+len(payload)), ev)}
+}
+
+// onePayload checks a payload that did not come out of an event, and returns it
+// without the space around it.
+func onePayload(raw json.RawMessage) ([]byte, bool) {
+	if len(raw) == 0 {
+		return nil, true
+	}
+	s := scanner{text: raw}
+	payload, ok := s.value(MaxDepth - 1)
+	return payload, ok && s.end()
+}
