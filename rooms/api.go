@@ -98,16 +98,24 @@ type Stored = eventlog.Stored
 // Publish stores an event in the room's log and returns at once; done is
 // called once with the outcome, on any goroutine, and must not block. msgID,
 // if not empty, is the idempotency key: an event stored before under the same
-// one is not stored again. ev's type and payload count, its room and seq do
-// not; what nobody would get to see (CheckInjected) is refused.
+// one is not stored again. ev's type and payload count, its other fields do
+// not; what nobody would get to see is refused (wire.NewBody).
 func (e *Engine) Publish(room, msgID string, ev wire.Event, done func(Stored, error)) {
-	const names = 24 // of the fields, and the punctuation
-	body := wire.AppendEvent(make([]byte, 0, names+len(ev.Type)+len(ev.Payload)), wire.Event{Type: ev.Type, Payload: ev.Payload})
-	if _, err := checkInjected(body); err != nil {
+	body, err := wire.NewBody(ev)
+	if err != nil {
 		done(Stored{}, err)
 		return
 	}
-	e.pub.Send(room, msgID, body, func(s Stored, err error) {
+	e.PublishBody(room, msgID, body, done)
+}
+
+// PublishBody is Publish of what was checked before.
+func (e *Engine) PublishBody(room, msgID string, body wire.Body, done func(Stored, error)) {
+	if len(body.Bytes()) == 0 {
+		done(Stored{}, wire.Errorf(wire.BadJSON, "there is no event to publish"))
+		return
+	}
+	e.pub.Send(room, msgID, body.Bytes(), func(s Stored, err error) {
 		if h := e.handles.get(wire.RoomToken(room)); h != nil && err == nil {
 			h.ack(s.Seq)
 		}
@@ -117,12 +125,21 @@ func (e *Engine) Publish(room, msgID string, ev wire.Event, done func(Stored, er
 
 // PublishWait is Publish that waits for the outcome.
 func (e *Engine) PublishWait(ctx context.Context, room, msgID string, ev wire.Event) (Stored, error) {
+	body, err := wire.NewBody(ev)
+	if err != nil {
+		return Stored{}, err
+	}
+	return e.PublishBodyWait(ctx, room, msgID, body)
+}
+
+// PublishBodyWait is PublishBody that waits for the outcome.
+func (e *Engine) PublishBodyWait(ctx context.Context, room, msgID string, body wire.Body) (Stored, error) {
 	type outcome struct {
 		stored Stored
 		err    error
 	}
 	answer := make(chan outcome, 1)
-	e.Publish(room, msgID, ev, func(s Stored, err error) { answer <- outcome{s, err} })
+	e.PublishBody(room, msgID, body, func(s Stored, err error) { answer <- outcome{s, err} })
 	select {
 	case o := <-answer:
 		return o.stored, o.err
@@ -130,9 +147,6 @@ func (e *Engine) PublishWait(ctx context.Context, room, msgID string, ev wire.Ev
 		return Stored{}, wire.Errorf(wire.Unavailable, "the log did not answer in time; send again under the same id")
 	}
 }
-
-// CheckInjected reports whether a service may inject ev: *wire.Error if not.
-func CheckInjected(body []byte) (wire.Event, error) { return checkInjected(body) }
 
 // Signal delivers an event to the room's members on all nodes, but not to the
 // session except, now and without a log.

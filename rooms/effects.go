@@ -38,11 +38,12 @@ func (x effects) Deliver(e follow.Event) []byte { return x.r.deliver(e) }
 
 // Frame implements follow.Effects.
 func (x effects) Frame(e follow.Event) []byte {
-	ev, err := publicEvent(x.r.label, e.Seq, e.Body, e.Time)
+	stored, err := wire.ReadStored(e.Body)
 	if err != nil {
 		return nil
 	}
-	return wire.EventFrame(ev)
+	frame := make([]byte, 0, stored.FrameSize(x.r.label, e.Time))
+	return stored.AppendFrame(frame, x.r.label, e.Seq, e.Time)
 }
 
 // Refresh implements follow.Effects: the members get a room_joined that is not

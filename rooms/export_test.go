@@ -92,13 +92,11 @@ func NewFanout(members []Member) *Fanout {
 
 // Batch delivers the bodies as one batch of the log after seq.
 func (f *Fanout) Batch(seq uint64, bodies [][]byte, logTime string) {
-	f.r.out.begin()
 	for i, body := range bodies {
 		f.r.out.expect = len(bodies) - i
 		f.r.deliver(follow.Event{Seq: seq + uint64(i) + 1, Body: body, Time: logTime})
 	}
 	f.r.flush()
-	f.r.out.end()
 }
 
 // Burst delivers an encoded burst.
@@ -108,18 +106,17 @@ func (f *Fanout) Burst(b *Burst) { f.r.deliverBurst(b, "") }
 type Outbox struct{ o outbox }
 
 func (o *Outbox) Take(expect int, add func(add func(typ string, payload []byte))) (bytes int) {
-	o.o.begin()
 	o.o.expect = expect
-	add(func(typ string, payload []byte) { o.o.add(eventOf(typ, payload)) })
+	add(func(typ string, payload []byte) {
+		body := wire.AppendEvent(nil, wire.Event{Type: typ, Payload: payload})
+		if _, err := o.o.addStored("x", 1, body, ""); err != nil {
+			panic(err)
+		}
+	})
 	for _, chunk := range o.o.take().Frames {
 		bytes += cap(chunk)
 	}
-	o.o.end()
 	return bytes
-}
-
-func eventOf(typ string, payload []byte) wire.Event {
-	return wire.Event{Type: typ, Room: "x", Seq: 1, Payload: payload}
 }
 
 // HoldReads makes every read of the log wait until release is called.

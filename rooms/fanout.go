@@ -16,12 +16,11 @@ import (
 func (r *room) deliver(e follow.Event) (frame []byte) {
 	r.h.last.Store(e.Seq)
 	r.h.touch()
-	ev, err := publicEvent(r.label, e.Seq, e.Body, e.Time)
+	frame, err := r.out.addStored(r.label, e.Seq, e.Body, e.Time)
 	if err != nil {
 		return nil
 	}
 	r.eng.stats.Events.Add(1)
-	frame = r.out.add(ev)
 	if r.out.full() {
 		r.flush()
 		// A room that catches up delivers bursts faster than its members'

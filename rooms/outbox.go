@@ -1,10 +1,6 @@
 package rooms
 
-import (
-	"sync"
-
-	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
-)
+import "github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 
 // chunkBytes bounds what is allocated ahead for the events that may follow; the
 // ring keeps a chunk as long as one of its events.
@@ -16,38 +12,34 @@ type outbox struct {
 	chunks [][]byte // full ones and, last, the one being filled
 	count  int
 	bytes  int
-	expect int     // events that may still come in this batch, set by the room
-	json   *[]byte // scratch of the encoder; only during a batch
+	expect int // events that may still come in this batch, set by the room
 }
 
-var jsonScratch = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
-
-func (o *outbox) begin() {
-	o.json = jsonScratch.Get().(*[]byte)
+// addStored writes the frame of one stored event, in the one pass over its
+// body that also checks it. A body that is not valid reaches no client: then
+// nothing is added, and the error says why. The arguments are publicEvent's.
+func (o *outbox) addStored(label string, seq uint64, body []byte, logTime string) (frame []byte, err error) {
+	st, err := wire.ReadStored(body)
+	if err != nil {
+		return nil, err
+	}
+	chunk := o.space(st.FrameSize(label, logTime))
+	start := len(*chunk)
+	*chunk = st.AppendFrame(*chunk, label, seq, logTime)
+	frame = (*chunk)[start:len(*chunk):len(*chunk)]
+	o.count++
+	o.bytes += len(frame)
+	return frame, nil
 }
 
-func (o *outbox) end() {
-	jsonScratch.Put(o.json)
-	o.json = nil
-}
-
-// add encodes the event once and returns its frame.
-func (o *outbox) add(ev wire.Event) []byte {
-	*o.json = wire.AppendEvent((*o.json)[:0], ev)
-	need := wire.MaxFrameHeader + len(*o.json)
+// space returns a chunk to which need bytes can be appended where it lies.
+func (o *outbox) space(need int) *[]byte {
 	last := len(o.chunks) - 1
 	if last < 0 || cap(o.chunks[last])-len(o.chunks[last]) < need {
 		o.chunks = append(o.chunks, make([]byte, 0, max(need, min(need*max(o.expect, 1), chunkBytes))))
 		last++
 	}
-	chunk := o.chunks[last]
-	start := len(chunk)
-	chunk = wire.AppendFrame(chunk, wire.OpText, *o.json)
-	o.chunks[last] = chunk
-	frame := chunk[start:len(chunk):len(chunk)]
-	o.count++
-	o.bytes += len(frame)
-	return frame
+	return &o.chunks[last]
 }
 
 func (o *outbox) full() bool { return o.count >= burstMessages || o.bytes >= burstBytes }

@@ -32,7 +32,7 @@ func (e *Engine) watchRejects() error {
 		token, _ := wire.SubjectToken(msg.Subject)
 		_, reason := wire.RoomFromToken(token)
 		if reason == nil {
-			_, reason = checkInjected(msg.Data)
+			_, reason = wire.ReadStored(msg.Data)
 		}
 		if reason != nil {
 			e.reject(token, msg, reason)

@@ -66,7 +66,6 @@ func (r *room) logger() *zerolog.Logger {
 // Receive handles a batch. Events of the whole batch leave together. It is the
 // sixth station of a message, on the room's goroutine.
 func (r *room) Receive(b *actor.Batch[message]) {
-	r.out.begin()
 	if r.h.doubtful.Load() && r.h.doubtful.Swap(false) {
 		r.follower.Doubt()
 	}
@@ -82,7 +81,6 @@ func (r *room) Receive(b *actor.Batch[message]) {
 	}
 	r.askAgain()
 	r.leave()
-	r.out.end()
 	r.retire()
 }
 

@@ -106,7 +106,7 @@ func (e *Engine) callService(ctx context.Context, name string, body []byte, fn f
 }
 
 func (e *Engine) servePublish(ctx context.Context, r serviceRequest) (any, error) {
-	ev, err := checkInjected(r.Event)
+	_, body, err := wire.ReadBody(r.Event)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (e *Engine) servePublish(ctx context.Context, r serviceRequest) (any, error
 	if r.ID != "" {
 		msgID = "service/" + wire.RoomKey(r.Room) + "/" + wire.RoomKey(r.ID)
 	}
-	stored, err := e.PublishWait(ctx, r.Room, msgID, ev)
+	stored, err := e.PublishBodyWait(ctx, r.Room, msgID, body)
 	return map[string]any{"seq": stored.Seq, "duplicate": stored.Duplicate}, err
 }
 

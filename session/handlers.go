@@ -43,7 +43,7 @@ func sendMessage(r *Request) error {
 		return err
 	}
 	msg.RoomID = room
-	return r.publish(room, wire.Event{Type: wire.TypeNewMessage, Payload: wire.MarshalPayload(msg)})
+	return r.publish(room, wire.MessageBody(&msg))
 }
 
 // privateMessage is stored in the inbox of the receiver and in the sender's
@@ -59,21 +59,24 @@ func privateMessage(r *Request) error {
 	}
 	msg.ToUID, _ = wire.InboxOwner(inbox)
 	msg.RoomID = wire.InboxAlias
-	ev := wire.Event{Type: wire.TypePrivateMessage, Payload: wire.MarshalPayload(msg)}
+	body := wire.MessageBody(&msg)
 	if own := r.client.inbox(); inbox != own {
-		if err := r.publish(inbox, ev); err != nil {
+		if err := r.publish(inbox, body); err != nil {
 			return err
 		}
 		inbox = own
 	}
-	return r.publish(inbox, ev)
+	return r.publish(inbox, body)
 }
 
 // message reads the payload of a message and stamps who sent it and when.
 func (r *Request) message() (msg wire.Message, to string, err error) {
-	var in wire.SendMessage
-	if err := r.Bind(&in); err != nil {
-		return msg, "", err
+	in, ok := wire.ReadSendMessage(r.Event.Payload)
+	if !ok {
+		in = wire.SendMessage{}
+		if err := r.Bind(&in); err != nil {
+			return msg, "", err
+		}
 	}
 	if in.Message == "" {
 		in.Message = in.Content

@@ -100,14 +100,15 @@ func (r *Request) Publish(room string, ev wire.Event) error {
 	if err != nil {
 		return fmt.Errorf("session: publish to the room %q: %w", room, err)
 	}
-	if _, err := rooms.CheckInjected(wire.AppendEvent(nil, ev)); err != nil {
+	body, err := wire.NewBody(ev)
+	if err != nil {
 		return fmt.Errorf("session: publish an event of type %q to the room %q: %w", ev.Type, room, err)
 	}
-	return r.publish(clean, ev)
+	return r.publish(clean, body)
 }
 
-// publish is Publish for a clean room and a valid event.
-func (r *Request) publish(room string, ev wire.Event) error {
+// publish is Publish for a clean room and what was checked.
+func (r *Request) publish(room string, body wire.Body) error {
 	c := r.client
 	select {
 	case c.window <- struct{}{}:
@@ -119,7 +120,7 @@ func (r *Request) publish(room string, ev wire.Event) error {
 		r.tally = newTally(func(room string, stored rooms.Stored, err error) { c.answer(id, room, stored, err) })
 	}
 	t, n := r.tally, r.tally.add()
-	c.m.eng.Publish(room, c.messageID(room, r.Event.ID, n), ev, func(stored rooms.Stored, err error) {
+	c.m.eng.PublishBody(room, c.messageID(room, r.Event.ID, n), body, func(stored rooms.Stored, err error) {
 		<-c.window
 		t.published(n, roomLabel(c, room), stored, err)
 	})

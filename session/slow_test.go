@@ -166,7 +166,7 @@ type holdingEngine struct {
 	publish func(done func(rooms.Stored, error))
 }
 
-func (h *holdingEngine) Publish(_, _ string, _ wire.Event, done func(rooms.Stored, error)) {
+func (h *holdingEngine) PublishBody(_, _ string, _ wire.Body, done func(rooms.Stored, error)) {
 	h.publish(done)
 }
 

@@ -34,7 +34,7 @@ func (quietEngine) Leave(string, rooms.Member, rooms.Left) {}
 func (quietEngine) LeaveAsked(context.Context, string, rooms.Member, string) error {
 	return nil
 }
-func (quietEngine) Publish(string, string, wire.Event, func(rooms.Stored, error)) {}
+func (quietEngine) PublishBody(string, string, wire.Body, func(rooms.Stored, error)) {}
 func (quietEngine) Signal(string, string, wire.Event) error                       { return nil }
 func (quietEngine) Online(context.Context, string, string, int) (wire.OnlineUsers, error) {
 	return wire.OnlineUsers{}, nil

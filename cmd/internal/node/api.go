@@ -86,11 +86,11 @@ type stored struct {
 }
 
 func (n *Node) publish(r *http.Request, room string) (any, error) {
-	body, err := readJSON(r, rooms.MaxEventBytes)
+	text, err := readJSON(r, rooms.MaxEventBytes)
 	if err != nil {
 		return nil, err
 	}
-	ev, err := rooms.CheckInjected(body)
+	ev, body, err := wire.ReadBody(text)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (n *Node) publish(r *http.Request, room string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	at, err := n.engine.PublishWait(r.Context(), room, msgID, ev)
+	at, err := n.engine.PublishBodyWait(r.Context(), room, msgID, body)
 	return stored{Seq: at.Seq, Duplicate: at.Duplicate}, err
 }
 
