@@ -21,6 +21,7 @@ type Command struct {
 	Ahead      int           `placeholder:"N" help:"Messages of a publisher that have not come back to it: 64 for fanout, 16 for rooms."`
 	Rate       float64       `placeholder:"N" help:"Messages per second of each publisher, instead of --ahead: 100 for latency."`
 	Size       int           `placeholder:"BYTES" help:"Length of a message's text: 128."`
+	Shape      string        `placeholder:"NAME" help:"What messages are made of: plain, braces (in the text), nested (an object beside the text), cjk, or long plain texts, 4k and 16k. All servers get the same. plain."`
 	Open       int           `placeholder:"N" help:"In the mode rooms: this many rooms are open besides, through a few connections that are in 32 each."`
 	Compress   bool          `help:"The clients ask for compression, which roomd and hub are started with."`
 	Unlogged   bool          `help:"Signals instead of messages: what a delivery costs without the log. For roomd alone."`
@@ -82,7 +83,7 @@ func (c *Command) cases() ([]testCase, error) {
 		return nil, errors.New("choose --url, or --server with --server-flag")
 	}
 	given := load{Members: c.Members, Rooms: c.Rooms, Publishers: c.Publishers, Ahead: c.Ahead, Rate: c.Rate,
-		Size: c.Size, Open: c.Open, Compress: c.Compress, Unlogged: c.Unlogged, Settle: c.Settle, Warmup: c.Warmup, Duration: c.Duration}
+		Size: c.Size, Shape: c.Shape, Open: c.Open, Compress: c.Compress, Unlogged: c.Unlogged, Settle: c.Settle, Warmup: c.Warmup, Duration: c.Duration}
 	var cases []testCase
 	switch c.Mode {
 	case Table:

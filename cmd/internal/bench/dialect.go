@@ -132,21 +132,23 @@ type template struct {
 	id    int // where the id begins; -1: there is none
 }
 
-// template makes messages whose text has size bytes, at least stampChars.
-func (d dialect) template(size int) template {
-	text := append(make([]byte, stampChars), bytes.Repeat([]byte{'x'}, size-stampChars)...)
+// template makes messages of a shape whose text has size bytes, at least
+// stampChars.
+func (d dialect) template(shape string, size int) template {
+	text := []byte(shapedText(shape, size))
 	stamp{}.put(text)
 	id := bytes.Repeat([]byte{'0'}, numberChars)
-	format := `{"type":"send_message","payload":{"message":"%s"}}`
+	format := `{"type":"send_message","payload":%s}`
 	switch {
 	case d.socketIO:
-		format = `42["send_message",{"message":"%s"}]`
+		format = `42["send_message",%s]`
 	case d.signals:
-		format = `{"type":"signal","id":"` + string(id) + `","payload":{"message":"%s"}}`
+		format = `{"type":"signal","id":"` + string(id) + `","payload":%s}`
 	case d.ids:
-		format = `{"type":"send_message","id":"` + string(id) + `","payload":{"message":"%s"}}`
+		format = `{"type":"send_message","id":"` + string(id) + `","payload":%s}`
 	}
-	t := template{frame: appendFrame(nil, opText, fmt.Appendf(nil, format, text)), id: -1}
+	payload := fmt.Sprintf(`{"message":"%s"%s}`, text, beside(shape))
+	t := template{frame: appendFrame(nil, opText, fmt.Appendf(nil, format, payload)), id: -1}
 	t.text = bytes.Index(t.frame, mark) + 1
 	if d.ids {
 		t.id = bytes.Index(t.frame, id)

@@ -3,6 +3,7 @@ package bench
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -25,6 +26,7 @@ type load struct {
 	Ahead      int           `json:"ahead,omitempty"` // of each publisher; 0: at Rate
 	Rate       float64       `json:"rate,omitempty"`  // messages per second of each publisher
 	Size       int           `json:"size,omitempty"`  // bytes of a message's text
+	Shape      string        `json:"shape,omitempty"` // what messages are made of
 	Open       int           `json:"open,omitempty"`  // rooms that are open besides
 	Compress   bool          `json:"compress,omitempty"`
 	Unlogged   bool          `json:"unlogged,omitempty"` // signals instead of messages
@@ -46,6 +48,8 @@ func (l *load) defaults() {
 		Idle:    {Rooms: 1, Members: 10_000, Settle: 3 * time.Second, Duration: 30 * time.Second},
 		Join:    {Rooms: 1, Members: 1000, Settle: 4 * time.Second},
 	}[l.Mode]
+	fill(&l.Shape, Plain)
+	fill(&l.Size, textSize(l.Shape))
 	if l.Rate > 0 {
 		d.Ahead = 0
 	}
@@ -57,9 +61,11 @@ func (l *load) defaults() {
 	if l.Publishers == 0 {
 		l.Publishers = min(d.Publishers, l.Rooms*l.Members)
 	}
+	if l.Rooms > 0 {
+		d.Ahead = min(d.Ahead, int(l.behind(0)))
+	}
 	fill(&l.Ahead, d.Ahead)
 	fill(&l.Rate, d.Rate)
-	fill(&l.Size, 128)
 	fill(&l.Settle, d.Settle)
 	fill(&l.Warmup, d.Warmup)
 	fill(&l.Duration, d.Duration)
@@ -83,9 +89,11 @@ func (l *load) check() error {
 		{l.Mode != Rooms && l.Rooms != 1 && l.Mode != Idle, "--rooms is for the modes rooms and idle"},
 		{l.Publishers < 0 || l.Publishers > l.Rooms*l.Members, fmt.Sprintf("--publishers must be at most the %d connections", l.Rooms*l.Members)},
 		{l.Ahead < 0 || l.Rate < 0, "--ahead and --rate must not be negative"},
-		{l.Rooms > 0 && l.Ahead*l.sendersIn(0) > maxBehind, fmt.Sprintf("--ahead, times the publishers of a room, must be at most %d: servers close a client for whom 256 messages wait", maxBehind)},
+		{l.Rooms > 0 && l.Ahead*l.sendersIn(0) > l.mostBehind(), fmt.Sprintf("--ahead, times the publishers of a room, must be at most %d: servers close a client for whom 256 messages or 1 MiB wait", l.mostBehind())},
 		{l.Ahead > 0 && l.Rate > 0, "choose --ahead or --rate"},
-		{l.Size < stampChars || l.Size > 8<<10, fmt.Sprintf("--size must be from %d, which the bench writes into each message, to %d", stampChars, 8<<10)},
+		{!knownShape(l.Shape), fmt.Sprintf("--shape must be one of %s", strings.Join(shapeNames, ", "))},
+		{sized(l.Shape) && l.Size != textSize(l.Shape), fmt.Sprintf("--shape %s says the size: leave --size out", l.Shape)},
+		{l.Size < stampChars || l.Size > maxText, fmt.Sprintf("--size must be from %d, which the bench writes into each message, to %d", stampChars, maxText)},
 		{l.Unlogged && (l.Publishers == 0 || l.Members < 2), "--unlogged is for modes with publishers and rooms of two or more"},
 		{l.Open < 0 || l.Open > 0 && l.Mode != Rooms, "--open must not be negative, and is for the mode rooms"},
 		{l.Settle < 0 || l.Warmup < 0 || l.Duration < 0, "--settle, --warmup and --duration must not be negative"},
@@ -96,6 +104,12 @@ func (l *load) check() error {
 	}
 	return nil
 }
+
+// mostBehind is how many messages the slowest member of a room may lack.
+func (l *load) mostBehind() int { return min(maxBehind, maxBehindBytes/(l.Size+frameExtra)) }
+
+// behind is a publisher's share of that.
+func (l *load) behind(room int) uint32 { return uint32(l.mostBehind() / max(1, l.sendersIn(room))) }
 
 // receivers is how many get a message.
 func (l *load) receivers() int {

@@ -8,6 +8,13 @@ import "time"
 // messages, when 256 wait for it.
 const maxBehind = 192
 
+// The same in bytes, for long messages: roomd closes a client for whom 1 MiB
+// waits.
+const (
+	maxBehindBytes = 768 << 10
+	frameExtra     = 512 // of a message besides its text, at most
+)
+
 // lateBy is how late a message at a rate may be sent; then it is left out, so
 // that a standstill is not followed by a burst.
 const lateBy = 100 * time.Millisecond

@@ -153,6 +153,9 @@ func (l *load) String() string {
 			fmt.Fprintf(&b, " ahead by %d", l.Ahead)
 		}
 		fmt.Fprintf(&b, ", %d bytes", l.Size)
+		if l.Shape != Plain && !sized(l.Shape) {
+			fmt.Fprintf(&b, " of %s", l.Shape)
+		}
 	}
 	if l.Compress {
 		b.WriteString(", compressed")

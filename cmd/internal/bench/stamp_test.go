@@ -41,7 +41,7 @@ func TestTemplates(t *testing.T) {
 	for name, d := range map[string]dialect{"roomd": roomdDialect, "plain": plainDialect, "socketio": socketIODialect} {
 		t.Run(name, func(t *testing.T) {
 			const size = 128
-			tpl := d.template(size)
+			tpl := d.template(Plain, size)
 			first := string(tpl.append(nil, stamp{number: 1}))
 			second := tpl.append([]byte("kept"), stamp{sender: 3, number: 0xabc, sent: time.Second})
 			if string(second[:4]) != "kept" || len(second) != len(first)+4 {

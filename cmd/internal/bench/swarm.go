@@ -91,7 +91,7 @@ func (s *swarm) seat(load *load) {
 			}
 			number := member*load.Rooms + room
 			c.pub = &publisher{
-				conn: c, sender: uint32(member), members: uint32(load.receivers()), echo: !load.Unlogged, ahead: uint32(load.Ahead), behind: uint32(maxBehind / senders), template: s.dialect.template(load.Size),
+				conn: c, sender: uint32(member), members: uint32(load.receivers()), echo: !load.Unlogged, ahead: uint32(load.Ahead), behind: load.behind(room), template: s.dialect.template(load.Shape, load.Size),
 				phase: s.interval * time.Duration(number) / time.Duration(load.Publishers),
 			}
 			s.pubs = append(s.pubs, c.pub)
