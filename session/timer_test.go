@@ -35,7 +35,7 @@ func (quietEngine) LeaveAsked(context.Context, string, rooms.Member, string) err
 	return nil
 }
 func (quietEngine) PublishBody(string, string, wire.Body, func(rooms.Stored, error)) {}
-func (quietEngine) Signal(string, string, wire.Event) error                       { return nil }
+func (quietEngine) Signal(string, string, wire.Event) error                          { return nil }
 func (quietEngine) Online(context.Context, string, string, int) (wire.OnlineUsers, error) {
 	return wire.OnlineUsers{}, nil
 }
