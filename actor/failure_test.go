@@ -226,9 +226,11 @@ func TestStopEndsABackoff(t *testing.T) {
 func TestPanicAfterStopIsNoRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r *actor.Ref[int]
-		u := unstable{fail: func() { r.Stop(); panic("boom") }}
+		queued := make(chan struct{})
+		u := unstable{fail: func() { <-queued; r.Stop(); panic("boom") }}
 		r = u.spawn()
 		send(t, r, boom, 1)
+		close(queued)
 		<-r.Done()
 		if len(u.panics) != 1 || u.panics[0].Restart || u.panics[0].Delay != 0 {
 			t.Errorf("reported %+v, want one panic and no restart", u.panics)
