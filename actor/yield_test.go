@@ -32,8 +32,10 @@ func TestYield(t *testing.T) {
 				asWanted++
 			}
 		}
-		if asWanted < rounds*9/10 { // the system's own goroutines run now and then
-			t.Errorf("with Yield %v, %d of %d first batches had %d messages, want nearly all", yield, asWanted, rounds, want)
+		// The runtime's own goroutines, and the system, run in between now and
+		// then. The other setting gets next to none as wanted, so the rule shows.
+		if asWanted <= rounds/2 {
+			t.Errorf("with Yield %v, %d of %d first batches had %d messages, want most", yield, asWanted, rounds, want)
 		}
 		r.Stop()
 		<-r.Done()
