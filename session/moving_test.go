@@ -11,14 +11,15 @@ func TestChangeRoom(t *testing.T) {
 	s := newStack(t)
 	p, stays := s.user("ann"), s.user("bob")
 	id, _ := p.ask(wire.TypeChangeRoom, "", `{"name":"x"}`)
-	joined, left := p.unread[len(p.unread)-2], p.unread[len(p.unread)-1]
+	seen := withoutPresence(p.unread)
+	p.unread = nil
+	joined, left := seen[len(seen)-2], seen[len(seen)-1]
 	if joined.Type != wire.TypeRoomJoined || joined.ID != id || joined.Room != "x" {
 		t.Errorf("first came %s, want room_joined of x with the id", show(joined))
 	}
 	if r := decode[wire.RoomLeft](t, left.Payload); left.Type != wire.TypeRoomLeft || r.RoomID != "general" || r.Reason != "left" {
 		t.Errorf("then came %s, want room_left of general", show(left))
 	}
-	p.unread = nil
 	stays.say("", "one")
 	p.say("", "two") // its current room is x
 	p.heard("x", "two")

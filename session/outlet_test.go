@@ -65,10 +65,9 @@ func TestOutletWaitsForRoom(t *testing.T) {
 					got <- b
 				}
 			}()
-			const timeout = 5 * time.Second
 			o := gathered(frames)
 			watched := &watchedDeadline{Conn: ours}
-			n, err := o.flush(watched, c, timeout)
+			n, err := o.flush(watched, c, patience)
 			must(t, err)
 			same(t, "bytes taken", n, int64(len(all)))
 			o.release()
@@ -77,7 +76,7 @@ func TestOutletWaitsForRoom(t *testing.T) {
 			}
 			same(t, "no deadline is left", watched.deadline.IsZero(), true)
 			o = gathered([][]byte{last})
-			_, err = o.flush(watched, c, timeout)
+			_, err = o.flush(watched, c, patience)
 			must(t, err)
 			o.release()
 			same(t, "what arrived later", string(<-got), string(last))

@@ -248,9 +248,15 @@ func (s *stack) awaitCurrent(p *peer, room string) {
 func (p *peer) all() []wire.Event {
 	p.t.Helper()
 	id, _ := p.ask(wire.TypeHeartbeat, "", nil)
-	seen := p.unread
+	seen := withoutPresence(p.unread)
 	p.unread = nil
-	return slices.DeleteFunc(seen, func(ev wire.Event) bool { return ev.Type == wire.TypePresence || ev.ID == id })
+	return slices.DeleteFunc(seen, func(ev wire.Event) bool { return ev.ID == id })
+}
+
+// withoutPresence leaves out what a room tells of its members: it comes when
+// its interval is over, before or after anything else.
+func withoutPresence(evs []wire.Event) []wire.Event {
+	return slices.DeleteFunc(evs, func(ev wire.Event) bool { return ev.Type == wire.TypePresence })
 }
 
 // silent fails if anything but presence is unread.

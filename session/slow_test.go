@@ -41,6 +41,7 @@ func (s *stack) dialSmall(query string) *peer {
 func TestSlowClient(t *testing.T) {
 	s := newStack(t, func(set *setup) {
 		set.cfg.QueueMessages, set.cfg.QueueBytes = 32, 64<<10
+		set.cfg.WriteTimeout = patience // the queue, not the clock, says that it is slow
 		set.listen = func(l net.Listener) net.Listener { return smallBuffers{l} }
 	})
 	slow := s.dialSmall("token=" + s.token("slow"))
