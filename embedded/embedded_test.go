@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
@@ -290,9 +291,20 @@ func TestStartStopCycles(t *testing.T) {
 	for i := range 15 {
 		cycle(i)
 	}
-	if after := settled(); after > before+5 { // a leak would be at least one per cycle
-		buf := make([]byte, 1<<20)
-		t.Errorf("%d goroutines after 15 cycles, %d after the first\n%s", after, before, buf[:runtime.Stack(buf, true)])
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	patience := time.After(20 * time.Second)
+	for {
+		after := runtime.NumGoroutine()
+		if after <= before+5 { // a leak would be at least one per cycle
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-patience:
+			buf := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines after 15 cycles, %d after the first\n%s", after, before, buf[:runtime.Stack(buf, true)])
+		}
 	}
 }
 
