@@ -37,7 +37,7 @@ type server struct {
 func testConfig() Config {
 	cfg := DefaultConfig()
 	cfg.Addr, cfg.NATSAddr, cfg.Store, cfg.Log = "127.0.0.1:0", "127.0.0.1:0", storeMemory, logJSON
-	cfg.Drain = 5 * time.Second
+	cfg.Drain = deadline // nobody waits for it: clients go when they are told
 	return cfg
 }
 
