@@ -96,13 +96,16 @@ func heardJoin(m *member, uid string) bool {
 	return false
 }
 
+// immortal nodes are not taken for dead, however late their heartbeats are.
+func immortal(c *rooms.Config) { c.Heartbeats(time.Hour) }
+
 // TestNodesMeetLate: a node that comes when others have members already.
 func TestNodesMeetLate(t *testing.T) {
 	srv := startServer(t)
-	a := startNode(t, srv, "a", nil)
+	a := startNode(t, srv, "a", immortal)
 	join(t, a, "x", "one", rooms.Since{})
 	awaitPresent(t, a, "x", "one")
-	b := startNode(t, srv, "b", nil)
+	b := startNode(t, srv, "b", immortal)
 	awaitPeers(t, b, "a")
 	if got := present(t, b, "x"); got != "one" {
 		t.Errorf("a node that has nobody in the room lists %q, want one", got)
@@ -115,7 +118,7 @@ func TestNodesMeetLate(t *testing.T) {
 
 // TestReconnectToAnotherNode: within the grace period nobody is seen leaving.
 func TestReconnectToAnotherNode(t *testing.T) {
-	a, b := twoNodes(t, func(c *rooms.Config) { c.PresenceGrace = time.Hour })
+	a, b := twoNodes(t, func(c *rooms.Config) { immortal(c); c.PresenceGrace = time.Hour })
 	awaitPeers(t, a, "b")
 	awaitPeers(t, b, "a")
 	watcher := join(t, a, "x", "watcher", rooms.Since{})

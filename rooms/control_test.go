@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
@@ -15,7 +14,7 @@ import (
 
 // TestControlOverNodes: removing and listing work whichever node is asked.
 func TestControlOverNodes(t *testing.T) {
-	a, b := twoNodes(t, nil)
+	a, b := twoNodes(t, immortal)
 	awaitPeers(t, a, "b")
 	awaitPeers(t, b, "a")
 	one := join(t, a, "x", "one", rooms.Since{})
@@ -55,7 +54,7 @@ func TestControlOverNodes(t *testing.T) {
 
 // TestControlNamesSilentNodes: silence is not taken for nobody there.
 func TestControlNamesSilentNodes(t *testing.T) {
-	a, b := twoNodes(t, func(c *rooms.Config) { c.Heartbeats(time.Hour) })
+	a, b := twoNodes(t, immortal)
 	awaitPeers(t, a, "b")
 	b.Kill()
 	var e *wire.Error
