@@ -139,6 +139,27 @@ func from(eng *rooms.Engine, seq uint64) rooms.Since {
 	return rooms.Since{Position: &wire.Position{Epoch: eng.Epoch(), Seq: seq}}
 }
 
+// undisturbed rooms are woken by the test alone: neither presence nor a check
+// comes in between.
+func undisturbed(c *rooms.Config) {
+	c.PresenceInterval = time.Hour
+	c.CheckEvery(noCheck)
+	c.CheckAfterOpen(noCheck)
+}
+
+// standStill holds a room in a delivery to m, one of its members: what comes
+// now waits in its mailbox.
+func standStill(t testing.TB, eng *rooms.Engine, room string, m *member) (release func()) {
+	t.Helper()
+	signals := eng.Stats().Signals.Load()
+	release = m.hold()
+	if err := eng.Signal(room, "", wire.Event{Type: wire.TypeSignal}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the room stands still", func() bool { return eng.Stats().Signals.Load() > signals })
+	return release
+}
+
 // eventually waits for what no member hears of.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()

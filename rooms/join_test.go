@@ -256,7 +256,7 @@ func TestJoinAgainAndLeave(t *testing.T) {
 // TestRejoinIsToldTheRightPosition: what was gathered before a second join is
 // heard before its room_joined, which tells a position at which it was.
 func TestRejoinIsToldTheRightPosition(t *testing.T) {
-	eng, _ := start(t, nil)
+	eng, _ := start(t, undisturbed)
 	m, slow := join(t, eng, "x", "m", rooms.Since{}), join(t, eng, "x", "slow", rooms.Since{})
 	release := slow.hold()
 	first := publish(t, eng, "x", 0, 1) // the room stands still in its delivery

@@ -96,17 +96,24 @@ func TestJoinMeetsARetiringRoom(t *testing.T) {
 
 // TestKeptSeatKeepsTheRoom: who may come back finds the room as it was.
 func TestKeptSeatKeepsTheRoom(t *testing.T) {
-	eng, _ := start(t, func(c *rooms.Config) {
-		quick(c)
-		c.IdleAfter = 5 * time.Millisecond
-		c.PresenceGrace = 200 * time.Millisecond
-	})
-	m := join(t, eng, "x", "m", rooms.Since{})
-	eng.Leave("x", m, rooms.LeftLost)
-	eventually(t, "the seat is kept", func() bool { info, _ := eng.Room("x"); return info.Sessions == 0 })
-	if info, ok := eng.Room("x"); !ok || info.Users != 1 {
+	lost := func(grace time.Duration) *rooms.Engine {
+		eng, _ := start(t, func(c *rooms.Config) {
+			quick(c)
+			c.IdleAfter, c.PresenceGrace = 5*time.Millisecond, grace
+		})
+		eng.Leave("x", join(t, eng, "x", "m", rooms.Since{}), rooms.LeftLost)
+		return eng
+	}
+	eng := lost(time.Hour)
+	for i := range 3 { // rooms that are left later
+		room := fmt.Sprint("later", i)
+		eng.Leave(room, join(t, eng, room, "m", rooms.Since{}), rooms.LeftGone)
+		eventually(t, "a room without a seat is unloaded", func() bool { _, open := eng.Room(room); return !open })
+	}
+	if info, ok := eng.Room("x"); !ok || info.Users != 1 || info.Sessions != 0 {
 		t.Errorf("%+v, %t", info, ok)
 	}
+	eng = lost(time.Millisecond)
 	eventually(t, "the room is unloaded when the seat is given up", func() bool { a, h := eng.Open(); return a+h == 0 })
 }
 

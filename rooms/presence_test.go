@@ -36,8 +36,17 @@ func TestPresenceBatches(t *testing.T) {
 	eng, _ := start(t, func(c *rooms.Config) { c.PresenceInterval = 50 * time.Millisecond })
 	m := join(t, eng, "x", "m", rooms.Since{})
 	awaitCount(t, m, 1)
+	release := standStill(t, eng, "x", m) // or there would be as many intervals as joins take
+	errs := make(chan error)
 	for i := range 60 {
-		join(t, eng, "x", fmt.Sprintf("n%02d", i), rooms.Since{})
+		go func() { errs <- eng.Join(within(t), "x", newMember(fmt.Sprintf("n%02d", i)), "", rooms.Since{}) }()
+	}
+	eventually(t, "all joins wait", func() bool { return eng.Queued("x") >= 60 })
+	release()
+	for range 60 {
+		if err := <-errs; err != nil {
+			t.Fatal(err)
+		}
 	}
 	joined := map[string]bool{}
 	batches := awaitCount(t, m, 61)
@@ -77,15 +86,21 @@ func TestGrace(t *testing.T) {
 	watch := join(t, eng, "x", "watch", rooms.Since{})
 	back, lost := join(t, eng, "x", "back", rooms.Since{}), join(t, eng, "x", "lost", rooms.Since{})
 	awaitCount(t, watch, 3)
+	// In one go, so that the grace is not over before somebody is back.
+	release := standStill(t, eng, "x", watch)
 	eng.Leave("x", back, rooms.LeftLost)
 	eng.Leave("x", lost, rooms.LeftLost)
 	again := newMember("another session")
 	again.user = back.user
-	if err := eng.Join(within(t), "x", again, "", rooms.Since{}); err != nil {
+	waiting, answer := eng.Queued("x"), make(chan error)
+	go func() { answer <- eng.Join(within(t), "x", again, "", rooms.Since{}) }()
+	eventually(t, "the join waits behind the leaves", func() bool { return eng.Queued("x") > waiting })
+	release()
+	if err := <-answer; err != nil {
 		t.Fatal(err)
 	}
-	if page, err := eng.Online(within(t), "x", "", 10); err != nil || page.Count != 3 {
-		t.Errorf("within the grace: %+v, %v", page, err)
+	if got := again.joined(t, 0); got.Count != 3 {
+		t.Errorf("within the grace: %+v", got)
 	}
 	left := map[string]bool{}
 	for _, b := range awaitCount(t, watch, 2) {
