@@ -99,7 +99,7 @@ func TestLostTail(t *testing.T) {
 			l, eng, _, m, w := lossy(t, func(c *rooms.Config) {
 				c.CheckEvery(tc.check)
 				if tc.name == "by the check after opening" {
-					c.CheckAfterOpen(time.Second)
+					c.CheckAfterOpen(3 * time.Second) // there is one, and it must come after the loss
 				}
 			})
 			seqs := publish(t, eng, "x", 0, 5)

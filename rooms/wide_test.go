@@ -42,6 +42,8 @@ func testWideRooms(t *testing.T, wideLog bool, wantWide int, wantOwn int64, hear
 	eng, srv := start(t, func(c *rooms.Config) {
 		quick(c)
 		c.IdleAfter, c.WideLog = 50*time.Millisecond, wideLog
+		c.CheckEvery(noCheck) // a check would take an event that is on its way for lost
+		c.CheckAfterOpen(noCheck)
 		c.WideAbove(3)
 	})
 	empty := eng.Subscriptions()
@@ -129,6 +131,7 @@ func TestWideRoomsOfAFailedOpen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eng, srv := start(t, func(c *rooms.Config) {
 				c.WideLog = name == "the log too"
+				c.CheckEvery(noCheck) // a check would make the log again
 				c.WideAbove(above)
 				c.CheckEvery(noCheck) // it would make the stream anew
 			})
