@@ -1,6 +1,7 @@
 package rooms_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -239,12 +240,14 @@ func TestJoinStormOverNodes(t *testing.T) {
 	awaitPeers(t, a, "b")
 	awaitPeers(t, b, "a")
 	members := make([]*tally, clients)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*patience) // the last one waits for all before it
+	defer cancel()
 	var all sync.WaitGroup
 	for i := range members {
 		members[i] = &tally{id: fmt.Sprintf("m%04d", i)}
 		eng := []*rooms.Engine{a, b}[i%2]
 		all.Go(func() {
-			if err := eng.Join(within(t), "x", members[i], "", rooms.Since{}); err != nil {
+			if err := eng.Join(ctx, "x", members[i], "", rooms.Since{}); err != nil {
 				t.Errorf("%s: %v", members[i].id, err)
 			}
 		})
