@@ -75,7 +75,7 @@ func TestVerifyForPeople(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{`sending +sent`, `(?m)^lost +0$`, `(?m)^longest pause +0\.\d{3}s +from .* to .*, verify-\w+-0$`} {
+	for _, want := range []string{`sending +sent`, `(?m)^lost +0$`, `(?m)^longest pause +\d+\.\d{3}s +from .* to .*, verify-\w+-0$`} {
 		if !regexp.MustCompile(want).MatchString(out) {
 			t.Errorf("no %s in:\n%s", want, out)
 		}
@@ -194,7 +194,7 @@ func TestVerifyFindsALiar(t *testing.T) {
 			web := httptest.NewServer(l)
 			defer l.done.Wait()
 			defer web.Close()
-			out, err := call(t, []string{verifyKey}, append(load, "--url", "ws"+strings.TrimPrefix(web.URL, "http")+"/ws", "--settle", "1s", "--duration", "1s")...)
+			out, err := call(t, []string{verifyKey}, append(load, "--url", "ws"+strings.TrimPrefix(web.URL, "http")+"/ws", "--duration", "1s")...)
 			list := verdicts(t, out)
 			d := list[len(list)-1]
 			if got := (findings{d.Lost, d.Repeated, d.OutOfOrder, d.Disagreements}); got != tt.want {
