@@ -240,7 +240,7 @@ func TestJoinStormOverNodes(t *testing.T) {
 	awaitPeers(t, a, "b")
 	awaitPeers(t, b, "a")
 	members := make([]*tally, clients)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*patience) // the last one waits for all before it
+	ctx, cancel := context.WithTimeout(t.Context(), 5*patience) // the last one waits for all before it
 	defer cancel()
 	var all sync.WaitGroup
 	for i := range members {

@@ -62,7 +62,7 @@ func (r *restartable) Connect(name string, opts ...nats.Option) (*nats.Conn, err
 // is back, and everybody hears it.
 func TestServerAway(t *testing.T) {
 	r := startRestartable(t)
-	eng := startEngine(t, r, nil)
+	eng := startEngine(t, r, func(c *rooms.Config) { c.PublishTimes(patience, 2*time.Second, 100*time.Millisecond) })
 	m := join(t, eng, "x", "m", rooms.Since{})
 	seqs := publish(t, eng, "x", 0, 5)
 	m.awaitSeq(t, seqs[4])

@@ -97,7 +97,7 @@ func (s *screen) String() string {
 
 func (s *screen) wait(t *testing.T, want string) {
 	t.Helper()
-	patience := time.After(20 * time.Second)
+	patience := time.After(time.Minute)
 	for !strings.Contains(s.String(), want) {
 		select {
 		case <-s.more:

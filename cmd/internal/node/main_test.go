@@ -24,7 +24,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // deadline is how long a test waits for what must happen before it says that it did not.
-const deadline = 20 * time.Second
+const deadline = time.Minute
 
 // server is a whole node on free ports of the loopback.
 type server struct {
