@@ -97,8 +97,14 @@ func (s *screen) String() string {
 
 func (s *screen) wait(t *testing.T, want string) {
 	t.Helper()
+	s.waitMatch(t, regexp.QuoteMeta(want))
+}
+
+func (s *screen) waitMatch(t *testing.T, want string) {
+	t.Helper()
+	pattern := regexp.MustCompile(want)
 	patience := time.After(time.Minute)
-	for !strings.Contains(s.String(), want) {
+	for !pattern.MatchString(s.String()) {
 		select {
 		case <-s.more:
 		case <-patience:
