@@ -14,7 +14,7 @@ import (
 
 // quick is a small run of each mode.
 func quick(mode string) *Command {
-	return &Command{Mode: mode, Members: 20, Settle: 300 * time.Millisecond, Warmup: 50 * time.Millisecond, Duration: 300 * time.Millisecond, JSON: true}
+	return &Command{Mode: mode, Members: 20, Settle: 300 * time.Millisecond, Warmup: 50 * time.Millisecond, Duration: time.Second, JSON: true}
 }
 
 // built is a server that is built once for all tests.
