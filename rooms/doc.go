@@ -1,11 +1,21 @@
 // Package rooms is the engine: room actors over a JetStream stream.
 //
-// An event is published to room.<room>.event, stored by the stream, and
-// republished with its sequence to room.<room>.log. Each node that has members
-// of a room holds one subscription on that subject; the room's actor puts the
-// copies in order, repairs holes from the log, encodes each event once and
-// hands the same bytes to every local member. There is no shortcut past the
-// log, so every member on every node sees one order.
+// A message passes seven stations; => is a hop to another goroutine:
+//
+//	listen -> route -> handler -> Publisher.Send
+//	  => NATS stores it and republishes it with its sequence =>
+//	dispatch => room.Receive => writer.Receive
+//
+// The first four are one goroutine, that of the sender's connection. dispatch
+// is one goroutine for all rooms of a node, room.Receive is the room's and
+// writer.Receive the member's. There is no shortcut past the log, so every
+// member on every node sees one order.
+//
+// A room is a loop over four parts: the follower (package follow), which puts
+// the copies in order and says what to read and whom to believe; the replay,
+// which gives joins and requests for history what they missed; the fan-out,
+// which hands the same bytes to every local member; the roster, which knows who
+// is there on all nodes.
 //
 // An Engine is safe for concurrent use. What a member is, the engine does not
 // know: see [Member].

@@ -18,7 +18,7 @@ func (r *room) onLive(msg *nats.Msg) {
 	c, err := eventlog.Copy(msg)
 	if err != nil {
 		r.eng.stats.Forged.Add(1)
-		r.logger().Debug().Err(err).Str("subject", msg.Subject).Msg("a message on a room's log subject is not from the stream and was ignored; who publishes there?")
+		r.eng.roomLog(r.h.name).Debug().Err(err).Str("subject", msg.Subject).Msg("a message on a room's log subject is not from the stream and was ignored; who publishes there?")
 		return
 	}
 	r.follower.Live(c)
@@ -103,7 +103,7 @@ func (r *room) beside(attempt int, fn func(context.Context) message) {
 
 func (r *room) warn(err error, text string) {
 	if !r.eng.closed() {
-		r.logger().Warn().Err(err).Msg(text)
+		r.eng.roomLog(r.h.name).Warn().Err(err).Msg(text)
 	}
 }
 
@@ -132,12 +132,12 @@ func (x effects) Report(what follow.Incident, seq uint64) {
 		stats.HeldDropped.Add(1)
 	case follow.Forged:
 		stats.Forged.Add(1)
-		r.logger().Warn().Uint64("seq", seq).Msg("a copy on a room's log subject is, or follows, an event that the log does not have, and was dropped; who publishes there?")
+		r.eng.roomLog(r.h.name).Warn().Uint64("seq", seq).Msg("a copy on a room's log subject is, or follows, an event that the log does not have, and was dropped; who publishes there?")
 	case follow.Lost:
-		r.logger().Warn().Uint64("upto", seq).Msg("the log has dropped events that this node has not seen; the members are told to refresh")
+		r.eng.roomLog(r.h.name).Warn().Uint64("upto", seq).Msg("the log has dropped events that this node has not seen; the members are told to refresh")
 	case follow.RolledBack, follow.Renewed:
 		r.h.acked.Store(0)
-		r.logger().Warn().Uint64("was_at", seq).Bool("anew", what == follow.Renewed).
+		r.eng.roomLog(r.h.name).Warn().Uint64("was_at", seq).Bool("anew", what == follow.Renewed).
 			Msg("the log does not have what a room has delivered: it was rolled back or made anew, or a copy was forged; the members are told to refresh")
 	}
 }

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
@@ -128,6 +130,13 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	return nil
 }
 
+// roomLog names a room; it is made when there is something to log, because most
+// rooms never log and there are very many.
+func (e *Engine) roomLog(name string) *zerolog.Logger {
+	l := e.cfg.Log.With().Str("room", name).Logger()
+	return &l
+}
+
 func (e *Engine) onPanic(p actor.Panic) {
 	e.stats.RoomPanics.Add(1)
 	e.cfg.Log.Error().Interface("panic", p.Value).Str("where", string(p.Where)).Interface("room", p.Key).
@@ -194,6 +203,11 @@ func (e *Engine) post(to *actor.Ref[message], m message) {
 	if to.Send(m) != nil {
 		refuseMessage(m, errClosed)
 	}
+}
+
+// after posts m to a room's mailbox when d has passed.
+func (e *Engine) after(h *handle, d time.Duration, m message) *time.Timer {
+	return time.AfterFunc(d, func() { e.post(h.self, m) })
 }
 
 // Replicas is how many servers hold the log.

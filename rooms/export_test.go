@@ -84,8 +84,9 @@ type Fanout struct{ r *room }
 func NewFanout(members []Member) *Fanout {
 	f := &Fanout{&room{eng: &Engine{}, h: &handle{}, label: "x"}}
 	f.r.eng.cfg = DefaultConfig()
+	f.r.fanout.stats = &f.r.eng.stats
 	for _, m := range members {
-		f.r.members.add(m)
+		f.r.fanout.members.add(m)
 	}
 	return f
 }
@@ -93,7 +94,7 @@ func NewFanout(members []Member) *Fanout {
 // Batch delivers the bodies as one batch of the log after seq.
 func (f *Fanout) Batch(seq uint64, bodies [][]byte, logTime string) {
 	for i, body := range bodies {
-		f.r.out.expect = len(bodies) - i
+		f.r.fanout.out.expect = len(bodies) - i
 		f.r.deliver(follow.Event{Seq: seq + uint64(i) + 1, Body: body, Time: logTime})
 	}
 	f.r.flush()

@@ -10,45 +10,25 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// deliver puts the next event of the log on its way to the members and returns
-// its frame. An event that is not valid counts as seen and reaches nobody; the
-// engine has rejected it when it was stored.
-func (r *room) deliver(e follow.Event) (frame []byte) {
-	r.h.last.Store(e.Seq)
-	r.h.touch()
-	frame, err := r.out.addStored(r.label, e.Seq, e.Body, e.Time)
-	if err != nil {
-		return nil
-	}
-	r.eng.stats.Events.Add(1)
-	if r.out.full() {
-		r.flush()
-		// A room that catches up delivers bursts faster than its members'
-		// actors are scheduled, and would find the queues of healthy ones full.
-		runtime.Gosched()
-	}
-	return frame
-}
-
-// flush hands the gathered frames to every member.
-func (r *room) flush() {
-	if b := r.out.take(); b != nil {
-		if r.gather != nil {
-			r.gather.left = time.Now()
-		}
-		r.deliverBurst(b, "")
-	}
+// fanout is what hands frames to the members of a room, the same bytes to all.
+// Owned by the room's actor.
+type fanout struct {
+	stats   *Stats // fixed after start
+	members members
+	out     outbox
+	gather  *gathering // nil until it was needed
 }
 
 // yieldEvery is after how many members the fan-out lets their actors run: a
 // crowd that was woken all at once would need a goroutine each.
 const yieldEvery = 512
 
-// deliverBurst gives b to every member but the one whose session is `except`.
-func (r *room) deliverBurst(b *Burst, except string) {
-	var gone []Member
+// burst gives b to every member but the one whose session is `except`, and
+// returns those that can take no more. Deliver is the hop to the goroutine of
+// the member's client.
+func (f *fanout) burst(b *Burst, except string) (gone []Member) {
 	delivered := 0
-	for i, m := range r.members.list {
+	for i, m := range f.members.list {
 		if i%yieldEvery == yieldEvery-1 {
 			runtime.Gosched()
 		}
@@ -61,10 +41,57 @@ func (r *room) deliverBurst(b *Burst, except string) {
 		}
 		delivered++
 	}
-	r.eng.stats.Bursts.Add(int64(delivered))
-	r.eng.stats.Deliveries.Add(int64(delivered * b.Count))
-	for _, m := range gone {
-		r.eng.stats.Dropped.Add(1)
+	f.stats.Bursts.Add(int64(delivered))
+	f.stats.Deliveries.Add(int64(delivered * b.Count))
+	f.stats.Dropped.Add(int64(len(gone)))
+	return gone
+}
+
+// take returns what was gathered as one burst; nil when there is nothing.
+func (f *fanout) take() *Burst {
+	b := f.out.take()
+	if b != nil && f.gather != nil {
+		f.gather.left = time.Now()
+	}
+	return b
+}
+
+func (f *fanout) release() {
+	if f.gather != nil && f.gather.timer != nil {
+		f.gather.timer.Stop()
+	}
+}
+
+// deliver puts the next event of the log on its way to the members and returns
+// its frame. An event that is not valid counts as seen and reaches nobody; the
+// engine has rejected it when it was stored.
+func (r *room) deliver(e follow.Event) (frame []byte) {
+	r.h.last.Store(e.Seq)
+	r.h.touch()
+	frame, err := r.fanout.out.addStored(r.label, e.Seq, e.Body, e.Time)
+	if err != nil {
+		return nil
+	}
+	r.fanout.stats.Events.Add(1)
+	if r.fanout.out.full() {
+		r.flush()
+		// A room that catches up delivers bursts faster than its members'
+		// actors are scheduled, and would find the queues of healthy ones full.
+		runtime.Gosched()
+	}
+	return frame
+}
+
+// flush hands the gathered frames to every member.
+func (r *room) flush() {
+	if b := r.fanout.take(); b != nil {
+		r.deliverBurst(b, "")
+	}
+}
+
+// deliverBurst gives b to every member but the one whose session is `except`.
+func (r *room) deliverBurst(b *Burst, except string) {
+	for _, m := range r.fanout.burst(b, except) {
 		r.remove(m, LeftLost)
 	}
 }

@@ -18,14 +18,16 @@ type firstPage struct {
 
 // firstPageChanged says that a user came, went, or has another name; "" that
 // anybody did.
-func (r *room) firstPageChanged(uid string) {
+func (r *roster) firstPageChanged(uid string) {
 	if r.first != nil && uid <= r.first.end {
 		r.first = nil
 	}
 }
 
-// withFirstPage encodes p with the list.
-func (r *room) withFirstPage(p wire.RoomJoined) json.RawMessage {
+// show encodes p with how many there are and the first page of them.
+func (r *roster) show(p wire.RoomJoined) json.RawMessage {
+	r.presence.Shown()
+	p.Count = r.presence.Count()
 	if r.first == nil {
 		users, next := r.presence.List("", MaxPresenceList)
 		if next == "" {

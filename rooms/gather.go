@@ -29,24 +29,24 @@ func gatherTime(members int) time.Duration {
 
 // leave sends what the batch has gathered on its way, now or when it is time.
 func (r *room) leave() {
-	pause := gatherTime(len(r.members.list))
-	if pause == 0 || r.out.count == 0 {
+	pause := gatherTime(len(r.fanout.members.list))
+	if pause == 0 || r.fanout.out.count == 0 {
 		r.flush()
 		return
 	}
-	if r.gather == nil {
-		r.gather = new(gathering)
+	if r.fanout.gather == nil {
+		r.fanout.gather = new(gathering)
 	}
-	since := time.Since(r.gather.left)
+	since := time.Since(r.fanout.gather.left)
 	switch {
 	case since >= pause:
 		r.flush()
-	case r.gather.ticking:
-	case r.gather.timer == nil:
-		r.gather.ticking = true
-		r.gather.timer = r.after(pause-since, gatherTick{r})
+	case r.fanout.gather.ticking:
+	case r.fanout.gather.timer == nil:
+		r.fanout.gather.ticking = true
+		r.fanout.gather.timer = r.eng.after(r.h, pause-since, gatherTick{r})
 	default:
-		r.gather.ticking = true
-		r.gather.timer.Reset(pause - since)
+		r.fanout.gather.ticking = true
+		r.fanout.gather.timer.Reset(pause - since)
 	}
 }

@@ -1,8 +1,6 @@
 package rooms
 
 import (
-	"time"
-
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
@@ -11,7 +9,7 @@ import (
 func (r *room) onJoin(j *joinRequest) {
 	switch {
 	case j.abandoned.Load():
-	case r.members.has(j.member.ID()):
+	case r.fanout.members.has(j.member.ID()):
 		r.flush() // what is gathered is before the position it is told
 		r.answer(j, r.joined(j.id, r.follower.Position().Seq, false, 0))
 	default:
@@ -26,17 +24,16 @@ func (r *room) admit(j *joinRequest, a follow.Admission) {
 	if j.abandoned.Load() {
 		return
 	}
-	if r.presence != nil {
-		if err := r.presence.Join(j.member.ID(), j.member.User()); err != nil {
-			reply(j.done, error(wire.Errorf(wire.Internal, "the user has no uid")))
+	if r.roster != nil {
+		if err := r.roster.join(j.member); err != nil {
+			reply(j.done, err)
 			return
 		}
-		r.presenceChanged(j.member.User().UID)
 	}
-	r.members.add(j.member)
-	r.h.sessions.Store(int64(len(r.members.list)))
+	r.fanout.members.add(j.member)
+	r.h.sessions.Store(int64(len(r.fanout.members.list)))
 	if r.answer(j, r.joined(j.id, a.Seq, a.Recovered, len(a.Replay))) {
-		r.replay(j.member, a.Replay)
+		r.giveReplay(j.member, a.Replay)
 	}
 }
 
@@ -51,31 +48,16 @@ func (r *room) answer(j *joinRequest, joined wire.Event) bool {
 	return true
 }
 
-// replay hands over events that the ring holds. They are charged as one
-// message, because their memory is the room's and not the member's.
-func (r *room) replay(m Member, entries []follow.Entry) {
-	if len(entries) == 0 {
-		return
-	}
-	frames := make([][]byte, len(entries))
-	for i, e := range entries {
-		frames[i] = e.Frame
-	}
-	r.eng.stats.Replayed.Add(int64(len(entries)))
-	if m.Deliver(&Burst{Frames: frames, Count: 1}) != nil {
-		r.remove(m, LeftLost)
-	}
-}
-
 // joined is the room_joined event as of now.
 func (r *room) joined(id string, seq uint64, recovered bool, replayed int) wire.Event {
 	p := wire.RoomJoined{RoomID: r.label, Epoch: r.follower.Position().Epoch, Seq: seq, Recovered: recovered, Replayed: replayed, List: []wire.User{}}
-	if r.presence == nil {
-		return wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: r.label, Payload: wire.MarshalPayload(p)}
+	ev := wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: r.label}
+	if r.roster == nil {
+		ev.Payload = wire.MarshalPayload(p)
+	} else {
+		ev.Payload = r.roster.show(p)
 	}
-	r.presence.Shown()
-	p.Count = r.presence.Count()
-	return wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: r.label, Payload: r.withFirstPage(p)}
+	return ev
 }
 
 func (r *room) onLeave(l *leaveRequest) {
@@ -104,36 +86,25 @@ func (r *room) left(id string, why Left) wire.Event {
 // was dropped because it could take no more gives up its seat when it turns
 // out that it does not come back.
 func (r *room) remove(m Member, why Left) bool {
-	if !r.members.has(m.ID()) {
-		if r.presence != nil && why != LeftLost {
-			r.presence.Leave(m.ID())
-			r.presenceChanged(m.User().UID)
-		}
-		return false
-	}
-	if why == LeftAsked || why == LeftRemoved {
+	here := r.fanout.members.has(m.ID())
+	if here && (why == LeftAsked || why == LeftRemoved) {
 		r.flush()
 	}
-	r.members.remove(m.ID())
-	r.h.sessions.Store(int64(len(r.members.list)))
-	if r.presence == nil {
-		return true
+	if here {
+		r.fanout.members.remove(m.ID())
+		r.h.sessions.Store(int64(len(r.fanout.members.list)))
 	}
-	if why == LeftLost && r.eng.cfg.PresenceGrace > 0 {
-		r.presence.Away(m.ID(), time.Now().Add(r.eng.cfg.PresenceGrace))
-		r.armGrace()
-	} else {
-		r.presence.Leave(m.ID())
+	if r.roster != nil && (here || why != LeftLost) {
+		r.roster.leave(m, why)
 	}
-	r.presenceChanged(m.User().UID)
-	return true
+	return here
 }
 
 // removeUser takes every session of a user out of the room, those that wait to
 // be let in too, or, with a close code, ends them.
 func (r *room) removeUser(uid string, code wire.CloseCode) int {
 	var out []Member
-	for _, m := range r.members.list {
+	for _, m := range r.fanout.members.list {
 		if m.User().UID == uid {
 			out = append(out, m)
 		}

@@ -99,12 +99,12 @@ type (
 	resync   struct{}
 
 	gatherTick   struct{ of *room }
-	presenceTick struct{ of *room }
-	peerTick     struct{ of *room }
-	beatTick     struct{ of *room }
-	askTick      struct{ of *room }
-	settleTick   struct{ of *room }
-	graceTick    struct{ of *room }
+	presenceTick struct{ of *roster }
+	peerTick     struct{ of *roster }
+	beatTick     struct{ of *roster }
+	askTick      struct{ of *roster }
+	settleTick   struct{ of *roster }
+	graceTick    struct{ of *roster }
 )
 
 func (liveEvent) roomMessage()       {}

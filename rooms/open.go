@@ -69,7 +69,7 @@ func (o *opener) open(rooms []*room) (map[string]follow.Opening, error) {
 	for _, r := range rooms {
 		// The room does not read its subscriptions before it gets opened.
 		subs := o.subs[r]
-		err := o.eng.subjects.open(subs, r.h.name, r.inbox)
+		err := o.eng.subjects.open(subs, r.h.name, r.h.inbox)
 		if err != nil {
 			return nil, err
 		}
@@ -85,8 +85,9 @@ func (o *opener) open(rooms []*room) (map[string]follow.Opening, error) {
 	return o.eng.log.Openings(ctx, names)
 }
 
-// dispatch hands live copies to their rooms. It is one goroutine, so the order
-// of each subject is kept.
+// dispatch hands live copies to their rooms: the fifth station of a message, on
+// every node that has members of the room. It is one goroutine for all rooms, so
+// the order of each subject is kept.
 func (e *Engine) dispatch() {
 	for {
 		select {

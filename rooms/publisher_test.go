@@ -179,7 +179,7 @@ func code(err error) wire.Code {
 func TestNoIDIsNotRetriedBlindly(t *testing.T) {
 	nc, attempts, _ := silent(t)
 	stats := new(eventlog.PublishStats)
-	p, err := eventlog.NewPublisher(nc, stats, eventlog.PublishTimes{Deadline: time.Hour, Attempt: 50*time.Millisecond, Retry: 10*time.Millisecond})
+	p, err := eventlog.NewPublisher(nc, stats, eventlog.PublishTimes{Deadline: time.Hour, Attempt: 50 * time.Millisecond, Retry: 10 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestNoIDIsNotRetriedBlindly(t *testing.T) {
 	<-got
 	eventually(t, "all that was sent is taken", func() bool { return attempts.Load() == 2+stats.PublishRetries.Load() })
 
-	q, err := eventlog.NewPublisher(nc, stats, eventlog.PublishTimes{Deadline: 50*time.Millisecond, Attempt: 10*time.Millisecond, Retry: 10*time.Millisecond})
+	q, err := eventlog.NewPublisher(nc, stats, eventlog.PublishTimes{Deadline: 50 * time.Millisecond, Attempt: 10 * time.Millisecond, Retry: 10 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

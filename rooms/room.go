@@ -3,40 +3,28 @@ package rooms
 import (
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
-	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/presence"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// room is the actor of one room on one node. All its fields but the fixed ones
-// are owned by its actor.
+// room is the actor of one room on one node: a loop over four parts. All its
+// fields but the fixed ones are owned by its actor.
 type room struct {
 	// fixed after start
 	eng   *Engine
 	h     *handle
 	label string // as clients see its name
-	inbox bool   // a user's inbox has no presence
+
+	follower *follow.Follower // what the log has, who has heard what, and what is to be read
+	replay   replay           // what joins and requests for history are given of the past
+	fanout   fanout           // what the members are given as it comes
+	roster   *roster          // who is here, on all nodes; nil for an inbox
 
 	subs   subscriptions // from the opener
 	opened bool
 	broken error     // why the room gives up; nil: it does not
 	used   time.Time // of the last request
-
-	follower *follow.Follower
-	again    []*historyRequest // want an older page than the one just read
-
-	members  members
-	presence *presence.Table // nil for an inbox
-	first    *firstPage      // of presence, as room_joined shows it; nil: to be encoded
-	peers    roomPeers
-	grace    *time.Timer // for the next kept seat; nil until there was one
-	ticking  bool        // a presenceTick is on its way
-
-	out    outbox
-	gather *gathering // nil until it was needed
 }
 
 // startRoom makes the receiver. It runs on the room's goroutine.
@@ -44,23 +32,17 @@ func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver
 	_, inbox := wire.InboxOwner(name)
 	h := &handle{name: name, inbox: inbox, self: self}
 	h.touched.Store(time.Now().UnixNano())
-	r := &room{eng: e, h: h, label: roomLabel(name), inbox: inbox, used: time.Now()}
+	r := &room{eng: e, h: h, label: roomLabel(name), used: time.Now()}
+	r.fanout.stats = &e.stats
 	r.follower = follow.New(effects{r}, &e.limits)
 	if !inbox {
-		r.presence = presence.New(e.cfg.Node, e.boot, e.incarnation.Add(1))
+		r.roster = newRoster(e, h, r.label)
 	}
 	e.handles.put(h)
 	if err := e.opener.Send(r); err != nil {
 		e.post(self, opened{of: r, err: err})
 	}
 	return r
-}
-
-// logger names the room; it is made when there is something to log, because most
-// rooms never log and there are very many.
-func (r *room) logger() *zerolog.Logger {
-	l := r.eng.cfg.Log.With().Str("room", r.h.name).Logger()
-	return &l
 }
 
 // Receive handles a batch. Events of the whole batch leave together. It is the
@@ -70,14 +52,14 @@ func (r *room) Receive(b *actor.Batch[message]) {
 		r.follower.Doubt()
 	}
 	for m, ok := b.Next(); ok; m, ok = b.Next() {
-		r.out.expect = b.Len() + 1
+		r.fanout.out.expect = b.Len() + 1
 		r.handle(m)
 	}
 	if r.opened && r.h.missed.Swap(false) {
 		r.follower.Missed()
 	}
-	if r.h.stale.Swap(false) {
-		r.askAll()
+	if r.h.stale.Swap(false) && r.roster != nil {
+		r.roster.askAll()
 	}
 	r.askAgain()
 	r.leave()
@@ -87,7 +69,7 @@ func (r *room) Receive(b *actor.Batch[message]) {
 // retire ends a room that nobody has asked for anything for as long as an idle
 // one lives, although events still come.
 func (r *room) retire() {
-	if len(r.members.list) == 0 && time.Since(r.used) > r.eng.cfg.IdleAfter && r.Idle() {
+	if len(r.fanout.members.list) == 0 && time.Since(r.used) > r.eng.cfg.IdleAfter && r.Idle() {
 		r.h.self.Stop()
 	}
 }
@@ -99,7 +81,9 @@ func (r *room) handle(m message) {
 	case liveSignal:
 		r.onSignal(m.msg)
 	case livePresence:
-		r.onShared(m.msg)
+		if r.roster != nil {
+			r.roster.onShared(m.msg)
+		}
 	case *joinRequest, *leaveRequest, *removeUser, *membersRequest, *historyRequest:
 		r.used = time.Now()
 		r.handleRequest(m)
@@ -117,7 +101,11 @@ func (r *room) handleRequest(m message) {
 	case *removeUser:
 		reply(m.done, r.removeUser(m.uid, m.code))
 	case *membersRequest:
-		r.onMembers(m)
+		if r.roster == nil {
+			reply(m.done, wire.OnlineUsers{RoomID: r.label, List: []wire.User{}})
+			return
+		}
+		r.roster.onMembers(m)
 	case *historyRequest:
 		r.onHistory(m)
 	}
@@ -146,58 +134,27 @@ func (r *room) handleOwn(m message) {
 		r.follower.Renewed()
 	case gatherTick:
 		if m.of == r {
-			r.gather.ticking = false // Receive ends with leave
+			r.fanout.gather.ticking = false // Receive ends with leave
 		}
 	default:
-		r.handlePresence(m)
+		if r.roster != nil && r.roster.handle(m) {
+			r.tellNews()
+		}
 	}
 }
 
-// handlePresence handles the timers of the membership and what the engine
-// learned of other nodes.
-func (r *room) handlePresence(m message) {
-	switch m := m.(type) {
-	case presenceTick:
-		if m.of == r {
-			r.ticking = false
-			r.tellPresence()
-		}
-	case graceTick:
-		if m.of == r {
-			r.expireSeats()
-		}
-	case peerTick:
-		if m.of == r {
-			r.peers.telling = false
-			r.tellDiff()
-		}
-	case beatTick:
-		if m.of == r {
-			r.onBeatTick()
-		}
-	case askTick:
-		if m.of == r {
-			r.peers.asking = nil
-		}
-	case settleTick:
-		if m.of == r {
-			r.settle()
-		}
-	case peerUp:
-		r.onPeerUp(m.node)
-	case peerOver:
-		r.onPeerOver(m.part)
-	case peerGone:
-		r.onPeerGone(m.node)
-	case resync:
-		r.resync()
+// tellNews tells the members who has come and gone.
+func (r *room) tellNews() {
+	if ev, changed := r.roster.news(); changed {
+		r.flush()
+		r.deliverBurst(EventBurst(ev), "")
 	}
 }
 
 func (r *room) onOpened(m opened) {
 	r.subs = m.subs
 	if m.err != nil {
-		r.logger().Error().Err(m.err).Msg("a room could not be opened: its joins are refused as unavailable; is NATS reachable and the stream there?")
+		r.eng.roomLog(r.h.name).Error().Err(m.err).Msg("a room could not be opened: its joins are refused as unavailable; is NATS reachable and the stream there?")
 		r.broken = wire.Errorf(wire.Unavailable, "the room could not be opened because the log is out of reach; try again")
 		r.refuseWaiting(r.broken)
 		r.h.self.Stop() // the next request makes a new one
@@ -205,19 +162,16 @@ func (r *room) onOpened(m opened) {
 	}
 	r.opened = true
 	r.eng.stats.Opened.Add(1)
-	r.meet()
+	if r.roster != nil {
+		r.roster.meet()
+	}
 	r.follower.Open(m.at)
 	r.h.last.Store(r.follower.Newest())
 }
 
 // Idle reports whether the room may be unloaded.
 func (r *room) Idle() bool {
-	kept := false
-	if r.presence != nil {
-		_, kept = r.presence.NextDeadline()
-	}
-	untold := r.peers.telling || r.peers.beating // other nodes would keep who was here last
-	return len(r.members.list) == 0 && !kept && !untold && r.opened && r.follower.Quiet() && len(r.again)+len(r.peers.curious) == 0
+	return len(r.fanout.members.list) == 0 && r.opened && r.follower.Quiet() && len(r.replay.again) == 0 && (r.roster == nil || r.roster.idle())
 }
 
 // Stopped answers what was never received and gives back the subscriptions.
@@ -254,20 +208,20 @@ func (r *room) forward(m message) {
 // start makes next.
 func (r *room) Failed(any) {
 	r.release()
-	r.tellEmpty()
+	if r.roster != nil {
+		r.roster.tellEmpty()
+	}
 	r.refuseWaiting(wire.Errorf(wire.Internal, "the room failed and starts again; try again"))
-	for _, m := range r.members.list {
+	for _, m := range r.fanout.members.list {
 		m.Close(wire.ClosePositionLost)
 	}
 }
 
 func (r *room) release() {
-	if r.grace != nil {
-		r.grace.Stop()
+	if r.roster != nil {
+		r.roster.release()
 	}
-	if r.gather != nil && r.gather.timer != nil {
-		r.gather.timer.Stop()
-	}
+	r.fanout.release()
 	r.subs.end()
 	r.eng.handles.drop(r.h)
 }
@@ -281,11 +235,11 @@ func (r *room) refuseWaiting(err error) {
 	for _, h := range histories {
 		reply(h.Ref.(*historyRequest).done, historyAnswer{err: err})
 	}
-	for _, h := range r.again {
+	for _, h := range r.replay.again {
 		reply(h.done, historyAnswer{err: err})
 	}
-	for _, m := range r.peers.curious {
-		refuseMessage(m, err)
+	r.replay.again = nil
+	if r.roster != nil {
+		r.roster.refuseWaiting(err)
 	}
-	r.again, r.peers.curious = nil, nil
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// presenceChanged notes a change of the membership, to be told at the end of
+// changed notes a change of the membership, to be told at the end of
 // the interval. uid is whose; "": it may be anybody's.
-func (r *room) presenceChanged(uid string) {
+func (r *roster) changed(uid string) {
 	r.firstPageChanged(uid)
 	r.h.users.Store(int64(r.presence.Count()))
 	r.tellSoon()
@@ -20,30 +20,26 @@ func (r *room) presenceChanged(uid string) {
 	if r.presence.Count() > r.eng.cfg.tuning.slowAbove {
 		interval *= presenceSlowFactor
 	}
-	r.after(interval, presenceTick{r})
+	r.eng.after(r.h, interval, presenceTick{r})
 }
 
-// tellPresence sends the members what changed since the last batch, or, in a
-// large room, only how many there are.
-func (r *room) tellPresence() {
+// news is what changed since the last batch, or, of a large room, only how many
+// there are; for the members.
+func (r *roster) news() (ev wire.Event, changed bool) {
 	joined, left, changed := r.presence.Changes()
 	if !changed {
-		return
+		return ev, false
 	}
 	p := wire.PresenceChange{RoomID: r.label, Count: r.presence.Count()}
 	if p.Count <= r.eng.cfg.tuning.countAbove && len(joined)+len(left) <= MaxPresenceList {
 		p.Joined, p.Left = joined, left
 	}
-	r.flush()
-	r.deliverBurst(EventBurst(wire.Event{Type: wire.TypePresence, Room: r.label, Payload: wire.MarshalPayload(p)}), "")
+	return wire.Event{Type: wire.TypePresence, Room: r.label, Payload: wire.MarshalPayload(p)}, true
 }
 
 // online is one page of the people in the room.
-func (r *room) online(after string, limit int) wire.OnlineUsers {
+func (r *roster) online(after string, limit int) wire.OnlineUsers {
 	answer := wire.OnlineUsers{RoomID: r.label, List: []wire.User{}}
-	if r.presence == nil {
-		return answer
-	}
 	r.presence.Shown()
 	answer.Count = r.presence.Count()
 	if limit <= 0 || limit > MaxPresenceList {
@@ -56,26 +52,21 @@ func (r *room) online(after string, limit int) wire.OnlineUsers {
 }
 
 // armGrace sets the one timer of the kept seats.
-func (r *room) armGrace() {
+func (r *roster) armGrace() {
 	next, ok := r.presence.NextDeadline()
 	if !ok {
 		return
 	}
 	if r.grace == nil {
-		r.grace = r.after(time.Until(next), graceTick{r})
+		r.grace = r.eng.after(r.h, time.Until(next), graceTick{r})
 		return
 	}
 	r.grace.Reset(time.Until(next))
 }
 
 // expireSeats gives up the seats of those who did not come back in time.
-func (r *room) expireSeats() {
+func (r *roster) expireSeats() {
 	r.presence.Expire(time.Now())
-	r.presenceChanged("")
+	r.changed("")
 	r.armGrace()
-}
-
-// after posts m to the room's own mailbox when d has passed.
-func (r *room) after(d time.Duration, m message) *time.Timer {
-	return time.AfterFunc(d, func() { r.eng.post(r.h.self, m) })
 }

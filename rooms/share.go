@@ -66,13 +66,10 @@ func (e *Engine) handShared(h *handle, msg *nats.Msg) {
 	}
 }
 
-func (r *room) onShared(msg *nats.Msg) {
-	if r.presence == nil {
-		return
-	}
+func (r *roster) onShared(msg *nats.Msg) {
 	var s shared
 	if err := json.Unmarshal(msg.Data, &s); err != nil {
-		r.logger().Warn().Err(err).Str("subject", msg.Subject).Msg("what a node tells of its members cannot be read; who publishes there?")
+		r.eng.roomLog(r.h.name).Warn().Err(err).Str("subject", msg.Subject).Msg("what a node tells of its members cannot be read; who publishes there?")
 		r.eng.refuse(msg, wire.Errorf(wire.BadJSON, "what is told of a room must be a JSON object with diff, beat or ask"))
 		return
 	}
@@ -85,7 +82,7 @@ func (r *room) onShared(msg *nats.Msg) {
 		r.onBeat(*s.Beat)
 	default:
 		if s.V <= speaks && msg.Reply == "" {
-			r.logger().Warn().Str("subject", msg.Subject).Msg("what a node tells of its members says nothing; who publishes there?")
+			r.eng.roomLog(r.h.name).Warn().Str("subject", msg.Subject).Msg("what a node tells of its members says nothing; who publishes there?")
 		}
 		r.eng.refuse(msg, wire.Errorf(wire.UnknownType, "this node knows diff, beat and ask of a room, and speaks version %d", speaks))
 	}
@@ -93,7 +90,7 @@ func (r *room) onShared(msg *nats.Msg) {
 
 // onAsk answers whichever process of a node asks: one that has just started may
 // ask before its first heartbeat is here.
-func (r *room) onAsk(s shared) {
+func (r *roster) onAsk(s shared) {
 	if s.Ask == r.eng.cfg.Node {
 		return
 	}
@@ -104,17 +101,17 @@ func (r *room) onAsk(s shared) {
 	}
 }
 
-func (r *room) onDiff(d presence.Diff) {
+func (r *roster) onDiff(d presence.Diff) {
 	if d.Node == r.eng.cfg.Node || !r.eng.heard(presence.Sign{Node: d.Node, Boot: d.Boot}) {
 		return
 	}
 	if r.presence.Apply(d) {
 		r.askNode(d.Node)
 	}
-	r.presenceChanged("")
+	r.changed("")
 }
 
-func (r *room) onBeat(n presence.NodeVersion) {
+func (r *roster) onBeat(n presence.NodeVersion) {
 	if n.Node == r.eng.cfg.Node || !r.eng.heard(presence.Sign{Node: n.Node, Boot: n.Boot}) {
 		return
 	}
@@ -125,7 +122,7 @@ func (r *room) onBeat(n presence.NodeVersion) {
 
 // tellDiff tells the other nodes what changed here. Without others nothing is
 // sent, and the changes gather until somebody asks.
-func (r *room) tellDiff() {
+func (r *roster) tellDiff() {
 	if r.eng.peers.none() {
 		return
 	}
@@ -143,7 +140,7 @@ func (r *room) tellDiff() {
 // tellState answers another node that wants this node's part of the room, also
 // when nobody of ours was ever here: the other may know somebody of the same
 // room as it was before it failed.
-func (r *room) tellState(node string) {
+func (r *roster) tellState(node string) {
 	r.tellDiff()
 	for _, part := range r.presence.LocalState().Split(0) {
 		r.share(toNode(node, r.h.token()), shared{Diff: &part})
@@ -153,8 +150,8 @@ func (r *room) tellState(node string) {
 // tellEmpty tells the other nodes that a room that failed has lost its members.
 // Its table is not asked, it may be what failed. Should this be lost, the beat
 // in the first ask of the room that comes next tells.
-func (r *room) tellEmpty() {
-	if r.presence == nil || r.eng.peers.none() {
+func (r *roster) tellEmpty() {
+	if r.eng.peers.none() {
 		return
 	}
 	d := presence.Diff{Node: r.eng.cfg.Node, Boot: r.eng.boot, Incarnation: r.eng.incarnation.Add(1), Full: true}
@@ -163,8 +160,8 @@ func (r *room) tellEmpty() {
 
 // askAll wants every other node's part of the room, and says where this node's
 // stands.
-func (r *room) askAll() {
-	if r.presence != nil && !r.eng.peers.none() {
+func (r *roster) askAll() {
+	if !r.eng.peers.none() {
 		local := r.presence.Local()
 		r.share(wire.PresenceSubject(r.h.name), shared{Ask: r.eng.cfg.Node, Boot: r.eng.boot, Beat: &local})
 	}
@@ -172,28 +169,28 @@ func (r *room) askAll() {
 
 // askNode wants one node's part, once per presence interval: every further
 // diff would ask again until the answer is here.
-func (r *room) askNode(node string) {
+func (r *roster) askNode(node string) {
 	if r.peers.asking[node] {
 		return
 	}
 	if r.peers.asking == nil {
 		r.peers.asking = make(map[string]bool)
-		r.after(r.eng.cfg.PresenceInterval, askTick{r})
+		r.eng.after(r.h, r.eng.cfg.PresenceInterval, askTick{r})
 	}
 	r.peers.asking[node] = true
 	r.share(toNode(node, r.h.token()), shared{Ask: r.eng.cfg.Node, Boot: r.eng.boot})
 }
 
 // armBeat sends the next version beat in time.
-func (r *room) armBeat() {
+func (r *roster) armBeat() {
 	if r.peers.beating || r.peers.beats == 0 {
 		return
 	}
 	r.peers.beating = true
-	r.after(r.eng.cfg.tuning.heartbeat, beatTick{r})
+	r.eng.after(r.h, r.eng.cfg.tuning.heartbeat, beatTick{r})
 }
 
-func (r *room) onBeatTick() {
+func (r *roster) onBeatTick() {
 	r.peers.beating = false
 	r.peers.beats--
 	r.tellBeat()
@@ -201,15 +198,15 @@ func (r *room) onBeatTick() {
 }
 
 // tellBeat says where this node's part of the room stands.
-func (r *room) tellBeat() {
+func (r *roster) tellBeat() {
 	local := r.presence.Local()
 	r.share(wire.PresenceSubject(r.h.name), shared{Beat: &local})
 }
 
 // resync is after a time in which anything may have been missed, here and
 // there.
-func (r *room) resync() {
-	if r.presence == nil || !r.opened {
+func (r *roster) resync() {
+	if !r.open {
 		return
 	}
 	r.askAll()
@@ -218,17 +215,18 @@ func (r *room) resync() {
 
 // meet is when the room has just opened: the other nodes are asked who is
 // there.
-func (r *room) meet() {
-	if r.presence == nil || r.eng.peers.none() {
+func (r *roster) meet() {
+	r.open = true
+	if r.eng.peers.none() {
 		r.settle()
 		return
 	}
 	r.askAll()
-	r.after(settleTime, settleTick{r})
+	r.eng.after(r.h, settleTime, settleTick{r})
 }
 
 // settle answers those who wait for the other nodes' parts.
-func (r *room) settle() {
+func (r *roster) settle() {
 	r.peers.settled = true
 	for _, m := range r.peers.curious {
 		reply(m.done, r.online(m.after, m.limit))
@@ -236,7 +234,7 @@ func (r *room) settle() {
 	r.peers.curious = nil
 }
 
-func (r *room) onMembers(m *membersRequest) {
+func (r *roster) onMembers(m *membersRequest) {
 	if !r.peers.settled {
 		r.peers.curious = append(r.peers.curious, m)
 		return
@@ -247,8 +245,8 @@ func (r *room) onMembers(m *membersRequest) {
 // onPeerUp asks a node that has come for its part, and tells it what gathered
 // while there was nobody to tell. It is asked even if it was just now: that may
 // have been the process before.
-func (r *room) onPeerUp(node string) {
-	if r.presence == nil || !r.opened {
+func (r *roster) onPeerUp(node string) {
+	if !r.open {
 		return
 	}
 	delete(r.peers.asking, node)
@@ -258,39 +256,35 @@ func (r *room) onPeerUp(node string) {
 
 // tellSoon tells the other nodes of changes at a fraction of the interval in
 // which the members hear of them, so that both together keep to it.
-func (r *room) tellSoon() {
+func (r *roster) tellSoon() {
 	if r.peers.telling || r.eng.peers.none() {
 		return
 	}
 	r.peers.telling = true
-	r.after(r.eng.cfg.PresenceInterval/4, peerTick{r})
+	r.eng.after(r.h, r.eng.cfg.PresenceInterval/4, peerTick{r})
 }
 
 // onPeerGone drops all that a node said.
-func (r *room) onPeerGone(node string) {
-	if r.presence != nil {
-		r.presence.DropNode(node)
-		r.presenceChanged("")
-	}
+func (r *roster) onPeerGone(node string) {
+	r.presence.DropNode(node)
+	r.changed("")
 }
 
 // onPeerOver drops what a process said that no longer has its node's name.
-func (r *room) onPeerOver(p presence.Part) {
-	if r.presence != nil {
-		r.presence.DropPart(p)
-		r.presenceChanged("")
-	}
+func (r *roster) onPeerOver(p presence.Part) {
+	r.presence.DropPart(p)
+	r.changed("")
 }
 
 // share publishes to other nodes. A failure is noticed by them as a gap, or by
 // the next beat.
-func (r *room) share(subject string, s shared) {
+func (r *roster) share(subject string, s shared) {
 	s.V = speaks
 	body, err := json.Marshal(s)
 	if err == nil {
 		err = r.eng.nc.Publish(subject, body)
 	}
 	if err != nil && !r.eng.closed() {
-		r.logger().Warn().Err(fmt.Errorf("publish on %s: %w", subject, err)).Msg("other nodes could not be told of this room's members; they find out by the next beat")
+		r.eng.roomLog(r.h.name).Warn().Err(fmt.Errorf("publish on %s: %w", subject, err)).Msg("other nodes could not be told of this room's members; they find out by the next beat")
 	}
 }

@@ -48,7 +48,8 @@ func (c *Client) enterBeside(first []firstRoom) {
 	<-done
 }
 
-// listen reads until the end of the connection. A goroutine whose stack has
+// listen reads until the end of the connection: the first station of a message
+// (see package rooms), on the goroutine of its connection. A goroutine whose stack has
 // grown while it handled messages hands the reading of a client that fell
 // silent, and answers pings only, to a new one: stacks do not shrink to what a
 // waiting goroutine needs.

@@ -8,7 +8,8 @@ import (
 )
 
 // route handles one message from the client: decode, spend a token, find the
-// handler, answer.
+// handler, answer. The second station, on the same goroutine, as the third is:
+// the handler.
 func (c *Client) route(text bool, body []byte) {
 	c.m.stats.Received.Add(1)
 	ev, err := wire.Decode(body)

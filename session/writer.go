@@ -40,7 +40,8 @@ func newWriter(c *Client) *writer {
 	return w
 }
 
-// Receive writes everything that waits with one system call. What it calls must
+// Receive writes everything that waits with one system call: the seventh and last
+// station of a message, on the goroutine of the client's actor. What it calls must
 // fit on a short stack: see TestWritingGrowsNoStack.
 func (w *writer) Receive(b *actor.Batch[outgoing]) {
 	out := outlets.Get().(*outlet)

@@ -122,7 +122,8 @@ func NewPublisher(nc *nats.Conn, stats *PublishStats, times PublishTimes) (*Publ
 	return p, nil
 }
 
-// Send publishes body to the room's log. done is called once, on another
+// Send publishes body to the room's log: the fourth station of a message, still
+// on its sender's goroutine. Here it leaves the process. done is called once, on another
 // goroutine or on this one, and must not block. An event without a message id
 // is tried again only while it is certain that it was not stored.
 func (p *Publisher) Send(room, msgID string, body []byte, done func(Stored, error)) {

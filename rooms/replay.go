@@ -8,6 +8,28 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
+// replay is what joins and requests for history are given of the past. What that
+// is, the follower says. Owned by the room's actor.
+type replay struct {
+	again []*historyRequest // want an older page than the one just read
+}
+
+// giveReplay hands over events that the ring holds. They are charged as one
+// message, because their memory is the room's and not the member's.
+func (r *room) giveReplay(m Member, entries []follow.Entry) {
+	if len(entries) == 0 {
+		return
+	}
+	frames := make([][]byte, len(entries))
+	for i, e := range entries {
+		frames[i] = e.Frame
+	}
+	r.eng.stats.Replayed.Add(int64(len(entries)))
+	if m.Deliver(&Burst{Frames: frames, Count: 1}) != nil {
+		r.remove(m, LeftLost)
+	}
+}
+
 // onHistory answers one page of the room's log. The newest page has what this
 // node was told is stored, also when its live copy is still on the way.
 func (r *room) onHistory(a *historyRequest) {
@@ -16,8 +38,8 @@ func (r *room) onHistory(a *historyRequest) {
 
 // askAgain goes on with the pages that had events which are not valid.
 func (r *room) askAgain() {
-	again := r.again
-	r.again = nil
+	again := r.replay.again
+	r.replay.again = nil
 	for _, a := range again {
 		r.onHistory(a)
 	}
@@ -37,7 +59,7 @@ func (x effects) Page(h *follow.History, frames []follow.Entry, events []follow.
 	}
 	if more && len(a.events) < a.limit && len(events) > 0 {
 		a.before = events[0].Seq
-		r.again = append(r.again, a)
+		r.replay.again = append(r.replay.again, a)
 		return
 	}
 	page := make([]json.RawMessage, 0, len(a.events))
