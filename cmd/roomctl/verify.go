@@ -15,8 +15,9 @@ import (
 const (
 	verifyKeyVariable = "ROOMCTL_JWT_KEY"
 	// maxGiveUp keeps sending again under the same id within the 2 minutes for
-	// which the server knows an id.
-	maxGiveUp = 110 * time.Second
+	// which the server knows an id: the last copy may take 5 s to be written and is
+	// tried for 15 s.
+	maxGiveUp = 100 * time.Second
 )
 
 type verifyCmd struct {

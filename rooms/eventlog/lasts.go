@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
@@ -34,7 +35,7 @@ func (l *Log) Openings(ctx context.Context, rooms []string) (openings map[string
 		}
 		openings = make(map[string]follow.Opening, len(checks))
 		for token, c := range checks {
-			openings[token] = follow.Opening{Epoch: standing.Epoch, First: c.First, Last: c.Last, LastTime: c.Time, Through: c.Through}
+			openings[token] = follow.Opening{Epoch: standing.Epoch, First: c.First, Last: c.Last, LastTime: strings.Clone(c.Time), Through: c.Through} // a room keeps the time, not the whole header
 		}
 		return nil
 	})
