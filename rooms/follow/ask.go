@@ -87,7 +87,7 @@ func (f *Follower) catchUp() {
 	case f.doubt:
 		f.ask(f.pos)
 	case stored > f.through:
-		f.read(stored, Any, 0)
+		f.repair(stored)
 	case claimed > f.through:
 		f.ask(claimed) // a client's word: it may be of no log at all
 	}

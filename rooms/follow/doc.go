@@ -16,5 +16,5 @@
 //     So while an event of the room is there, nothing later of it is gone.
 //   - A live copy that follows the last one delivered is delivered. Anybody who
 //     may publish on the log's subject can forge such a copy; it may be shown,
-//     and is found out by the next copy, check or verdict.
+//     and is found out by the next copy that contradicts it, or by a check.
 package follow

@@ -121,7 +121,7 @@ func (f *Follower) Live(c Copy) {
 		f.deliver(c.Event)
 	case c.Prev > f.pos:
 		f.hold(c)
-		f.read(c.Prev, Any, 0)
+		f.repair(c.Prev)
 	case c.Prev == 0 && f.time == "":
 		f.hold(c)
 		f.askAbout(newerWork{asked: c.Seq, why: first, upto: c.Seq, time: c.Time})
@@ -129,7 +129,7 @@ func (f *Follower) Live(c Copy) {
 		// When it was stored the log had dropped the event at pos, or has none.
 		// What came in between, if anything did, may be gone as well.
 		f.hold(c)
-		f.read(c.Seq, Any, 0)
+		f.repair(c.Seq)
 	}
 }
 
@@ -209,7 +209,7 @@ func (f *Follower) goOn() {
 		return
 	case wanted > f.pos:
 		f.wanted = 0
-		f.read(wanted, Any, 0)
+		f.repair(wanted)
 		return
 	}
 	f.wanted = 0

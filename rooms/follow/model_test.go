@@ -132,9 +132,9 @@ func (w *world) report() string {
 }
 
 func TestModel(t *testing.T) {
-	schedules := 20_000
+	schedules := 4_000
 	if testing.Short() {
-		schedules = 2_000
+		schedules = 500
 	}
 	for seed := range uint64(schedules) {
 		if w := run(seed, 1, honest); len(w.problems) > 0 {

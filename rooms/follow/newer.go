@@ -1,5 +1,7 @@
 package follow
 
+import "slices"
+
 // newerWork is the read, or the question, about newer events that is under way.
 type newerWork struct {
 	op      uint64
@@ -22,11 +24,14 @@ const (
 	first                 // whether a copy is the first event since the log had none
 )
 
+// repair reads what is missing up to upto.
+func (f *Follower) repair(upto uint64) {
+	f.fx.Report(Repair, upto)
+	f.read(upto, Any, 0)
+}
+
 // read reads the log from pos up to upto. Live copies are held meanwhile.
 func (f *Follower) read(upto uint64, from Source, attempt int) {
-	if attempt == 0 && from == Any {
-		f.fx.Report(Repair, upto)
-	}
 	f.phase = reading
 	f.newer = newerWork{op: f.op(), attempt: attempt, upto: upto, from: from}
 	f.fx.Read(Range{Op: f.newer.op, After: f.pos, Upto: upto, From: from, Attempt: attempt})
@@ -118,6 +123,15 @@ func (f *Follower) notThere(seq uint64) {
 	}
 }
 
+// forged drops the copies that bear an event's sequence and another time.
+func (f *Follower) forged(seq uint64, time string) {
+	before := len(f.held.list)
+	f.held.list = slices.DeleteFunc(f.held.list, func(c Copy) bool { return c.Seq == seq && c.Time != time })
+	if len(f.held.list) < before {
+		f.fx.Report(Forged, seq)
+	}
+}
+
 // Verdict takes the answer to an Ask.
 func (f *Follower) Verdict(v Verdict) {
 	if v.Op == f.older.op {
@@ -180,18 +194,26 @@ func (f *Follower) judge(w newerWork, v Verdict) {
 	case w.why == proof:
 		f.lost(w.page.Events, w.upto, v)
 		f.accept(*w.page, w.upto)
-	case w.why == first && (v.State == Discarded || v.State == There && v.Time == w.time):
+	case w.why == first && w.first(v):
 		f.firstEvent(w.upto, v)
-	case w.why == first:
-		f.notThere(w.upto)
 	case w.why == whether && (v.State == There || v.State == Discarded):
 		f.read(w.upto, Leader, w.attempt+1) // another leader than the one that was read from
 	default:
-		if w.why == whether {
+		switch {
+		case w.why == first && v.State == There:
+			f.forged(w.upto, v.Time)
+		case w.why == first, w.why == whether:
 			f.notThere(w.upto)
 		}
 		f.lookUp(v)
 	}
+}
+
+// first reports whether the copy that the leader was asked about can be the
+// room's first event: it is in the log, or was, and none before it is.
+func (w *newerWork) first(v Verdict) bool {
+	known := v.State == Discarded || v.State == There && v.Time == w.time
+	return known && (v.Oldest == 0 || v.Oldest >= w.upto)
 }
 
 // firstEvent is for a copy that followed no event when it was stored. A limit
@@ -222,7 +244,7 @@ func (f *Follower) endsBefore(seq uint64) {
 func (f *Follower) lookUp(v Verdict) {
 	switch {
 	case v.Last > f.pos:
-		f.read(v.Last, Any, 0)
+		f.repair(v.Last)
 	case v.Last == f.pos && f.time != "", v.First <= f.through+1:
 		f.through = max(f.through, v.Through)
 	case v.Through > f.through:

@@ -130,7 +130,7 @@ type Incident uint8
 const (
 	Repair      Incident = iota // a hole is read from the log [its end]
 	HeldDropped                 // a copy beyond the bound was dropped; it will be read [its own]
-	Forged                      // a copy names an event that the log never had; dropped [that event's]
+	Forged                      // a copy is not of the log, or follows what it never had; dropped [that event's]
 	Lost                        // a hole that the log does not fill; members are told to refresh [its end]
 	RolledBack                  // the log does not have what was delivered; members are told to refresh [that event's]
 	Renewed                     // the log is another one; members are told to refresh [the old position]
