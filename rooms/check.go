@@ -25,6 +25,8 @@ func (e *Engine) checkLoop() {
 			e.checkStream(&c)
 		case <-e.kick:
 			e.checkAll()
+		case <-e.edited:
+			e.checkStream(&c)
 		case <-e.ctx.Done():
 			return
 		}
@@ -199,8 +201,20 @@ func (e *Engine) check(list []*handle, tell bool) bool {
 // under way, copies and acks, may be lost without any connection having been.
 const leaderSubject = "$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED." + eventlog.StreamName
 
-func (e *Engine) watchLeader() error {
-	_, err := e.nc.Subscribe(leaderSubject, func(*nats.Msg) {
+// editedSubject tells that somebody has changed the stream's settings.
+const editedSubject = "$JS.EVENT.ADVISORY.STREAM.UPDATED." + eventlog.StreamName
+
+func (e *Engine) watchStream() error {
+	_, err := e.nc.Subscribe(editedSubject, func(*nats.Msg) {
+		select {
+		case e.edited <- struct{}{}:
+		default: // it will look anyway
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("rooms: subscribe to %s: %w", editedSubject, err)
+	}
+	_, err = e.nc.Subscribe(leaderSubject, func(*nats.Msg) {
 		e.cfg.Log.Info().Msg("the log has a new leader; comparing all rooms with it and publishing again what has no ack")
 		e.pub.Hurry()
 		e.doubt()

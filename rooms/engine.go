@@ -41,7 +41,8 @@ type Engine struct {
 	epoch    atomic.Pointer[string] // changes only when somebody makes the stream anew
 	pub      *eventlog.Publisher
 	live     chan *nats.Msg
-	kick     chan struct{} // asks checkLoop to look now
+	kick     chan struct{} // asks checkLoop to compare all rooms now
+	edited   chan struct{} // tells it that the stream's settings were changed
 	suspect  atomic.Bool   // the log may have been rolled back: all rooms are to look
 	rooms    *actor.Group[string, message]
 	opener   *actor.Ref[*room]
@@ -78,7 +79,7 @@ func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	started := max(cfg.tuning.clock().UnixNano(), 1)
-	e := &Engine{cfg: cfg, boot: newBoot(), started: started, live: make(chan *nats.Msg, liveQueue), kick: make(chan struct{}, 1)}
+	e := &Engine{cfg: cfg, boot: newBoot(), started: started, live: make(chan *nats.Msg, liveQueue), kick: make(chan struct{}, 1), edited: make(chan struct{}, 1)}
 	e.incarnation.Store(uint64(started))
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	if err := e.start(ctx, conn); err != nil {
@@ -121,7 +122,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	e.opener = actor.Spawn(&actor.Config[*room]{MaxMessages: openQueue, MaxBatch: openBatch, OnPanic: e.onPanic},
 		func(*actor.Ref[*room]) actor.Receiver[*room] { return &opener{eng: e} })
 	e.rooms = actor.NewGroup(&actor.Config[message]{MaxMessages: e.cfg.Mailbox, Cost: cost, OnPanic: e.onPanic, OnUnread: refuseAll}, e.cfg.IdleAfter, e.startRoom)
-	if err := errors.Join(e.watchLeader(), e.watchPeers(), e.serve()); err != nil {
+	if err := errors.Join(e.watchStream(), e.watchPeers(), e.serve()); err != nil {
 		return err
 	}
 	e.beside(func(context.Context) { e.heartbeatLoop() })

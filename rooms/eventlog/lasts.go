@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
@@ -189,8 +191,21 @@ type leaderRequest struct {
 type leaderMessage struct {
 	Subject string `json:"subject"`
 	Seq     uint64 `json:"seq"`
+	Header  []byte `json:"hdrs"`
 	Data    []byte `json:"data"`
 	Time    string `json:"time"`
+}
+
+// event is the message as a live copy or a direct get would give it: one whose
+// header nobody can read comes to nobody, so it has no body here either.
+func (m *leaderMessage) event() follow.Event {
+	e := follow.Event{Seq: m.Seq, Time: m.Time, Body: m.Data}
+	if len(m.Header) > 0 {
+		if _, err := nats.DecodeHeadersMsg(m.Header); err != nil {
+			e.Body = nil
+		}
+	}
+	return e
 }
 
 const leaderGetSubject = "$JS.API.STREAM.MSG.GET." + StreamName

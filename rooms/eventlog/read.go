@@ -122,7 +122,7 @@ func (l *Log) readLeader(ctx context.Context, room string, q follow.Range) (foll
 		if msg == nil {
 			break
 		}
-		c.add(stored{follow.Event{Seq: msg.Seq, Time: msg.Time, Body: msg.Data}, c.token})
+		c.add(stored{msg.event(), c.token})
 		from = msg.Seq + 1
 	}
 	after, err := l.ask(ctx)

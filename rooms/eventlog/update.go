@@ -43,6 +43,11 @@ func (l *Log) updateStream(ctx context.Context, have, want jetstream.StreamConfi
 	if err := conflicts(have, want); err != nil {
 		return err
 	}
+	// What limit there was is noted before it is raised: it may have been lowered
+	// by hand while no node ran.
+	if err := l.noteNow(ctx); err != nil {
+		return openError(want, err)
+	}
 	change, err := fields(want)
 	if err == nil {
 		err = l.edit(ctx, change)
@@ -50,11 +55,15 @@ func (l *Log) updateStream(ctx context.Context, have, want jetstream.StreamConfi
 	if err != nil {
 		return openError(want, err)
 	}
+	return openError(want, l.noteNow(ctx))
+}
+
+func (l *Log) noteNow(ctx context.Context) error {
 	standing, err := l.standingOf(ctx)
 	if err != nil {
-		return openError(want, err)
+		return err
 	}
-	return openError(want, l.NoteLimit(ctx, standing))
+	return l.NoteLimit(ctx, standing)
 }
 
 // standingOf asks the leader before Open has a stream to ask by.

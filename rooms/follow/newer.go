@@ -75,7 +75,7 @@ func (f *Follower) newerPage(p Page) {
 	case p.Seen < w.upto && !p.Cut:
 		f.askAbout(newerWork{asked: w.upto, why: whether, upto: w.upto, attempt: w.attempt})
 	case f.joinsUp(p):
-		f.accept(p, w.upto)
+		f.accept(p, w.upto, w.from)
 	default:
 		w.why, w.asked, w.page = proof, f.pos, &p
 		f.askAbout(w)
@@ -94,7 +94,7 @@ func (f *Follower) joinsUp(p Page) bool {
 func (p *Page) whole(known uint64) bool { return p.Whole != 0 && p.Whole <= known+1 }
 
 // accept delivers a page that nothing is missing from.
-func (f *Follower) accept(p Page, upto uint64) {
+func (f *Follower) accept(p Page, upto uint64, from Source) {
 	f.phase = following
 	for _, e := range p.Events {
 		if e.Seq > f.pos {
@@ -103,6 +103,11 @@ func (f *Follower) accept(p Page, upto uint64) {
 	}
 	if p.Cut {
 		f.read(upto, Any, 0)
+		return
+	}
+	if f.pos < upto && from == Any {
+		// Direct gets may leave out an event that nobody can read.
+		f.read(upto, Leader, 0)
 		return
 	}
 	f.through = max(f.through, upto)
@@ -188,12 +193,12 @@ func (f *Follower) judge(w newerWork, v Verdict) {
 	}
 	switch {
 	case w.why == proof && proves(v, *w.page, claim{f.pos, f.through, w.upto, w.from}):
-		f.accept(*w.page, w.upto)
+		f.accept(*w.page, w.upto, w.from)
 	case w.why == proof && w.from == Any && v.Oldest != 0 && v.Oldest <= f.pos:
 		f.read(w.upto, Leader, w.attempt) // the replica has dropped more than the leader
 	case w.why == proof:
 		f.lost(w.page.Events, w.upto, v)
-		f.accept(*w.page, w.upto)
+		f.accept(*w.page, w.upto, w.from)
 	case w.why == first && w.first(v):
 		f.firstEvent(w.upto, v)
 	case w.why == whether && (v.State == There || v.State == Discarded):
