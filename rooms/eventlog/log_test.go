@@ -1,0 +1,276 @@
+package eventlog
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+const patience = time.Minute
+
+func within(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// open opens a log of its own that keeps so many events per room.
+func open(t *testing.T, history int64) (*Log, *nats.Conn) {
+	t.Helper()
+	srv, err := embedded.Start(embedded.Config{Addr: "127.0.0.1:0", StoreDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = srv.Close() })
+	nc, err := srv.Connect("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reopen(t, nc, history), nc
+}
+
+func reopen(t *testing.T, nc *nats.Conn, history int64) *Log {
+	t.Helper()
+	l, err := Open(within(t), nc, Config{History: history, HistoryAge: time.Hour, HistoryBytes: 1 << 28})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// store appends n events of a room and returns their sequences.
+func store(t *testing.T, l *Log, room string, n int) []uint64 {
+	t.Helper()
+	seqs := make([]uint64, n)
+	for i := range seqs {
+		ack, err := l.js.Publish(within(t), wire.EventSubject(room), fmt.Appendf(nil, `{"type":"note","payload":%d}`, i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seqs[i] = ack.Sequence
+	}
+	return seqs
+}
+
+func seqsOf(p follow.Page) []uint64 {
+	list := make([]uint64, len(p.Events))
+	for i, e := range p.Events {
+		list[i] = e.Seq
+	}
+	return list
+}
+
+// TestRead: what a page says of a range, from either source.
+func TestRead(t *testing.T) {
+	l, _ := open(t, 1100)
+	a := store(t, l, "a", 1) // 1
+	x := store(t, l, "x", 2) // 2 3
+	store(t, l, "y", 1200)   // 4 … 1203, of which the first 100 are cut
+	x = append(x, store(t, l, "x", 3)...)
+	y := store(t, l, "y", 2) // and the first two more
+	x = append(x, store(t, l, "x", 1)...)
+	last := x[5]
+	for _, tc := range []struct {
+		name       string
+		room       string
+		q          follow.Range
+		want       []uint64
+		start, cut bool
+		whole      uint64 // of any
+		unseen     bool
+	}{
+		{"from an event", "x", follow.Range{After: x[2], Upto: last}, x[3:], true, false, x[2] + 1, false},
+		{"from another room's", "x", follow.Range{After: y[0], Upto: last}, x[5:], false, false, y[0] + 1, false},
+		{"from the start", "x", follow.Range{After: 0, Upto: 3}, x[:2], false, false, 1, false},
+		{"of a room without events", "none", follow.Range{After: 1200, Upto: last}, nil, false, false, 1201, false},
+		{"over a gap", "x", follow.Range{After: 3, Upto: 900}, nil, true, false, 106, false},
+		{"long", "x", follow.Range{After: 2, Upto: last}, x[1:], true, false, 0, false},
+		{"its end is not the room's", "x", follow.Range{After: x[2], Upto: y[1]}, x[3:5], true, false, x[2] + 1, false},
+		{"its end is not there", "x", follow.Range{After: x[4], Upto: last + 1}, x[5:], true, false, 0, true},
+		{"far from there", "x", follow.Range{After: 1, Upto: last + 5000}, x, false, false, 0, true},
+		{"nothing of it is there", "x", follow.Range{After: last, Upto: last + 7}, nil, true, false, 0, true},
+		{"the newest, near", "x", follow.Range{Upto: last, Newest: 2}, x[4:], false, true, 0, false},
+		{"the newest, over the gap", "x", follow.Range{Upto: last, Newest: 5}, x[1:], false, true, 0, false},
+		{"all there are", "x", follow.Range{Upto: last, Newest: 100}, x, false, false, 0, false},
+		{"the newest below", "x", follow.Range{Upto: x[4] - 1, Newest: 2}, x[2:4], false, true, 0, false},
+		{"the newest after", "x", follow.Range{After: x[1], Upto: last, Newest: 2}, x[4:], true, true, 0, false},
+		{"the first of all", "a", follow.Range{Upto: last, Newest: 3}, a, false, false, 0, false},
+		{"more than a page", "y", follow.Range{After: 4, Upto: last}, nil, false, true, 0, false},
+		{"nothing is asked", "x", follow.Range{After: 9, Upto: 9}, nil, false, false, 0, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			tc.q.Op = 42
+			byAny, err := l.Read(within(t), tc.room, tc.q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tc.name == "more than a page" {
+				tc.want = seqsOf(byAny)
+				if len(tc.want) != MaxPage || tc.want[0] != 106 || tc.want[MaxPage-1] != 105+MaxPage {
+					t.Fatalf("%d events, %d to %d", len(tc.want), tc.want[0], tc.want[len(tc.want)-1])
+				}
+			}
+			tc.q.From = follow.Leader
+			byLeader, err := l.Read(within(t), tc.room, tc.q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for who, p := range map[string]follow.Page{"any": byAny, "leader": byLeader} {
+				if got := seqsOf(p); !slices.Equal(got, tc.want) || p.Start != tc.start || p.Cut != tc.cut || p.Op != 42 || p.Failed {
+					t.Errorf("%s: %v, start %t, cut %t; want %v, %t, %t", who, got, p.Start, p.Cut, tc.want, tc.start, tc.cut)
+				}
+				// Who filters does not say how far it was when the room has nothing there.
+				unsure := who == "any" && tc.name == "the first of all"
+				if !p.Cut && (p.Seen < tc.q.Upto) != (tc.unseen || unsure) || p.Seen > max(last, tc.q.Upto) || p.Seen > last && tc.unseen {
+					t.Errorf("%s has seen %d of %d", who, p.Seen, tc.q.Upto)
+				}
+			}
+			if byAny.Whole != tc.whole {
+				t.Errorf("whole from %d, want %d", byAny.Whole, tc.whole)
+			}
+			if !reflect.DeepEqual(byAny.Events, byLeader.Events) && len(tc.want) > 0 || byAny.StartTime != byLeader.StartTime || tc.start != (byAny.StartTime != "") {
+				t.Error("any and the leader give other bodies or times")
+			}
+		})
+	}
+}
+
+// TestAsk: what the leader says of a sequence and of its room.
+func TestAsk(t *testing.T) {
+	l, _ := open(t, 5)
+	y := store(t, l, "y", 1)
+	x := store(t, l, "x", 8) // the first three are cut
+	for _, tc := range []struct {
+		seq  uint64
+		want follow.State
+	}{{x[0], follow.Discarded}, {x[2], follow.Discarded}, {x[3], follow.There}, {x[7], follow.There}, {y[0], follow.Another}, {x[7] + 1, follow.Beyond}, {x[7] + 1000, follow.Beyond}, {0, follow.There}} {
+		v, err := l.Ask(within(t), "x", tc.seq)
+		if err != nil {
+			t.Fatal(err)
+		}
+		there := tc.want == follow.There && tc.seq != 0
+		if v.Seq != tc.seq || v.State != tc.want || (v.Time != "") != there {
+			t.Errorf("about %d: %+v, want state %d", tc.seq, v, tc.want)
+		}
+		if v.First != 1 || v.Through != x[7] || v.Last != x[7] || v.Oldest != x[3] || v.Count != 5 || v.Limit != 5 || v.LimitSince != 0 || v.LastTime == "" || v.Epoch == "" {
+			t.Errorf("of the room: %+v", v)
+		}
+	}
+	v, err := l.Ask(within(t), "none", x[0])
+	if err != nil || v.State != follow.Discarded || v.Last != 0 || v.Oldest != 0 || v.Count != 0 || v.LastTime != "" || v.Through != x[7] {
+		t.Errorf("of a room without events: %+v, %v", v, err)
+	}
+}
+
+// TestRoomsWithoutEvents: how far the log was is said of them too.
+func TestRoomsWithoutEvents(t *testing.T) {
+	l, _ := open(t, 100)
+	check := func(when string, through, last uint64) {
+		t.Helper()
+		rooms := []string{"none", "x", "百家樂"}
+		openings, err := l.Openings(within(t), rooms)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checks, err := l.Checks(within(t), rooms)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, room := range rooms {
+			want := uint64(0)
+			if room == "x" {
+				want = last
+			}
+			o, ok := openings[wire.RoomToken(room)]
+			c, found := checks[wire.RoomToken(room)]
+			if !ok || !found || o.Through != through || c.Through != through || o.Last != want || c.Last != want || o.Epoch == "" || (o.LastTime != "") != (want != 0) {
+				t.Errorf("%s: %s opens at %+v, its check is %+v; want %d of %d", when, room, o, c, want, through)
+			}
+		}
+	}
+	check("empty", 0, 0)
+	y := store(t, l, "y", 3)
+	check("others have events", y[2], 0)
+	x := store(t, l, "x", 2)
+	y = store(t, l, "y", 1)
+	check("one has", y[0], x[1])
+}
+
+// TestNoteLimit: a lower limit counts at once, a higher one as from when it was
+// noted.
+func TestNoteLimit(t *testing.T) {
+	l, nc := open(t, 100)
+	step := func(when string, change func(*jetstream.StreamConfig), limit int64, since uint64, noted int64, notedSince uint64) {
+		t.Helper()
+		s, err := l.Standing(within(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := s.info.Config
+		change(&c)
+		if _, err := l.js.UpdateStream(within(t), c); err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range [][2]uint64{{uint64(limit), since}, {uint64(noted), notedSince}} {
+			if s, err = l.Standing(within(t)); err != nil {
+				t.Fatal(err)
+			}
+			if limit, since := l.limitOf(s.info.Config); uint64(limit) != want[0] || since != want[1] {
+				t.Errorf("%s, noted %d times: %d since %d, want %v", when, i, limit, since, want)
+			}
+			if err := l.NoteLimit(within(t), s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s, err = l.Standing(within(t)); err != nil || s.info.Config.Metadata["team"] != "live" {
+			t.Errorf("%s: the metadata is %v, %v", when, s.info.Config.Metadata, err)
+		}
+	}
+	store(t, l, "x", 10)
+	step("unchanged", func(c *jetstream.StreamConfig) { c.Metadata["team"] = "live" }, 100, 0, 100, 0)
+	step("lowered", func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 5 }, 5, 0, 5, 0)
+	step("raised", func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 50 }, 5, 0, 50, 10)
+	store(t, l, "x", 3)
+	step("lowered again", func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 20 }, 20, 10, 20, 10)
+	step("the note is gone", func(c *jetstream.StreamConfig) { delete(c.Metadata, metaLimit) }, 1, 0, 20, 13)
+
+	// Opening what is as it should be changes nothing.
+	updates, err := nc.SubscribeSync("$JS.API.STREAM.UPDATE.*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reopen(t, nc, 20)
+	if err := nc.Publish("$JS.API.STREAM.UPDATE.END", nil); err != nil {
+		t.Fatal(err)
+	}
+	if msg, err := updates.NextMsgWithContext(within(t)); err != nil || msg.Subject != "$JS.API.STREAM.UPDATE.END" {
+		t.Errorf("the stream was updated with %s, %v", msg.Data, err)
+	}
+}
+
+func TestSame(t *testing.T) {
+	n := func(s string) any { return json.Number(s) }
+	for _, tc := range []struct {
+		a, b any
+		want bool
+	}{
+		{nil, false, true}, {false, nil, true}, {nil, nil, true}, {true, nil, false}, {n("1"), n("1"), true}, {n("1"), n("2"), false},
+		{nil, n("0"), false}, {"a", "a", true}, {[]any{"a"}, []any{"a"}, true}, {[]any{"a"}, []any{"b"}, false},
+		{map[string]any{"a": n("1")}, map[string]any{"a": n("1")}, true}, {map[string]any{}, nil, false},
+	} {
+		if got := same(tc.a, tc.b); got != tc.want {
+			t.Errorf("%v and %v: %t", tc.a, tc.b, got)
+		}
+	}
+}
