@@ -177,3 +177,16 @@ func TestOperatorsSettingsSurvive(t *testing.T) {
 		t.Errorf("%d events are left", len(got))
 	}
 }
+
+// TestHistoryLoweredWhileNoNodeRan: the node that starts raises the limit to its
+// own, and notes before what there was.
+func TestHistoryLoweredWhileNoNodeRan(t *testing.T) {
+	srv := startServer(t)
+	eng := startEngine(t, srv, keep(1000))
+	start := emptyRoom(t, eng, "x")
+	x := publish(t, eng, "x", 0, 20)
+	epoch := eng.Epoch()
+	closeEngine(t, eng)
+	editStream(t, srv, func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 5 })
+	limitRaised(t, srv, epoch, start, x)
+}
