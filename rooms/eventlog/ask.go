@@ -17,7 +17,7 @@ import (
 // there is no leader, it asks again, until ctx ends.
 func (l *Log) Ask(ctx context.Context, room string, seq uint64) (v follow.Verdict, err error) {
 	began := time.Now()
-	err = l.again(ctx, func(ctx context.Context) error {
+	err = l.again(ctx, func() error {
 		v, err = l.askOnce(ctx, room, seq, began)
 		return err
 	})

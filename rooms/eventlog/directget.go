@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -79,12 +80,17 @@ func (l *Log) directGet(ctx context.Context, req directRequest) (answer directAn
 	if err := l.nc.PublishRequest(directGetSubject, inbox, body); err != nil {
 		return answer, fmt.Errorf("publish a direct get: %w", err)
 	}
+	silence := time.NewTimer(RequestTimeout)
+	defer silence.Stop()
 	for {
 		select {
 		case msg := <-replies:
+			silence.Reset(RequestTimeout)
 			if end, err := answer.take(msg, len(req.MultiLast) > 0); end || err != nil {
 				return answer, err
 			}
+		case <-silence.C:
+			return answer, fmt.Errorf("direct get of %.100s: nothing came for %s", body, RequestTimeout)
 		case <-ctx.Done():
 			return answer, fmt.Errorf("direct get of %.100s: %w", body, ctx.Err())
 		}

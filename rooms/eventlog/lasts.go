@@ -30,7 +30,7 @@ var errBehind = errors.New("the log's replica is behind its leader")
 // Openings says where rooms stand, by token, as of now at least; tried until
 // ctx ends.
 func (l *Log) Openings(ctx context.Context, rooms []string) (openings map[string]follow.Opening, err error) {
-	err = l.again(ctx, func(ctx context.Context) error {
+	err = l.again(ctx, func() error {
 		checks, standing, err := l.lasts(ctx, rooms, true)
 		if err != nil {
 			return err
@@ -220,6 +220,8 @@ func (l *Log) leaderGet(ctx context.Context, req leaderRequest) (*leaderMessage,
 	if err != nil {
 		return nil, fmt.Errorf("encode a request to the log's leader: %w", err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
+	defer cancel()
 	msg, err := l.nc.RequestWithContext(ctx, leaderGetSubject, body)
 	if err != nil {
 		return nil, fmt.Errorf("ask the log's leader for %s: %w", body, err)

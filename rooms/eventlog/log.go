@@ -17,7 +17,8 @@ const StreamName = "ROOMS"
 
 // Bounds of reading.
 const (
-	// RequestTimeout bounds one request.
+	// RequestTimeout bounds one request, and the silence between two parts of its
+	// answer: a large page over a slow link may take longer.
 	RequestTimeout = 2 * time.Second
 	// MaxPage is the most events of a hole that are read before they are
 	// delivered.
@@ -79,6 +80,8 @@ type Standing struct {
 func (l *Log) Standing(ctx context.Context) (Standing, error) { return l.ask(ctx) }
 
 func (l *Log) ask(ctx context.Context, opts ...jetstream.StreamInfoOpt) (Standing, error) {
+	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
+	defer cancel()
 	info, err := l.stream.Info(ctx, opts...)
 	if err != nil {
 		return Standing{}, fmt.Errorf("ask for the state of the stream %s: %w", StreamName, err)
@@ -113,11 +116,9 @@ func (s Standing) followedSince(d time.Duration) bool {
 
 // again calls fn until it succeeds, with a pause that grows; it gives up when
 // ctx ends, with fn's last error.
-func (l *Log) again(ctx context.Context, fn func(ctx context.Context) error) error {
+func (l *Log) again(ctx context.Context, fn func() error) error {
 	for attempt := 1; ; attempt++ {
-		bounded, cancel := context.WithTimeout(ctx, RequestTimeout)
-		err := fn(bounded)
-		cancel()
+		err := fn()
 		if err == nil || ctx.Err() != nil || l.nc.IsClosed() {
 			return err
 		}

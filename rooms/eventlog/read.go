@@ -35,8 +35,6 @@ func (l *Log) Read(ctx context.Context, room string, q follow.Range) (p follow.P
 		return p, err
 	}
 	defer l.release()
-	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
-	defer cancel()
 	if q.Newest > 0 && q.After == 0 {
 		p, err = l.readBack(ctx, room, q)
 	} else {
