@@ -46,6 +46,9 @@ func (e *Engine) checkStream(c *streamCheck) {
 	ctx, cancel := context.WithTimeout(e.ctx, eventlog.RequestTimeout)
 	defer cancel()
 	now, err := e.log.Standing(ctx)
+	if err == nil {
+		e.noteLimit(ctx, now)
+	}
 	switch {
 	case e.closed():
 	case eventlog.Gone(err):
@@ -62,9 +65,6 @@ func (e *Engine) checkStream(c *streamCheck) {
 	case e.checkSince(ctx, c.was, now.Last):
 		c.settled = now.Last == c.seen
 		c.was, c.seen = c.seen, now.Last
-	}
-	if err == nil {
-		e.noteLimit(ctx, now)
 	}
 }
 
