@@ -107,11 +107,8 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	if e.log, err = eventlog.Open(ctx, e.nc, e.cfg.stream()); err != nil {
 		return fmt.Errorf("rooms: %w", err)
 	}
-	standing, err := e.log.Standing(ctx)
-	if err != nil {
-		return fmt.Errorf("rooms: %w", err)
-	}
-	e.epoch.Store(&standing.Epoch)
+	epoch := e.log.Epoch()
+	e.epoch.Store(&epoch)
 	e.limits = follow.Limits{Replay: MaxReplay, RingBytes: ringBytes, Held: e.cfg.tuning.held, HeldBytes: heldBytes}
 	if e.pub, err = eventlog.NewPublisher(e.pubs, &e.stats.PublishStats, e.cfg.tuning.publish); err != nil {
 		return fmt.Errorf("rooms: %w", err)

@@ -68,6 +68,9 @@ func Open(ctx context.Context, nc *nats.Conn, cfg Config) (*Log, error) {
 // Replicas is how many servers hold the log.
 func (l *Log) Replicas() int { return l.stream.CachedInfo().Config.Replicas }
 
+// Epoch names the life of the log that was opened: see Standing.
+func (l *Log) Epoch() string { return epochOf(l.stream.CachedInfo().Created) }
+
 // Standing is what the leader says of the whole stream.
 type Standing struct {
 	Epoch       string // names one life of the stream: letters and digits
