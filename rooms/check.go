@@ -133,9 +133,7 @@ func (e *Engine) checkSoon() {
 // before it delivers the next event, and all are compared with it soon, those
 // too that have nothing to deliver.
 func (e *Engine) doubt() {
-	for _, h := range e.handles.all() {
-		h.doubtful.Store(true)
-	}
+	e.doubtRooms()
 	e.suspect.Store(true)
 	e.checkSoon()
 }
@@ -231,6 +229,10 @@ func (e *Engine) onDisconnect(nc *nats.Conn, err error) {
 	if !e.closed() {
 		e.cfg.Log.Warn().Err(err).Msg("the engine's NATS connection is lost; reconnecting")
 	}
+	e.doubtRooms()
+}
+
+func (e *Engine) doubtRooms() {
 	for _, h := range e.handles.all() {
 		h.doubtful.Store(true)
 	}

@@ -78,7 +78,6 @@ func (x effects) Read(q follow.Range) {
 // Ask implements follow.Effects.
 func (x effects) Ask(op, seq uint64, attempt int) {
 	r := x.r
-	r.eng.looks.asks.Add(1)
 	r.beside(attempt, func(ctx context.Context) message {
 		verdict, err := r.eng.log.Ask(ctx, r.h.name, seq)
 		if err != nil {

@@ -68,7 +68,6 @@ type Engine struct {
 type looks struct {
 	checks atomic.Int64 // where the stream stands
 	reads  atomic.Int64 // of rooms' logs
-	asks   atomic.Int64 // questions to the log's leader about rooms
 }
 
 // New connects twice, opens the stream (it is created when there is none) and

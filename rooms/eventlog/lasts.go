@@ -14,15 +14,12 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// maxLasts is how many rooms one request asks for, and lastsBytes about how
+// MaxLasts is how many rooms one request asks for, and lastsBytes about how
 // many bytes of their newest events come in one answer.
 const (
-	maxLasts   = 1000
+	MaxLasts   = 1000
 	lastsBytes = 4 << 20
 )
-
-// MaxLasts is how many rooms Openings and Checks ask for in one request.
-const MaxLasts = maxLasts
 
 // errBehind: the replica that answered has not heard yet what its leader has.
 var errBehind = errors.New("the log's replica is behind its leader")
@@ -60,7 +57,7 @@ func (l *Log) lasts(ctx context.Context, rooms []string, current bool) (map[stri
 		return nil, before, err
 	}
 	checks := make(map[string]follow.Check, len(rooms))
-	for part := range slices.Chunk(rooms, maxLasts) {
+	for part := range slices.Chunk(rooms, MaxLasts) {
 		if err := l.lastOf(ctx, part, before, current, checks); err != nil {
 			return nil, before, err
 		}
@@ -79,7 +76,7 @@ func (l *Log) lasts(ctx context.Context, rooms []string, current bool) (map[stri
 	return checks, after, nil
 }
 
-// lastOf asks for up to maxLasts rooms. The answers carry whole events, so one
+// lastOf asks for up to MaxLasts rooms. The answers carry whole events, so one
 // may end early: what is left is asked again. An answer without any result does
 // not say how far the replica was, so one more subject is asked for, a companion
 // that has events.

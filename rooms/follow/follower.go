@@ -234,9 +234,13 @@ func (h *heldCopies) take() []Copy {
 	return list
 }
 
-// drop takes out the copies that are, or claim to follow, seq.
-func (h *heldCopies) drop(seq uint64) {
-	h.list = slices.DeleteFunc(h.list, func(c Copy) bool { return c.Prev == seq || c.Seq == seq })
+// dropForged takes out the copies that turned out not to be of the log.
+func (f *Follower) dropForged(seq uint64, forged func(Copy) bool) {
+	before := len(f.held.list)
+	f.held.list = slices.DeleteFunc(f.held.list, forged)
+	if len(f.held.list) < before {
+		f.fx.Report(Forged, seq)
+	}
 }
 
 // hold keeps a copy. What is dropped beyond the bound is read from the log.

@@ -1,7 +1,5 @@
 package follow
 
-import "slices"
-
 // newerWork is the read, or the question, about newer events that is under way.
 type newerWork struct {
 	op      uint64
@@ -121,20 +119,12 @@ func (f *Follower) accept(p Page, upto uint64, from Source) {
 // notThere drops the copies that claim to be, or to follow, an event that the
 // log does not have.
 func (f *Follower) notThere(seq uint64) {
-	before := len(f.held.list)
-	f.held.drop(seq)
-	if len(f.held.list) < before {
-		f.fx.Report(Forged, seq)
-	}
+	f.dropForged(seq, func(c Copy) bool { return c.Prev == seq || c.Seq == seq })
 }
 
-// forged drops the copies that bear an event's sequence and another time.
-func (f *Follower) forged(seq uint64, time string) {
-	before := len(f.held.list)
-	f.held.list = slices.DeleteFunc(f.held.list, func(c Copy) bool { return c.Seq == seq && c.Time != time })
-	if len(f.held.list) < before {
-		f.fx.Report(Forged, seq)
-	}
+// notThis drops the copies that bear an event's sequence and another time.
+func (f *Follower) notThis(seq uint64, time string) {
+	f.dropForged(seq, func(c Copy) bool { return c.Seq == seq && c.Time != time })
 }
 
 // Verdict takes the answer to an Ask.
@@ -206,7 +196,7 @@ func (f *Follower) judge(w newerWork, v Verdict) {
 	default:
 		switch {
 		case w.why == first && v.State == There:
-			f.forged(w.upto, v.Time)
+			f.notThis(w.upto, v.Time)
 		case w.why == first, w.why == whether:
 			f.notThere(w.upto)
 		}
