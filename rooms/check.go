@@ -178,7 +178,7 @@ func (e *Engine) check(list []*handle, tell bool) bool {
 	for i, h := range list {
 		names[i], at[i] = h.name, h.last.Load()
 	}
-	ctx, cancel := context.WithTimeout(e.ctx, openTimeout)
+	ctx, cancel := context.WithTimeout(e.ctx, e.cfg.tuning.open)
 	defer cancel()
 	checks, err := e.log.Checks(ctx, names)
 	if err != nil {

@@ -98,6 +98,7 @@ type Config struct {
 // tuning is what only the tests of this package change.
 type tuning struct {
 	publish    eventlog.PublishTimes
+	open       time.Duration        // openTimeout
 	check      time.Duration        // checkInterval
 	checkRooms int                  // checkRooms
 	heartbeat  time.Duration        // heartbeatInterval
@@ -123,6 +124,7 @@ func DefaultConfig() Config {
 		PresenceGrace:    15 * time.Second,
 		Log:              zerolog.Nop(),
 		tuning: tuning{
+			open:       openTimeout,
 			check:      checkInterval,
 			checkRooms: checkRooms,
 			heartbeat:  heartbeatInterval,
@@ -147,6 +149,7 @@ func (c Config) withDefaults() Config {
 	c.IdleAfter = cmp.Or(c.IdleAfter, d.IdleAfter)
 	c.PresenceInterval = cmp.Or(c.PresenceInterval, d.PresenceInterval)
 	c.PresenceGrace = cmp.Or(c.PresenceGrace, d.PresenceGrace)
+	c.tuning.open = cmp.Or(c.tuning.open, d.tuning.open)
 	c.tuning.check = cmp.Or(c.tuning.check, d.tuning.check)
 	c.tuning.checkRooms = cmp.Or(c.tuning.checkRooms, d.tuning.checkRooms)
 	c.tuning.heartbeat = cmp.Or(c.tuning.heartbeat, d.tuning.heartbeat)

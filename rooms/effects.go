@@ -89,12 +89,12 @@ func (x effects) Ask(op, seq uint64, attempt int) {
 	})
 }
 
-// beside runs fn on a goroutine of its own, for openTimeout at most, and posts
+// beside runs fn on a goroutine of its own, for tuning.open at most, and posts
 // what it returns to the room.
 func (r *room) beside(attempt int, fn func(context.Context) message) {
 	r.eng.beside(func(ctx context.Context) {
 		_ = eventlog.Pause(ctx, attempt) // fn fails at once when ctx has ended
-		ctx, cancel := context.WithTimeout(ctx, openTimeout)
+		ctx, cancel := context.WithTimeout(ctx, r.eng.cfg.tuning.open)
 		defer cancel()
 		r.eng.post(r.h.self, fn(ctx))
 	})

@@ -26,6 +26,9 @@ func (c *Config) PublishTimes(deadline, attempt, retry time.Duration) {
 	c.tuning.publish = eventlog.PublishTimes{Deadline: deadline, Attempt: attempt, Retry: retry}
 }
 
+// OpenTimeout sets how long a room may take to open, and a read of its log.
+func (c *Config) OpenTimeout(d time.Duration) { c.tuning.open = d }
+
 // CheckEvery sets how often rooms are compared with the log, CheckAfterOpen
 // when a room that was opened is.
 func (c *Config) CheckEvery(d time.Duration)     { c.tuning.check = d }

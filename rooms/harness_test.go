@@ -39,6 +39,7 @@ func startEngine(t testing.TB, conn rooms.Connector, change func(*rooms.Config))
 	cfg := rooms.DefaultConfig()
 	cfg.CheckEvery(50 * time.Millisecond)
 	cfg.GateReads()
+	cfg.OpenTimeout(patience)                                    // a busy machine is no log out of reach
 	cfg.PublishTimes(3*patience, patience, 100*time.Millisecond) // what has no id is given up after one attempt
 	if change != nil {
 		change(&cfg)

@@ -64,7 +64,7 @@ func handlesOf(rooms []*room) []*handle {
 // open subscribes first and looks at the log after that, so that no event
 // falls in between.
 func (o *opener) open(rooms []*room) (map[string]follow.Opening, error) {
-	ctx, cancel := context.WithTimeout(o.eng.ctx, openTimeout)
+	ctx, cancel := context.WithTimeout(o.eng.ctx, o.eng.cfg.tuning.open)
 	defer cancel()
 	for _, r := range rooms {
 		// The room does not read its subscriptions before it gets opened.

@@ -67,7 +67,7 @@ func (e *Engine) serve() error {
 func (e *Engine) serveOne(name string, req micro.Request, fn func(context.Context, serviceRequest) (any, error)) {
 	body, reply := req.Data(), req.Reply()
 	e.beside(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, openTimeout)
+		ctx, cancel := context.WithTimeout(ctx, e.cfg.tuning.open)
 		defer cancel()
 		answer, err := e.callService(ctx, name, body, fn)
 		msg := &nats.Msg{Subject: reply}
