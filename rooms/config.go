@@ -79,11 +79,12 @@ type Config struct {
 	HistoryAge   time.Duration // events older than this are dropped
 	HistoryBytes int64         // the whole log; the oldest events are dropped
 
-	// WideLog has a node with more than 1,024 rooms and inboxes open hear the
-	// events of all rooms by one subscription, for 1.5 KB less per room. It is for
-	// a node beside its own NATS server: in a cluster it would hear the others'
-	// events in vain.
-	WideLog bool
+	// HearAll has a node hear the rooms of the whole cluster by three
+	// subscriptions in all, instead of up to three for each open room, and look
+	// at all events for what is not valid, instead of taking turns with others.
+	// It is for the one node beside its own NATS server: in a cluster it would
+	// hear the others' events in vain.
+	HearAll bool
 
 	Mailbox          int           // messages queued per room; a join beyond it is refused with busy
 	IdleAfter        time.Duration // a room without members is unloaded after this
@@ -97,19 +98,19 @@ type Config struct {
 
 // tuning is what only the tests of this package change.
 type tuning struct {
-	publish    eventlog.PublishTimes
-	open       time.Duration        // openTimeout
-	check      time.Duration        // checkInterval
-	checkRooms int                  // checkRooms
-	heartbeat  time.Duration        // heartbeatInterval
-	afterOpen  time.Duration        // checkAfterOpen
-	held       int                  // heldEvents
-	slowAbove  int                  // presenceSlowAbove
-	countAbove int                  // presenceCountAbove
-	wideAbove  int64                // wideAbove; negative: none has its own
-	lose       func(*nats.Msg) bool // live copies that never reach their room; nil: none
-	gate       *sync.RWMutex        // a read of a room's log waits while it is locked; nil: never
-	clock      func() time.Time     // time.Now; what incarnations begin with
+	publish       eventlog.PublishTimes
+	open          time.Duration        // openTimeout
+	check         time.Duration        // checkInterval
+	checkRooms    int                  // checkRooms
+	heartbeat     time.Duration        // heartbeatInterval
+	afterOpen     time.Duration        // checkAfterOpen
+	held          int                  // heldEvents
+	slowAbove     int                  // presenceSlowAbove
+	countAbove    int                  // presenceCountAbove
+	wildcardAbove int64                // wildcardAbove; negative: none has its own
+	lose          func(*nats.Msg) bool // live copies that never reach their room; nil: none
+	gate          *sync.RWMutex        // a read of a room's log waits while it is locked; nil: never
+	clock         func() time.Time     // time.Now; what incarnations begin with
 }
 
 // DefaultConfig returns the defaults of DESIGN.md.
@@ -124,16 +125,16 @@ func DefaultConfig() Config {
 		PresenceGrace:    15 * time.Second,
 		Log:              zerolog.Nop(),
 		tuning: tuning{
-			open:       openTimeout,
-			check:      checkInterval,
-			checkRooms: checkRooms,
-			heartbeat:  heartbeatInterval,
-			afterOpen:  checkAfterOpen,
-			held:       heldEvents,
-			slowAbove:  presenceSlowAbove,
-			countAbove: presenceCountAbove,
-			wideAbove:  wideAbove,
-			clock:      time.Now,
+			open:          openTimeout,
+			check:         checkInterval,
+			checkRooms:    checkRooms,
+			heartbeat:     heartbeatInterval,
+			afterOpen:     checkAfterOpen,
+			held:          heldEvents,
+			slowAbove:     presenceSlowAbove,
+			countAbove:    presenceCountAbove,
+			wildcardAbove: wildcardAbove,
+			clock:         time.Now,
 		},
 	}
 }
@@ -156,7 +157,7 @@ func (c Config) withDefaults() Config {
 	c.tuning.afterOpen = cmp.Or(c.tuning.afterOpen, d.tuning.afterOpen)
 	c.tuning.held = cmp.Or(c.tuning.held, d.tuning.held)
 	c.tuning.slowAbove = cmp.Or(c.tuning.slowAbove, d.tuning.slowAbove)
-	c.tuning.wideAbove = cmp.Or(c.tuning.wideAbove, d.tuning.wideAbove)
+	c.tuning.wildcardAbove = cmp.Or(c.tuning.wildcardAbove, d.tuning.wildcardAbove)
 	if c.tuning.clock == nil {
 		c.tuning.clock = d.tuning.clock
 	}

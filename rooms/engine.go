@@ -31,28 +31,29 @@ var errBusy = wire.Errorf(wire.Busy, "the room is busy; try again in a moment")
 // Engine runs the rooms of one node.
 type Engine struct {
 	// fixed after New
-	cfg      Config
-	ctx      context.Context // ends with Close
-	stop     context.CancelFunc
-	nc       *nats.Conn // subscriptions, requests and signals
-	pubs     *nats.Conn // publishes to the log and their acks
-	log      *eventlog.Log
-	limits   follow.Limits
-	epoch    atomic.Pointer[string] // changes only when somebody makes the stream anew
-	pub      *eventlog.Publisher
-	live     chan *nats.Msg
-	kick     chan struct{} // asks checkLoop to compare all rooms now
-	edited   chan struct{} // tells it that the stream's settings were changed
-	suspect  atomic.Bool   // the log may have been rolled back: all rooms are to look
-	rooms    *actor.Group[string, message]
-	opener   *actor.Ref[*room]
-	handles  handles
-	subjects subjects
-	peers    peers
-	boot     presence.Boot // of this process
-	started  int64         // for nodes of version 0: see heartbeat
-	stats    Stats
-	looks    looks
+	cfg        Config
+	ctx        context.Context // ends with Close
+	stop       context.CancelFunc
+	nc         *nats.Conn // subscriptions, requests and signals
+	pubs       *nats.Conn // publishes to the log and their acks
+	log        *eventlog.Log
+	limits     follow.Limits
+	epoch      atomic.Pointer[string] // changes only when somebody makes the stream anew
+	pub        *eventlog.Publisher
+	live       chan *nats.Msg
+	kick       chan struct{} // asks checkLoop to compare all rooms now
+	edited     chan struct{} // tells it that the stream's settings were changed
+	suspect    atomic.Bool   // the log may have been rolled back: all rooms are to look
+	rooms      *actor.Group[string, message]
+	opener     *actor.Ref[*room]
+	handles    handles
+	subs       subscriber
+	peers      peers
+	inspection inspection
+	boot       presence.Boot // of this process
+	started    int64         // for nodes of version 0: see heartbeat
+	stats      Stats
+	looks      looks
 
 	// incarnation is that of the room made last. It begins with the time, for
 	// nodes of version 0, and then only counts: a clock that is set back is of
@@ -101,8 +102,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	if err != nil {
 		return fmt.Errorf("rooms: connect for publishing: %w", err)
 	}
-	e.subjects.nc, e.subjects.live, e.subjects.above = e.nc, e.live, e.cfg.tuning.wideAbove
-	e.subjects.wideLog = e.cfg.WideLog
+	e.subs.nc, e.subs.live, e.subs.above, e.subs.hearAll = e.nc, e.live, e.cfg.tuning.wildcardAbove, e.cfg.HearAll
 	if e.log, err = eventlog.Open(ctx, e.nc, e.cfg.stream()); err != nil {
 		return fmt.Errorf("rooms: %w", err)
 	}
@@ -112,13 +112,10 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	if e.pub, err = eventlog.NewPublisher(e.pubs, &e.stats.PublishStats, e.cfg.tuning.publish); err != nil {
 		return fmt.Errorf("rooms: %w", err)
 	}
-	if err := e.watchRejects(); err != nil {
-		return err
-	}
 	e.opener = actor.Spawn(&actor.Config[*room]{MaxMessages: openQueue, MaxBatch: openBatch, OnPanic: e.onPanic},
 		func(*actor.Ref[*room]) actor.Receiver[*room] { return &opener{eng: e} })
 	e.rooms = actor.NewGroup(&actor.Config[message]{MaxMessages: e.cfg.Mailbox, Cost: cost, OnPanic: e.onPanic, OnUnread: refuseAll}, e.cfg.IdleAfter, e.startRoom)
-	if err := errors.Join(e.watchStream(), e.watchPeers(), e.serve()); err != nil {
+	if err := errors.Join(e.subs.start(), e.inspect(e.cfg.Node, e.cfg.HearAll), e.watchStream(), e.watchPeers(), e.serve()); err != nil {
 		return err
 	}
 	e.beside(func(context.Context) { e.heartbeatLoop() })

@@ -182,13 +182,22 @@ func (e *Engine) Kill() {
 // GatherTime is how far apart bursts to that many members are.
 var GatherTime = gatherTime
 
-// WideAbove sets how many rooms have subscriptions of their own; negative: none.
-func (c *Config) WideAbove(rooms int64) { c.tuning.wideAbove = rooms }
+// InspectsByTurns reports whether the node is one of those that take turns in
+// looking for what is not valid, and whether the server knows it.
+func (e *Engine) InspectsByTurns() (bool, error) {
+	e.inspection.mu.Lock()
+	defer e.inspection.mu.Unlock()
+	return e.inspection.queue != nil, e.nc.Flush()
+}
 
-// WideRooms reports how many rooms share the wide subscriptions, and how many
-// have their own.
-func (e *Engine) WideRooms() (wide int, own int64) {
-	e.subjects.mu.Lock()
-	defer e.subjects.mu.Unlock()
-	return e.subjects.used, e.subjects.own.Load()
+// WildcardAbove sets how many rooms have subscriptions of their own; negative:
+// none.
+func (c *Config) WildcardAbove(rooms int64) { c.tuning.wildcardAbove = rooms }
+
+// SharingRooms reports how many rooms share the wildcard subscriptions, and how
+// many have their own.
+func (e *Engine) SharingRooms() (sharing int, own int64) {
+	e.subs.mu.Lock()
+	defer e.subs.mu.Unlock()
+	return e.subs.used, e.subs.own.Load()
 }

@@ -1,9 +1,7 @@
 package rooms
 
 import (
-	"bytes"
 	"encoding/json"
-	"slices"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
@@ -31,12 +29,11 @@ func (r *roster) show(p wire.RoomJoined) json.RawMessage {
 	if r.first == nil {
 		users, next := r.presence.List("", MaxPresenceList)
 		if next == "" {
-			p.List = append([]wire.User{}, users...)
+			p.List = users
 			return wire.MarshalPayload(p)
 		}
-		r.first = &firstPage{list: wire.MarshalPayload(users), end: next}
+		r.first = &firstPage{list: wire.EncodeUsers(users), end: next}
 	}
-	p.List = nil // encoded as the last field, []
-	head := bytes.TrimSuffix(wire.MarshalPayload(p), []byte("[]}"))
-	return slices.Concat(head, r.first.list, []byte("}"))
+	p.EncodedList = r.first.list
+	return wire.MarshalPayload(p)
 }

@@ -23,8 +23,9 @@ type handle struct {
 	last     atomic.Uint64
 	touched  atomic.Int64 // unix nanoseconds of the last event
 
-	// wide is set by the opener: the room hears by the wide subscriptions.
-	wide atomic.Bool
+	// shares is set by the opener: the room hears signals and presence by the
+	// wildcard subscriptions.
+	shares atomic.Bool
 
 	// acked is the highest sequence that a publish of this node was answered
 	// with while the room was open.

@@ -1,6 +1,7 @@
 package rooms_test
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -61,10 +62,19 @@ func TestInjectedMessageIsCompleted(t *testing.T) {
 	}
 }
 
-// TestRejected has two nodes, of which one reports each event.
+// TestRejected has two nodes, of which one reports each event, whether or not
+// one of them hears all rooms, and whether or not somebody has the room open.
 func TestRejected(t *testing.T) {
+	for name, hearAll := range map[string]bool{"by turns": false, "by the node that hears all": true} {
+		t.Run(name, func(t *testing.T) { testRejected(t, hearAll) })
+	}
+}
+
+func testRejected(t *testing.T, hearAll bool) {
 	srv := startServer(t)
-	one, two := startEngine(t, srv, nil), startEngine(t, srv, nil)
+	one := startNode(t, srv, "one", func(c *rooms.Config) { c.HearAll = hearAll })
+	two := startNode(t, srv, "two", nil)
+	awaitInspection(t, two, !hearAll)
 	a, b := join(t, one, "x", "a", rooms.Since{}), join(t, two, "x", "b", rooms.Since{})
 	nc := outsider(t, srv)
 	rejected := make(chan *nats.Msg, 100)
@@ -83,6 +93,7 @@ func TestRejected(t *testing.T) {
 		{"a signal", "x", `{"type":"signal"}`, "bad_type"},
 		{"message without an object", "x", `{"type":"new_message","payload":"hi"}`, "bad_payload"},
 		{"private message without a payload", "x", `{"type":"private_message"}`, "bad_payload"},
+		{"not JSON, where nobody is", "empty", `hello`, "bad_json"},
 		{"another spelling of a room", "=78", `{"type":"note"}`, "bad_room"},
 		{"lower case hex", "a=2eb", `{"type":"note"}`, "bad_room"},
 	}
@@ -109,6 +120,40 @@ func TestRejected(t *testing.T) {
 	if n := one.Stats().Rejected.Load() + two.Stats().Rejected.Load(); n != int64(len(cases)) || len(rejected) != 0 {
 		t.Errorf("%d rejected, %d reported twice", n, len(rejected))
 	}
+}
+
+// awaitInspection waits until a node takes turns in looking for what is not
+// valid, or does not.
+func awaitInspection(t *testing.T, eng *rooms.Engine, want bool) {
+	t.Helper()
+	eventually(t, fmt.Sprint("that a node takes turns is ", want), func() bool {
+		takes, err := eng.InspectsByTurns()
+		return err == nil && takes == want
+	})
+}
+
+// TestInspectionIsTakenOver: when the node that hears all rooms is gone, the
+// others look for what is not valid, and when it is back they do not.
+func TestInspectionIsTakenOver(t *testing.T) {
+	srv := startServer(t)
+	one := startNode(t, srv, "one", func(c *rooms.Config) { c.HearAll = true })
+	two := startNode(t, srv, "two", nil)
+	awaitInspection(t, two, false)
+	one.Kill()
+	awaitInspection(t, two, true)
+	nc := outsider(t, srv)
+	rejected := make(chan *nats.Msg, 1)
+	if _, err := nc.ChanSubscribe("room.*.rejected", rejected); err != nil {
+		t.Fatal(err)
+	}
+	inject(t, nc, "room.x.event", `hello`)
+	select {
+	case <-rejected:
+	case <-time.After(patience):
+		t.Error("an event that is not valid was not rejected")
+	}
+	startNode(t, srv, "one", func(c *rooms.Config) { c.HearAll = true })
+	awaitInspection(t, two, false)
 }
 
 // TestSignals: to the others, not logged, and only what is one.

@@ -50,7 +50,7 @@ func (r *room) answer(j *joinRequest, joined wire.Event) bool {
 
 // joined is the room_joined event as of now.
 func (r *room) joined(id string, seq uint64, recovered bool, replayed int) wire.Event {
-	p := wire.RoomJoined{RoomID: r.label, Epoch: r.follower.Position().Epoch, Seq: seq, Recovered: recovered, Replayed: replayed, List: []wire.User{}}
+	p := wire.RoomJoined{RoomID: r.label, Epoch: r.follower.Position().Epoch, Seq: seq, Recovered: recovered, Replayed: replayed}
 	ev := wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: r.label}
 	if r.roster == nil {
 		ev.Payload = wire.MarshalPayload(p)

@@ -65,7 +65,7 @@ type (
 	// gets it and is not `of` ends the subscriptions.
 	opened struct {
 		of   *room
-		subs subscriptions
+		subs roomSubscriptions
 		at   follow.Opening
 		err  error
 	}

@@ -24,15 +24,15 @@ const (
 // the log once where they stand. A storm of reconnects costs a few requests.
 type opener struct {
 	eng  *Engine
-	subs map[*room]*subscriptions // of the batch in hand
+	subs map[*room]*roomSubscriptions // of the batch in hand
 }
 
 func (o *opener) Receive(b *actor.Batch[*room]) {
 	rooms := make([]*room, 0, b.Len())
-	o.subs = make(map[*room]*subscriptions, b.Len())
+	o.subs = make(map[*room]*roomSubscriptions, b.Len())
 	for r, ok := b.Next(); ok; r, ok = b.Next() {
 		rooms = append(rooms, r)
-		o.subs[r] = new(subscriptions)
+		o.subs[r] = new(roomSubscriptions)
 	}
 	at, err := o.open(rooms)
 	for _, r := range rooms {
@@ -61,22 +61,19 @@ func handlesOf(rooms []*room) []*handle {
 	return list
 }
 
-// open subscribes first and looks at the log after that, so that no event
-// falls in between.
+// open subscribes first and looks at the log after that, by the same
+// connection, so that no event falls in between.
 func (o *opener) open(rooms []*room) (map[string]follow.Opening, error) {
 	ctx, cancel := context.WithTimeout(o.eng.ctx, o.eng.cfg.tuning.open)
 	defer cancel()
 	for _, r := range rooms {
 		// The room does not read its subscriptions before it gets opened.
 		subs := o.subs[r]
-		err := o.eng.subjects.open(subs, r.h.name, r.h.inbox)
+		err := o.eng.subs.open(subs, r.h.name, r.h.inbox)
 		if err != nil {
 			return nil, err
 		}
-		r.h.wide.Store(subs.wide)
-	}
-	if err := o.eng.nc.FlushWithContext(ctx); err != nil {
-		return nil, fmt.Errorf("wait for the subscriptions of %d rooms: %w", len(rooms), err)
+		r.h.shares.Store(subs.shares)
 	}
 	names := make([]string, len(rooms))
 	for i, r := range rooms {
@@ -109,13 +106,13 @@ const (
 )
 
 func (e *Engine) dispatchOne(msg *nats.Msg) {
-	token, ok := wire.SubjectToken(msg.Subject)
-	h := e.handles.get(token)
-	if !ok || h == nil {
-		return // the room was unloaded
-	}
+	token, _ := wire.SubjectToken(msg.Subject)
 	verb := msg.Subject[len(msg.Subject)-1]
-	if !e.subjects.meant(h, verb, msg.Sub) {
+	if verb == lastOfLog && e.subs.hearAll {
+		e.inspectOne(token, msg)
+	}
+	h := e.handles.get(token)
+	if h == nil || verb != lastOfLog && !e.subs.listensOn(h, msg.Sub) {
 		return
 	}
 	switch verb {

@@ -27,8 +27,9 @@ type heartbeat struct {
 	V       int           `json:"v"`
 	Node    string        `json:"node"`
 	Boot    presence.Boot `json:"boot"`
-	Started int64         `json:"started"` // for version 0, which knows no boot: unix nanoseconds by this node's clock
-	Hello   bool          `json:"hello"`   // it has just started: answer, so that it need not wait
+	Started int64         `json:"started"`            // for version 0, which knows no boot: unix nanoseconds by this node's clock
+	Hello   bool          `json:"hello"`              // it has just started: answer, so that it need not wait
+	HearAll bool          `json:"hear_all,omitempty"` // it looks at all events for what is not valid
 }
 
 // peers are the other nodes that live.
@@ -124,12 +125,13 @@ func (e *Engine) dropSilent(now time.Time) {
 	for _, node := range e.peers.silent(now.Add(-beatsMissed * e.cfg.tuning.heartbeat)) {
 		e.stats.PeersLost.Add(1)
 		e.cfg.Log.Warn().Str("node", node).Msg("a node is silent and is dropped with all its members")
+		e.inspectedBy(node, false)
 		e.postAll(peerGone{node})
 	}
 }
 
 func (e *Engine) beat(hello bool) {
-	body, err := json.Marshal(heartbeat{V: speaks, Node: e.cfg.Node, Boot: e.boot, Started: e.started, Hello: hello})
+	body, err := json.Marshal(heartbeat{V: speaks, Node: e.cfg.Node, Boot: e.boot, Started: e.started, Hello: hello, HearAll: e.cfg.HearAll})
 	if err == nil {
 		err = e.nc.Publish(nodeSubject, body)
 	}
@@ -149,7 +151,9 @@ func (e *Engine) onHeartbeat(msg *nats.Msg) {
 	case b.Node == e.cfg.Node && b.Boot != e.boot:
 		e.cfg.Log.Error().Str("node", b.Node).Msg("another process runs under this node's name: presence will be wrong; give every node its own --node-name")
 	case b.Node != e.cfg.Node:
-		e.heard(presence.Sign{Node: b.Node, Boot: b.Boot, Started: b.Started, Beat: true})
+		if e.heard(presence.Sign{Node: b.Node, Boot: b.Boot, Started: b.Started, Beat: true}) {
+			e.inspectedBy(b.Node, b.HearAll)
+		}
 		if b.Hello {
 			e.beat(false)
 		}

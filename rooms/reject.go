@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/nats-io/nats.go"
 
@@ -23,25 +24,67 @@ const (
 // rejectQueue is the queue group in which one node looks at each stored event.
 const rejectQueue = "roomd"
 
-// watchRejects looks at everything that was stored, on one node of all, and
-// publishes what is not valid to room.<room>.rejected. It listens on the log's
-// side: a subscription on the events themselves would be taken for a stream
-// that answers, when there is none.
-func (e *Engine) watchRejects() error {
-	_, err := e.nc.QueueSubscribe(wire.AllLogs, rejectQueue, func(msg *nats.Msg) {
-		token, _ := wire.SubjectToken(msg.Subject)
-		_, reason := wire.RoomFromToken(token)
-		if reason == nil {
-			_, reason = wire.ReadStored(msg.Data)
+// inspection is the look at everything that was stored, on one node of all, for
+// what is not valid. A node that hears all rooms anyway looks at what it hears,
+// and says so in its heartbeat; then the other nodes do not. Where there is
+// none, the nodes take turns by a queue subscription, which brings an event that
+// is also for one of the node's rooms a second time. It is on the log's side: a
+// subscription on the events themselves would be taken for a stream that
+// answers, when there is none.
+type inspection struct {
+	mu    sync.Mutex
+	queue *nats.Subscription  // nil: others look
+	by    map[string]struct{} // the nodes that hear all
+}
+
+// inspect has node look at everything, or, with all false, not any more.
+// Between the start of a node and its first look at the heartbeats of others an
+// event may be rejected twice.
+func (e *Engine) inspect(node string, all bool) error {
+	in := &e.inspection
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if all {
+		if in.by == nil {
+			in.by = make(map[string]struct{})
 		}
-		if reason != nil {
-			e.reject(token, msg, reason)
+		in.by[node] = struct{}{}
+	} else {
+		delete(in.by, node)
+	}
+	switch {
+	case len(in.by) == 0 && in.queue == nil:
+		sub, err := e.nc.QueueSubscribe(wire.AllLogs, rejectQueue, func(msg *nats.Msg) {
+			token, _ := wire.SubjectToken(msg.Subject)
+			e.inspectOne(token, msg)
+		})
+		if err != nil {
+			return fmt.Errorf("rooms: subscribe to %s: %w", wire.AllLogs, err)
 		}
-	})
-	if err != nil {
-		return fmt.Errorf("rooms: subscribe to %s: %w", wire.AllLogs, err)
+		in.queue = sub
+	case len(in.by) != 0 && in.queue != nil:
+		_ = in.queue.Unsubscribe() // fails only when the connection is closed
+		in.queue = nil
 	}
 	return nil
+}
+
+// inspectedBy is inspect for what another node said of itself.
+func (e *Engine) inspectedBy(node string, all bool) {
+	if err := e.inspect(node, all); err != nil && !e.closed() {
+		e.cfg.Log.Error().Err(err).Msg("this node cannot look for events that are not valid; restart it")
+	}
+}
+
+// inspectOne publishes what is not valid to room.<room>.rejected.
+func (e *Engine) inspectOne(token string, msg *nats.Msg) {
+	_, reason := wire.RoomFromToken(token)
+	if reason == nil {
+		_, reason = wire.ReadStored(msg.Data)
+	}
+	if reason != nil {
+		e.reject(token, msg, reason)
+	}
 }
 
 func (e *Engine) reject(token string, msg *nats.Msg, reason error) {

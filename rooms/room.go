@@ -21,7 +21,7 @@ type room struct {
 	fanout   fanout           // what the members are given as it comes
 	roster   *roster          // who is here, on all nodes; nil for an inbox
 
-	subs   subscriptions // from the opener
+	subs   roomSubscriptions // from the opener
 	opened bool
 	broken error     // why the room gives up; nil: it does not
 	used   time.Time // of the last request

@@ -34,6 +34,9 @@ func AppendEvent(dst []byte, ev Event) []byte {
 // encoded, which for the types of this package cannot happen as long as every
 // History.Events is valid JSON: put there only what Decode has accepted.
 func MarshalPayload(v any) json.RawMessage {
+	if p, ok := v.(appender); ok {
+		return p.append(nil)
+	}
 	b, err := json.Marshal(v)
 	if err != nil {
 		panic("wire: payload cannot be encoded: " + err.Error())

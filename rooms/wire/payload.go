@@ -64,6 +64,9 @@ type RoomJoined struct {
 	Replayed  int    `json:"replayed"`
 	Count     int    `json:"count"`
 	List      []User `json:"list"`
+
+	// EncodedList, if there is one, is sent instead of List; EncodeUsers makes it.
+	EncodedList json.RawMessage `json:"-"`
 }
 
 // RoomLeft says that the client is no member any more, and why.
@@ -114,31 +117,11 @@ type Reconnect struct {
 	AfterMS int64 `json:"after_ms"`
 }
 
-// The lists below are always lists: a client may take their length.
+// MarshalJSON writes an absent list as [], for a client may take its length.
+func (p RoomJoined) MarshalJSON() ([]byte, error) { return p.append(nil), nil }
 
 // MarshalJSON writes an absent list as [].
-func (p RoomJoined) MarshalJSON() ([]byte, error) {
-	type plain RoomJoined
-	if p.List == nil {
-		p.List = []User{}
-	}
-	return json.Marshal(plain(p))
-}
+func (p OnlineUsers) MarshalJSON() ([]byte, error) { return p.append(nil), nil }
 
 // MarshalJSON writes an absent list as [].
-func (p OnlineUsers) MarshalJSON() ([]byte, error) {
-	type plain OnlineUsers
-	if p.List == nil {
-		p.List = []User{}
-	}
-	return json.Marshal(plain(p))
-}
-
-// MarshalJSON writes an absent list as [].
-func (p History) MarshalJSON() ([]byte, error) {
-	type plain History
-	if p.Events == nil {
-		p.Events = []json.RawMessage{}
-	}
-	return json.Marshal(plain(p))
-}
+func (p History) MarshalJSON() ([]byte, error) { return p.append(nil), nil }

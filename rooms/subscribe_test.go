@@ -21,30 +21,30 @@ func signalsOf(m *member) (got []string) {
 	return got
 }
 
-// TestWideRooms: with their own subscriptions or the wide ones, rooms hear each
-// event and each signal once and nothing of other rooms; the wide ones go with
-// the last room.
-func TestWideRooms(t *testing.T) {
+// TestSubscriptionsOfRooms: with their own subscriptions or the wildcards, rooms
+// hear each event and each signal once and nothing of other rooms; the wildcards
+// go with the last room that shares them, or stay when all rooms are heard.
+func TestSubscriptionsOfRooms(t *testing.T) {
 	for name, c := range map[string]struct {
-		wideLog          bool
-		wide, own, heard int // rooms that share, that do not, and subscriptions of all
+		hearAll             bool
+		sharing, own, heard int // rooms that share, that do not, and subscriptions of all
 	}{
-		"all but the log": {false, 3, 3, 7 + 3*2 + 2}, // 7 logs, 3 rooms with two more, two wide ones
-		"the log too":     {true, 4, 3, 3*3 + 3},
+		"some share":   {false, 3, 3, 7 + 3*2 + 2}, // 7 logs, 3 rooms with two more, two wildcards
+		"none has any": {true, 0, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			testWideRooms(t, c.wideLog, c.wide, int64(c.own), c.heard)
+			testSubscriptionsOfRooms(t, c.hearAll, c.sharing, int64(c.own), c.heard)
 		})
 	}
 }
 
-func testWideRooms(t *testing.T, wideLog bool, wantWide int, wantOwn int64, heard int) {
+func testSubscriptionsOfRooms(t *testing.T, hearAll bool, wantSharing int, wantOwn int64, heard int) {
 	eng, srv := start(t, func(c *rooms.Config) {
 		quick(c)
-		c.IdleAfter, c.WideLog = 50*time.Millisecond, wideLog
+		c.IdleAfter, c.HearAll = 50*time.Millisecond, hearAll
 		c.CheckEvery(noCheck) // a check would take an event that is on its way for lost
 		c.CheckAfterOpen(noCheck)
-		c.WideAbove(3)
+		c.WildcardAbove(3)
 	})
 	empty := eng.Subscriptions()
 	members := map[string]*member{}
@@ -53,8 +53,8 @@ func testWideRooms(t *testing.T, wideLog bool, wantWide int, wantOwn int64, hear
 		members[room] = join(t, eng, room, "m", rooms.Since{})
 	}
 	inbox := join(t, eng, wire.Inbox("ann"), "ann", rooms.Since{})
-	if wide, own := eng.WideRooms(); wide != wantWide || own != wantOwn {
-		t.Fatalf("%d rooms are wide, %d have their own subscriptions, want %d and %d", wide, own, wantWide, wantOwn)
+	if sharing, own := eng.SharingRooms(); sharing != wantSharing || own != wantOwn {
+		t.Fatalf("%d rooms share subscriptions, %d have their own, want %d and %d", sharing, own, wantSharing, wantOwn)
 	}
 	// A read of the log has one for its answers.
 	eventually(t, "the subscriptions", func() bool { return eng.Subscriptions() == empty+heard })
@@ -96,22 +96,22 @@ func testWideRooms(t *testing.T, wideLog bool, wantWide int, wantOwn int64, hear
 	}
 	eng.Leave(wire.Inbox("ann"), inbox, rooms.LeftGone)
 	eventually(t, "nothing is left", func() bool {
-		wide, own := eng.WideRooms()
-		return wide == 0 && own == 0 && eng.Subscriptions() == empty
+		sharing, own := eng.SharingRooms()
+		return sharing == 0 && own == 0 && eng.Subscriptions() == empty
 	})
 	again := join(t, eng, "room5", "again", rooms.Since{}) // with its own now
 	inject(t, nc, wire.SignalSubject("room5"), `{"type":"signal","payload":"again"}`)
 	again.await(t, "the signal", func() bool { return len(again.eventsLocked([]string{wire.TypeSignal})) == 1 })
 }
 
-// TestPresenceOfWideRooms: nodes tell each other of rooms that have no
+// TestPresenceByWildcard: nodes tell each other of rooms that have no
 // subscription of their own, on one of them or on both.
-func TestPresenceOfWideRooms(t *testing.T) {
+func TestPresenceByWildcard(t *testing.T) {
 	for name, above := range map[string][2]int64{"both": {-1, -1}, "one": {-1, 100}} {
 		t.Run(name, func(t *testing.T) {
 			srv := startServer(t)
-			a := startNode(t, srv, "a", func(c *rooms.Config) { c.WideAbove(above[0]) })
-			b := startNode(t, srv, "b", func(c *rooms.Config) { c.WideAbove(above[1]) })
+			a := startNode(t, srv, "a", func(c *rooms.Config) { c.WildcardAbove(above[0]) })
+			b := startNode(t, srv, "b", func(c *rooms.Config) { c.WildcardAbove(above[1]) })
 			awaitPeers(t, a, "b")
 			awaitPeers(t, b, "a")
 			one := join(t, a, "x", "one", rooms.Since{})
@@ -124,15 +124,15 @@ func TestPresenceOfWideRooms(t *testing.T) {
 	}
 }
 
-// TestWideRoomsOfAFailedOpen: rooms that could not be opened give back their
-// part, whichever kind it is.
-func TestWideRoomsOfAFailedOpen(t *testing.T) {
-	for name, above := range map[string]int64{"wide": -1, "own": 100, "the log too": -1} {
+// TestSubscriptionsOfAFailedOpen: rooms that could not be opened give back
+// their part, whichever kind it is.
+func TestSubscriptionsOfAFailedOpen(t *testing.T) {
+	for name, above := range map[string]int64{"shared": -1, "own": 100, "none": -1} {
 		t.Run(name, func(t *testing.T) {
 			eng, srv := start(t, func(c *rooms.Config) {
-				c.WideLog = name == "the log too"
+				c.HearAll = name == "none"
 				c.OpenTimeout(time.Second) // no join succeeds, however long it waits
-				c.WideAbove(above)
+				c.WildcardAbove(above)
 				c.CheckEvery(noCheck) // it would make the stream anew
 			})
 			empty := eng.Subscriptions()
@@ -153,8 +153,8 @@ func TestWideRoomsOfAFailedOpen(t *testing.T) {
 			}
 			joins.Wait()
 			eventually(t, "nothing is left", func() bool {
-				wide, own := eng.WideRooms()
-				return wide == 0 && own == 0 && eng.Subscriptions() <= empty+1 // of the answers to reads
+				sharing, own := eng.SharingRooms()
+				return sharing == 0 && own == 0 && eng.Subscriptions() <= empty+1 // of the answers to reads
 			})
 		})
 	}

@@ -1,0 +1,114 @@
+package wire
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+// Payloads that are sent per message, per join or for whole lists are written
+// by hand, without reflection; a test compares them with encoding/json, which
+// writes the others.
+
+// appender is a payload that is written by hand.
+type appender interface {
+	// append appends the payload as one JSON object.
+	append(dst []byte) []byte
+}
+
+func (p Ack) append(dst []byte) []byte {
+	return append(strconv.AppendBool(append(dst, `{"duplicate":`...), p.Duplicate), '}')
+}
+
+func (p Welcome) append(dst []byte) []byte {
+	dst = AppendString(append(dst, `{"client_id":`...), p.ClientID)
+	dst = AppendString(append(dst, `,"uid":`...), p.UID)
+	dst = AppendString(append(dst, `,"username":`...), p.Username)
+	dst = AppendString(append(dst, `,"avatar_id":`...), p.AvatarID)
+	dst = AppendString(append(dst, `,"node":`...), p.Node)
+	dst = strconv.AppendInt(append(dst, `,"heartbeat_s":`...), int64(p.HeartbeatS), 10)
+	return append(dst, '}')
+}
+
+func (p RoomJoined) append(dst []byte) []byte {
+	if dst == nil {
+		const names = len(`{"room_id":"","epoch":"","seq":,"recovered":false,"replayed":500,"count":,"list":}`)
+		dst = make([]byte, 0, names+2*maxDigits+len(p.RoomID)+len(p.Epoch)+usersSize(p.List)+len(p.EncodedList))
+	}
+	dst = AppendString(append(dst, `{"room_id":`...), p.RoomID)
+	dst = AppendString(append(dst, `,"epoch":`...), p.Epoch)
+	dst = strconv.AppendUint(append(dst, `,"seq":`...), p.Seq, 10)
+	dst = strconv.AppendBool(append(dst, `,"recovered":`...), p.Recovered)
+	dst = strconv.AppendInt(append(dst, `,"replayed":`...), int64(p.Replayed), 10)
+	dst = strconv.AppendInt(append(dst, `,"count":`...), int64(p.Count), 10)
+	dst = append(dst, `,"list":`...)
+	if p.EncodedList != nil {
+		dst = append(dst, p.EncodedList...)
+	} else {
+		dst = appendUsers(dst, p.List)
+	}
+	return append(dst, '}')
+}
+
+func (p PresenceChange) append(dst []byte) []byte {
+	dst = AppendString(append(dst, `{"room_id":`...), p.RoomID)
+	if len(p.Joined) > 0 {
+		dst = appendUsers(append(dst, `,"joined":`...), p.Joined)
+	}
+	if len(p.Left) > 0 {
+		dst = appendUsers(append(dst, `,"left":`...), p.Left)
+	}
+	return append(strconv.AppendInt(append(dst, `,"count":`...), int64(p.Count), 10), '}')
+}
+
+func (p OnlineUsers) append(dst []byte) []byte {
+	dst = AppendString(append(dst, `{"room_id":`...), p.RoomID)
+	dst = strconv.AppendInt(append(dst, `,"count":`...), int64(p.Count), 10)
+	dst = appendUsers(append(dst, `,"list":`...), p.List)
+	return append(AppendString(append(dst, `,"next":`...), p.Next), '}')
+}
+
+// append copies the events as they are: they are valid JSON.
+func (p History) append(dst []byte) []byte {
+	dst = AppendString(append(dst, `{"room_id":`...), p.RoomID)
+	dst = append(dst, `,"events":[`...)
+	for i, ev := range p.Events {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, ev...)
+	}
+	return append(strconv.AppendBool(append(dst, `],"more":`...), p.More), '}')
+}
+
+// EncodeUsers is a list for RoomJoined.EncodedList.
+func EncodeUsers(users []User) json.RawMessage {
+	return appendUsers(make([]byte, 0, usersSize(users)), users)
+}
+
+// appendUsers appends a list, [] when there is nobody: a client may take its
+// length.
+func appendUsers(dst []byte, users []User) []byte {
+	dst = append(dst, '[')
+	for i := range users {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		u := &users[i]
+		dst = AppendString(append(dst, `{"uid":`...), u.UID)
+		dst = AppendString(append(dst, `,"username":`...), u.Username)
+		dst = AppendString(append(dst, `,"avatar_id":`...), u.AvatarID)
+		dst = append(dst, '}')
+	}
+	return append(dst, ']')
+}
+
+// usersSize is the length of what appendUsers appends when no name needs an
+// escape.
+func usersSize(users []User) int {
+	size := len(`[]`)
+	for i := range users {
+		u := &users[i]
+		size += len(`{"uid":"","username":"","avatar_id":""},`) + len(u.UID) + len(u.Username) + len(u.AvatarID)
+	}
+	return size
+}

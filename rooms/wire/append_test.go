@@ -1,0 +1,80 @@
+package wire
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+)
+
+// TestAppendedPayloads: what is written by hand is what encoding/json writes of
+// the same fields.
+func TestAppendedPayloads(t *testing.T) {
+	odd := []string{"", "Percy", `"\/<>&'`, "\x00\x1f\x7f", "百家樂 🎲", "\xff\xc0", "\u2028\u2029", "a\xed\xa0\x80b"}
+	var users []User
+	for _, a := range odd {
+		for _, b := range odd {
+			users = append(users, User{UID: a, Username: b, AvatarID: a + b})
+		}
+	}
+	for _, s := range odd {
+		for _, n := range []int{0, 1, len(users)} {
+			list := users[:n]
+			for _, p := range []any{
+				Ack{}, Ack{Duplicate: true},
+				Welcome{ClientID: s, UID: s + "1", Username: s + "2", AvatarID: s + "3", Node: s + "4", HeartbeatS: -25},
+				RoomJoined{RoomID: s, Epoch: s + "1", Seq: 1<<64 - 1, Recovered: true, Replayed: 7, Count: -1, List: list},
+				RoomJoined{RoomID: s},
+				PresenceChange{RoomID: s, Count: n}, PresenceChange{RoomID: s, Joined: list, Count: n}, PresenceChange{RoomID: s, Left: list},
+				OnlineUsers{RoomID: s, Count: n, List: list, Next: s}, OnlineUsers{},
+				History{RoomID: s, Events: []json.RawMessage{[]byte(`{"type":"a"}`), []byte(`{"type":"b","payload":[1]}`)}[:min(n, 2)], More: n > 0}, History{},
+			} {
+				got := MarshalPayload(p)
+				if !json.Valid(got) {
+					t.Fatalf("%#v became %s", p, got)
+				}
+				if want := slowJSON(t, p); !reflect.DeepEqual(decoded(t, got), decoded(t, want)) {
+					t.Errorf("%T:\ngot  %s\nwant %s", p, got, want)
+				}
+			}
+			joined := RoomJoined{RoomID: s, List: list}
+			encoded := RoomJoined{RoomID: s, EncodedList: EncodeUsers(list)}
+			if a, b := string(MarshalPayload(joined)), string(MarshalPayload(encoded)); a != b {
+				t.Errorf("with its list encoded before: %s, want %s", b, a)
+			}
+		}
+	}
+}
+
+// slowJSON is p by encoding/json, without the methods of its type and with
+// lists that are lists.
+func slowJSON(t *testing.T, p any) []byte {
+	t.Helper()
+	switch v := p.(type) {
+	case RoomJoined:
+		type plain RoomJoined
+		v.List = append([]User{}, v.List...)
+		p = plain(v)
+	case OnlineUsers:
+		type plain OnlineUsers
+		v.List = append([]User{}, v.List...)
+		p = plain(v)
+	case History:
+		type plain History
+		v.Events = append([]json.RawMessage{}, v.Events...)
+		p = plain(v)
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func decoded(t *testing.T, b []byte) any {
+	t.Helper()
+	var v any
+	if err := decodeExact(b, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
