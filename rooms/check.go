@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,15 +15,20 @@ import (
 // checkLoop looks for live copies that were lost with nothing after them: a
 // room that hears no more would not notice. It asks for the stream's last
 // sequence, and only when that has moved for the rooms': of those that the new
-// events are for when these are few, else of all.
+// events are for when these are few, else of all. It does so every
+// checkInterval, and sooner when the log turns over sooner.
 func (e *Engine) checkLoop() {
-	tick := time.NewTicker(e.cfg.tuning.check)
-	defer tick.Stop()
+	timer := time.NewTimer(e.cfg.tuning.check)
+	defer timer.Stop()
 	var c streamCheck
+	e.checkStream(&c) // for nextLook
 	for {
 		select {
-		case <-tick.C:
+		case <-timer.C:
 			e.checkStream(&c)
+			timer.Reset(e.pause(&c))
+		case <-e.turnover:
+			timer.Reset(max(0, e.cfg.tuning.checkLeast-time.Since(c.at)))
 		case <-e.kick:
 			e.checkAll()
 		case <-e.edited:
@@ -39,16 +45,52 @@ type streamCheck struct {
 	seen    uint64 // and once
 	settled bool   // both are where the stream stands
 	told    uint64 // last sequence when every room was told how far the log was
+	last    uint64 // sequence at the last look
+	half    uint64 // of the sequences that the stream spans
+
+	at   time.Time     // of the last look
+	took time.Duration // between it and the one before
+	came uint64        // events in that time
+}
+
+// note notes what a look at the stream has shown.
+func (c *streamCheck) note(at time.Time, now eventlog.Standing) {
+	c.took, c.came = at.Sub(c.at), now.Last-min(c.last, now.Last)
+	c.at, c.last = at, now.Last
+	c.half = (now.Last - min(now.First, now.Last)) / 2
+}
+
+// pause is the time to the next look: checkInterval, or less at the pace of
+// late. Half of the log may be replaced by rooms that this node has not open.
+func (e *Engine) pause(c *streamCheck) time.Duration {
+	next := e.nextLook.Load()
+	left := float64(next-min(c.last, next)) / float64(max(c.came, 1)) * float64(c.took)
+	return time.Duration(min(max(left, float64(e.cfg.tuning.checkLeast)), float64(e.cfg.tuning.check)))
+}
+
+// reached is told of each event that is delivered.
+func (e *Engine) reached(seq uint64) {
+	next := e.nextLook.Load()
+	if seq < next || !e.nextLook.CompareAndSwap(next, math.MaxUint64) {
+		return
+	}
+	select {
+	case e.turnover <- struct{}{}:
+	default: // it is coming
+	}
 }
 
 func (e *Engine) checkStream(c *streamCheck) {
 	e.looks.checks.Add(1)
+	at := time.Now()
 	ctx, cancel := context.WithTimeout(e.ctx, eventlog.RequestTimeout)
 	defer cancel()
 	now, err := e.log.Standing(ctx)
 	if err == nil {
+		c.note(at, now)
 		e.noteLimit(ctx, now)
 	}
+	defer func() { e.nextLook.Store(max(c.told, c.last-min(c.half, c.last)) + c.half + 1) }()
 	switch {
 	case e.closed():
 	case eventlog.Gone(err):
@@ -72,7 +114,7 @@ func (e *Engine) checkStream(c *streamCheck) {
 // told how far it is. A room that hears of it in time knows that it missed
 // nothing when its own last event has been dropped.
 func (c *streamCheck) tellAll(now eventlog.Standing) bool {
-	return now.Last-min(c.told, now.Last) > (now.Last-min(now.First, now.Last))/2
+	return now.Last-min(c.told, now.Last) > c.half
 }
 
 func (e *Engine) noteLimit(ctx context.Context, now eventlog.Standing) {

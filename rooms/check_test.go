@@ -31,3 +31,28 @@ func TestLostTailAmongManyRooms(t *testing.T) {
 		})
 	}
 }
+
+// TestQuietRoomBesideABusyOne: while another room's events turn the whole log
+// over again and again, a room without any is told how far the log is often
+// enough to know, when its first event comes, that it has missed none.
+func TestQuietRoomBesideABusyOne(t *testing.T) {
+	const history = 60
+	eng, _ := start(t, func(c *rooms.Config) {
+		c.History = history
+		c.CheckEvery(noCheck) // what is left is the look that the busy room's events bring about
+		c.CheckLeast(time.Millisecond)
+		c.CheckAfterOpen(noCheck)
+	})
+	quiet := join(t, eng, "quiet", "q", rooms.Since{})
+	busy := join(t, eng, "busy", "b", rooms.Since{})
+	for round := range 10 {
+		seqs := publish(t, eng, "busy", round*history/3, (round+1)*history/3)
+		newest := seqs[len(seqs)-1]
+		busy.awaitSeq(t, newest)
+		eventually(t, "the look that is due", func() bool { return eng.NextLook() > newest })
+	}
+	quiet.awaitSeq(t, publish(t, eng, "quiet", 0, 1)[0])
+	if n := eng.Stats().Resets.Load(); n != 0 {
+		t.Errorf("%d rooms were told to refresh, and nothing was lost", n)
+	}
+}

@@ -59,7 +59,8 @@ const (
 	// that was just opened is: interest may reach the stream's leader later than the room's
 	// first look at the log.
 	checkInterval  = 3 * time.Second
-	checkRooms     = 10_000 // are compared per interval; more take turns, 30 s for 100,000
+	checkLeast     = 100 * time.Millisecond // the log's turnover makes it no shorter
+	checkRooms     = 10_000                 // are compared per interval; more take turns, 30 s for 100,000
 	checkAfterOpen = 300 * time.Millisecond
 )
 
@@ -101,6 +102,7 @@ type tuning struct {
 	publish       eventlog.PublishTimes
 	open          time.Duration        // openTimeout
 	check         time.Duration        // checkInterval
+	checkLeast    time.Duration        // checkLeast
 	checkRooms    int                  // checkRooms
 	heartbeat     time.Duration        // heartbeatInterval
 	afterOpen     time.Duration        // checkAfterOpen
@@ -127,6 +129,7 @@ func DefaultConfig() Config {
 		tuning: tuning{
 			open:          openTimeout,
 			check:         checkInterval,
+			checkLeast:    checkLeast,
 			checkRooms:    checkRooms,
 			heartbeat:     heartbeatInterval,
 			afterOpen:     checkAfterOpen,
@@ -151,6 +154,7 @@ func (c Config) withDefaults() Config {
 	c.PresenceInterval = cmp.Or(c.PresenceInterval, d.PresenceInterval)
 	c.PresenceGrace = cmp.Or(c.PresenceGrace, d.PresenceGrace)
 	c.tuning.open = cmp.Or(c.tuning.open, d.tuning.open)
+	c.tuning.checkLeast = cmp.Or(c.tuning.checkLeast, d.tuning.checkLeast)
 	c.tuning.check = cmp.Or(c.tuning.check, d.tuning.check)
 	c.tuning.checkRooms = cmp.Or(c.tuning.checkRooms, d.tuning.checkRooms)
 	c.tuning.heartbeat = cmp.Or(c.tuning.heartbeat, d.tuning.heartbeat)

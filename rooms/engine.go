@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,6 +44,8 @@ type Engine struct {
 	live       chan *nats.Msg
 	kick       chan struct{} // asks checkLoop to compare all rooms now
 	edited     chan struct{} // tells it that the stream's settings were changed
+	turnover   chan struct{} // tells it that nextLook was reached
+	nextLook   atomic.Uint64 // the sequence at which half of the log has been replaced since all rooms were told how far it is
 	suspect    atomic.Bool   // the log may have been rolled back: all rooms are to look
 	rooms      *actor.Group[string, message]
 	opener     *actor.Ref[*room]
@@ -79,7 +82,7 @@ func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	started := max(cfg.tuning.clock().UnixNano(), 1)
-	e := &Engine{cfg: cfg, boot: newBoot(), started: started, live: make(chan *nats.Msg, liveQueue), kick: make(chan struct{}, 1), edited: make(chan struct{}, 1)}
+	e := &Engine{cfg: cfg, boot: newBoot(), started: started, live: make(chan *nats.Msg, liveQueue), kick: make(chan struct{}, 1), edited: make(chan struct{}, 1), turnover: make(chan struct{}, 1)}
 	e.incarnation.Store(uint64(started))
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	if err := e.start(ctx, conn); err != nil {
@@ -102,6 +105,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	if err != nil {
 		return fmt.Errorf("rooms: connect for publishing: %w", err)
 	}
+	e.nextLook.Store(math.MaxUint64) // checkLoop begins with a look
 	e.subs.nc, e.subs.live, e.subs.above, e.subs.hearAll = e.nc, e.live, e.cfg.tuning.wildcardAbove, e.cfg.HearAll
 	if e.log, err = eventlog.Open(ctx, e.nc, e.cfg.stream()); err != nil {
 		return fmt.Errorf("rooms: %w", err)

@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -29,9 +30,11 @@ func (c *Config) PublishTimes(deadline, attempt, retry time.Duration) {
 // OpenTimeout sets how long a room may take to open, and a read of its log.
 func (c *Config) OpenTimeout(d time.Duration) { c.tuning.open = d }
 
-// CheckEvery sets how often rooms are compared with the log, CheckAfterOpen
-// when a room that was opened is.
-func (c *Config) CheckEvery(d time.Duration)     { c.tuning.check = d }
+// CheckEvery sets how often rooms are compared with the log, CheckLeast how
+// often at most when the log turns over, CheckAfterOpen when a room that was
+// opened is.
+func (c *Config) CheckEvery(d time.Duration)     { c.tuning.check, c.tuning.checkLeast = d, d }
+func (c *Config) CheckLeast(d time.Duration)     { c.tuning.checkLeast = d }
 func (c *Config) CheckAfterOpen(d time.Duration) { c.tuning.afterOpen = d }
 
 // CheckRooms sets how many rooms are compared per interval.
@@ -132,6 +135,15 @@ func (e *Engine) HoldReads() (release func()) {
 
 // GateReads gives the configuration a gate for reads.
 func (c *Config) GateReads() { c.tuning.gate = new(sync.RWMutex) }
+
+// NextLook is the sequence at which a room's event brings about a look at where
+// the stream stands; 0 while one is due.
+func (e *Engine) NextLook() uint64 {
+	if next := e.nextLook.Load(); next != math.MaxUint64 {
+		return next
+	}
+	return 0
+}
 
 // LastSequences asks the log for the last sequence of each room that has one,
 // by token.

@@ -68,6 +68,7 @@ func (f *fanout) release() {
 func (r *room) deliver(e follow.Event) (frame []byte) {
 	r.h.last.Store(e.Seq)
 	r.h.touch()
+	r.eng.reached(e.Seq)
 	frame, err := r.fanout.out.addStored(r.label, e.Seq, e.Body, e.Time)
 	if err != nil {
 		return nil
