@@ -13,8 +13,37 @@ import (
 // effects carries out what the room's follower wants.
 type effects struct{ r *room }
 
+// reading is a body that was read. It is remembered while its copy is handled,
+// so that an event that is inspected and delivered is read once.
+type reading struct {
+	body   []byte
+	stored wire.Stored
+	err    error
+}
+
+// read is wire.ReadStored.
+func (r *room) read(body []byte) (wire.Stored, error) {
+	if known := r.reading.body; len(body) > 0 && len(body) == len(known) && &body[0] == &known[0] {
+		return r.reading.stored, r.reading.err
+	}
+	return wire.ReadStored(body)
+}
+
+// inspect looks whether a copy is valid, where that is this node's to do.
+func (r *room) inspect(msg *nats.Msg) {
+	stored, err := wire.ReadStored(msg.Data)
+	if err != nil {
+		r.eng.reject(r.h.token(), msg, err)
+	}
+	r.reading = reading{msg.Data, stored, err}
+}
+
 // onLive takes one copy from the stream's republish.
 func (r *room) onLive(msg *nats.Msg) {
+	if r.eng.cfg.HearAll {
+		r.inspect(msg)
+		defer func() { r.reading = reading{} }()
+	}
 	c, err := eventlog.Copy(msg)
 	if err != nil {
 		r.eng.stats.Forged.Add(1)

@@ -116,9 +116,11 @@ func (o *Outbox) Take(expect int, add func(add func(typ string, payload []byte))
 	o.o.expect = expect
 	add(func(typ string, payload []byte) {
 		body := wire.AppendEvent(nil, wire.Event{Type: typ, Payload: payload})
-		if _, err := o.o.addStored("x", 1, body, ""); err != nil {
+		stored, err := wire.ReadStored(body)
+		if err != nil {
 			panic(err)
 		}
+		o.o.addStored("x", 1, &stored, "")
 	})
 	for _, chunk := range o.o.take().Frames {
 		bytes += cap(chunk)

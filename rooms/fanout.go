@@ -69,10 +69,11 @@ func (r *room) deliver(e follow.Event) (frame []byte) {
 	r.h.last.Store(e.Seq)
 	r.h.touch()
 	r.eng.reached(e.Seq)
-	frame, err := r.fanout.out.addStored(r.label, e.Seq, e.Body, e.Time)
+	stored, err := r.read(e.Body)
 	if err != nil {
 		return nil
 	}
+	frame = r.fanout.out.addStored(r.label, e.Seq, &stored, e.Time)
 	r.fanout.stats.Events.Add(1)
 	if r.fanout.out.full() {
 		r.flush()

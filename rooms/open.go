@@ -108,11 +108,12 @@ const (
 func (e *Engine) dispatchOne(msg *nats.Msg) {
 	token, _ := wire.SubjectToken(msg.Subject)
 	verb := msg.Subject[len(msg.Subject)-1]
-	if verb == lastOfLog && e.subs.hearAll {
-		e.inspectOne(token, msg)
-	}
 	h := e.handles.get(token)
-	if h == nil || verb != lastOfLog && !e.subs.listensOn(h, msg.Sub) {
+	switch {
+	case verb == lastOfLog:
+		e.handLive(h, token, msg)
+		return
+	case h == nil || !e.subs.listensOn(h, msg.Sub):
 		return
 	}
 	switch verb {
@@ -122,10 +123,21 @@ func (e *Engine) dispatchOne(msg *nats.Msg) {
 		}
 	case lastOfPresence:
 		e.handShared(h, msg)
-	case lastOfLog:
-		if h.self.Send(liveEvent{msg}) == actor.ErrFull {
+	}
+}
+
+// handLive gives a copy to its room, which looks whether it is valid; where
+// there is none, or it takes no more, somebody else has to.
+func (e *Engine) handLive(h *handle, token string, msg *nats.Msg) {
+	if h != nil {
+		err := h.self.Send(liveEvent{msg})
+		if err == nil {
+			return
+		}
+		if err == actor.ErrFull {
 			e.stats.LiveFull.Add(1)
 			h.miss()
 		}
 	}
+	e.inspectUnread(token, msg)
 }

@@ -15,21 +15,16 @@ type outbox struct {
 	expect int // events that may still come in this batch, set by the room
 }
 
-// addStored writes the frame of one stored event, in the one pass over its
-// body that also checks it. A body that is not valid reaches no client: then
-// nothing is added, and the error says why. The arguments are publicEvent's.
-func (o *outbox) addStored(label string, seq uint64, body []byte, logTime string) (frame []byte, err error) {
-	st, err := wire.ReadStored(body)
-	if err != nil {
-		return nil, err
-	}
+// addStored writes the frame of one stored event. The other arguments are
+// publicEvent's.
+func (o *outbox) addStored(label string, seq uint64, st *wire.Stored, logTime string) (frame []byte) {
 	chunk := o.space(st.FrameSize(label, logTime))
 	start := len(*chunk)
 	*chunk = st.AppendFrame(*chunk, label, seq, logTime)
 	frame = (*chunk)[start:len(*chunk):len(*chunk)]
 	o.count++
 	o.bytes += len(frame)
-	return frame, nil
+	return frame
 }
 
 // space returns a chunk to which need bytes can be appended where it lies.

@@ -76,6 +76,13 @@ func (e *Engine) inspectedBy(node string, all bool) {
 	}
 }
 
+// inspectUnread looks at a copy that no room has looked at.
+func (e *Engine) inspectUnread(token string, msg *nats.Msg) {
+	if e.cfg.HearAll {
+		e.inspectOne(token, msg)
+	}
+}
+
 // inspectOne publishes what is not valid to room.<room>.rejected.
 func (e *Engine) inspectOne(token string, msg *nats.Msg) {
 	_, reason := wire.RoomFromToken(token)

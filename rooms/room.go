@@ -21,10 +21,11 @@ type room struct {
 	fanout   fanout           // what the members are given as it comes
 	roster   *roster          // who is here, on all nodes; nil for an inbox
 
-	subs   roomSubscriptions // from the opener
-	opened bool
-	broken error     // why the room gives up; nil: it does not
-	used   time.Time // of the last request
+	reading reading           // of the copy in hand
+	subs    roomSubscriptions // from the opener
+	opened  bool
+	broken  error     // why the room gives up; nil: it does not
+	used    time.Time // of the last request
 }
 
 // startRoom makes the receiver. It runs on the room's goroutine.
@@ -194,11 +195,13 @@ func (r *room) Stopped(unread []message) {
 // forward gives a request to the room that comes after this one, which had no
 // members and waited for nothing.
 func (r *room) forward(m message) {
-	switch m.(type) {
+	switch m := m.(type) {
 	case *joinRequest, *historyRequest, *membersRequest:
 		if r.eng.rooms.Send(r.h.name, m) != nil {
 			refuseMessage(m, errBusy)
 		}
+	case liveEvent:
+		r.eng.inspectUnread(r.h.token(), m.msg)
 	default:
 		refuseMessage(m, errClosed)
 	}
