@@ -17,22 +17,20 @@ import (
 // sequence, and only when that has moved for the rooms': of those that the new
 // events are for when these are few, else of all. It does so every
 // checkInterval, and sooner when the log turns over sooner.
-func (e *Engine) checkLoop() {
+func (e *Engine) checkLoop(c *streamCheck) {
 	timer := time.NewTimer(e.cfg.tuning.check)
 	defer timer.Stop()
-	var c streamCheck
-	e.checkStream(&c) // for nextLook
 	for {
 		select {
 		case <-timer.C:
-			e.checkStream(&c)
-			timer.Reset(e.pause(&c))
+			e.checkStream(c)
+			timer.Reset(e.pause(c))
 		case <-e.turnover:
 			timer.Reset(max(0, e.cfg.tuning.checkLeast-time.Since(c.at)))
 		case <-e.kick:
 			e.checkAll()
 		case <-e.edited:
-			e.checkStream(&c)
+			e.checkStream(c)
 		case <-e.ctx.Done():
 			return
 		}
@@ -70,19 +68,42 @@ func (e *Engine) pause(c *streamCheck) time.Duration {
 
 // reached is told of each event that is delivered.
 func (e *Engine) reached(seq uint64) {
-	next := e.nextLook.Load()
-	if seq < next || !e.nextLook.CompareAndSwap(next, math.MaxUint64) {
-		return
+	for {
+		next := e.nextLook.Load()
+		switch {
+		case next == math.MaxUint64: // a look is due; it may not see this event
+			e.passed.Store(seq)
+			if e.nextLook.Load() == next {
+				return
+			}
+		case seq < next:
+			return
+		case e.nextLook.CompareAndSwap(next, math.MaxUint64):
+			e.lookSoon()
+			return
+		}
 	}
+}
+
+func (e *Engine) lookSoon() {
 	select {
 	case e.turnover <- struct{}{}:
-	default: // it is coming
+	default: // it will
+	}
+}
+
+// lookAt has the event with that sequence bring about the next look.
+func (e *Engine) lookAt(seq uint64) {
+	e.nextLook.Store(seq)
+	if e.passed.Load() >= seq {
+		e.lookSoon()
 	}
 }
 
 func (e *Engine) checkStream(c *streamCheck) {
 	e.looks.checks.Add(1)
 	at := time.Now()
+	e.passed.Store(0)
 	ctx, cancel := context.WithTimeout(e.ctx, eventlog.RequestTimeout)
 	defer cancel()
 	now, err := e.log.Standing(ctx)
@@ -90,7 +111,7 @@ func (e *Engine) checkStream(c *streamCheck) {
 		c.note(at, now)
 		e.noteLimit(ctx, now)
 	}
-	defer func() { e.nextLook.Store(max(c.told, c.last-min(c.half, c.last)) + c.half + 1) }()
+	defer func() { e.lookAt(max(c.told, c.last-min(c.half, c.last)) + c.half + 1) }()
 	switch {
 	case e.closed():
 	case eventlog.Gone(err):

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,6 +45,7 @@ type Engine struct {
 	edited     chan struct{} // tells it that the stream's settings were changed
 	turnover   chan struct{} // tells it that nextLook was reached
 	nextLook   atomic.Uint64 // the sequence at which half of the log has been replaced since all rooms were told how far it is
+	passed     atomic.Uint64 // the last event that was delivered while a look was due; 0: none since the last one began
 	suspect    atomic.Bool   // the log may have been rolled back: all rooms are to look
 	rooms      *actor.Group[string, message]
 	opener     *actor.Ref[*room]
@@ -105,7 +105,6 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	if err != nil {
 		return fmt.Errorf("rooms: connect for publishing: %w", err)
 	}
-	e.nextLook.Store(math.MaxUint64) // checkLoop begins with a look
 	e.subs.nc, e.subs.live, e.subs.above, e.subs.hearAll = e.nc, e.live, e.cfg.tuning.wildcardAbove, e.cfg.HearAll
 	if e.log, err = eventlog.Open(ctx, e.nc, e.cfg.stream()); err != nil {
 		return fmt.Errorf("rooms: %w", err)
@@ -124,7 +123,9 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	}
 	e.beside(func(context.Context) { e.heartbeatLoop() })
 	e.beside(func(context.Context) { e.dispatch() })
-	e.beside(func(context.Context) { e.checkLoop() })
+	var look streamCheck
+	e.checkStream(&look) // for nextLook
+	e.beside(func(context.Context) { e.checkLoop(&look) })
 	return nil
 }
 

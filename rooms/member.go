@@ -63,7 +63,12 @@ func (b *Burst) Deflated() [][]byte {
 // EventBurst is the burst of a single event.
 func EventBurst(ev wire.Event) *Burst {
 	frame := wire.EventFrame(ev)
-	return &Burst{Frames: [][]byte{frame}, Count: 1, Bytes: len(frame)}
+	b := &struct {
+		Burst
+		frames [1][]byte
+	}{frames: [1][]byte{frame}}
+	b.Frames, b.Count, b.Bytes = b.frames[:], 1, len(frame)
+	return &b.Burst
 }
 
 // Since asks a join to replay. Position wins over Last; the zero value

@@ -138,7 +138,9 @@ func TestMailboxFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	release := slow.hold()
-	seqs := publish(t, eng, "x", 0, 300)
+	seqs := publish(t, eng, "x", 0, 1)
+	m.awaitSeq(t, seqs[0]) // which is given it first: now the room stands before the slow one
+	seqs = append(seqs, publish(t, eng, "x", 1, 300)...)
 	eventually(t, "the mailbox is full", func() bool { return eng.Stats().LiveFull.Load() > 0 })
 	if _, err := eng.Online(within(t), "x", "", 1); wire.AsError(err).Code != wire.Busy {
 		t.Errorf("a list from a busy room: %v", err)

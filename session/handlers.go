@@ -38,28 +38,28 @@ func sendMessage(r *Request) error {
 	if room == r.client.inbox() {
 		return wire.Errorf(wire.Forbidden, "an inbox takes private_message only")
 	}
-	msg, _, err := r.message()
+	msg, in, err := r.message()
 	if err != nil {
 		return err
 	}
 	msg.RoomID = room
-	return r.publish(room, wire.MessageBody(&msg))
+	return r.publish(room, wire.MessageBody(&msg, in.Text))
 }
 
 // privateMessage is stored in the inbox of the receiver and in the sender's
 // own, whose copy the ack speaks of.
 func privateMessage(r *Request) error {
-	msg, to, err := r.message()
+	msg, in, err := r.message()
 	if err != nil {
 		return err
 	}
-	inbox, err := wire.CleanRoom(wire.Inbox(to))
-	if err != nil || to == "" || strings.HasPrefix(to, "@") {
+	inbox, err := wire.CleanRoom(wire.Inbox(in.ToUID))
+	if err != nil || in.ToUID == "" || strings.HasPrefix(in.ToUID, "@") {
 		return wire.Errorf(wire.BadPayload, "to_uid must be the uid of a user")
 	}
 	msg.ToUID, _ = wire.InboxOwner(inbox)
 	msg.RoomID = wire.InboxAlias
-	body := wire.MessageBody(&msg)
+	body := wire.MessageBody(&msg, in.Text)
 	if own := r.client.inbox(); inbox != own {
 		if err := r.publish(inbox, body); err != nil {
 			return err
@@ -70,28 +70,26 @@ func privateMessage(r *Request) error {
 }
 
 // message reads the payload of a message and stamps who sent it and when.
-func (r *Request) message() (msg wire.Message, to string, err error) {
+func (r *Request) message() (msg wire.Message, in wire.SentMessage, err error) {
 	in, ok := wire.ReadSendMessage(r.Event.Payload)
 	if !ok {
-		in = wire.SendMessage{}
-		if err := r.Bind(&in); err != nil {
-			return msg, "", err
+		var slow wire.SendMessage
+		if err := r.Bind(&slow); err != nil {
+			return msg, in, err
 		}
+		in = slow.Sent()
 	}
-	if in.Message == "" {
-		in.Message = in.Content
-	}
-	if in.Message == "" && in.ImageURL == "" {
-		return msg, "", wire.Errorf(wire.BadPayload, "a message needs message or image_url")
+	if in.Text.Empty() && in.ImageURL == "" {
+		return msg, in, wire.Errorf(wire.BadPayload, "a message needs message or image_url")
 	}
 	if in.ImageURL != "" && !isWebURL(in.ImageURL) {
-		return msg, "", wire.Errorf(wire.BadPayload, "image_url must be an http or https URL")
+		return msg, in, wire.Errorf(wire.BadPayload, "image_url must be an http or https URL")
 	}
 	who, now := r.client.who, time.Now()
 	return wire.Message{
-		Message: in.Message, From: sender(who, in.From), Sent: now.Format(time.RFC3339Nano), Time: now.UnixMilli(),
+		From: sender(who, in.From), Sent: now.Format(time.RFC3339Nano), Time: now.UnixMilli(),
 		UID: who.UID, Username: who.Username, AvatarID: who.AvatarID, ImageURL: in.ImageURL,
-	}, in.ToUID, nil
+	}, in, nil
 }
 
 // sender is the name that an event is from: a guest's is what it says it is.

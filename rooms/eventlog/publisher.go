@@ -144,7 +144,8 @@ func (p *Publisher) Send(room, msgID string, body []byte, done func(Stored, erro
 	}
 	p.next++
 	pub.token = p.next
-	pub.reply = p.prefix + strconv.FormatUint(pub.token, 36)
+	var space [64]byte
+	pub.reply = string(strconv.AppendUint(append(space[:0], p.prefix...), pub.token, 36))
 	if len(p.pending) == 0 {
 		p.timer.Reset(p.times.Retry)
 	}

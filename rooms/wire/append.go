@@ -16,7 +16,10 @@ type appender interface {
 }
 
 func (p Ack) append(dst []byte) []byte {
-	return append(strconv.AppendBool(append(dst, `{"duplicate":`...), p.Duplicate), '}')
+	if p.Duplicate {
+		return append(dst, `{"duplicate":true}`...)
+	}
+	return append(dst, `{"duplicate":false}`...)
 }
 
 func (p Welcome) append(dst []byte) []byte {

@@ -40,16 +40,17 @@ func ReadBody(data []byte) (Event, Body, error) {
 	return ev, encodeBody(ev.Type, ev.Payload), nil
 }
 
-// MessageBody is the body of a message: a private_message if it is to somebody,
-// else a new_message. There is nothing in it to be checked.
-func MessageBody(m *Message) Body {
+// MessageBody is the body of a message with text for its Message: a
+// private_message if it is to somebody, else a new_message. There is nothing in
+// it to be checked.
+func MessageBody(m *Message, text Text) Body {
 	typ := TypeNewMessage
 	if m.ToUID != "" {
 		typ = TypePrivateMessage
 	}
-	text := append(make([]byte, 0, bodyNames+len(typ)+m.size()), `{"type":"`...)
-	text = append(append(text, typ...), `","payload":`...)
-	return Body{append(m.append(text), '}')}
+	body := append(make([]byte, 0, bodyNames+len(typ)+m.size()+len(text.quoted)), `{"type":"`...)
+	body = append(append(body, typ...), `","payload":`...)
+	return Body{append(m.appendWith(body, text), '}')}
 }
 
 // bodyNames is what a body has besides its type and payload.

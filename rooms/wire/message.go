@@ -2,59 +2,82 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"strconv"
 )
 
 // Messages are most of what there is, so their payloads are read and written by
 // hand; tests compare that with encoding/json.
 
+// Text is the text of a message as a JSON string, quotes and escapes and all: it
+// goes into the log as it came. The zero Text is an absent one.
+type Text struct{ quoted []byte }
+
+// TextOf quotes s; invalid UTF-8 becomes U+FFFD.
+func TextOf(s string) Text { return Text{AppendString(nil, s)} }
+
+// Empty reports whether the text is absent or has no character.
+func (t Text) Empty() bool { return len(t.quoted) <= len(`""`) }
+
+// SentMessage is SendMessage as ReadSendMessage reads it. Its Text shares memory
+// with the payload.
+type SentMessage struct {
+	Text                  Text // message, or content where that is empty
+	From, ImageURL, ToUID string
+}
+
+// Sent is p as ReadSendMessage would give it.
+func (p *SendMessage) Sent() SentMessage {
+	return SentMessage{TextOf(cmp.Or(p.Message, p.Content)), p.From, p.ImageURL, p.ToUID}
+}
+
 // ReadSendMessage reads a payload that Decode gave. ok is false for what
-// encoding/json would read in its own way, or refuse: a name in other case, or
-// a value that is no string. Such a payload is for encoding/json.
-func ReadSendMessage(payload []byte) (p SendMessage, ok bool) {
+// encoding/json would read in its own way, or refuse: a name in other case, a
+// value that is no string, or half a surrogate pair. Such a payload is for
+// encoding/json.
+func ReadSendMessage(payload []byte) (p SentMessage, ok bool) {
+	var message, content rawString
 	s := scanner{text: payload}
 	if !s.take('{') {
 		return p, false
 	}
-	if s.take('}') {
-		return p, true
-	}
-	for {
+	for more := !s.take('}'); more; {
 		name, ok := s.key()
 		if !ok {
 			return p, false
 		}
-		field, known := p.field(name.bytes())
-		if known {
-			text, ok := s.str()
-			if !ok {
-				return p, false
-			}
-			*field = string(text.bytes())
-		} else if _, ok := s.value(MaxDepth); !ok || likeOurs(name.bytes()) {
+		switch name := name.bytes(); string(name) {
+		case "message":
+			message, ok = s.str()
+		case "content":
+			content, ok = s.str()
+		case "from":
+			p.From, ok = s.string()
+		case "image_url":
+			p.ImageURL, ok = s.string()
+		case "to_uid":
+			p.ToUID, ok = s.string()
+		default:
+			_, ok = s.value(MaxDepth)
+			ok = ok && !likeOurs(name)
+		}
+		if more = s.take(','); !ok || !more && !s.take('}') {
 			return p, false
 		}
-		if !s.take(',') {
-			return p, s.take('}')
-		}
 	}
+	if p.Text.quoted = message.quoted; p.Text.Empty() {
+		p.Text.quoted = content.quoted
+	}
+	return p, !message.lone && !content.lone
 }
 
-// field is where the value of a name goes.
-func (p *SendMessage) field(name []byte) (field *string, ok bool) {
-	switch string(name) {
-	case "message":
-		return &p.Message, true
-	case "content":
-		return &p.Content, true
-	case "from":
-		return &p.From, true
-	case "image_url":
-		return &p.ImageURL, true
-	case "to_uid":
-		return &p.ToUID, true
+// string reads one string.
+func (s *scanner) string() (string, bool) {
+	text, ok := s.str()
+	if !ok {
+		return "", false
 	}
-	return nil, false
+	return string(text.bytes()), true
 }
 
 // likeOurs reports whether encoding/json takes a name for one of ours.
@@ -67,9 +90,13 @@ func likeOurs(name []byte) bool {
 	return false
 }
 
-// append appends the message as encoding/json means it.
-func (m *Message) append(dst []byte) []byte {
-	dst = AppendString(append(dst, `{"message":`...), m.Message)
+// appendWith appends the message, with text for its Message.
+func (m *Message) appendWith(dst []byte, text Text) []byte {
+	dst = append(dst, `{"message":`...)
+	if text.quoted == nil {
+		dst = append(dst, `""`...)
+	}
+	dst = append(dst, text.quoted...)
 	dst = AppendString(append(dst, `,"from":`...), m.From)
 	dst = AppendString(append(dst, `,"sent":`...), m.Sent)
 	dst = strconv.AppendInt(append(dst, `,"time":`...), m.Time, 10)
@@ -88,9 +115,9 @@ func (m *Message) append(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// size is what append appends when no text needs an escape.
+// size is what appendWith appends besides the text when nothing needs an escape.
 func (m *Message) size() int {
 	const names = len(`{"message":"","from":"","sent":"","time":,"uid":"","username":"","avatar_id":"","image_url":"","room_id":"","to_uid":""}`)
-	return names + maxDigits + len(m.Message) + len(m.From) + len(m.Sent) + len(m.UID) + len(m.Username) +
+	return names + maxDigits + len(m.From) + len(m.Sent) + len(m.UID) + len(m.Username) +
 		len(m.AvatarID) + len(m.ImageURL) + len(m.RoomID) + len(m.ToUID)
 }

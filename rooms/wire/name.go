@@ -97,8 +97,11 @@ func keySafe(r rune) bool {
 const upperHex = "0123456789ABCDEF"
 
 func escape(s string, safe func(rune) bool) string {
-	i := strings.IndexFunc(s, func(r rune) bool { return !safe(r) })
-	if i < 0 {
+	i := 0
+	for i < len(s) && keySafe(rune(s[i])) { // as nearly all are, and safe in both
+		i++
+	}
+	if i == len(s) {
 		return s
 	}
 	var b strings.Builder

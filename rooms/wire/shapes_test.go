@@ -102,7 +102,7 @@ func BenchmarkSendMessage(b *testing.B) {
 					if !ok {
 						b.Fatal("not read")
 					}
-					MessageBody(&Message{Message: in.Message, From: in.From})
+					MessageBody(&Message{From: in.From}, in.Text)
 				}
 			})
 		}
