@@ -82,7 +82,7 @@ func (x effects) Refresh() {
 	r.flush()
 	r.h.last.Store(r.follower.Newest())
 	r.eng.stats.Resets.Add(1)
-	r.deliverBurst(EventBurst(r.joined("", r.follower.Position().Seq, false, 0)), "")
+	r.deliverBurst(r.joined("", r.follower.Position().Seq, false, 0), "")
 }
 
 // Read implements follow.Effects. The log is read on a goroutine beside the

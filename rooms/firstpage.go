@@ -22,18 +22,17 @@ func (r *roster) firstPageChanged(uid string) {
 	}
 }
 
-// show encodes p with how many there are and the first page of them.
-func (r *roster) show(p wire.RoomJoined) json.RawMessage {
+// show completes p with how many there are and the first page of them.
+func (r *roster) show(p *wire.RoomJoined) {
 	r.presence.Shown()
 	p.Count = r.presence.Count()
 	if r.first == nil {
 		users, next := r.presence.List("", MaxPresenceList)
 		if next == "" {
 			p.List = users
-			return wire.MarshalPayload(p)
+			return
 		}
 		r.first = &firstPage{list: wire.EncodeUsers(users), end: next}
 	}
 	p.EncodedList = r.first.list
-	return wire.MarshalPayload(p)
 }

@@ -38,8 +38,8 @@ func (r *room) admit(j *joinRequest, a follow.Admission) {
 }
 
 // answer sends room_joined and ends the request.
-func (r *room) answer(j *joinRequest, joined wire.Event) bool {
-	if j.member.Deliver(EventBurst(joined)) != nil {
+func (r *room) answer(j *joinRequest, joined *Burst) bool {
+	if j.member.Deliver(joined) != nil {
 		r.remove(j.member, LeftLost)
 		reply(j.done, error(wire.Errorf(wire.NotMember, "the connection ended before the join was done")))
 		return false
@@ -49,15 +49,12 @@ func (r *room) answer(j *joinRequest, joined wire.Event) bool {
 }
 
 // joined is the room_joined event as of now.
-func (r *room) joined(id string, seq uint64, recovered bool, replayed int) wire.Event {
+func (r *room) joined(id string, seq uint64, recovered bool, replayed int) *Burst {
 	p := wire.RoomJoined{RoomID: r.label, Epoch: r.follower.Position().Epoch, Seq: seq, Recovered: recovered, Replayed: replayed}
-	ev := wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: r.label}
-	if r.roster == nil {
-		ev.Payload = wire.MarshalPayload(p)
-	} else {
-		ev.Payload = r.roster.show(p)
+	if r.roster != nil {
+		r.roster.show(&p)
 	}
-	return ev
+	return PayloadBurst(wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: r.label}, p)
 }
 
 func (r *room) onLeave(l *leaveRequest) {

@@ -61,8 +61,15 @@ func (b *Burst) Deflated() [][]byte {
 }
 
 // EventBurst is the burst of a single event.
-func EventBurst(ev wire.Event) *Burst {
-	frame := wire.EventFrame(ev)
+func EventBurst(ev wire.Event) *Burst { return frameBurst(wire.EventFrame(ev)) }
+
+// PayloadBurst is EventBurst of ev with a payload of package wire.
+func PayloadBurst(ev wire.Event, payload any) *Burst {
+	return frameBurst(wire.PayloadFrame(ev, payload))
+}
+
+// frameBurst is the burst of a single frame, in one allocation.
+func frameBurst(frame []byte) *Burst {
 	b := &struct {
 		Burst
 		frames [1][]byte

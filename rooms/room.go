@@ -146,9 +146,9 @@ func (r *room) handleOwn(m message) {
 
 // tellNews tells the members who has come and gone.
 func (r *room) tellNews() {
-	if ev, changed := r.roster.news(); changed {
+	if news := r.roster.news(); news != nil {
 		r.flush()
-		r.deliverBurst(EventBurst(ev), "")
+		r.deliverBurst(news, "")
 	}
 }
 

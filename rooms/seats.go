@@ -24,17 +24,17 @@ func (r *roster) changed(uid string) {
 }
 
 // news is what changed since the last batch, or, of a large room, only how many
-// there are; for the members.
-func (r *roster) news() (ev wire.Event, changed bool) {
+// there are; for the members. nil: nothing.
+func (r *roster) news() *Burst {
 	joined, left, changed := r.presence.Changes()
 	if !changed {
-		return ev, false
+		return nil
 	}
 	p := wire.PresenceChange{RoomID: r.label, Count: r.presence.Count()}
 	if p.Count <= r.eng.cfg.tuning.countAbove && len(joined)+len(left) <= MaxPresenceList {
 		p.Joined, p.Left = joined, left
 	}
-	return wire.Event{Type: wire.TypePresence, Room: r.label, Payload: wire.MarshalPayload(p)}, true
+	return PayloadBurst(wire.Event{Type: wire.TypePresence, Room: r.label}, p)
 }
 
 // online is one page of the people in the room.

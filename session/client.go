@@ -77,8 +77,14 @@ func (c *Client) Deliver(b *rooms.Burst) error {
 // Send queues one event for the client. A single large one, such as a page of
 // history, is charged as a quarter of the queue at most: it is no sign of a
 // slow client.
-func (c *Client) Send(ev wire.Event) error {
-	b := rooms.EventBurst(ev)
+func (c *Client) Send(ev wire.Event) error { return c.sendOwn(rooms.EventBurst(ev)) }
+
+// sendPayload is Send of ev with a payload of package wire.
+func (c *Client) sendPayload(ev wire.Event, payload any) error {
+	return c.sendOwn(rooms.PayloadBurst(ev, payload))
+}
+
+func (c *Client) sendOwn(b *rooms.Burst) error {
 	b.Bytes = min(b.Bytes, c.m.cfg.QueueBytes/4)
 	return c.Deliver(b)
 }

@@ -184,10 +184,10 @@ func (m *Manager) start(c *Client, first []firstRoom) {
 
 // welcome is the first event on every connection.
 func (c *Client) welcome() {
-	_ = c.Send(wire.Event{Type: wire.TypeWelcome, Payload: wire.MarshalPayload(wire.Welcome{ // an error has closed the connection
+	_ = c.sendPayload(wire.Event{Type: wire.TypeWelcome}, wire.Welcome{ // an error has closed the connection
 		ClientID: c.id, UID: c.who.UID, Username: c.who.Username, AvatarID: c.who.AvatarID,
 		Node: c.m.eng.Node(), HeartbeatS: int(c.m.cfg.Ping / time.Second),
-	})})
+	})
 }
 
 // enter joins the first rooms: the inbox, the one that becomes the current

@@ -80,10 +80,12 @@ func (r *Request) memberOf(name string) (string, error) {
 // Reply sends the client an event of its own; it carries the request's id.
 func (r *Request) Reply(typ, room string, payload any) {
 	ev := wire.Event{Type: typ, ID: r.Event.ID, Room: room}
-	if payload != nil {
-		ev.Payload = wire.MarshalPayload(payload)
+	// An error has closed the connection.
+	if payload == nil {
+		_ = r.client.Send(ev)
+		return
 	}
-	_ = r.client.Send(ev) // an error has closed the connection
+	_ = r.client.sendPayload(ev, payload)
 }
 
 // Publish stores an event in a room's log, from which every member gets it.
@@ -165,10 +167,8 @@ func (c *Client) answer(id, room string, stored rooms.Stored, err error) {
 	if id == "" {
 		return
 	}
-	_ = c.Send(wire.Event{ // an error has closed the connection
-		Type: wire.TypeAck, ID: id, Room: room, Seq: stored.Seq,
-		Payload: wire.MarshalPayload(wire.Ack{Duplicate: stored.Duplicate}),
-	})
+	ev := wire.Event{Type: wire.TypeAck, ID: id, Room: room, Seq: stored.Seq}
+	_ = c.sendPayload(ev, wire.Ack{Duplicate: stored.Duplicate}) // an error has closed the connection
 }
 
 func (c *Client) sendError(id, room string, err error) {

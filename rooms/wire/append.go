@@ -13,13 +13,22 @@ import (
 type appender interface {
 	// append appends the payload as one JSON object.
 	append(dst []byte) []byte
+	// size is the length of that when no text needs an escape, or somewhat more.
+	size() int
 }
+
+func (p Ack) size() int { return len(`{"duplicate":false}`) }
 
 func (p Ack) append(dst []byte) []byte {
 	if p.Duplicate {
 		return append(dst, `{"duplicate":true}`...)
 	}
 	return append(dst, `{"duplicate":false}`...)
+}
+
+func (p Welcome) size() int {
+	const names = len(`{"client_id":"","uid":"","username":"","avatar_id":"","node":"","heartbeat_s":}`)
+	return names + maxDigits + len(p.ClientID) + len(p.UID) + len(p.Username) + len(p.AvatarID) + len(p.Node)
 }
 
 func (p Welcome) append(dst []byte) []byte {
@@ -32,11 +41,12 @@ func (p Welcome) append(dst []byte) []byte {
 	return append(dst, '}')
 }
 
+func (p RoomJoined) size() int {
+	const names = len(`{"room_id":"","epoch":"","seq":,"recovered":false,"replayed":,"count":,"list":}`)
+	return names + 3*maxDigits + len(p.RoomID) + len(p.Epoch) + usersSize(p.List) + len(p.EncodedList)
+}
+
 func (p RoomJoined) append(dst []byte) []byte {
-	if dst == nil {
-		const names = len(`{"room_id":"","epoch":"","seq":,"recovered":false,"replayed":500,"count":,"list":}`)
-		dst = make([]byte, 0, names+2*maxDigits+len(p.RoomID)+len(p.Epoch)+usersSize(p.List)+len(p.EncodedList))
-	}
 	dst = AppendString(append(dst, `{"room_id":`...), p.RoomID)
 	dst = AppendString(append(dst, `,"epoch":`...), p.Epoch)
 	dst = strconv.AppendUint(append(dst, `,"seq":`...), p.Seq, 10)
@@ -52,6 +62,10 @@ func (p RoomJoined) append(dst []byte) []byte {
 	return append(dst, '}')
 }
 
+func (p PresenceChange) size() int {
+	return len(`{"room_id":"","joined":,"left":,"count":}`) + maxDigits + len(p.RoomID) + usersSize(p.Joined) + usersSize(p.Left)
+}
+
 func (p PresenceChange) append(dst []byte) []byte {
 	dst = AppendString(append(dst, `{"room_id":`...), p.RoomID)
 	if len(p.Joined) > 0 {
@@ -63,11 +77,23 @@ func (p PresenceChange) append(dst []byte) []byte {
 	return append(strconv.AppendInt(append(dst, `,"count":`...), int64(p.Count), 10), '}')
 }
 
+func (p OnlineUsers) size() int {
+	return len(`{"room_id":"","count":,"list":,"next":""}`) + maxDigits + len(p.RoomID) + usersSize(p.List) + len(p.Next)
+}
+
 func (p OnlineUsers) append(dst []byte) []byte {
 	dst = AppendString(append(dst, `{"room_id":`...), p.RoomID)
 	dst = strconv.AppendInt(append(dst, `,"count":`...), int64(p.Count), 10)
 	dst = appendUsers(append(dst, `,"list":`...), p.List)
 	return append(AppendString(append(dst, `,"next":`...), p.Next), '}')
+}
+
+func (p History) size() int {
+	size := len(`{"room_id":"","events":[],"more":false}`) + len(p.RoomID)
+	for _, ev := range p.Events {
+		size += len(ev) + len(`,`)
+	}
+	return size
 }
 
 // append copies the events as they are: they are valid JSON.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
 	"testing"
@@ -31,6 +32,11 @@ func TestAppendedPayloads(t *testing.T) {
 				got := MarshalPayload(p)
 				if !json.Valid(got) {
 					t.Fatalf("%#v became %s", p, got)
+				}
+				ev := Event{Type: "x", ID: s, Room: s, Seq: uint64(n)}
+				framed := PayloadFrame(ev, p)
+				if ev.Payload = got; !bytes.Equal(framed, EventFrame(ev)) {
+					t.Errorf("%T: the frame is %q, want %q", p, framed, EventFrame(ev))
 				}
 				if want := slowJSON(t, p); !reflect.DeepEqual(decoded(t, got), decoded(t, want)) {
 					t.Errorf("%T:\ngot  %s\nwant %s", p, got, want)
@@ -77,4 +83,21 @@ func decoded(t *testing.T, b []byte) any {
 		t.Fatal(err)
 	}
 	return v
+}
+
+// TestAppendedPayloadsFit: what is allocated for a payload is enough for it.
+func TestAppendedPayloadsFit(t *testing.T) {
+	users := []User{{UID: "u-1", Username: "Percy", AvatarID: "3"}, {UID: "u-2", Username: "百家樂"}}
+	events := []json.RawMessage{[]byte(`{"type":"a"}`), []byte(`{"type":"b"}`)}
+	for _, p := range []appender{
+		Ack{}, Ack{Duplicate: true}, Welcome{"c", "u", "n", "a", "n1", 25},
+		RoomJoined{RoomID: "general", Epoch: "e1", Seq: 1<<64 - 1, Recovered: true, Replayed: 500, Count: 2, List: users},
+		RoomJoined{RoomID: "general", Epoch: "e1", EncodedList: EncodeUsers(users)}, RoomJoined{},
+		PresenceChange{"general", users, users, 4}, PresenceChange{}, OnlineUsers{"general", 2, users, "u-2"}, OnlineUsers{},
+		History{"general", events, true}, History{},
+	} {
+		if n := len(p.append(nil)); n > p.size() {
+			t.Errorf("%T has %d bytes, %d were allocated", p, n, p.size())
+		}
+	}
 }

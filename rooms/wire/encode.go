@@ -9,6 +9,16 @@ import (
 // AppendEvent appends the event as one JSON object. The payload must be valid
 // JSON: it is copied as it is. An empty one is left out.
 func AppendEvent(dst []byte, ev Event) []byte {
+	dst = appendFields(dst, &ev)
+	if len(ev.Payload) > 0 {
+		dst = append(dst, `,"payload":`...)
+		dst = append(dst, ev.Payload...)
+	}
+	return append(dst, '}')
+}
+
+// appendFields appends all but the payload, and not the last brace.
+func appendFields(dst []byte, ev *Event) []byte {
 	dst = append(dst, `{"type":`...)
 	dst = AppendString(dst, ev.Type)
 	if ev.ID != "" {
@@ -23,11 +33,7 @@ func AppendEvent(dst []byte, ev Event) []byte {
 		dst = append(dst, `,"seq":`...)
 		dst = strconv.AppendUint(dst, ev.Seq, 10)
 	}
-	if len(ev.Payload) > 0 {
-		dst = append(dst, `,"payload":`...)
-		dst = append(dst, ev.Payload...)
-	}
-	return append(dst, '}')
+	return dst
 }
 
 // MarshalPayload encodes a payload of ours. It panics when v cannot be
@@ -35,7 +41,7 @@ func AppendEvent(dst []byte, ev Event) []byte {
 // History.Events is valid JSON: put there only what Decode has accepted.
 func MarshalPayload(v any) json.RawMessage {
 	if p, ok := v.(appender); ok {
-		return p.append(nil)
+		return p.append(make([]byte, 0, p.size()))
 	}
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -78,10 +78,29 @@ func AppendCloseFrame(dst []byte, code CloseCode) []byte {
 
 // EventFrame is the text frame of one event.
 func EventFrame(ev Event) []byte {
-	const names = 72 // of the fields, the seq and the punctuation
-	size := MaxFrameHeader + names + len(ev.Type) + len(ev.ID) + len(ev.Room) + len(ev.Payload)
-	buf := AppendEvent(make([]byte, MaxFrameHeader, size), ev)
+	return frameOf(AppendEvent(make([]byte, MaxFrameHeader, frameSize(&ev)+len(ev.Payload)), ev))
+}
 
+// PayloadFrame is EventFrame of ev with a payload of this package, as
+// MarshalPayload would give it.
+func PayloadFrame(ev Event, payload any) []byte {
+	p, ok := payload.(appender)
+	if !ok {
+		ev.Payload = MarshalPayload(payload)
+		return EventFrame(ev)
+	}
+	buf := appendFields(make([]byte, MaxFrameHeader, frameSize(&ev)+p.size()), &ev)
+	return frameOf(append(p.append(append(buf, `,"payload":`...)), '}'))
+}
+
+// frameSize is the size of the frame without the payload.
+func frameSize(ev *Event) int {
+	const names = len(`{"type":"","id":"","room":"","seq":,"payload":}`)
+	return MaxFrameHeader + names + maxDigits + len(ev.Type) + len(ev.ID) + len(ev.Room)
+}
+
+// frameOf makes a frame of what stands in buf behind the place for its header.
+func frameOf(buf []byte) []byte {
 	var space [MaxFrameHeader]byte
 	header := AppendFrameHeader(space[:0], OpText, len(buf)-MaxFrameHeader)
 	frame := buf[MaxFrameHeader-len(header):]
