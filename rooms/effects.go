@@ -50,6 +50,7 @@ func (r *room) onLive(msg *nats.Msg) {
 		r.eng.roomLog(r.h.name).Debug().Err(err).Str("subject", msg.Subject).Msg("a message on a room's log subject is not from the stream and was ignored; who publishes there?")
 		return
 	}
+	c.From = r.eng.heardFrom(c.Seq, r.since)
 	r.follower.Live(c)
 }
 
@@ -107,6 +108,7 @@ func (x effects) Read(q follow.Range) {
 // Ask implements follow.Effects.
 func (x effects) Ask(op, seq uint64, attempt int) {
 	r := x.r
+	r.eng.looks.asks.Add(1)
 	r.beside(attempt, func(ctx context.Context) message {
 		verdict, err := r.eng.log.Ask(ctx, r.h.name, seq)
 		if err != nil {

@@ -53,6 +53,7 @@ type Engine struct {
 	subs       subscriber
 	peers      peers
 	inspection inspection
+	copies     heardCopies
 	boot       presence.Boot // of this process
 	started    int64         // for nodes of version 0: see heartbeat
 	stats      Stats
@@ -72,6 +73,7 @@ type Engine struct {
 type looks struct {
 	checks atomic.Int64 // where the stream stands
 	reads  atomic.Int64 // of rooms' logs
+	asks   atomic.Int64 // of the leader about a room
 }
 
 // New connects twice, opens the stream (it is created when there is none) and

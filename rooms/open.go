@@ -3,6 +3,7 @@ package rooms
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -108,12 +109,12 @@ const (
 func (e *Engine) dispatchOne(msg *nats.Msg) {
 	token, _ := wire.SubjectToken(msg.Subject)
 	verb := msg.Subject[len(msg.Subject)-1]
-	h := e.handles.get(token)
-	switch {
-	case verb == lastOfLog:
-		e.handLive(h, token, msg)
+	if verb == lastOfLog {
+		e.handLive(token, msg)
 		return
-	case h == nil || !e.subs.listensOn(h, msg.Sub):
+	}
+	h := e.handles.get(token)
+	if h == nil || !e.subs.listensOn(h, msg.Sub) {
 		return
 	}
 	switch verb {
@@ -128,16 +129,47 @@ func (e *Engine) dispatchOne(msg *nats.Msg) {
 
 // handLive gives a copy to its room, which looks whether it is valid; where
 // there is none, or it takes no more, somebody else has to.
-func (e *Engine) handLive(h *handle, token string, msg *nats.Msg) {
-	if h != nil {
+func (e *Engine) handLive(token string, msg *nats.Msg) {
+	if e.cfg.HearAll {
+		e.copies.hear(msg)
+	}
+	if h := e.handles.get(token); h != nil {
 		err := h.self.Send(liveEvent{msg})
 		if err == nil {
 			return
 		}
 		if err == actor.ErrFull {
 			e.stats.LiveFull.Add(1)
+			e.copies.run = follow.Run{} // not handed over
 			h.miss()
 		}
 	}
 	e.inspectUnread(token, msg)
+}
+
+// heardCopies is what a node that hears all rooms has heard of the stream without a
+// gap. It shows a room without events that the first copy it gets is its first
+// event, and nobody has to be asked.
+type heardCopies struct {
+	run      follow.Run    // owned by the dispatcher
+	from, to atomic.Uint64 // of the run, written by the dispatcher before it hands over the copy at to
+}
+
+func (h *heardCopies) hear(msg *nats.Msg) {
+	c, err := eventlog.Copy(msg)
+	if err != nil {
+		return // its room says so
+	}
+	h.from.Store(h.run.Hear(c.Seq))
+	h.to.Store(c.Seq)
+}
+
+// heardFrom is follow.Copy.From for a copy that came to a room which is handed
+// all copies from since on.
+func (e *Engine) heardFrom(seq, since uint64) uint64 {
+	if !e.cfg.HearAll {
+		return seq
+	}
+	// The run may have ended since: then it says less, and nothing wrong.
+	return min(max(e.copies.from.Load(), since), seq)
 }

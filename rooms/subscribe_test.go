@@ -3,9 +3,11 @@ package rooms_test
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
@@ -157,5 +159,49 @@ func TestSubscriptionsOfAFailedOpen(t *testing.T) {
 				return sharing == 0 && own == 0 && eng.Subscriptions() <= empty+1 // of the answers to reads
 			})
 		})
+	}
+}
+
+// TestFirstEventsBesideAServer: a node that hears all rooms knows of the first
+// event of a room that it is the first, whatever came in other rooms before;
+// after a lost copy it has to ask.
+func TestFirstEventsBesideAServer(t *testing.T) {
+	var lose atomic.Bool
+	var lost atomic.Int64
+	eng, _ := start(t, func(c *rooms.Config) {
+		c.HearAll = true
+		c.CheckEvery(noCheck)
+		c.CheckAfterOpen(noCheck)
+		c.Lose(func(*nats.Msg) bool {
+			if lose.Load() {
+				lost.Add(1)
+			}
+			return lose.Load()
+		})
+	})
+	busy := join(t, eng, "busy", "b", rooms.Since{})
+	var quiet []*member
+	for i := range 10 {
+		quiet = append(quiet, join(t, eng, fmt.Sprint("quiet", i), "q", rooms.Since{}))
+	}
+	busy.awaitSeq(t, publish(t, eng, "busy", 0, 20)[19])
+	publish(t, eng, "nobody", 0, 5)
+	asked := eng.Asks()
+	for i, m := range quiet[:9] {
+		m.awaitSeq(t, publish(t, eng, fmt.Sprint("quiet", i), 0, 1)[0])
+	}
+	if n := eng.Asks() - asked; n != 0 {
+		t.Errorf("the leader was asked %d times about rooms that nothing was lost of", n)
+	}
+	lose.Store(true)
+	publish(t, eng, "nobody", 5, 6)
+	eventually(t, "a copy is lost", func() bool { return lost.Load() > 0 })
+	lose.Store(false)
+	quiet[9].awaitSeq(t, publish(t, eng, "quiet9", 0, 1)[0])
+	if n := eng.Asks() - asked; n != 1 {
+		t.Errorf("the leader was asked %d times about a room that may have lost its first event, want once", n)
+	}
+	if n := eng.Stats().Resets.Load(); n != 0 {
+		t.Errorf("%d rooms were told to refresh", n)
 	}
 }

@@ -176,7 +176,7 @@ func Copy(msg *nats.Msg) (follow.Copy, error) {
 	if errSeq != nil || errPrev != nil || prev >= seq {
 		return follow.Copy{}, ErrNoCopy
 	}
-	return follow.Copy{Event: follow.Event{Seq: seq, Time: lastValue(msg.Header, hdrTimeStamp), Body: msg.Data}, Prev: prev}, nil
+	return follow.Copy{Event: follow.Event{Seq: seq, Time: lastValue(msg.Header, hdrTimeStamp), Body: msg.Data}, Prev: prev, From: seq}, nil
 }
 
 // CopySeq is the sequence of a copy as it is written in its header.

@@ -117,7 +117,7 @@ func (f *Follower) Live(c Copy) {
 		f.ask(f.pos)
 	case c.Seq <= f.through:
 		// The log has no such event, or the next check finds it.
-	case c.Prev == f.pos && f.pos != 0, f.time == "" && c.Prev == 0 && c.Seq == f.through+1:
+	case c.Prev == f.pos && f.pos != 0, f.time == "" && c.Prev == 0 && c.From <= f.through+1:
 		f.deliver(c.Event)
 	case c.Prev > f.pos:
 		f.hold(c)

@@ -28,13 +28,15 @@ func (w *world) step() {
 	c := w.clients[w.r.IntN(len(w.clients))]
 	switch k := w.r.IntN(100); {
 	case k < 22:
-		w.append(true)
+		w.append(!w.quiet || w.r.IntN(8) == 0)
 	case k < 34:
 		w.append(false)
 	case k < 66:
 		n.step()
 	case k < 82:
 		w.move(n, c)
+	case k < 86 && w.quiet:
+		n.start()
 	case k < 86:
 		h := &follow.History{Limit: 1 + w.r.IntN(8)}
 		if w.r.IntN(2) == 0 {
@@ -153,6 +155,8 @@ func TestModelFinds(t *testing.T) {
 		"a copy that follows what the log has dropped":     nothingGone,
 		"a leader that is none any more":                   staleBeyond,
 		"a log that was rolled back and has grown past it": neverDoubted,
+		"that no copy was lost":                            noGaps,
+		"that a room was given what came before it":        beforeOpening,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(20_000) {

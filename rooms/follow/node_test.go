@@ -14,7 +14,8 @@ type node struct {
 	w       *world
 	id      int
 	f       *follow.Follower
-	net     []follow.Copy
+	net     []follow.Copy // those of other rooms have no time
+	heard   heard
 	reads   []follow.Range
 	asks    []ask
 	members []*client
@@ -23,6 +24,31 @@ type node struct {
 	fakes  fakes
 	unsure bool // it has not asked the leader since the log changed
 	trace  []string
+}
+
+// heard is what the node has heard of the whole stream, if it hears all of it.
+type heard struct {
+	all   bool
+	run   follow.Run
+	last  uint64
+	since uint64 // the room is handed all that comes from there on
+}
+
+// take completes a copy, or takes one that is for another room.
+func (h *heard) take(c *follow.Copy, l lie) (ours bool) {
+	c.From = c.Seq
+	if h.all {
+		from, since := h.run.Hear(c.Seq), h.since
+		switch l {
+		case noGaps:
+			from = 1
+		case beforeOpening:
+			since = 1
+		}
+		c.From = min(max(from, since), c.Seq)
+		h.last = c.Seq
+	}
+	return c.Time != ""
 }
 
 type ask struct {
@@ -77,7 +103,11 @@ func (n *node) start() {
 	for _, c := range n.members {
 		c.at = nil
 	}
-	n.members, n.net, n.reads, n.asks, n.misled, n.fakes, n.unsure = nil, nil, nil, nil, false, nil, false
+	n.members, n.reads, n.asks, n.misled, n.fakes, n.unsure = nil, nil, nil, false, nil, false
+	if !n.heard.all {
+		n.net = nil // the subscription was the room's
+	}
+	n.heard.since = n.heard.last + 1
 	n.f = follow.New(n, &modelLimits)
 	n.note("start")
 	i := n.w.r.IntN(len(n.w.states))
@@ -97,7 +127,7 @@ func (n *node) note(format string, args ...any) {
 
 // send puts a copy on its way: it may be lost or come twice.
 func (n *node) send(c follow.Copy) {
-	switch n.w.r.IntN(8) {
+	switch n.w.r.IntN(n.w.seldom(8)) {
 	case 0:
 	case 1:
 		n.net = append(n.net, c, c)
@@ -147,7 +177,7 @@ func (n *node) step() {
 		n.f.Verdict(v)
 	case len(n.net) > 0:
 		i := 0
-		if r.IntN(6) == 0 {
+		if r.IntN(n.w.seldom(6)) == 0 {
 			i = r.IntN(len(n.net)) // out of order
 		}
 		c := n.net[i]
@@ -155,7 +185,14 @@ func (n *node) step() {
 		if n.w.lie == nothingGone && c.Prev < n.f.Position().Seq && c.Seq > n.f.Position().Seq {
 			c.Prev = n.f.Position().Seq
 		}
-		n.note("live %d<-%d %s", c.Seq, c.Prev, c.Time)
+		n.take(c)
+	}
+}
+
+// take hands over a copy, if it is the room's.
+func (n *node) take(c follow.Copy) {
+	if n.heard.take(&c, n.w.lie) {
+		n.note("live %d<-%d %s, heard from %d", c.Seq, c.Prev, c.Time, c.From)
 		n.f.Live(c)
 	}
 }
@@ -202,8 +239,7 @@ func (n *node) quiet() {
 		case len(n.net) > 0:
 			c := n.net[0]
 			n.net = n.net[1:]
-			n.note("last live %d<-%d %s", c.Seq, c.Prev, c.Time)
-			n.f.Live(c)
+			n.take(c)
 		default:
 			return
 		}

@@ -117,6 +117,7 @@ func (s *story) do(w *words) {
 	case "live":
 		c := follow.Copy{Event: w.event()}
 		c.Prev = w.after("after")
+		c.From = w.maybe("from", c.Seq)
 		s.input(w, func() { s.f.Live(c) })
 	case "page":
 		s.page(w)

@@ -11,6 +11,24 @@ type Event struct {
 type Copy struct {
 	Event
 	Prev uint64 // sequence of the room's event before it, when it was stored; 0: there was none
+	// From is a sequence from which on, up to this one, every copy of the stream
+	// was heard, and those of the room were handed over; Seq when no more is
+	// known.
+	From uint64
+}
+
+// Run is a run of sequences of the stream whose copies were heard one after the
+// other. The zero Run is of none.
+type Run struct{ from, to uint64 }
+
+// Hear takes the next copy's sequence and returns where the run begins that it
+// ends. What repeats, leaves out or turns back begins a new one.
+func (r *Run) Hear(seq uint64) (from uint64) {
+	if seq != r.to+1 || r.to == 0 {
+		r.from = seq
+	}
+	r.to = seq
+	return r.from
 }
 
 // Source says who is to answer a read.

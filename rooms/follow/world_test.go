@@ -21,6 +21,7 @@ type world struct {
 	bytes    int            // limit of the stream, in events of any room
 	limit    int64          // of the room
 	raised   uint64         // last sequence at that raise: before it nothing is claimed
+	quiet    bool           // the room: most events are of others, and turn the stream over
 	nodes    []*node
 	clients  []*client
 	lie      lie
@@ -40,21 +41,27 @@ type state struct {
 type lie uint8
 
 const (
-	honest       lie = iota
-	farEnough        // a page counts as complete whoever gave it
-	openAhead        // a room is opened at the leader's end with a replica's events
-	anyLimit         // the limit per room is believed to have always been what it is
-	nothingGone      // a copy counts as the next whatever the log has dropped
-	staleBeyond      // a leader that is none any more is believed that the log ends
-	neverDoubted     // nobody notices a new leader
+	honest        lie = iota
+	farEnough         // a page counts as complete whoever gave it
+	openAhead         // a room is opened at the leader's end with a replica's events
+	anyLimit          // the limit per room is believed to have always been what it is
+	nothingGone       // a copy counts as the next whatever the log has dropped
+	staleBeyond       // a leader that is none any more is believed that the log ends
+	neverDoubted      // nobody notices a new leader
+	noGaps            // who hears the whole stream is taken to have heard all of it
+	beforeOpening     // and to have handed over what came before the room was there
 )
 
 func newWorld(seed1, seed2 uint64, l lie) *world {
 	w := &world{r: rand.New(rand.NewPCG(seed1, seed2)), lie: l}
 	w.bytes, w.limit = 20+w.r.IntN(60), int64(2+w.r.IntN(20))
+	if w.quiet = seed1%4 == 0; w.quiet {
+		w.bytes = 2 + w.r.IntN(4)
+	}
 	w.states = []state{{first: 1, mine: map[uint64]bool{}, others: map[uint64]bool{}}}
 	for i := range 2 {
 		n := &node{w: w, id: i}
+		n.heard.all = i == 1
 		w.nodes = append(w.nodes, n)
 		n.start()
 	}
@@ -62,6 +69,15 @@ func newWorld(seed1, seed2 uint64, l lie) *world {
 		w.clients = append(w.clients, &client{w: w, id: i})
 	}
 	return w
+}
+
+// seldom is how seldom something befalls a copy. Beside a quiet room it is more
+// seldom, or nobody would ever hear many copies in a row.
+func (w *world) seldom(n int) int {
+	if w.quiet {
+		return 6 * n
+	}
+	return n
 }
 
 func (w *world) epochName() string { return fmt.Sprint("e", w.epoch) }
@@ -119,6 +135,9 @@ func (w *world) append(ofRoom bool) {
 	s.last++
 	if !ofRoom {
 		s.others[s.last] = true
+		for _, n := range w.nodes {
+			n.send(follow.Copy{Event: follow.Event{Seq: s.last}})
+		}
 	} else {
 		w.clock++
 		e := follow.Event{Seq: s.last, Time: fmt.Sprint("t", w.clock), Body: fmt.Append(nil, s.last)}
