@@ -14,7 +14,7 @@ import (
 // Command is roomctl bench. The zero value of a field is the mode's default.
 type Command struct {
 	Mode       string        `arg:"" help:"fanout: one publisher, many members. rooms: many rooms, all talking. idle: nothing is said. join: a storm of joins and leaves. latency: a low rate. table: the standard cases beside the other servers, in Markdown."`
-	Against    []string      `sep:"," placeholder:"PEER,..." help:"Run the same on these too, in turn: hub, melody, socketio, which are built from testdata/peers. The mode table takes all."`
+	Against    []string      `sep:"," placeholder:"PEER,..." help:"Run the same on these too, in turn: echo, hub, melody, socketio, which are built from testdata/peers. The mode table takes all."`
 	Members    int           `placeholder:"N" help:"Members of each room: 1000 for fanout and join, 10 for rooms and latency, 10000 for idle."`
 	Rooms      int           `placeholder:"N" help:"Rooms: 100 for the mode rooms, else 1."`
 	Publishers int           `placeholder:"N" help:"Members who speak, over all rooms: 100 for the mode rooms, else 1."`
@@ -23,7 +23,7 @@ type Command struct {
 	Size       int           `placeholder:"BYTES" help:"Length of a message's text: 128."`
 	Shape      string        `placeholder:"NAME" help:"What messages are made of: plain, braces (in the text), nested (an object beside the text), cjk, or long plain texts, 4k and 16k. All servers get the same. plain."`
 	Open       int           `placeholder:"N" help:"In the mode rooms: this many rooms are open besides, through a few connections that are in 32 each."`
-	Compress   bool          `help:"The clients ask for compression, which roomd and hub are started with."`
+	Compress   bool          `help:"The clients ask for compression, which roomd, echo and hub are started with."`
 	Unlogged   bool          `help:"Signals instead of messages: what a delivery costs without the log. For roomd alone."`
 	Settle     time.Duration `placeholder:"DURATION" help:"Pause after connecting: 3s. In the mode join, how long nothing was told when all is told: 4s."`
 	Warmup     time.Duration `placeholder:"DURATION" help:"Publishing before it is measured: 1s."`
@@ -73,8 +73,8 @@ func (c *Command) cases() ([]testCase, error) {
 		return nil, fmt.Errorf("--pid %d is no process", c.PID)
 	case c.URL == "" && c.PID != 0:
 		return nil, errors.New("--pid is for the server at --url")
-	case c.Compress && slices.ContainsFunc(c.Against, func(name string) bool { return name != peerHub }):
-		return nil, errors.New("--compress is for roomd and hub")
+	case c.Compress && slices.ContainsFunc(c.Against, func(name string) bool { return !compresses(name) }):
+		return nil, errors.New("--compress is for roomd, echo and hub")
 	case c.Unlogged && len(c.Against) > 0:
 		return nil, errors.New("--unlogged is for roomd alone: the others have no log")
 	case c.Open > 0 && len(c.Against) > 0:
@@ -133,7 +133,7 @@ func (c *Command) programs(ctx context.Context, w *workshop) ([]*program, error)
 	return all, nil
 }
 
-// compressFlag is what makes roomd and hub compress.
+// compressFlag is what makes roomd, echo and hub compress.
 func (c *Command) compressFlag() []string {
 	if c.Compress {
 		return []string{"--compress"}

@@ -26,11 +26,13 @@ type dialect struct {
 	ids      bool // events carry an id and are acknowledged
 	moves    bool // clients join and leave rooms without a new connection
 	signals  bool // what is published is a signal: not logged, and not for the sender
+	echoes   bool // what is published is told as it came
 }
 
 var (
 	roomdDialect    = dialect{ids: true, moves: true}
 	plainDialect    = dialect{}
+	echoDialect     = dialect{echoes: true}
 	socketIODialect = dialect{socketIO: true}
 )
 
@@ -50,6 +52,7 @@ var (
 
 	plainMessage  = []byte(`{"type":"new_message"`)
 	plainSignal   = []byte(`{"type":"signal"`)
+	plainSent     = []byte(`{"type":"send_message"`)
 	socketMessage = []byte(`42["new_message"`)
 
 	inbox = []byte(`"room":"@me"`)
@@ -62,6 +65,8 @@ func (d dialect) isMessage(text []byte) bool {
 		return bytes.HasPrefix(text, socketMessage)
 	case d.signals:
 		return bytes.HasPrefix(text, plainSignal)
+	case d.echoes:
+		return bytes.HasPrefix(text, plainSent)
 	}
 	return bytes.HasPrefix(text, plainMessage)
 }

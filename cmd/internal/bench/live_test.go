@@ -116,15 +116,15 @@ func TestEveryMode(t *testing.T) {
 	} {
 		t.Run(tc.mode, func(t *testing.T) {
 			c := quick(tc.mode)
-			c.Against = []string{peerHub, peerMelody}
+			c.Against = []string{peerEcho, peerHub, peerMelody}
 			if tc.change != nil {
 				tc.change(c)
 			}
 			results, rows := runJSON(t, c)
-			if len(results) != 3 || len(rows) == 0 || len(rows[0].Cells) != 3 {
+			if len(results) != 4 || len(rows) == 0 || len(rows[0].Cells) != 4 {
 				t.Fatalf("%d results, rows %v", len(results), rows)
 			}
-			for i, name := range []string{roomdName, peerHub, peerMelody} {
+			for i, name := range []string{roomdName, peerEcho, peerHub, peerMelody} {
 				if results[i]["server"] != name {
 					t.Errorf("server %d is %v, want %s", i, results[i]["server"], name)
 				}
@@ -149,7 +149,7 @@ func TestCompress(t *testing.T) {
 	bytes := map[bool][]float64{}
 	for _, compress := range []bool{false, true} {
 		c := quick(Fanout).withServer(built(t, roomdName).path)
-		c.Against, c.Compress, c.Size = []string{peerHub}, compress, 1000
+		c.Against, c.Compress, c.Size = []string{peerEcho, peerHub}, compress, 1000
 		var out strings.Builder
 		if err := c.Run(t.Context(), &out, io.Discard); err != nil {
 			t.Fatal(err)
@@ -169,8 +169,8 @@ func TestCompress(t *testing.T) {
 			bytes[compress] = append(bytes[compress], res.BytesPerDelivery)
 		}
 	}
-	if len(bytes[false]) != 2 || len(bytes[true]) != 2 {
-		t.Fatalf("bytes per delivery plain %v, compressed %v; want two of each", bytes[false], bytes[true])
+	if len(bytes[false]) != 3 || len(bytes[true]) != 3 {
+		t.Fatalf("bytes per delivery plain %v, compressed %v; want three of each", bytes[false], bytes[true])
 	}
 	for i := range bytes[true] {
 		if bytes[true][i] > bytes[false][i]/2 {

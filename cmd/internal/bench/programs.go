@@ -14,12 +14,16 @@ import (
 
 // Servers to compare with.
 const (
+	peerEcho     = "echo"
 	peerHub      = "hub"
 	peerMelody   = "melody"
 	peerSocketIO = "socketio"
 )
 
-var peerNames = []string{peerHub, peerMelody, peerSocketIO}
+var peerNames = []string{peerEcho, peerHub, peerMelody, peerSocketIO}
+
+// compresses reports whether a peer has the flag --compress.
+func compresses(name string) bool { return name == peerEcho || name == peerHub }
 
 // npmTimeout bounds the download of Socket.IO.
 const npmTimeout = 3 * time.Minute
@@ -107,7 +111,11 @@ func (w *workshop) peer(ctx context.Context, name string, flags []string) (*prog
 		return nil, err
 	}
 	args := func(addr, _ string) []string { return append([]string{"--addr", addr}, flags...) }
-	return &program{name: name, dialect: plainDialect, path: path, args: args}, nil
+	d := plainDialect
+	if name == peerEcho {
+		d = echoDialect
+	}
+	return &program{name: name, dialect: d, path: path, args: args}, nil
 }
 
 func (w *workshop) build(ctx context.Context, dir, pkg string) (string, error) {
