@@ -86,14 +86,15 @@ func (s *swarm) campaign(ctx context.Context, conns []*conn, steps int, begin fu
 // connect opens a connection; it is finished when its room is joined.
 func (s *swarm) connect(c *conn) error {
 	var from netip.Addr
-	if len(s.conns) > perLocalAddress && s.addr.Addr().Is4() && s.addr.Addr().IsLoopback() {
+	to := s.nodes[c.node]
+	if len(s.conns) > perLocalAddress && to.addr.Addr().Is4() && to.addr.Addr().IsLoopback() {
 		from = netip.AddrFrom4([4]byte{127, 0, 0, byte(2 + int(c.index)/perLocalAddress)})
 	}
-	fd, err := connect(s.addr, from)
+	fd, err := connect(to.addr, from)
 	if err != nil {
 		return err
 	}
-	request := upgradeRequest(s.url.Host, s.url.EscapedPath()+"?"+s.dialect.query(s.rooms[c.room], fmt.Sprintf("b%d", c.index)).Encode(), s.compress)
+	request := upgradeRequest(to.url.Host, to.url.EscapedPath()+"?"+s.dialect.query(s.rooms[c.room], fmt.Sprintf("b%d", c.index)).Encode(), s.compress)
 	if n, err := writeSocket(fd, request); err != nil || n < len(request) {
 		return errors.Join(fmt.Errorf("send %d of %d bytes of a handshake: %w", n, len(request), err), closeSocket(fd))
 	}

@@ -14,7 +14,7 @@ import (
 // Command is roomctl bench. The zero value of a field is the mode's default.
 type Command struct {
 	Mode       string        `arg:"" help:"fanout: one publisher, many members. rooms: many rooms, all talking. idle: nothing is said. join: a storm of joins and leaves. latency: a low rate. table: the standard cases beside the other servers, in Markdown."`
-	Against    []string      `sep:"," placeholder:"PEER,..." help:"Run the same on these too, in turn: echo, hub, melody, socketio, which are built from testdata/peers. The mode table takes all."`
+	Against    []string      `sep:"," placeholder:"PEER,..." help:"Run the same on these too, in turn: echo, hub, melody, socketio, socketio-redis, which are built from testdata/peers. The mode table takes all."`
 	Members    int           `placeholder:"N" help:"Members of each room: 1000 for fanout and join, 10 for rooms and latency, 10000 for idle."`
 	Rooms      int           `placeholder:"N" help:"Rooms: 100 for the mode rooms, else 1."`
 	Publishers int           `placeholder:"N" help:"Members who speak, over all rooms: 100 for the mode rooms, else 1."`

@@ -97,9 +97,9 @@ func (b *bench) once(ctx context.Context, p *program, l load) (*Result, error) {
 
 // measure starts a server and measures it, or one that runs.
 func (b *bench) measure(ctx context.Context, p *program, l load) (res *Result, err error) {
-	srv := &server{name: p.name, url: b.command.URL, dialect: p.dialect}
+	srv := &server{name: p.name, urls: []string{b.command.URL}, dialect: p.dialect}
 	if b.command.PID != 0 {
-		srv.process = &process{b.command.PID}
+		srv.processes = processes{{b.command.PID}}
 	}
 	if p.path != "" {
 		if srv, err = p.start(ctx); err != nil {

@@ -21,6 +21,7 @@ type conn struct {
 	// fixed after newSwarm
 	index int32
 	room  int32
+	node  int32
 	pub   *publisher
 	heard []heard // of each sender in the room
 

@@ -26,7 +26,7 @@ func (s *swarm) join(ctx context.Context, srv *server, l *load, show func(string
 		return nil, err
 	}
 	n := float64(len(s.conns))
-	if srv.process != nil {
+	if srv.known() {
 		res.CPUPerJoin = measured(micros(to.server-from.server) / n)
 	}
 	res.presence(from, to, n)
@@ -43,7 +43,7 @@ func (s *swarm) join(ctx context.Context, srv *server, l *load, show func(string
 		if to, err = s.calm(ctx, srv, l.Settle, show); err != nil {
 			return nil, err
 		}
-		if srv.process != nil {
+		if srv.known() {
 			res.CPUPerRejoin = measured(micros(to.server-from.server) / n)
 		}
 	}

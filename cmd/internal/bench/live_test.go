@@ -248,7 +248,7 @@ func TestRunningServer(t *testing.T) {
 	}
 	defer srv.stop()
 	c := quick(Fanout)
-	c.URL, c.PID = srv.url, srv.process.pid
+	c.URL, c.PID = srv.urls[0], srv.processes[0].pid
 	results, _ := runJSON(t, c)
 	positive(t, results[0], "deliveries", "cpu_us_per_delivery")
 	c.PID = 0
@@ -258,13 +258,13 @@ func TestRunningServer(t *testing.T) {
 		t.Error("the CPU of an unknown process was measured")
 	}
 	c = quick(Idle)
-	c.URL = srv.url
+	c.URL = srv.urls[0]
 	results, _ = runJSON(t, c)
 	if _, ok := results[0]["kb_per_connection"]; ok {
 		t.Error("the memory of an unknown process was measured")
 	}
 	c = quick(Rooms)
-	c.Rooms, c.Members, c.Open, c.URL, c.PID = 2, 3, 64, srv.url, srv.process.pid
+	c.Rooms, c.Members, c.Open, c.URL, c.PID = 2, 3, 64, srv.urls[0], srv.processes[0].pid
 	results, _ = runJSON(t, c)
 	positive(t, results[0], "deliveries")
 	if _, ok := results[0]["cpu_us_per_delivery_without_open"]; ok {

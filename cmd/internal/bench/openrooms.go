@@ -11,7 +11,7 @@ import (
 // swarm is stopped.
 func openRooms(ctx context.Context, srv *server, l *load, readers int, show func(string)) (s *swarm, kb *float64, err error) {
 	openers := (l.Open + perOpener - 1) / perOpener
-	before, err := srv.resident()
+	before, err := srv.processes.resident()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -34,8 +34,8 @@ func openRooms(ctx context.Context, srv *server, l *load, readers int, show func
 	if err := s.pass(ctx, l.Settle); err != nil {
 		return s, nil, err
 	}
-	after, err := srv.resident()
-	if err == nil && srv.process != nil {
+	after, err := srv.processes.resident()
+	if err == nil && srv.known() {
 		kb = measured(float64(after-before) / 1024 / float64(openers*perOpener))
 	}
 	return s, kb, err

@@ -16,7 +16,7 @@ const clockTick = 10 * time.Millisecond
 // maxPID is above every process of Linux.
 const maxPID = 1<<22 + 1
 
-// process is a server's process, as /proc shows it.
+// process is one of a server, as /proc shows it.
 type process struct{ pid int }
 
 // cpu is the time that all threads have spent so far, in user and system mode.
@@ -45,6 +45,33 @@ func (p process) resident() (int64, error) {
 		return 0, err
 	}
 	return parseKB(data, "VmRSS:")
+}
+
+// processes are those of one server.
+type processes []process
+
+// cpu is what all have spent together.
+func (all processes) cpu() (sum time.Duration, err error) {
+	for _, p := range all {
+		used, err := p.cpu()
+		if err != nil {
+			return 0, err
+		}
+		sum += used
+	}
+	return sum, nil
+}
+
+// resident is what all hold together; 0 when there are none.
+func (all processes) resident() (sum int64, err error) {
+	for _, p := range all {
+		held, err := p.resident()
+		if err != nil {
+			return 0, err
+		}
+		sum += held
+	}
+	return sum, nil
 }
 
 func (p process) read(name string) ([]byte, error) {

@@ -14,13 +14,14 @@ import (
 
 // Servers to compare with.
 const (
-	peerEcho     = "echo"
-	peerHub      = "hub"
-	peerMelody   = "melody"
-	peerSocketIO = "socketio"
+	peerEcho          = "echo"
+	peerHub           = "hub"
+	peerMelody        = "melody"
+	peerSocketIO      = "socketio"
+	peerSocketIORedis = "socketio-redis"
 )
 
-var peerNames = []string{peerEcho, peerHub, peerMelody, peerSocketIO}
+var peerNames = []string{peerEcho, peerHub, peerMelody, peerSocketIO, peerSocketIORedis}
 
 // compresses reports whether a peer has the flag --compress.
 func compresses(name string) bool { return name == peerEcho || name == peerHub }
@@ -88,9 +89,9 @@ func (w *workshop) roomd(ctx context.Context, path string, flags []string) (*pro
 	if err != nil {
 		return nil, fmt.Errorf("--server: %w", err)
 	}
-	args := func(addr, dir string) []string {
+	args := func(at place) []string {
 		return append([]string{
-			"--addr", addr, "--nats-addr", "127.0.0.1:0", "--store", "file", "--store-dir", filepath.Join(dir, "store"),
+			"--addr", at.addr, "--nats-addr", "127.0.0.1:0", "--store", "file", "--store-dir", filepath.Join(at.dir, "store"),
 			"--allow-guests", "--rate", "0", "--max-connections-per-user", "0", "--drain", "0s", "--log", "json",
 		}, flags...)
 	}
@@ -103,14 +104,17 @@ func (w *workshop) peer(ctx context.Context, name string, flags []string) (*prog
 		return nil, errors.New("--against builds the other servers from testdata/peers: run the bench in the source tree")
 	}
 	peers := filepath.Join(w.root, "testdata", "peers")
-	if name == peerSocketIO {
-		return socketIO(ctx, filepath.Join(peers, name)), nil
+	switch name {
+	case peerSocketIO:
+		return socketIO(ctx, filepath.Join(peers, peerSocketIO)), nil
+	case peerSocketIORedis:
+		return socketIORedis(ctx, filepath.Join(peers, peerSocketIO)), nil
 	}
 	path, err := w.build(ctx, peers, "./"+name)
 	if err != nil {
 		return nil, err
 	}
-	args := func(addr, _ string) []string { return append([]string{"--addr", addr}, flags...) }
+	args := func(at place) []string { return append([]string{"--addr", at.addr}, flags...) }
 	d := plainDialect
 	if name == peerEcho {
 		d = echoDialect
@@ -141,7 +145,7 @@ func socketIO(ctx context.Context, dir string) *program {
 		return p
 	}
 	p.path = node
-	p.args = func(addr, _ string) []string { return []string{"server.js", "--addr", addr} }
+	p.args = func(at place) []string { return []string{"server.js", "--addr", at.addr} }
 	return p
 }
 
