@@ -32,6 +32,8 @@ type Command struct {
 	Readers    int           `placeholder:"N" help:"Threads that read the connections; the members of a room share one. Unless it is set: half of the machine's cores."`
 	Server     string        `placeholder:"FILE" help:"The roomd to start. Unless it is set: built from the source tree."`
 	ServerFlag []string      `sep:"none" placeholder:"FLAG" help:"One more flag for roomd, such as --server-flag=--history=100; repeatable."`
+	Nodes      int           `placeholder:"N" help:"Run this many roomd on the servers of --nats; the members of each room are spread over them. 1."`
+	NATS       int           `name:"nats" placeholder:"N" help:"Run roomd on a cluster of this many NATS servers, which are part of what it costs: 0, which is its embedded one."`
 	URL        string        `name:"url" placeholder:"WS-URL" help:"Measure this running roomd instead of starting one. It needs --rate 0 --max-connections-per-user 0 and guests."`
 	PID        int           `name:"pid" placeholder:"PID" help:"Process of the server at --url, on this machine; without it, its CPU and memory are not measured."`
 	JSON       bool          `name:"json" help:"Print results as JSON, one object per line."`
@@ -81,6 +83,12 @@ func (c *Command) cases() ([]testCase, error) {
 		return nil, errors.New("--open is for roomd alone: with the others, a connection is in one room")
 	case c.URL != "" && (c.Server != "" || len(c.ServerFlag) > 0):
 		return nil, errors.New("choose --url, or --server with --server-flag")
+	case c.Nodes < 0 || c.NATS < 0 || c.NATS == 1:
+		return nil, errors.New("--nodes must not be negative, and --nats 2 or more: one server is what roomd embeds")
+	case c.Nodes > 1 && c.NATS == 0:
+		return nil, errors.New("--nodes is for roomd on NATS servers of its own: add --nats 3")
+	case c.URL != "" && (c.Nodes > 1 || c.NATS > 0):
+		return nil, errors.New("choose --url, or --nodes with --nats")
 	}
 	given := load{Members: c.Members, Rooms: c.Rooms, Publishers: c.Publishers, Ahead: c.Ahead, Rate: c.Rate,
 		Size: c.Size, Shape: c.Shape, Open: c.Open, Compress: c.Compress, Unlogged: c.Unlogged, Settle: c.Settle, Warmup: c.Warmup, Duration: c.Duration}
@@ -114,7 +122,7 @@ func (c *Command) programs(ctx context.Context, w *workshop) ([]*program, error)
 	first := &program{name: roomdName, dialect: roomdDialect}
 	if c.URL == "" {
 		var err error
-		if first, err = w.roomd(ctx, c.Server, append(c.compressFlag(), c.ServerFlag...)); err != nil {
+		if first, err = w.roomd(ctx, c.Server, append(c.compressFlag(), c.ServerFlag...), c.Nodes, c.NATS); err != nil {
 			return nil, err
 		}
 	}

@@ -111,6 +111,7 @@ func (b *bench) measure(ctx context.Context, p *program, l load) (res *Result, e
 		return nil, err
 	}
 	res.Server, res.load = p.name, &l
+	res.Nodes, res.NATS = p.nodes, p.nats
 	return res, nil
 }
 

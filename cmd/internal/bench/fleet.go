@@ -107,15 +107,34 @@ func (f *fleet) stop() error {
 
 // freeAddr finds a port outside of the range from which connections get theirs.
 func freeAddr() (string, error) {
-	for range 1000 {
+	addrs, err := freeAddrs(1)
+	if err != nil {
+		return "", err
+	}
+	return addrs[0], nil
+}
+
+// freeAddrs finds n different ones.
+func freeAddrs(n int) (addrs []string, err error) {
+	var held []net.Listener
+	for range 1000 * n {
 		addr := fmt.Sprintf("127.0.0.1:%d", 15_000+rand.IntN(15_000))
-		l, err := net.Listen("tcp", addr)
-		if err != nil {
+		l, failed := net.Listen("tcp", addr)
+		if failed != nil {
 			continue
 		}
-		return addr, l.Close()
+		addrs, held = append(addrs, addr), append(held, l)
+		if len(addrs) == n {
+			break
+		}
 	}
-	return "", errors.New("there is no free port from 15000 to 30000")
+	for _, l := range held {
+		err = errors.Join(err, l.Close())
+	}
+	if len(addrs) < n {
+		err = errors.Join(errors.New("there are no free ports from 15000 to 30000"), err)
+	}
+	return addrs, err
 }
 
 // tail keeps the end of what a program writes.

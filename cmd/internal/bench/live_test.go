@@ -32,7 +32,7 @@ func built(t *testing.T, name string) *program {
 	var p *program
 	var err error
 	if name == roomdName {
-		p, err = shop.roomd(t.Context(), "", nil)
+		p, err = shop.roomd(t.Context(), "", nil, 1, 0)
 	} else {
 		p, err = shop.peer(t.Context(), name, nil)
 	}
@@ -50,18 +50,24 @@ type rowsLine struct {
 // runJSON runs a command and decodes what it printed.
 func runJSON(t *testing.T, c *Command) (results []map[string]any, rows []row) {
 	t.Helper()
+	servers := []*program{{name: roomdName, dialect: roomdDialect}}
+	if c.URL == "" {
+		servers[0] = built(t, roomdName)
+		for _, name := range c.Against {
+			servers = append(servers, built(t, name))
+		}
+	}
+	return runJSONOn(t, c, servers...)
+}
+
+func runJSONOn(t *testing.T, c *Command, servers ...*program) (results []map[string]any, rows []row) {
+	t.Helper()
 	var out, progress strings.Builder
 	cases, err := c.cases()
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{command: c, progress: newProgress(&progress), out: &out, servers: []*program{{name: roomdName, dialect: roomdDialect}}}
-	if c.URL == "" {
-		b.servers[0] = built(t, roomdName)
-		for _, name := range c.Against {
-			b.servers = append(b.servers, built(t, name))
-		}
-	}
+	b := &bench{command: c, progress: newProgress(&progress), out: &out, servers: servers}
 	if err := b.run(t.Context(), cases); err != nil {
 		t.Fatalf("%v\n%s%s", err, out.String(), progress.String())
 	}

@@ -81,6 +81,10 @@ func TestMistakesNameTheirFlag(t *testing.T) {
 		{Command{Mode: Fanout, PID: 7}, "--pid"},
 		{Command{Mode: Fanout, URL: "ws://x", PID: maxPID}, "--pid"},
 		{Command{Mode: Fanout, URL: "ws://x", Server: "roomd"}, "--url"},
+		{Command{Mode: Fanout, Nodes: 2}, "--nats"},
+		{Command{Mode: Fanout, Nodes: -1}, "--nodes"},
+		{Command{Mode: Fanout, NATS: 1}, "--nats"},
+		{Command{Mode: Fanout, NATS: 3, URL: "ws://x"}, "--url"},
 		{Command{Mode: Table, Members: 5}, "table"},
 	} {
 		err := tc.c.Run(t.Context(), failing{}, failing{})

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -74,8 +75,8 @@ func sourceRoot() (string, error) {
 }
 
 // roomd is the program at path, or built from the source tree. flags are added
-// to those of the bench.
-func (w *workshop) roomd(ctx context.Context, path string, flags []string) (*program, error) {
+// to those of the bench. Without NATS servers of its own it is one node.
+func (w *workshop) roomd(ctx context.Context, path string, flags []string, nodes, nats int) (*program, error) {
 	if path == "" {
 		if w.root == "" {
 			return nil, errors.New("there is no source tree here to build roomd from: name the program with --server, or a running one with --url and --pid")
@@ -89,13 +90,24 @@ func (w *workshop) roomd(ctx context.Context, path string, flags []string) (*pro
 	if err != nil {
 		return nil, fmt.Errorf("--server: %w", err)
 	}
-	args := func(at place) []string {
-		return append([]string{
-			"--addr", at.addr, "--nats-addr", "127.0.0.1:0", "--store", "file", "--store-dir", filepath.Join(at.dir, "store"),
-			"--allow-guests", "--rate", "0", "--max-connections-per-user", "0", "--drain", "0s", "--log", "json",
-		}, flags...)
+	p := &program{name: roomdName, dialect: roomdDialect, path: path}
+	store := func(at place) []string {
+		return []string{"--nats-addr", "127.0.0.1:0", "--store-dir", filepath.Join(at.dir, "store")}
 	}
-	return &program{name: roomdName, dialect: roomdDialect, path: path, args: args}, nil
+	if nats > 0 {
+		c, err := w.nats(ctx, nats)
+		if err != nil {
+			return nil, err
+		}
+		p.nodes, p.nats, p.back = max(1, nodes), nats, c.start
+		store = func(place) []string { return nil }
+		p.env = func(at place) []string { return []string{"ROOMD_NATS_URL=" + at.store} } // it has a password
+	}
+	p.args = func(at place) []string {
+		own := []string{"--addr", at.addr, "--store", "file", "--allow-guests", "--rate", "0", "--max-connections-per-user", "0", "--drain", "0s", "--log", "json"}
+		return slices.Concat(own, store(at), flags)
+	}
+	return p, nil
 }
 
 // peer is one of peerNames. flags are added to those of the bench.

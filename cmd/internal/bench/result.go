@@ -11,6 +11,8 @@ import (
 type Result struct {
 	Server string `json:"server"`
 	Round  int    `json:"round"`
+	Nodes  int    `json:"nodes,omitempty"` // 0: one, with what is embedded in it
+	NATS   int    `json:"nats,omitempty"`  // servers besides them
 	*load
 
 	Seconds        float64 `json:"seconds,omitempty"` // what the rates are about
@@ -103,6 +105,9 @@ func (r *Result) fault() error {
 func (r *Result) line() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: %s", r.Mode, r.Server, r.load)
+	if r.NATS > 0 {
+		fmt.Fprintf(&b, "; %s on %s", plural(r.Nodes, "node"), plural(r.NATS, "NATS server"))
+	}
 	add := func(format string, v *float64) {
 		if v != nil {
 			fmt.Fprintf(&b, format, *v)

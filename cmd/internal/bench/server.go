@@ -27,7 +27,9 @@ type program struct {
 	path    string
 	args    func(at place) []string
 	back    func(ctx context.Context, f *fleet) (store string, err error) // starts its store; nil: it has none
+	env     func(at place) []string                                       // variables besides ours; nil: none
 	nodes   int                                                           // how many are started on one store; 0: 1
+	nats    int                                                           // servers that the store is; 0: another store, or none
 	dir     string                                                        // to start it in; "": ours
 	absent  string                                                        // why it cannot be started; "": it can
 }
@@ -77,9 +79,13 @@ func (p *program) node(ctx context.Context, f *fleet, store string) (addr string
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command(p.path, p.args(place{addr: addr, dir: dir, store: store})...)
+	at := place{addr: addr, dir: dir, store: store}
+	cmd := exec.Command(p.path, p.args(at)...)
 	cmd.Dir = p.dir
 	cmd.Env = append(os.Environ(), "NODE_ENV=production")
+	if p.env != nil {
+		cmd.Env = append(cmd.Env, p.env(at)...)
+	}
 	c, err := f.run(p.name, cmd)
 	if err != nil {
 		return "", err
