@@ -126,6 +126,7 @@ func (c *Command) programs(ctx context.Context, w *workshop) ([]*program, error)
 			return nil, err
 		}
 	}
+	first.stores = c.roomdStores()
 	all := []*program{first}
 	names := c.Against
 	if c.Mode == Table && len(names) == 0 {

@@ -21,6 +21,11 @@ type bench struct {
 
 // run measures the cases one after the other.
 func (b *bench) run(ctx context.Context, cases []testCase) error {
+	if !b.command.JSON {
+		if _, err := fmt.Fprintf(b.out, "%s\n\n", storesLine(b.servers)); err != nil {
+			return err
+		}
+	}
 	for _, tc := range cases {
 		if err := b.compare(ctx, &tc); err != nil {
 			return err
@@ -135,8 +140,9 @@ func (b *bench) summary() error {
 	}
 	if b.command.JSON {
 		return json.NewEncoder(b.out).Encode(struct {
-			Rows []row `json:"rows"`
-		}{b.rows})
+			Stores string `json:"stores"`
+			Rows   []row  `json:"rows"`
+		}{storesLine(b.servers), b.rows})
 	}
 	if err := writeTable(b.out, b.servers, b.rows); err != nil {
 		return err

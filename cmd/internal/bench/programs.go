@@ -131,7 +131,7 @@ func (w *workshop) peer(ctx context.Context, name string, flags []string) (*prog
 	if name == peerEcho {
 		d = echoDialect
 	}
-	return &program{name: name, dialect: d, path: path, args: args}, nil
+	return &program{name: name, dialect: d, path: path, args: args, stores: storesNothing}, nil
 }
 
 func (w *workshop) build(ctx context.Context, dir, pkg string) (string, error) {
@@ -147,7 +147,7 @@ func (w *workshop) build(ctx context.Context, dir, pkg string) (string, error) {
 // socketIO is absent when Node.js, npm or what npm installs is not to be had:
 // everything else can still be measured.
 func socketIO(ctx context.Context, dir string) *program {
-	p := &program{name: peerSocketIO, dialect: socketIODialect, dir: dir}
+	p := &program{name: peerSocketIO, dialect: socketIODialect, dir: dir, stores: storesNothing}
 	node, err := exec.LookPath("node")
 	if err != nil {
 		p.absent = "no node"

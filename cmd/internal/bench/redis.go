@@ -16,7 +16,7 @@ const redisProgram = "redis-server"
 // absent where Node.js, its packages or Redis are not to be had.
 func socketIORedis(ctx context.Context, dir string) *program {
 	p := socketIO(ctx, dir)
-	p.name = peerSocketIORedis
+	p.name, p.stores = peerSocketIORedis, storesInRedis
 	if p.absent != "" {
 		return p
 	}

@@ -30,6 +30,7 @@ type program struct {
 	env     func(at place) []string                                       // variables besides ours; nil: none
 	nodes   int                                                           // how many are started on one store; 0: 1
 	nats    int                                                           // servers that the store is; 0: another store, or none
+	stores  string                                                        // what it stores of what is said
 	dir     string                                                        // to start it in; "": ours
 	absent  string                                                        // why it cannot be started; "": it can
 }
