@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,8 @@ type Command struct {
 	Open       int           `placeholder:"N" help:"In the mode rooms: this many rooms are open besides, through a few connections that are in 32 each."`
 	Compress   bool          `help:"The clients ask for compression, which roomd, echo and hub are started with."`
 	Unlogged   bool          `help:"Signals instead of messages: what a delivery costs without the log. For roomd alone."`
+	Resume     bool          `help:"In the mode join: who has joined is cut off and comes back with its positions. For roomd alone."`
+	Spread     time.Duration `placeholder:"DURATION" help:"The time over which --resume has them come back: 0s, which is at once."`
 	Settle     time.Duration `placeholder:"DURATION" help:"Pause after connecting: 3s. In the mode join, how long nothing was told when all is told: 4s."`
 	Warmup     time.Duration `placeholder:"DURATION" help:"Publishing before it is measured: 1s."`
 	Duration   time.Duration `placeholder:"DURATION" help:"What is measured: 5s; 10s for latency, 30s for idle."`
@@ -81,6 +84,10 @@ func (c *Command) cases() ([]testCase, error) {
 		return nil, errors.New("--unlogged is for roomd alone: the others have no log")
 	case c.Open > 0 && len(c.Against) > 0:
 		return nil, errors.New("--open is for roomd alone: with the others, a connection is in one room")
+	case c.Resume && len(c.Against) > 0:
+		return nil, errors.New("--resume is for roomd alone: the others do not know positions")
+	case c.Resume && c.URL != "":
+		return nil, errors.New("--resume needs tokens, for whose key roomd must be started: leave --url out")
 	case c.URL != "" && (c.Server != "" || len(c.ServerFlag) > 0):
 		return nil, errors.New("choose --url, or --server with --server-flag")
 	case c.Nodes < 0 || c.NATS < 0 || c.NATS == 1:
@@ -91,7 +98,7 @@ func (c *Command) cases() ([]testCase, error) {
 		return nil, errors.New("choose --url, or --nodes with --nats")
 	}
 	given := load{Members: c.Members, Rooms: c.Rooms, Publishers: c.Publishers, Ahead: c.Ahead, Rate: c.Rate,
-		Size: c.Size, Shape: c.Shape, Open: c.Open, Compress: c.Compress, Unlogged: c.Unlogged, Settle: c.Settle, Warmup: c.Warmup, Duration: c.Duration}
+		Size: c.Size, Shape: c.Shape, Open: c.Open, Compress: c.Compress, Unlogged: c.Unlogged, Resume: c.Resume, Spread: c.Spread, Settle: c.Settle, Warmup: c.Warmup, Duration: c.Duration}
 	var cases []testCase
 	switch c.Mode {
 	case Table:
@@ -127,6 +134,9 @@ func (c *Command) programs(ctx context.Context, w *workshop) ([]*program, error)
 		}
 	}
 	first.stores = c.roomdStores()
+	if c.Resume {
+		first.key = rand.Text()
+	}
 	all := []*program{first}
 	names := c.Against
 	if c.Mode == Table && len(names) == 0 {

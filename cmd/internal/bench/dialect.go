@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"net/url"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 // kind is what the bench wants to know of a text frame.
@@ -54,6 +56,8 @@ var (
 	plainSignal   = []byte(`{"type":"signal"`)
 	plainSent     = []byte(`{"type":"send_message"`)
 	socketMessage = []byte(`42["new_message"`)
+
+	joinedPrefix = []byte(`{"type":"room_joined"`)
 
 	inbox = []byte(`"room":"@me"`)
 )
@@ -128,6 +132,17 @@ var (
 // on its connection.
 func (d dialect) move(typ, room string) []byte {
 	return appendFrame(nil, opText, fmt.Appendf(nil, `{"type":%q,"id":"m","payload":{"name":%q}}`, typ, room))
+}
+
+// enter is the frame with which a client joins a room that it was refused
+// before, at a position if it has one. It has no id: its ack would be taken for
+// that of a message.
+func (d dialect) enter(room string, since *wire.Position) []byte {
+	payload := fmt.Sprintf(`{"name":%q}`, room)
+	if since != nil {
+		payload = fmt.Sprintf(`{"name":%q,"since":{"epoch":%q,"seq":%d}}`, room, since.Epoch, since.Seq)
+	}
+	return appendFrame(nil, opText, fmt.Appendf(nil, `{"type":"join_room","payload":%s}`, payload))
 }
 
 // template is a message that is made again and again by overwriting its stamp.

@@ -56,7 +56,8 @@ func (s *swarm) moveAll(ctx context.Context, typ string, show func(string)) erro
 		s.move(c, typ, s.rooms[c.room])
 		return nil
 	}
-	return s.campaign(ctx, s.conns, 1, begin, func(done int) { show(fmt.Sprintf("%s: %d of %d", typ, done, len(s.conns))) })
+	done := func(n int) { show(fmt.Sprintf("%s: %d of %d", typ, n, len(s.conns))) }
+	return s.campaign(ctx, campaign{conns: s.conns, steps: 1, atOnce: atOnce, begin: begin, show: done})
 }
 
 // calm waits until nothing was told to anybody for the given time.

@@ -28,7 +28,7 @@ func openRooms(ctx context.Context, srv *server, l *load, readers int, show func
 		s.move(c, "join_room", s.rooms[c.room]+"-"+strconv.Itoa(step))
 		return nil
 	}
-	if err := s.campaign(ctx, s.conns, perOpener, begin, done); err != nil {
+	if err := s.campaign(ctx, campaign{conns: s.conns, steps: perOpener, atOnce: atOnce, begin: begin, show: done}); err != nil {
 		return s, nil, err
 	}
 	if err := s.pass(ctx, l.Settle); err != nil {

@@ -47,6 +47,23 @@ func (p process) resident() (int64, error) {
 	return parseKB(data, "VmRSS:")
 }
 
+// peak is the most memory the process has held since forgetPeak, in bytes.
+func (p process) peak() (int64, error) {
+	data, err := p.read("status")
+	if err != nil {
+		return 0, err
+	}
+	return parseKB(data, "VmHWM:")
+}
+
+func (p process) forgetPeak() error {
+	const resetPeak = "5" // proc(5), clear_refs
+	if err := os.WriteFile(filepath.Join("/proc", strconv.Itoa(p.pid), "clear_refs"), []byte(resetPeak), 0); err != nil {
+		return fmt.Errorf("reset what the server held at most: %w", err)
+	}
+	return nil
+}
+
 // processes are those of one server.
 type processes []process
 
@@ -72,6 +89,27 @@ func (all processes) resident() (sum int64, err error) {
 		sum += held
 	}
 	return sum, nil
+}
+
+// peak is the sum of what each has held at most, be it at different times.
+func (all processes) peak() (sum int64, err error) {
+	for _, p := range all {
+		held, err := p.peak()
+		if err != nil {
+			return 0, err
+		}
+		sum += held
+	}
+	return sum, nil
+}
+
+func (all processes) forgetPeak() error {
+	for _, p := range all {
+		if err := p.forgetPeak(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p process) read(name string) ([]byte, error) {

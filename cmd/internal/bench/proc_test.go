@@ -93,6 +93,15 @@ func TestProcesses(t *testing.T) {
 	if err != nil || held < 2<<20 {
 		t.Errorf("twice this process holds %d bytes, %v", held, err)
 	}
+	if err := (processes{own}).forgetPeak(); err != nil {
+		t.Fatal(err)
+	}
+	if peak, err := (processes{own, own}).peak(); err != nil || peak < held/2 || peak > 4*held {
+		t.Errorf("twice this process held at most %d bytes, %v; now it is %d", peak, err, held)
+	}
+	if (processes{{maxPID}}).forgetPeak() == nil {
+		t.Error("the peak of a process that is gone was reset")
+	}
 	if _, err := (processes{own, {maxPID}}).cpu(); err == nil {
 		t.Error("the CPU of a process that is gone was added")
 	}

@@ -13,6 +13,7 @@ type server struct {
 	urls      []string // of the WebSocket of each node, without a query
 	dialect   dialect
 	processes processes // those of its store included; nil: what it costs is not known
+	key       string    // with which tokens for it are made; "": its users are guests
 	store     string    // where its store is; "": it has none of its own
 	stop      func() error
 }
@@ -28,6 +29,7 @@ type program struct {
 	args    func(at place) []string
 	back    func(ctx context.Context, f *fleet) (store string, err error) // starts its store; nil: it has none
 	env     func(at place) []string                                       // variables besides ours; nil: none
+	key     string                                                        // with which tokens for it are made; "": its users are guests
 	nodes   int                                                           // how many are started on one store; 0: 1
 	nats    int                                                           // servers that the store is; 0: another store, or none
 	stores  string                                                        // what it stores of what is said
@@ -54,7 +56,7 @@ func (p *program) start(ctx context.Context) (_ *server, err error) {
 			err = errors.Join(err, f.stop())
 		}
 	}()
-	srv := &server{name: p.name, dialect: p.dialect, stop: f.stop}
+	srv := &server{name: p.name, dialect: p.dialect, key: p.key, stop: f.stop}
 	if p.back != nil {
 		if srv.store, err = p.back(ctx, f); err != nil {
 			return nil, err
@@ -84,6 +86,9 @@ func (p *program) node(ctx context.Context, f *fleet, store string) (addr string
 	cmd := exec.Command(p.path, p.args(at)...)
 	cmd.Dir = p.dir
 	cmd.Env = append(os.Environ(), "NODE_ENV=production")
+	if p.key != "" {
+		cmd.Env = append(cmd.Env, "ROOMD_JWT_KEY="+p.key)
+	}
 	if p.env != nil {
 		cmd.Env = append(cmd.Env, p.env(at)...)
 	}

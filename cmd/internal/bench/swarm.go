@@ -55,6 +55,11 @@ func newSwarm(srv *server, load *load, readers int) (s *swarm, err error) {
 		s.interval = time.Duration(float64(time.Second) / load.Rate)
 	}
 	s.seat(load)
+	if srv.key != "" {
+		if err := s.returners(srv.key); err != nil {
+			return nil, err
+		}
+	}
 	readers = min(readers, load.Rooms)
 	for i := range readers {
 		poll, err := newPoller()
