@@ -21,20 +21,24 @@ type server struct {
 // known reports whether what the server costs can be measured.
 func (s *server) known() bool { return len(s.processes) > 0 }
 
+// backing starts what a program stores in, as a part of f, and returns where
+// that is.
+type backing func(ctx context.Context, f *fleet) (store string, err error)
+
 // program is a server that can be started.
 type program struct {
 	name    string
 	dialect dialect
 	path    string
 	args    func(at place) []string
-	back    func(ctx context.Context, f *fleet) (store string, err error) // starts its store; nil: it has none
-	env     func(at place) []string                                       // variables besides ours; nil: none
-	key     string                                                        // with which tokens for it are made; "": its users are guests
-	nodes   int                                                           // how many are started on one store; 0: 1
-	nats    int                                                           // servers that the store is; 0: another store, or none
-	stores  string                                                        // what it stores of what is said
-	dir     string                                                        // to start it in; "": ours
-	absent  string                                                        // why it cannot be started; "": it can
+	back    backing                 // nil: it stores nothing, or by itself
+	env     func(at place) []string // variables besides ours; nil: none
+	key     string                  // with which tokens for it are made; "": its users are guests
+	nodes   int                     // how many are started on one store; 0: 1
+	nats    int                     // servers that the store is; 0: another store, or none
+	stores  string                  // what it stores of what is said
+	dir     string                  // to start it in; "": ours
+	absent  string                  // why it cannot be started; "": it can
 }
 
 // place is what a process of a program is given.
