@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 const (
@@ -40,44 +43,74 @@ type finished struct {
 	err  error
 }
 
-// campaign has every connection of conns do steps things, each begun by begin
-// and finished by the server's answer, atOnce at the same time. What the
-// server refuses as busy is tried again.
-func (s *swarm) campaign(ctx context.Context, conns []*conn, steps int, begin func(c *conn, step int) error, show func(done int)) error {
-	timeout := time.NewTimer(stuck)
+// campaign is what many connections do: each of them steps things, which begin
+// begins and the server's answer finishes.
+type campaign struct {
+	conns  []*conn
+	steps  int
+	atOnce int           // how many are at work at the same time
+	spread time.Duration // the last one begins so long after the first; 0: as atOnce allows
+	begin  func(c *conn, step int) error
+	again  func(c *conn, step int) error // for what was refused; nil: begin
+	show   func(done int)
+}
+
+// after is when a connection begins.
+func (c *campaign) after(i int) time.Duration {
+	return time.Duration(float64(c.spread) * float64(i) / float64(max(1, len(c.conns)-1)))
+}
+
+// campaign runs c. What the server refuses as busy is tried again.
+func (s *swarm) campaign(ctx context.Context, c campaign) error {
+	patience := stuck + c.after(1)
+	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
+	pace := time.NewTimer(0)
+	defer pace.Stop()
+	began := time.Now()
 	stepOf := make([]int, len(s.conns))
 	retries, next, running, complete := 0, 0, 0, 0
-	for complete < len(conns) {
-		for running < atOnce && next < len(conns) {
-			if err := begin(conns[next], 0); err != nil {
+	for complete < len(c.conns) {
+		for running < c.atOnce && next < len(c.conns) {
+			if wait := c.after(next) - time.Since(began); wait > 0 {
+				pace.Reset(wait)
+				break
+			}
+			if err := c.begin(c.conns[next], 0); err != nil {
 				return err
 			}
 			next, running = next+1, running+1
 		}
 		select {
 		case f := <-s.finished:
-			timeout.Reset(stuck)
-			index := f.conn.index
-			if f.err == nil {
+			timeout.Reset(patience)
+			index, begin := f.conn.index, c.begin
+			switch {
+			case f.err == nil:
 				stepOf[index]++
-			} else if retries++; !retryable(f.err) || retries > busyRetries*len(conns) {
+			case !retryable(f.err) || retries == busyRetries*len(c.conns):
 				return f.err
+			default:
+				retries++
+				if c.again != nil {
+					begin = c.again
+				}
 			}
-			if stepOf[index] < steps {
+			if stepOf[index] < c.steps {
 				if err := begin(f.conn, stepOf[index]); err != nil {
 					return err
 				}
 				continue
 			}
 			running, complete = running-1, complete+1
-			show(complete)
+			c.show(complete)
+		case <-pace.C:
 		case err := <-s.faults:
 			return err
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-timeout.C:
-			return fmt.Errorf("the server answered nothing for %v: %d of %d clients had what they asked for", stuck, complete, len(conns))
+			return fmt.Errorf("the server answered nothing for %v: %d of %d clients had what they asked for", patience, complete, len(c.conns))
 		}
 	}
 	return nil
@@ -85,15 +118,20 @@ func (s *swarm) campaign(ctx context.Context, conns []*conn, steps int, begin fu
 
 // connect opens a connection; it is finished when its room is joined.
 func (s *swarm) connect(c *conn) error {
-	var from netip.Addr
-	if len(s.conns) > perLocalAddress && s.addr.Addr().Is4() && s.addr.Addr().IsLoopback() {
-		from = netip.AddrFrom4([4]byte{127, 0, 0, byte(2 + int(c.index)/perLocalAddress)})
-	}
-	fd, err := connect(s.addr, from)
+	to := s.nodes[c.node]
+	from := s.localAddr(c, to.addr.Addr())
+	fd, err := connect(to.addr, from)
 	if err != nil {
 		return err
 	}
-	request := upgradeRequest(s.url.Host, s.url.EscapedPath()+"?"+s.dialect.query(s.rooms[c.room], fmt.Sprintf("b%d", c.index)).Encode(), s.compress)
+	query, token := s.dialect.query(s.rooms[c.room], userOf(c)), ""
+	if c.back != nil {
+		token = c.back.token
+	}
+	if c.returns() {
+		query = url.Values{"resume": {c.back.resume}}
+	}
+	request := upgradeRequest(to.url.Host, to.url.EscapedPath()+"?"+query.Encode(), token, s.compress)
 	if n, err := writeSocket(fd, request); err != nil || n < len(request) {
 		return errors.Join(fmt.Errorf("send %d of %d bytes of a handshake: %w", n, len(request), err), closeSocket(fd))
 	}
@@ -102,9 +140,41 @@ func (s *swarm) connect(c *conn) error {
 	return nil
 }
 
+// localAddr is where a connection comes from; the zero value leaves it to the
+// system. Who comes back has an address of its own: the ports of the old
+// connections are not free for a minute.
+func (s *swarm) localAddr(c *conn, to netip.Addr) netip.Addr {
+	if !to.Is4() || !to.IsLoopback() || len(s.conns) <= perLocalAddress && !c.returns() {
+		return netip.Addr{}
+	}
+	from := [4]byte{127, 0, 0, byte(2 + int(c.index)/perLocalAddress)}
+	if c.returns() {
+		from[2] = 1
+	}
+	return netip.AddrFrom4(from)
+}
+
 // connectAll opens all connections and waits until each is in its room.
 func (s *swarm) connectAll(ctx context.Context, show func(done int)) error {
-	return s.campaign(ctx, s.conns, 1, func(c *conn, _ int) error { return s.connect(c) }, show)
+	return s.campaign(ctx, campaign{
+		conns: s.conns, steps: 1, atOnce: atOnce, show: show,
+		begin: func(c *conn, _ int) error { return s.connect(c) },
+		again: func(c *conn, _ int) error { return s.enter(c) },
+	})
+}
+
+// enter has a connection that is open, but was refused its room, try again.
+func (s *swarm) enter(c *conn) error {
+	r := s.readerOf(c)
+	r.post(func() {
+		var since *wire.Position
+		if c.returns() {
+			since = &c.back.room.Position
+		}
+		c.waiting = 1
+		r.send(c, s.dialect.enter(s.rooms[c.room], since))
+	})
+	return nil
 }
 
 // move has a connection join or leave a room.

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,7 @@ import (
 // Command is roomctl bench. The zero value of a field is the mode's default.
 type Command struct {
 	Mode       string        `arg:"" help:"fanout: one publisher, many members. rooms: many rooms, all talking. idle: nothing is said. join: a storm of joins and leaves. latency: a low rate. table: the standard cases beside the other servers, in Markdown."`
-	Against    []string      `sep:"," placeholder:"PEER,..." help:"Run the same on these too, in turn: hub, melody, socketio, which are built from testdata/peers. The mode table takes all."`
+	Against    []string      `sep:"," placeholder:"PEER,..." help:"Run the same on these too, in turn: echo, hub, melody, socketio, socketio-redis, which are built from testdata/peers. The mode table takes all."`
 	Members    int           `placeholder:"N" help:"Members of each room: 1000 for fanout and join, 10 for rooms and latency, 10000 for idle."`
 	Rooms      int           `placeholder:"N" help:"Rooms: 100 for the mode rooms, else 1."`
 	Publishers int           `placeholder:"N" help:"Members who speak, over all rooms: 100 for the mode rooms, else 1."`
@@ -23,8 +24,10 @@ type Command struct {
 	Size       int           `placeholder:"BYTES" help:"Length of a message's text: 128."`
 	Shape      string        `placeholder:"NAME" help:"What messages are made of: plain, braces (in the text), nested (an object beside the text), cjk, or long plain texts, 4k and 16k. All servers get the same. plain."`
 	Open       int           `placeholder:"N" help:"In the mode rooms: this many rooms are open besides, through a few connections that are in 32 each."`
-	Compress   bool          `help:"The clients ask for compression, which roomd and hub are started with."`
+	Compress   bool          `help:"The clients ask for compression, which roomd, echo and hub are started with."`
 	Unlogged   bool          `help:"Signals instead of messages: what a delivery costs without the log. For roomd alone."`
+	Resume     bool          `help:"In the mode join: who has joined is cut off and comes back with its positions. For roomd alone."`
+	Spread     time.Duration `placeholder:"DURATION" help:"The time over which --resume has them come back: 0s, which is at once."`
 	Settle     time.Duration `placeholder:"DURATION" help:"Pause after connecting: 3s. In the mode join, how long nothing was told when all is told: 4s."`
 	Warmup     time.Duration `placeholder:"DURATION" help:"Publishing before it is measured: 1s."`
 	Duration   time.Duration `placeholder:"DURATION" help:"What is measured: 5s; 10s for latency, 30s for idle."`
@@ -32,6 +35,8 @@ type Command struct {
 	Readers    int           `placeholder:"N" help:"Threads that read the connections; the members of a room share one. Unless it is set: half of the machine's cores."`
 	Server     string        `placeholder:"FILE" help:"The roomd to start. Unless it is set: built from the source tree."`
 	ServerFlag []string      `sep:"none" placeholder:"FLAG" help:"One more flag for roomd, such as --server-flag=--history=100; repeatable."`
+	Nodes      int           `placeholder:"N" help:"Run this many roomd on the servers of --nats; the members of each room are spread over them. 1."`
+	NATS       int           `name:"nats" placeholder:"N" help:"Run roomd on a cluster of this many NATS servers, which are part of what it costs: 0, which is its embedded one."`
 	URL        string        `name:"url" placeholder:"WS-URL" help:"Measure this running roomd instead of starting one. It needs --rate 0 --max-connections-per-user 0 and guests."`
 	PID        int           `name:"pid" placeholder:"PID" help:"Process of the server at --url, on this machine; without it, its CPU and memory are not measured."`
 	JSON       bool          `name:"json" help:"Print results as JSON, one object per line."`
@@ -73,17 +78,27 @@ func (c *Command) cases() ([]testCase, error) {
 		return nil, fmt.Errorf("--pid %d is no process", c.PID)
 	case c.URL == "" && c.PID != 0:
 		return nil, errors.New("--pid is for the server at --url")
-	case c.Compress && slices.ContainsFunc(c.Against, func(name string) bool { return name != peerHub }):
-		return nil, errors.New("--compress is for roomd and hub")
+	case c.Compress && slices.ContainsFunc(c.Against, func(name string) bool { return !compresses(name) }):
+		return nil, errors.New("--compress is for roomd, echo and hub")
 	case c.Unlogged && len(c.Against) > 0:
 		return nil, errors.New("--unlogged is for roomd alone: the others have no log")
 	case c.Open > 0 && len(c.Against) > 0:
 		return nil, errors.New("--open is for roomd alone: with the others, a connection is in one room")
+	case c.Resume && len(c.Against) > 0:
+		return nil, errors.New("--resume is for roomd alone: the others do not know positions")
+	case c.Resume && c.URL != "":
+		return nil, errors.New("--resume needs tokens, for whose key roomd must be started: leave --url out")
 	case c.URL != "" && (c.Server != "" || len(c.ServerFlag) > 0):
 		return nil, errors.New("choose --url, or --server with --server-flag")
+	case c.Nodes < 0 || c.NATS < 0 || c.NATS == 1:
+		return nil, errors.New("--nodes must not be negative, and --nats 2 or more: one server is what roomd embeds")
+	case c.Nodes > 1 && c.NATS == 0:
+		return nil, errors.New("--nodes is for roomd on NATS servers of its own: add --nats 3")
+	case c.URL != "" && (c.Nodes > 1 || c.NATS > 0):
+		return nil, errors.New("choose --url, or --nodes with --nats")
 	}
 	given := load{Members: c.Members, Rooms: c.Rooms, Publishers: c.Publishers, Ahead: c.Ahead, Rate: c.Rate,
-		Size: c.Size, Shape: c.Shape, Open: c.Open, Compress: c.Compress, Unlogged: c.Unlogged, Settle: c.Settle, Warmup: c.Warmup, Duration: c.Duration}
+		Size: c.Size, Shape: c.Shape, Open: c.Open, Compress: c.Compress, Unlogged: c.Unlogged, Resume: c.Resume, Spread: c.Spread, Settle: c.Settle, Warmup: c.Warmup, Duration: c.Duration}
 	var cases []testCase
 	switch c.Mode {
 	case Table:
@@ -114,9 +129,13 @@ func (c *Command) programs(ctx context.Context, w *workshop) ([]*program, error)
 	first := &program{name: roomdName, dialect: roomdDialect}
 	if c.URL == "" {
 		var err error
-		if first, err = w.roomd(ctx, c.Server, append(c.compressFlag(), c.ServerFlag...)); err != nil {
+		if first, err = w.roomd(ctx, c.Server, append(c.compressFlag(), c.ServerFlag...), c.Nodes, c.NATS); err != nil {
 			return nil, err
 		}
+	}
+	first.stores = c.roomdStores()
+	if c.Resume {
+		first.key = rand.Text()
 	}
 	all := []*program{first}
 	names := c.Against
@@ -133,7 +152,7 @@ func (c *Command) programs(ctx context.Context, w *workshop) ([]*program, error)
 	return all, nil
 }
 
-// compressFlag is what makes roomd and hub compress.
+// compressFlag is what makes roomd, echo and hub compress.
 func (c *Command) compressFlag() []string {
 	if c.Compress {
 		return []string{"--compress"}

@@ -21,6 +21,11 @@ type bench struct {
 
 // run measures the cases one after the other.
 func (b *bench) run(ctx context.Context, cases []testCase) error {
+	if !b.command.JSON {
+		if _, err := fmt.Fprintf(b.out, "%s\n\n", storesLine(b.servers)); err != nil {
+			return err
+		}
+	}
 	for _, tc := range cases {
 		if err := b.compare(ctx, &tc); err != nil {
 			return err
@@ -97,9 +102,9 @@ func (b *bench) once(ctx context.Context, p *program, l load) (*Result, error) {
 
 // measure starts a server and measures it, or one that runs.
 func (b *bench) measure(ctx context.Context, p *program, l load) (res *Result, err error) {
-	srv := &server{name: p.name, url: b.command.URL, dialect: p.dialect}
+	srv := &server{name: p.name, urls: []string{b.command.URL}, dialect: p.dialect}
 	if b.command.PID != 0 {
-		srv.process = &process{b.command.PID}
+		srv.processes = processes{{b.command.PID}}
 	}
 	if p.path != "" {
 		if srv, err = p.start(ctx); err != nil {
@@ -111,6 +116,7 @@ func (b *bench) measure(ctx context.Context, p *program, l load) (res *Result, e
 		return nil, err
 	}
 	res.Server, res.load = p.name, &l
+	res.Nodes, res.NATS = p.nodes, p.nats
 	return res, nil
 }
 
@@ -134,8 +140,9 @@ func (b *bench) summary() error {
 	}
 	if b.command.JSON {
 		return json.NewEncoder(b.out).Encode(struct {
-			Rows []row `json:"rows"`
-		}{b.rows})
+			Stores string `json:"stores"`
+			Rows   []row  `json:"rows"`
+		}{storesLine(b.servers), b.rows})
 	}
 	if err := writeTable(b.out, b.servers, b.rows); err != nil {
 		return err

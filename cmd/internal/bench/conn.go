@@ -21,8 +21,10 @@ type conn struct {
 	// fixed after newSwarm
 	index int32
 	room  int32
+	node  int32
 	pub   *publisher
-	heard []heard // of each sender in the room
+	back  *returner // nil: it does not come back
+	heard []heard   // of each sender in the room
 
 	fd      int
 	state   connState
@@ -31,6 +33,11 @@ type conn struct {
 	out     []byte // what the socket did not take yet
 	code    int    // with which the server closed it; 1006: without one
 }
+
+func userOf(c *conn) string { return fmt.Sprintf("b%d", c.index) }
+
+// returns reports whether the connection resumes.
+func (c *conn) returns() bool { return c.back != nil && c.back.resume != "" }
 
 // heard is what one member got of one sender.
 type heard struct {
@@ -61,13 +68,16 @@ var upgradeAccept = func() []byte {
 }()
 
 // upgradeRequest asks host for a WebSocket.
-func upgradeRequest(host, target string, compress bool) []byte {
-	offer := ""
+func upgradeRequest(host, target, token string, compress bool) []byte {
+	extra := ""
+	if token != "" {
+		extra = "Authorization: Bearer " + token + "\r\n"
+	}
 	if compress {
-		offer = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"
+		extra += "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"
 	}
 	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s\r\n", target, host, upgradeKey, offer)
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s\r\n", target, host, upgradeKey, extra)
 }
 
 // upgraded checks the answer at the beginning of data and returns its length; 0

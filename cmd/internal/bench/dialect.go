@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"net/url"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 // kind is what the bench wants to know of a text frame.
@@ -26,11 +28,13 @@ type dialect struct {
 	ids      bool // events carry an id and are acknowledged
 	moves    bool // clients join and leave rooms without a new connection
 	signals  bool // what is published is a signal: not logged, and not for the sender
+	echoes   bool // what is published is told as it came
 }
 
 var (
 	roomdDialect    = dialect{ids: true, moves: true}
 	plainDialect    = dialect{}
+	echoDialect     = dialect{echoes: true}
 	socketIODialect = dialect{socketIO: true}
 )
 
@@ -50,7 +54,10 @@ var (
 
 	plainMessage  = []byte(`{"type":"new_message"`)
 	plainSignal   = []byte(`{"type":"signal"`)
+	plainSent     = []byte(`{"type":"send_message"`)
 	socketMessage = []byte(`42["new_message"`)
+
+	joinedPrefix = []byte(`{"type":"room_joined"`)
 
 	inbox = []byte(`"room":"@me"`)
 )
@@ -62,6 +69,8 @@ func (d dialect) isMessage(text []byte) bool {
 		return bytes.HasPrefix(text, socketMessage)
 	case d.signals:
 		return bytes.HasPrefix(text, plainSignal)
+	case d.echoes:
+		return bytes.HasPrefix(text, plainSent)
 	}
 	return bytes.HasPrefix(text, plainMessage)
 }
@@ -123,6 +132,17 @@ var (
 // on its connection.
 func (d dialect) move(typ, room string) []byte {
 	return appendFrame(nil, opText, fmt.Appendf(nil, `{"type":%q,"id":"m","payload":{"name":%q}}`, typ, room))
+}
+
+// enter is the frame with which a client joins a room that it was refused
+// before, at a position if it has one. It has no id: its ack would be taken for
+// that of a message.
+func (d dialect) enter(room string, since *wire.Position) []byte {
+	payload := fmt.Sprintf(`{"name":%q}`, room)
+	if since != nil {
+		payload = fmt.Sprintf(`{"name":%q,"since":{"epoch":%q,"seq":%d}}`, room, since.Epoch, since.Seq)
+	}
+	return appendFrame(nil, opText, fmt.Appendf(nil, `{"type":"join_room","payload":%s}`, payload))
 }
 
 // template is a message that is made again and again by overwriting its stamp.

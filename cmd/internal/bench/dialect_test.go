@@ -47,6 +47,7 @@ func TestRetryable(t *testing.T) {
 }
 
 func TestIsMessage(t *testing.T) {
+	const sent = `{"type":"send_message","payload":{"message":"x"}}`
 	const plain, socket = `{"type":"new_message","room":"r","seq":1,"payload":{"message":"x"}}`, `42["new_message",{"type":"new_message"}]`
 	for _, tc := range []struct {
 		d    dialect
@@ -54,6 +55,7 @@ func TestIsMessage(t *testing.T) {
 		want bool
 	}{
 		{roomdDialect, plain, true}, {plainDialect, plain, true}, {socketIODialect, socket, true},
+		{echoDialect, sent, true}, {echoDialect, plain, false}, {plainDialect, sent, false},
 		{roomdDialect, socket, false}, {socketIODialect, plain, false}, {roomdDialect, `{"type":"new_messages"}`, false}, {roomdDialect, ``, false},
 	} {
 		if got := tc.d.isMessage([]byte(tc.text)); got != tc.want {

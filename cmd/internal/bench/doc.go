@@ -7,6 +7,6 @@
 // for the mark that every message carries (see stamp), by which each member
 // counts exactly what it got, and how late.
 //
-// The cost of the server is read from /proc of its process, so it runs on
+// The cost of the server is read from /proc of its processes, so it runs on
 // Linux only; elsewhere Command.Run says so.
 package bench

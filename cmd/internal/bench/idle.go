@@ -8,7 +8,7 @@ import (
 // idle measures connections on which nothing is said.
 func (s *swarm) idle(ctx context.Context, srv *server, l *load, show func(string)) (*Result, error) {
 	res := &Result{}
-	before, err := srv.resident()
+	before, err := srv.processes.resident()
 	if err != nil {
 		return nil, err
 	}
@@ -18,11 +18,11 @@ func (s *swarm) idle(ctx context.Context, srv *server, l *load, show func(string
 	if err := s.pass(ctx, l.Settle); err != nil {
 		return nil, err
 	}
-	after, err := srv.resident()
+	after, err := srv.processes.resident()
 	if err != nil {
 		return nil, err
 	}
-	if srv.process != nil {
+	if srv.known() {
 		res.KBPerConnection = measured(float64(after-before) / 1024 / float64(len(s.conns)))
 	}
 	from, err := s.sample(srv)
@@ -41,7 +41,7 @@ func (s *swarm) idle(ctx context.Context, srv *server, l *load, show func(string
 		return nil, err
 	}
 	res.Seconds = (to.at - from.at).Seconds()
-	if srv.process != nil {
+	if srv.known() {
 		res.IdleCPUPercent = measured(100 * (to.server - from.server).Seconds() / res.Seconds)
 	}
 	s.finish(res)

@@ -26,7 +26,7 @@ func (s *swarm) join(ctx context.Context, srv *server, l *load, show func(string
 		return nil, err
 	}
 	n := float64(len(s.conns))
-	if srv.process != nil {
+	if srv.known() {
 		res.CPUPerJoin = measured(micros(to.server-from.server) / n)
 	}
 	res.presence(from, to, n)
@@ -43,7 +43,7 @@ func (s *swarm) join(ctx context.Context, srv *server, l *load, show func(string
 		if to, err = s.calm(ctx, srv, l.Settle, show); err != nil {
 			return nil, err
 		}
-		if srv.process != nil {
+		if srv.known() {
 			res.CPUPerRejoin = measured(micros(to.server-from.server) / n)
 		}
 	}
@@ -56,7 +56,8 @@ func (s *swarm) moveAll(ctx context.Context, typ string, show func(string)) erro
 		s.move(c, typ, s.rooms[c.room])
 		return nil
 	}
-	return s.campaign(ctx, s.conns, 1, begin, func(done int) { show(fmt.Sprintf("%s: %d of %d", typ, done, len(s.conns))) })
+	done := func(n int) { show(fmt.Sprintf("%s: %d of %d", typ, n, len(s.conns))) }
+	return s.campaign(ctx, campaign{conns: s.conns, steps: 1, atOnce: atOnce, begin: begin, show: done})
 }
 
 // calm waits until nothing was told to anybody for the given time.

@@ -53,7 +53,7 @@ func newLiar(t *testing.T, reply string, tell func(l *liar, to int, number uint3
 }
 
 func (l *liar) server() *server {
-	return &server{name: "liar", url: "ws://" + l.listener.Addr().String() + "/ws", dialect: plainDialect}
+	return &server{name: "liar", urls: []string{"ws://" + l.listener.Addr().String() + "/ws"}, dialect: plainDialect}
 }
 
 func (l *liar) accept() {
@@ -221,11 +221,11 @@ func TestNobodyListens(t *testing.T) {
 	}
 	l := load{Mode: Fanout, Members: 1}
 	l.defaults()
-	if _, err := measure(t.Context(), &server{url: "ws://" + addr + "/ws"}, &l, 1, func(string) {}); err == nil || !strings.Contains(err.Error(), addr) {
+	if _, err := measure(t.Context(), &server{urls: []string{"ws://" + addr + "/ws"}}, &l, 1, func(string) {}); err == nil || !strings.Contains(err.Error(), addr) {
 		t.Errorf("connecting to nobody: %v", err)
 	}
 	for _, url := range []string{"wss://127.0.0.1/ws", "127.0.0.1:1", "ws://127.0.0.1:port/ws", "ws://%"} {
-		if _, err := measure(t.Context(), &server{url: url}, &l, 1, func(string) {}); err == nil || !strings.Contains(err.Error(), "--url") {
+		if _, err := measure(t.Context(), &server{urls: []string{url}}, &l, 1, func(string) {}); err == nil || !strings.Contains(err.Error(), "--url") {
 			t.Errorf("%s: %v", url, err)
 		}
 	}

@@ -32,7 +32,7 @@ func built(t *testing.T, name string) *program {
 	var p *program
 	var err error
 	if name == roomdName {
-		p, err = shop.roomd(t.Context(), "", nil)
+		p, err = shop.roomd(t.Context(), "", nil, 1, 0)
 	} else {
 		p, err = shop.peer(t.Context(), name, nil)
 	}
@@ -50,18 +50,24 @@ type rowsLine struct {
 // runJSON runs a command and decodes what it printed.
 func runJSON(t *testing.T, c *Command) (results []map[string]any, rows []row) {
 	t.Helper()
+	servers := []*program{{name: roomdName, dialect: roomdDialect}}
+	if c.URL == "" {
+		servers[0] = built(t, roomdName)
+		for _, name := range c.Against {
+			servers = append(servers, built(t, name))
+		}
+	}
+	return runJSONOn(t, c, servers...)
+}
+
+func runJSONOn(t *testing.T, c *Command, servers ...*program) (results []map[string]any, rows []row) {
+	t.Helper()
 	var out, progress strings.Builder
 	cases, err := c.cases()
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{command: c, progress: newProgress(&progress), out: &out, servers: []*program{{name: roomdName, dialect: roomdDialect}}}
-	if c.URL == "" {
-		b.servers[0] = built(t, roomdName)
-		for _, name := range c.Against {
-			b.servers = append(b.servers, built(t, name))
-		}
-	}
+	b := &bench{command: c, progress: newProgress(&progress), out: &out, servers: servers}
 	if err := b.run(t.Context(), cases); err != nil {
 		t.Fatalf("%v\n%s%s", err, out.String(), progress.String())
 	}
@@ -116,15 +122,15 @@ func TestEveryMode(t *testing.T) {
 	} {
 		t.Run(tc.mode, func(t *testing.T) {
 			c := quick(tc.mode)
-			c.Against = []string{peerHub, peerMelody}
+			c.Against = []string{peerEcho, peerHub, peerMelody}
 			if tc.change != nil {
 				tc.change(c)
 			}
 			results, rows := runJSON(t, c)
-			if len(results) != 3 || len(rows) == 0 || len(rows[0].Cells) != 3 {
+			if len(results) != 4 || len(rows) == 0 || len(rows[0].Cells) != 4 {
 				t.Fatalf("%d results, rows %v", len(results), rows)
 			}
-			for i, name := range []string{roomdName, peerHub, peerMelody} {
+			for i, name := range []string{roomdName, peerEcho, peerHub, peerMelody} {
 				if results[i]["server"] != name {
 					t.Errorf("server %d is %v, want %s", i, results[i]["server"], name)
 				}
@@ -149,7 +155,7 @@ func TestCompress(t *testing.T) {
 	bytes := map[bool][]float64{}
 	for _, compress := range []bool{false, true} {
 		c := quick(Fanout).withServer(built(t, roomdName).path)
-		c.Against, c.Compress, c.Size = []string{peerHub}, compress, 1000
+		c.Against, c.Compress, c.Size = []string{peerEcho, peerHub}, compress, 1000
 		var out strings.Builder
 		if err := c.Run(t.Context(), &out, io.Discard); err != nil {
 			t.Fatal(err)
@@ -169,8 +175,8 @@ func TestCompress(t *testing.T) {
 			bytes[compress] = append(bytes[compress], res.BytesPerDelivery)
 		}
 	}
-	if len(bytes[false]) != 2 || len(bytes[true]) != 2 {
-		t.Fatalf("bytes per delivery plain %v, compressed %v; want two of each", bytes[false], bytes[true])
+	if len(bytes[false]) != 3 || len(bytes[true]) != 3 {
+		t.Fatalf("bytes per delivery plain %v, compressed %v; want three of each", bytes[false], bytes[true])
 	}
 	for i := range bytes[true] {
 		if bytes[true][i] > bytes[false][i]/2 {
@@ -248,7 +254,7 @@ func TestRunningServer(t *testing.T) {
 	}
 	defer srv.stop()
 	c := quick(Fanout)
-	c.URL, c.PID = srv.url, srv.process.pid
+	c.URL, c.PID = srv.urls[0], srv.processes[0].pid
 	results, _ := runJSON(t, c)
 	positive(t, results[0], "deliveries", "cpu_us_per_delivery")
 	c.PID = 0
@@ -258,13 +264,13 @@ func TestRunningServer(t *testing.T) {
 		t.Error("the CPU of an unknown process was measured")
 	}
 	c = quick(Idle)
-	c.URL = srv.url
+	c.URL = srv.urls[0]
 	results, _ = runJSON(t, c)
 	if _, ok := results[0]["kb_per_connection"]; ok {
 		t.Error("the memory of an unknown process was measured")
 	}
 	c = quick(Rooms)
-	c.Rooms, c.Members, c.Open, c.URL, c.PID = 2, 3, 64, srv.url, srv.process.pid
+	c.Rooms, c.Members, c.Open, c.URL, c.PID = 2, 3, 64, srv.urls[0], srv.processes[0].pid
 	results, _ = runJSON(t, c)
 	positive(t, results[0], "deliveries")
 	if _, ok := results[0]["cpu_us_per_delivery_without_open"]; ok {

@@ -29,10 +29,12 @@ type load struct {
 	Shape      string        `json:"shape,omitempty"` // what messages are made of
 	Open       int           `json:"open,omitempty"`  // rooms that are open besides
 	Compress   bool          `json:"compress,omitempty"`
-	Unlogged   bool          `json:"unlogged,omitempty"` // signals instead of messages
-	Settle     time.Duration `json:"-"`                  // between connecting and what follows
-	Warmup     time.Duration `json:"-"`                  // publishing before it is measured
-	Duration   time.Duration `json:"-"`                  // what is measured
+	Unlogged   bool          `json:"unlogged,omitempty"`  // signals instead of messages
+	Resume     bool          `json:"resume,omitempty"`    // who joined is cut off and comes back
+	Spread     time.Duration `json:"spread_ns,omitempty"` // over which they come; 0: at once
+	Settle     time.Duration `json:"-"`                   // between connecting and what follows
+	Warmup     time.Duration `json:"-"`                   // publishing before it is measured
+	Duration   time.Duration `json:"-"`                   // what is measured
 }
 
 // perOpener is how many of the rooms of Open one connection is in; roomd lets
@@ -48,6 +50,9 @@ func (l *load) defaults() {
 		Idle:    {Rooms: 1, Members: 10_000, Settle: 3 * time.Second, Duration: 30 * time.Second},
 		Join:    {Rooms: 1, Members: 1000, Settle: 4 * time.Second},
 	}[l.Mode]
+	if l.Resume {
+		d.Publishers = 1 // says what the others miss
+	}
 	fill(&l.Shape, Plain)
 	fill(&l.Size, textSize(l.Shape))
 	if l.Rate > 0 {
@@ -96,6 +101,9 @@ func (l *load) check() error {
 		{l.Size < stampChars || l.Size > maxText, fmt.Sprintf("--size must be from %d, which the bench writes into each message, to %d", stampChars, maxText)},
 		{l.Unlogged && (l.Publishers == 0 || l.Members < 2), "--unlogged is for modes with publishers and rooms of two or more"},
 		{l.Open < 0 || l.Open > 0 && l.Mode != Rooms, "--open must not be negative, and is for the mode rooms"},
+		{l.Resume && l.Mode != Join, "--resume is for the mode join"},
+		{l.Resume && l.Members < 2, "--members must be at least 2 for --resume: one speaks, the others have missed it"},
+		{l.Spread < 0 || l.Spread > 0 && !l.Resume, "--spread must not be negative, and is for --resume"},
 		{l.Settle < 0 || l.Warmup < 0 || l.Duration < 0, "--settle, --warmup and --duration must not be negative"},
 	} {
 		if c.wrong {

@@ -22,6 +22,8 @@ func TestDefaults(t *testing.T) {
 		{load{Mode: Latency, Ahead: 2}, "10 members, 1 publisher ahead by 2, 128 bytes"},
 		{load{Mode: Idle}, "10000 members"},
 		{load{Mode: Join, Settle: time.Hour}, "1000 members"},
+		{load{Mode: Join, Resume: true}, "1000 members, who resume at once"},
+		{load{Mode: Join, Resume: true, Spread: time.Minute}, "1000 members, who resume within 1m0s"},
 	} {
 		l := tc.in
 		l.defaults()
@@ -81,6 +83,16 @@ func TestMistakesNameTheirFlag(t *testing.T) {
 		{Command{Mode: Fanout, PID: 7}, "--pid"},
 		{Command{Mode: Fanout, URL: "ws://x", PID: maxPID}, "--pid"},
 		{Command{Mode: Fanout, URL: "ws://x", Server: "roomd"}, "--url"},
+		{Command{Mode: Fanout, Resume: true}, "--resume"},
+		{Command{Mode: Join, Resume: true, Members: 1}, "--members"},
+		{Command{Mode: Join, Resume: true, Spread: -1}, "--spread"},
+		{Command{Mode: Join, Spread: time.Second}, "--spread"},
+		{Command{Mode: Join, Resume: true, Against: []string{"hub"}}, "--resume"},
+		{Command{Mode: Join, Resume: true, URL: "ws://x"}, "--resume"},
+		{Command{Mode: Fanout, Nodes: 2}, "--nats"},
+		{Command{Mode: Fanout, Nodes: -1}, "--nodes"},
+		{Command{Mode: Fanout, NATS: 1}, "--nats"},
+		{Command{Mode: Fanout, NATS: 3, URL: "ws://x"}, "--url"},
 		{Command{Mode: Table, Members: 5}, "table"},
 	} {
 		err := tc.c.Run(t.Context(), failing{}, failing{})

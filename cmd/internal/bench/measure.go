@@ -30,7 +30,11 @@ func measure(ctx context.Context, srv *server, l *load, readers int, show func(s
 	case Idle:
 		res, err = s.idle(ctx, srv, l, show)
 	case Join:
-		res, err = s.join(ctx, srv, l, show)
+		if l.Resume {
+			res, err = s.resume(ctx, srv, l, show)
+		} else {
+			res, err = s.join(ctx, srv, l, show)
+		}
 	default:
 		res, err = s.traffic(ctx, srv, l, show)
 	}

@@ -11,7 +11,7 @@ import (
 // swarm is stopped.
 func openRooms(ctx context.Context, srv *server, l *load, readers int, show func(string)) (s *swarm, kb *float64, err error) {
 	openers := (l.Open + perOpener - 1) / perOpener
-	before, err := srv.resident()
+	before, err := srv.processes.resident()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -28,14 +28,14 @@ func openRooms(ctx context.Context, srv *server, l *load, readers int, show func
 		s.move(c, "join_room", s.rooms[c.room]+"-"+strconv.Itoa(step))
 		return nil
 	}
-	if err := s.campaign(ctx, s.conns, perOpener, begin, done); err != nil {
+	if err := s.campaign(ctx, campaign{conns: s.conns, steps: perOpener, atOnce: atOnce, begin: begin, show: done}); err != nil {
 		return s, nil, err
 	}
 	if err := s.pass(ctx, l.Settle); err != nil {
 		return s, nil, err
 	}
-	after, err := srv.resident()
-	if err == nil && srv.process != nil {
+	after, err := srv.processes.resident()
+	if err == nil && srv.known() {
 		kb = measured(float64(after-before) / 1024 / float64(openers*perOpener))
 	}
 	return s, kb, err

@@ -16,7 +16,7 @@ const clockTick = 10 * time.Millisecond
 // maxPID is above every process of Linux.
 const maxPID = 1<<22 + 1
 
-// process is a server's process, as /proc shows it.
+// process is one of a server, as /proc shows it.
 type process struct{ pid int }
 
 // cpu is the time that all threads have spent so far, in user and system mode.
@@ -45,6 +45,71 @@ func (p process) resident() (int64, error) {
 		return 0, err
 	}
 	return parseKB(data, "VmRSS:")
+}
+
+// peak is the most memory the process has held since forgetPeak, in bytes.
+func (p process) peak() (int64, error) {
+	data, err := p.read("status")
+	if err != nil {
+		return 0, err
+	}
+	return parseKB(data, "VmHWM:")
+}
+
+func (p process) forgetPeak() error {
+	const resetPeak = "5" // proc(5), clear_refs
+	if err := os.WriteFile(filepath.Join("/proc", strconv.Itoa(p.pid), "clear_refs"), []byte(resetPeak), 0); err != nil {
+		return fmt.Errorf("reset what the server held at most: %w", err)
+	}
+	return nil
+}
+
+// processes are those of one server.
+type processes []process
+
+// cpu is what all have spent together.
+func (all processes) cpu() (sum time.Duration, err error) {
+	for _, p := range all {
+		used, err := p.cpu()
+		if err != nil {
+			return 0, err
+		}
+		sum += used
+	}
+	return sum, nil
+}
+
+// resident is what all hold together; 0 when there are none.
+func (all processes) resident() (sum int64, err error) {
+	for _, p := range all {
+		held, err := p.resident()
+		if err != nil {
+			return 0, err
+		}
+		sum += held
+	}
+	return sum, nil
+}
+
+// peak is the sum of what each has held at most, be it at different times.
+func (all processes) peak() (sum int64, err error) {
+	for _, p := range all {
+		held, err := p.peak()
+		if err != nil {
+			return 0, err
+		}
+		sum += held
+	}
+	return sum, nil
+}
+
+func (all processes) forgetPeak() error {
+	for _, p := range all {
+		if err := p.forgetPeak(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p process) read(name string) ([]byte, error) {

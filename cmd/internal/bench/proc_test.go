@@ -77,3 +77,35 @@ func TestNoProcess(t *testing.T) {
 		t.Error("a process that is not there holds memory")
 	}
 }
+
+// What several processes cost is added up, and one that is gone is an error.
+func TestProcesses(t *testing.T) {
+	own := process{os.Getpid()}
+	one, err := own.cpu()
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, err := processes{own, own}.cpu()
+	if err != nil || both < 2*one {
+		t.Errorf("twice this process has used %v (%v), once %v", both, err, one)
+	}
+	held, err := processes{own, own}.resident()
+	if err != nil || held < 2<<20 {
+		t.Errorf("twice this process holds %d bytes, %v", held, err)
+	}
+	if err := (processes{own}).forgetPeak(); err != nil {
+		t.Fatal(err)
+	}
+	if peak, err := (processes{own, own}).peak(); err != nil || peak < held/2 || peak > 4*held {
+		t.Errorf("twice this process held at most %d bytes, %v; now it is %d", peak, err, held)
+	}
+	if (processes{{maxPID}}).forgetPeak() == nil {
+		t.Error("the peak of a process that is gone was reset")
+	}
+	if _, err := (processes{own, {maxPID}}).cpu(); err == nil {
+		t.Error("the CPU of a process that is gone was added")
+	}
+	if _, err := (processes{own, {maxPID}}).resident(); err == nil {
+		t.Error("the memory of a process that is gone was added")
+	}
+}

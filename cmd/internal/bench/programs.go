@@ -8,18 +8,24 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
 
 // Servers to compare with.
 const (
-	peerHub      = "hub"
-	peerMelody   = "melody"
-	peerSocketIO = "socketio"
+	peerEcho          = "echo"
+	peerHub           = "hub"
+	peerMelody        = "melody"
+	peerSocketIO      = "socketio"
+	peerSocketIORedis = "socketio-redis"
 )
 
-var peerNames = []string{peerHub, peerMelody, peerSocketIO}
+var peerNames = []string{peerEcho, peerHub, peerMelody, peerSocketIO, peerSocketIORedis}
+
+// compresses reports whether a peer has the flag --compress.
+func compresses(name string) bool { return name == peerEcho || name == peerHub }
 
 // npmTimeout bounds the download of Socket.IO.
 const npmTimeout = 3 * time.Minute
@@ -69,8 +75,8 @@ func sourceRoot() (string, error) {
 }
 
 // roomd is the program at path, or built from the source tree. flags are added
-// to those of the bench.
-func (w *workshop) roomd(ctx context.Context, path string, flags []string) (*program, error) {
+// to those of the bench. Without NATS servers of its own it is one node.
+func (w *workshop) roomd(ctx context.Context, path string, flags []string, nodes, nats int) (*program, error) {
 	if path == "" {
 		if w.root == "" {
 			return nil, errors.New("there is no source tree here to build roomd from: name the program with --server, or a running one with --url and --pid")
@@ -84,13 +90,24 @@ func (w *workshop) roomd(ctx context.Context, path string, flags []string) (*pro
 	if err != nil {
 		return nil, fmt.Errorf("--server: %w", err)
 	}
-	args := func(addr, dir string) []string {
-		return append([]string{
-			"--addr", addr, "--nats-addr", "127.0.0.1:0", "--store", "file", "--store-dir", filepath.Join(dir, "store"),
-			"--allow-guests", "--rate", "0", "--max-connections-per-user", "0", "--drain", "0s", "--log", "json",
-		}, flags...)
+	p := &program{name: roomdName, dialect: roomdDialect, path: path}
+	store := func(at place) []string {
+		return []string{"--nats-addr", "127.0.0.1:0", "--store-dir", filepath.Join(at.dir, "store")}
 	}
-	return &program{name: roomdName, dialect: roomdDialect, path: path, args: args}, nil
+	if nats > 0 {
+		c, err := w.nats(ctx, nats)
+		if err != nil {
+			return nil, err
+		}
+		p.nodes, p.nats, p.back = max(1, nodes), nats, c.start
+		store = func(place) []string { return nil }
+		p.env = func(at place) []string { return []string{"ROOMD_NATS_URL=" + at.store} } // it has a password
+	}
+	p.args = func(at place) []string {
+		own := []string{"--addr", at.addr, "--store", "file", "--allow-guests", "--rate", "0", "--max-connections-per-user", "0", "--drain", "0s", "--log", "json"}
+		return slices.Concat(own, store(at), flags)
+	}
+	return p, nil
 }
 
 // peer is one of peerNames. flags are added to those of the bench.
@@ -99,15 +116,22 @@ func (w *workshop) peer(ctx context.Context, name string, flags []string) (*prog
 		return nil, errors.New("--against builds the other servers from testdata/peers: run the bench in the source tree")
 	}
 	peers := filepath.Join(w.root, "testdata", "peers")
-	if name == peerSocketIO {
-		return socketIO(ctx, filepath.Join(peers, name)), nil
+	switch name {
+	case peerSocketIO:
+		return socketIO(ctx, filepath.Join(peers, peerSocketIO)), nil
+	case peerSocketIORedis:
+		return socketIORedis(ctx, filepath.Join(peers, peerSocketIO)), nil
 	}
 	path, err := w.build(ctx, peers, "./"+name)
 	if err != nil {
 		return nil, err
 	}
-	args := func(addr, _ string) []string { return append([]string{"--addr", addr}, flags...) }
-	return &program{name: name, dialect: plainDialect, path: path, args: args}, nil
+	args := func(at place) []string { return append([]string{"--addr", at.addr}, flags...) }
+	d := plainDialect
+	if name == peerEcho {
+		d = echoDialect
+	}
+	return &program{name: name, dialect: d, path: path, args: args, stores: storesNothing}, nil
 }
 
 func (w *workshop) build(ctx context.Context, dir, pkg string) (string, error) {
@@ -123,7 +147,7 @@ func (w *workshop) build(ctx context.Context, dir, pkg string) (string, error) {
 // socketIO is absent when Node.js, npm or what npm installs is not to be had:
 // everything else can still be measured.
 func socketIO(ctx context.Context, dir string) *program {
-	p := &program{name: peerSocketIO, dialect: socketIODialect, dir: dir}
+	p := &program{name: peerSocketIO, dialect: socketIODialect, dir: dir, stores: storesNothing}
 	node, err := exec.LookPath("node")
 	if err != nil {
 		p.absent = "no node"
@@ -133,7 +157,7 @@ func socketIO(ctx context.Context, dir string) *program {
 		return p
 	}
 	p.path = node
-	p.args = func(addr, _ string) []string { return []string{"server.js", "--addr", addr} }
+	p.args = func(at place) []string { return []string{"server.js", "--addr", at.addr} }
 	return p
 }
 

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -195,7 +196,13 @@ func (r *reader) text(c *conn, text []byte, now time.Duration) {
 		if r.hint = at; ok {
 			r.message(c, s, now)
 		}
+		if c.back != nil {
+			c.back.room.Seq = seqOf(text)
+		}
 		return
+	}
+	if c.back != nil && bytes.HasPrefix(text, joinedPrefix) {
+		r.entered(c, text)
 	}
 	switch r.swarm.dialect.kindOf(text) {
 	case acked:

@@ -11,6 +11,8 @@ import (
 type Result struct {
 	Server string `json:"server"`
 	Round  int    `json:"round"`
+	Nodes  int    `json:"nodes,omitempty"` // 0: one, with what is embedded in it
+	NATS   int    `json:"nats,omitempty"`  // servers besides them
 	*load
 
 	Seconds        float64 `json:"seconds,omitempty"` // what the rates are about
@@ -44,6 +46,11 @@ type Result struct {
 	CPUPerRejoin            *float64 `json:"cpu_us_per_rejoin,omitempty"` // on an open connection
 	PresenceBytesPerClient  *float64 `json:"presence_bytes_per_client,omitempty"`
 	PresenceFramesPerClient *float64 `json:"presence_frames_per_client,omitempty"`
+
+	CPUPerResume  *float64 `json:"cpu_us_per_resume,omitempty"` // with the end of the connection before
+	ResumeSeconds *float64 `json:"resume_s,omitempty"`          // from the first to the last
+	PeakMB        *float64 `json:"peak_mb,omitempty"`           // that the server held at most meanwhile
+	Unrecovered   uint64   `json:"unrecovered,omitempty"`       // rooms and inboxes that came back without their position
 
 	KBPerRoom      *float64 `json:"kb_per_room,omitempty"`
 	CPUWithoutOpen *float64 `json:"cpu_us_per_delivery_without_open,omitempty"` // CPUPerDelivery just before, without the rooms of Open
@@ -85,11 +92,14 @@ func (r *Result) presence(from, to sample, clients float64) {
 
 // fault says what the server did not do; nil when it did everything.
 func (r *Result) fault() error {
-	if r.Missing+r.Misordered+r.Unacked+r.Closed == 0 {
+	if r.Missing+r.Misordered+r.Unacked+r.Closed+r.Unrecovered == 0 {
 		return nil
 	}
 	text := fmt.Sprintf("%s in the mode %s: %d deliveries are missing, %d came twice or out of order, %d messages have no answer, %d connections were closed",
 		r.Server, r.Mode, r.Missing, r.Misordered, r.Unacked, r.Closed)
+	if r.Unrecovered > 0 {
+		text += fmt.Sprintf(", %d rooms were not recovered", r.Unrecovered)
+	}
 	if r.Closed > 0 {
 		text += fmt.Sprintf(" (one with %d)", r.CloseCode)
 	}
@@ -103,12 +113,15 @@ func (r *Result) fault() error {
 func (r *Result) line() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: %s", r.Mode, r.Server, r.load)
+	if r.NATS > 0 {
+		fmt.Fprintf(&b, "; %s on %s", plural(r.Nodes, "node"), plural(r.NATS, "NATS server"))
+	}
 	add := func(format string, v *float64) {
 		if v != nil {
 			fmt.Fprintf(&b, format, *v)
 		}
 	}
-	if r.Messages > 0 {
+	if r.MessagesPerS > 0 {
 		fmt.Fprintf(&b, "; %.0f messages/s, %.0f deliveries/s", r.MessagesPerS, r.DeliveriesPerS)
 	}
 	add("; CPU %.3f µs per delivery", r.CPUPerDelivery)
@@ -124,13 +137,16 @@ func (r *Result) line() string {
 	add(", %.1f µs without", r.CPUPerRejoin)
 	add("; presence %.0f bytes per client", r.PresenceBytesPerClient)
 	add(" in %.1f frames", r.PresenceFramesPerClient)
+	add("; CPU %.1f µs per resume", r.CPUPerResume)
+	add("; all resumed in %.2f s", r.ResumeSeconds)
+	add("; server memory at most %.1f MB", r.PeakMB)
 	add("; %.2f KB per open room", r.KBPerRoom)
 	add(", CPU %.3f µs per delivery without them", r.CPUWithoutOpen)
 	fmt.Fprintf(&b, "; %.0f connections/s; missing %d", r.ConnectionsPerS, r.Missing)
 	for _, c := range []struct {
 		n    uint64
 		text string
-	}{{r.Misordered, "out of order"}, {r.Unacked, "unanswered"}, {r.Refused, "refused"}, {r.Closed, "connections closed"}, {r.Late, "not sent in time"}} {
+	}{{r.Misordered, "out of order"}, {r.Unacked, "unanswered"}, {r.Refused, "refused"}, {r.Unrecovered, "not recovered"}, {r.Closed, "connections closed"}, {r.Late, "not sent in time"}} {
 		if c.n > 0 {
 			fmt.Fprintf(&b, ", %d %s", c.n, c.text)
 		}
@@ -145,7 +161,13 @@ func (l *load) String() string {
 		fmt.Fprintf(&b, "%d rooms × ", l.Rooms)
 	}
 	fmt.Fprintf(&b, "%d members", l.Members)
-	if l.Publishers > 0 {
+	switch {
+	case l.Spread > 0:
+		fmt.Fprintf(&b, ", who resume within %v", l.Spread)
+	case l.Resume:
+		b.WriteString(", who resume at once")
+	}
+	if l.Publishers > 0 && l.Mode != Join {
 		fmt.Fprintf(&b, ", %s", plural(l.Publishers, "publisher"))
 		if l.Rate > 0 {
 			fmt.Fprintf(&b, " at %g/s", l.Rate)

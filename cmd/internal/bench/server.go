@@ -1,159 +1,104 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
-	"sync"
-	"time"
 )
 
-// startTimeout is what a server may take until it is ready.
-const startTimeout = 30 * time.Second
-
-// server is a running one.
+// server is a running one: one process, or several.
 type server struct {
-	name    string
-	url     string // of its WebSocket, without a query
-	dialect dialect
-	process *process // nil: what it costs is not known
-	stop    func() error
+	name      string
+	urls      []string // of the WebSocket of each node, without a query
+	dialect   dialect
+	processes processes // those of its store included; nil: what it costs is not known
+	key       string    // with which tokens for it are made; "": its users are guests
+	store     string    // where its store is; "": it has none of its own
+	stop      func() error
 }
 
-// resident is 0 when it is not known.
-func (s *server) resident() (int64, error) {
-	if s.process == nil {
-		return 0, nil
-	}
-	return s.process.resident()
-}
+// known reports whether what the server costs can be measured.
+func (s *server) known() bool { return len(s.processes) > 0 }
+
+// backing starts what a program stores in, as a part of f, and returns where
+// that is.
+type backing func(ctx context.Context, f *fleet) (store string, err error)
 
 // program is a server that can be started.
 type program struct {
 	name    string
 	dialect dialect
 	path    string
-	args    func(addr, dir string) []string // dir is empty, and its own
-	dir     string                          // to start it in; "": ours
-	absent  string                          // why it cannot be started; "": it can
+	args    func(at place) []string
+	back    backing                 // nil: it stores nothing, or by itself
+	env     func(at place) []string // variables besides ours; nil: none
+	key     string                  // with which tokens for it are made; "": its users are guests
+	nodes   int                     // how many are started on one store; 0: 1
+	nats    int                     // servers that the store is; 0: another store, or none
+	stores  string                  // what it stores of what is said
+	dir     string                  // to start it in; "": ours
+	absent  string                  // why it cannot be started; "": it can
 }
 
-// start runs the program on a free loopback port until stop is called, and
+// place is what a process of a program is given.
+type place struct {
+	addr  string // to listen on
+	dir   string // empty, and its own
+	store string // where its store is
+}
+
+// start runs the program on free loopback ports until stop is called, and
 // returns when it is ready.
 func (p *program) start(ctx context.Context) (_ *server, err error) {
-	addr, err := freeAddr()
+	f, err := newFleet(p.name)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "bench-"+p.name+"-")
-	if err != nil {
-		return nil, fmt.Errorf("make a directory for %s: %w", p.name, err)
-	}
-	log := &tail{}
-	cmd := exec.Command(p.path, p.args(addr, dir)...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = p.dir, log, log
-	cmd.Env = append(os.Environ(), "NODE_ENV=production")
-	tie(cmd)
-	if err := cmd.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s: %w", p.name, err), os.RemoveAll(dir))
-	}
-	exited := make(chan struct{})
-	go func() {
-		_ = cmd.Wait() // that it was killed; its log says what else happened
-		close(exited)
-	}()
-	stop := func() error {
-		_ = cmd.Process.Kill() // an error is that it has ended
-		<-exited
-		return os.RemoveAll(dir)
-	}
-	if err := awaitReady(ctx, addr, exited); err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s: %w; it said:\n%s", p.name, err, log), stop())
-	}
-	return &server{name: p.name, url: "ws://" + addr + "/ws", dialect: p.dialect, process: &process{cmd.Process.Pid}, stop: stop}, nil
-}
-
-// freeAddr finds a port outside of the range from which connections get theirs.
-func freeAddr() (string, error) {
-	for range 1000 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 15_000+rand.IntN(15_000))
-		l, err := net.Listen("tcp", addr)
+	defer func() {
 		if err != nil {
-			continue
+			err = errors.Join(err, f.stop())
 		}
-		return addr, l.Close()
-	}
-	return "", errors.New("there is no free port from 15000 to 30000")
-}
-
-func awaitReady(ctx context.Context, addr string, exited <-chan struct{}) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	retry := time.NewTicker(20 * time.Millisecond)
-	defer retry.Stop()
-	for {
-		err := ready200(ctx, addr)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-retry.C:
-		case <-exited:
-			return errors.New("it has ended")
-		case <-ctx.Done():
-			return fmt.Errorf("it was not ready within %v: %w", startTimeout, err)
+	}()
+	srv := &server{name: p.name, dialect: p.dialect, key: p.key, stop: f.stop}
+	if p.back != nil {
+		if srv.store, err = p.back(ctx, f); err != nil {
+			return nil, err
 		}
 	}
+	for range max(1, p.nodes) {
+		addr, err := p.node(ctx, f, srv.store)
+		if err != nil {
+			return nil, err
+		}
+		srv.urls = append(srv.urls, "ws://"+addr+"/ws")
+	}
+	srv.processes = f.processes()
+	return srv, nil
 }
 
-// ready200 asks GET /readyz. HTTP/1.0 ends the answer with the connection.
-func ready200(ctx context.Context, addr string) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+// node starts one process of the program and returns where it listens.
+func (p *program) node(ctx context.Context, f *fleet, store string) (addr string, err error) {
+	if addr, err = freeAddr(); err != nil {
+		return "", err
+	}
+	dir, err := f.subdir(addr[len("127.0.0.1:"):])
 	if err != nil {
-		return err
+		return "", err
 	}
-	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	if _, err := fmt.Fprintf(conn, "GET /readyz HTTP/1.0\r\nHost: %s\r\n\r\n", addr); err != nil {
-		return err
+	at := place{addr: addr, dir: dir, store: store}
+	cmd := exec.Command(p.path, p.args(at)...)
+	cmd.Dir = p.dir
+	cmd.Env = append(os.Environ(), "NODE_ENV=production")
+	if p.key != "" {
+		cmd.Env = append(cmd.Env, "ROOMD_JWT_KEY="+p.key)
 	}
-	answer, err := io.ReadAll(io.LimitReader(conn, 4<<10))
-	line, _, _ := bytes.Cut(answer, []byte("\r\n"))
-	if !bytes.Contains(line, []byte(" 200 ")) {
-		return errors.Join(fmt.Errorf("GET /readyz: %q", answer), err)
+	if p.env != nil {
+		cmd.Env = append(cmd.Env, p.env(at)...)
 	}
-	return nil
-}
-
-// tail keeps the end of what a program writes.
-type tail struct {
-	mu   sync.Mutex
-	text []byte // guarded by mu
-}
-
-const tailSize = 4 << 10
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.text = append(t.text, p...)
-	if extra := len(t.text) - tailSize; extra > 0 {
-		t.text = append(t.text[:0], t.text[extra:]...)
+	c, err := f.run(p.name, cmd)
+	if err != nil {
+		return "", err
 	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.text)
+	return addr, c.await(ctx, func(ctx context.Context) error { return get200(ctx, addr, "/readyz") })
 }

@@ -25,8 +25,7 @@ const (
 type swarm struct {
 	// fixed after newSwarm
 	dialect  dialect
-	addr     netip.AddrPort
-	url      *url.URL
+	nodes    []node
 	rooms    []string
 	interval time.Duration // of a publisher at a rate
 	compress bool          // offer permessage-deflate
@@ -45,16 +44,22 @@ type swarm struct {
 // newSwarm prepares what load says, and starts its readers; stop ends them.
 func newSwarm(srv *server, load *load, readers int) (s *swarm, err error) {
 	s = &swarm{dialect: load.spoken(srv.dialect), start: time.Now(), faults: make(chan error, 1), finished: make(chan finished, load.connections()), compress: load.Compress}
-	if s.url, err = url.Parse(srv.url); err != nil {
-		return nil, fmt.Errorf("--url: %w", err)
-	}
-	if s.addr, err = resolve(s.url); err != nil {
-		return nil, err
+	for _, text := range srv.urls {
+		n, err := newNode(text)
+		if err != nil {
+			return nil, err
+		}
+		s.nodes = append(s.nodes, n)
 	}
 	if load.Rate > 0 {
 		s.interval = time.Duration(float64(time.Second) / load.Rate)
 	}
 	s.seat(load)
+	if srv.key != "" {
+		if err := s.returners(srv.key); err != nil {
+			return nil, err
+		}
+	}
 	readers = min(readers, load.Rooms)
 	for i := range readers {
 		poll, err := newPoller()
@@ -84,7 +89,9 @@ func (s *swarm) seat(load *load) {
 		s.pubsOf = append(s.pubsOf, nil)
 		senders := load.sendersIn(room)
 		for member := range load.Members {
-			c := &conn{index: int32(len(s.conns)), room: int32(room), heard: make([]heard, senders), code: 1006}
+			// The publishers, who are the first members, are spread as well.
+			at := (room + member) % len(s.nodes)
+			c := &conn{index: int32(len(s.conns)), room: int32(room), node: int32(at), heard: make([]heard, senders), code: 1006}
 			s.conns = append(s.conns, c)
 			if member >= senders {
 				continue
@@ -99,6 +106,20 @@ func (s *swarm) seat(load *load) {
 		}
 	}
 	slices.SortFunc(s.pubs, func(a, b *publisher) int { return cmp.Compare(a.phase, b.phase) })
+}
+
+// node is one of the server's processes to which clients connect.
+type node struct {
+	addr netip.AddrPort
+	url  *url.URL
+}
+
+func newNode(text string) (n node, err error) {
+	if n.url, err = url.Parse(text); err != nil {
+		return n, fmt.Errorf("--url: %w", err)
+	}
+	n.addr, err = resolve(n.url)
+	return n, err
 }
 
 func resolve(u *url.URL) (netip.AddrPort, error) {

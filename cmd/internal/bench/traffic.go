@@ -23,9 +23,7 @@ func (s *swarm) sample(srv *server) (m sample, err error) {
 	if m.own, err = (process{os.Getpid()}).cpu(); err != nil {
 		return m, err
 	}
-	if srv.process != nil {
-		m.server, err = srv.process.cpu()
-	}
+	m.server, err = srv.processes.cpu()
 	return m, err
 }
 
@@ -61,7 +59,7 @@ func (s *swarm) traffic(ctx context.Context, srv *server, l *load, show func(str
 		return nil, err
 	}
 	s.measuring.Store(false)
-	res.rates(from, to, srv.process != nil)
+	res.rates(from, to, srv.known())
 	if err := s.drain(ctx, show); err != nil {
 		return nil, err
 	}

@@ -4,17 +4,13 @@
 package main
 
 import (
-	"flag"
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/gorilla/websocket"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/testdata/peers/chat"
 )
-
-var upgrader = websocket.Upgrader{ReadBufferSize: 1024, WriteBufferSize: 1024}
 
 // hub is one room. Its members belong to the goroutine of run.
 type hub struct {
@@ -77,78 +73,28 @@ type client struct {
 }
 
 func connect(w http.ResponseWriter, r *http.Request) {
-	conn, err := upgrader.Upgrade(w, r, nil)
-	if err != nil {
-		return // the upgrader has answered
+	conn := chat.Upgrade(w, r)
+	if conn == nil {
+		return
 	}
 	member := chat.MemberOf(r)
 	c := &client{conn: conn, member: member, hub: hubOf(member.Room), queue: make(chan []byte, chat.Queue)}
 	c.hub.join <- c
-	go c.write()
+	go chat.WriteAll(conn, c.queue)
 	go c.read() // the handler returns, so that its goroutine and buffers go
 }
 
 func (c *client) read() {
-	defer func() {
-		c.hub.leave <- c
-		c.conn.Close()
-	}()
-	alive := func(string) error { return c.conn.SetReadDeadline(time.Now().Add(chat.Pong)) }
-	c.conn.SetReadLimit(chat.MaxMessage)
-	c.conn.SetPongHandler(alive)
-	if alive("") != nil {
-		return
-	}
-	for {
-		_, data, err := c.conn.ReadMessage()
-		if err != nil {
-			return
-		}
+	chat.Read(c.conn, func(data []byte) {
 		if frame := c.member.Broadcast(data); frame != nil {
 			c.hub.broadcast <- frame
 		}
-	}
-}
-
-func (c *client) write() {
-	ping := time.NewTicker(chat.Ping)
-	defer func() {
-		ping.Stop()
-		c.conn.Close()
-	}()
-	for {
-		var err error
-		select {
-		case frame, ok := <-c.queue:
-			if !ok {
-				c.conn.WriteControl(websocket.CloseMessage, nil, time.Now().Add(chat.Write)) // it is closed anyway
-				return
-			}
-			err = c.send(frame)
-		case <-ping.C:
-			err = c.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(chat.Write))
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-func (c *client) send(frame []byte) error {
-	if err := c.conn.SetWriteDeadline(time.Now().Add(chat.Write)); err != nil {
-		return err
-	}
-	w, err := c.conn.NextWriter(websocket.TextMessage)
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(frame); err != nil {
-		return err
-	}
-	return w.Close()
+	})
+	c.hub.leave <- c
+	c.conn.Close()
 }
 
 func main() {
-	flag.BoolVar(&upgrader.EnableCompression, "compress", false, "agree on permessage-deflate; each client's writer compresses for itself")
+	chat.CompressFlag()
 	chat.Main(connect)
 }
