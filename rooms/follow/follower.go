@@ -141,9 +141,10 @@ func (f *Follower) Missed() {
 
 // Doubt says that the log may not be what it was: its leader changed, or the
 // connection was gone. The next copy waits until the leader has confirmed the
-// event before it, and what is being read is read again.
+// event before it, and what is being read is read again. What was learned of
+// sequences after pos may be of a log that has others there now.
 func (f *Follower) Doubt() {
-	f.doubt, f.sure = true, 0
+	f.doubt, f.sure, f.through = true, 0, f.pos
 	f.lookup = f.lookup || f.phase == opening || len(f.held.take()) > 0 // those may be of what was rolled back
 	switch w := f.newer; {
 	case f.phase == reading, f.phase == asking && w.why == proof:

@@ -66,8 +66,8 @@ func (f *Follower) newerPage(p Page) {
 	switch {
 	case p.Failed || stuck:
 		f.read(w.upto, w.from, w.attempt+1)
-	case p.Start && f.time != "" && p.StartTime != f.time:
-		f.ask(f.pos) // it is another event there; the leader has the last word
+	case p.Start && p.StartTime != f.time:
+		f.ask(f.pos) // it is another event there, or one where there was none; the leader has the last word
 	case p.Seen < w.upto && !p.Cut && w.from == Any:
 		f.read(w.upto, Leader, w.attempt)
 	case p.Seen < w.upto && !p.Cut:
