@@ -24,6 +24,8 @@ type outlet struct {
 	list [][]byte    // gathered; kept beside rest, which writing consumes
 	rest net.Buffers // what is not written yet
 	join []byte      // copies of short ones
+	one  []byte      // the rest when it is a single slice, else
+	vec  vector      // the first maxSegments of it
 	n    int         // of the last try
 	err  error       // of the last try
 	try  func(fd uintptr) bool
@@ -40,7 +42,8 @@ func (o *outlet) add(frames ...[]byte) { o.list = append(o.list, frames...) }
 // release gives the outlet back. It keeps no frame alive.
 func (o *outlet) release() {
 	clear(o.list)
-	o.list, o.rest, o.err = o.list[:0], nil, nil
+	o.vec.clear()
+	o.list, o.rest, o.one, o.err = o.list[:0], nil, nil, nil
 	outlets.Put(o)
 }
 
@@ -100,7 +103,12 @@ func (o *outlet) prepare() {
 	if len(o.list) > 1 && size <= joinBelow {
 		o.joinAll()
 	}
-	o.rest = o.list
+	o.rest, o.one = o.list, nil
+	if len(o.rest) == 1 {
+		o.one = o.rest[0]
+	} else {
+		o.vec.fill(o.rest)
+	}
 }
 
 func (o *outlet) joinAll() {
@@ -114,7 +122,7 @@ func (o *outlet) joinAll() {
 
 // tryWrite writes without waiting.
 func (o *outlet) tryWrite(fd uintptr) bool {
-	o.n, o.err = writeNow(fd, o.rest)
+	o.n, o.err = writeNow(fd, o.one, &o.vec)
 	return true
 }
 

@@ -6,8 +6,6 @@ import (
 	"net"
 	"os"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // rawOf returns how to read and write a connection of the system without
@@ -40,13 +38,14 @@ func readNow(fd uintptr, b []byte) (n int, wait bool, err error) {
 	return atOnce("read", func() (int, error) { return syscall.Read(int(fd), b) })
 }
 
-// writeNow writes to a connection that does not block what it has room for.
-func writeNow(fd uintptr, frames [][]byte) (n int, err error) {
+// writeNow writes to a connection that does not block what it has room for: one
+// frame, or, when it is nil, a vector of them.
+func writeNow(fd uintptr, frame []byte, v *vector) (n int, err error) {
 	n, _, err = atOnce("write", func() (int, error) {
-		if len(frames) == 1 {
-			return syscall.Write(int(fd), frames[0])
+		if frame != nil {
+			return syscall.Write(int(fd), frame)
 		}
-		return unix.Writev(int(fd), frames[:min(len(frames), maxSegments)])
+		return v.write(fd)
 	})
 	return n, err
 }

@@ -32,7 +32,7 @@ func (w *watchedWriter) Receive(b *actor.Batch[outgoing]) {
 // (bench fanout --rate 50), so the calls from the actor down to the system must
 // fit. (With the race detector they do not.)
 func TestWritingGrowsNoStack(t *testing.T) {
-	for name, frames := range map[string]int{"one frame": 1, "several": 5} {
+	for name, frames := range map[string]int{"one frame": 1, "several": 5, "more than are joined": joinBelow/300 + 9} {
 		t.Run(name, func(t *testing.T) {
 			s := newStack(t)
 			ours, theirs := tcpPair(t)

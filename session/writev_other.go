@@ -1,0 +1,16 @@
+//go:build darwin || openbsd
+
+package session
+
+import "golang.org/x/sys/unix"
+
+// vector is the arguments of one writev.
+type vector struct{ frames [][]byte }
+
+// fill takes up to maxSegments frames in place of what it had.
+func (v *vector) fill(frames [][]byte) { v.frames = frames[:min(len(frames), maxSegments)] }
+
+func (v *vector) clear() { v.frames = nil }
+
+// write writes what fill took.
+func (v *vector) write(fd uintptr) (int, error) { return unix.Writev(int(fd), v.frames) }
