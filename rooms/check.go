@@ -118,7 +118,7 @@ func (e *Engine) checkStream(c *streamCheck) {
 		e.restoreStream(ctx)
 	case err != nil:
 		e.cfg.Log.Warn().Err(err).Msg("the log does not say where it stands; trying again at the next check")
-	case e.renewed(now.Epoch):
+	case e.renewed(now):
 		c.settled, c.told = false, 0
 	case now.Last == c.seen && c.settled:
 	case c.tellAll(now):
@@ -172,10 +172,12 @@ func (e *Engine) restoreStream(ctx context.Context) {
 
 // renewed finds out whether the stream was made anew and tells the rooms: old
 // positions mean nothing then.
-func (e *Engine) renewed(epoch string) bool {
+func (e *Engine) renewed(now eventlog.Standing) bool {
+	epoch := now.Epoch
 	if epoch == e.Epoch() {
 		return false
 	}
+	e.copies.renewed(now.Made())
 	e.cfg.Log.Warn().Str("was", e.Epoch()).Str("is", epoch).Msg("the log was made anew; the members of all rooms are told to refresh")
 	e.epoch.Store(&epoch)
 	for _, h := range e.handles.all() {
@@ -252,7 +254,7 @@ func (e *Engine) check(list []*handle, tell bool) bool {
 	}
 	for i, h := range list {
 		if c := checks[h.token()]; tell || c.Last > h.last.Load() || c.Last < at[i] {
-			e.post(h.self, checked{Check: c, at: at[i]})
+			e.post(h.self, checked{Check: c, at: at[i], heard: e.heardSpan()})
 		}
 	}
 	return true
@@ -296,6 +298,7 @@ func (e *Engine) onDisconnect(nc *nats.Conn, err error) {
 }
 
 func (e *Engine) doubtRooms() {
+	e.copies.life.Add(1)
 	for _, h := range e.handles.all() {
 		h.doubtful.Store(true)
 	}

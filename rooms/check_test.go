@@ -56,3 +56,31 @@ func TestQuietRoomBesideABusyOne(t *testing.T) {
 		t.Errorf("%d rooms were told to refresh, and nothing was lost", n)
 	}
 }
+
+// TestBurstTurnsTheLogOver: more events at once than the log keeps, in a room of
+// which nobody is told to refresh either, and the rooms that had none are not
+// told that they may have missed some by a node that heard them all.
+func TestBurstTurnsTheLogOver(t *testing.T) {
+	const history = 50
+	eng, _ := start(t, func(c *rooms.Config) {
+		c.HearAll, c.History = true, history
+		c.CheckEvery(10 * time.Millisecond)
+	})
+	var quiet []*member
+	for i := range 10 {
+		quiet = append(quiet, join(t, eng, fmt.Sprint("quiet", i), "q", rooms.Since{}))
+	}
+	busy := join(t, eng, "busy", "b", rooms.Since{})
+	for round := range 5 {
+		seqs := publish(t, eng, "busy", round*10*history, (round+1)*10*history)
+		busy.awaitSeq(t, seqs[len(seqs)-1])
+		calls := eng.Checks()
+		eventually(t, "three looks", func() bool { return eng.Checks() >= calls+3 })
+	}
+	for i, m := range quiet {
+		m.awaitSeq(t, publish(t, eng, fmt.Sprint("quiet", i), 0, 1)[0])
+	}
+	if n := eng.Stats().Resets.Load(); n != 0 {
+		t.Errorf("%d rooms were told to refresh, and nothing was lost", n)
+	}
+}

@@ -50,8 +50,15 @@ func (r *room) onLive(msg *nats.Msg) {
 		r.eng.roomLog(r.h.name).Debug().Err(err).Str("subject", msg.Subject).Msg("a message on a room's log subject is not from the stream and was ignored; who publishes there?")
 		return
 	}
-	c.From = r.eng.heardFrom(c.Seq, r.since)
+	c.From = r.eng.heardFrom(c.Seq, r.since, r.follower.Position().Epoch)
 	r.follower.Live(c)
+}
+
+// heard tells the follower what the node has heard of the whole stream.
+func (r *room) heard(s span) {
+	if s.to != 0 && s.epoch == r.follower.Position().Epoch {
+		r.follower.Heard(max(s.from, r.since), s.to)
+	}
 }
 
 // onChecked compares the room with what the log had. What was the same when the
@@ -60,6 +67,7 @@ func (r *room) onChecked(m checked) {
 	if m.Last == m.at && r.follower.Newest() != m.at {
 		return
 	}
+	r.heard(m.heard)
 	r.follower.Check(m.Check)
 }
 
@@ -116,7 +124,7 @@ func (x effects) Ask(op, seq uint64, attempt int) {
 			verdict = follow.Verdict{Failed: true}
 		}
 		verdict.Op = op
-		return verdictGiven{r, verdict}
+		return verdictGiven{r, verdict, r.eng.heardSpan()}
 	})
 }
 

@@ -77,12 +77,14 @@ type (
 	verdictGiven struct {
 		of      *room
 		verdict follow.Verdict
+		heard   span
 	}
 	// checked says what some replica of the log had as the room's newest event,
 	// when the room was at `at`.
 	checked struct {
 		follow.Check
-		at uint64
+		at    uint64
+		heard span
 	}
 	// renewed says that the log may be another one now.
 	renewed struct{}

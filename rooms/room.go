@@ -129,6 +129,7 @@ func (r *room) handleOwn(m message) {
 		}
 	case verdictGiven:
 		if m.of == r {
+			r.heard(m.heard)
 			r.follower.Verdict(m.verdict)
 		}
 	case checked:

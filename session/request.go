@@ -50,7 +50,7 @@ func jsonProblem(err error) string {
 	case e.Field == "":
 		return "it must be an object"
 	default:
-		return e.Field + " must not be a " + e.Value
+		return e.Field + " has the wrong type: " + e.Value
 	}
 }
 

@@ -93,6 +93,9 @@ func (l *Log) ask(ctx context.Context, opts ...jetstream.StreamInfoOpt) (Standin
 	return Standing{Epoch: epochOf(info.Created), First: s.FirstSeq, Last: s.LastSeq, Empty: s.Msgs == 0, info: info}, nil
 }
 
+// Made is when the stream was made, by its server's clock.
+func (s Standing) Made() time.Time { return s.info.Created }
+
 // leader names the server that answered; "" where the stream has one replica.
 func (s Standing) leader() string {
 	if s.info.Cluster == nil {

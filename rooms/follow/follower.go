@@ -24,6 +24,7 @@ type Follower struct {
 	time    string // the log's time of that event
 	through uint64 // no event of the room lies after pos up to here
 	sure    uint64 // the leader has, or had, this pos
+	dropped uint64 // a copy with this sequence, and maybe others before it, was not used
 
 	phase phase
 	ops   uint64 // the last Op given out
@@ -117,7 +118,8 @@ func (f *Follower) Live(c Copy) {
 		f.ask(f.pos)
 	case c.Seq <= f.through:
 		// The log has no such event, or the next check finds it.
-	case c.Prev == f.pos && f.pos != 0, f.time == "" && c.Prev == 0 && c.From <= f.through+1:
+		f.dropped = max(f.dropped, c.Seq)
+	case c.Prev == f.pos && f.pos != 0, f.time == "" && c.Prev == 0 && (c.Seq == f.through+1 || f.heardSince(c.From)):
 		f.deliver(c.Event)
 	case c.Prev > f.pos:
 		f.hold(c)
@@ -133,6 +135,25 @@ func (f *Follower) Live(c Copy) {
 	}
 }
 
+// Heard says that every copy of the stream from one sequence to another was
+// heard, and that those of the room were handed over before. The room's newest
+// event is then the last one that was handed over.
+func (f *Follower) Heard(from, to uint64) {
+	if f.phase == opening || f.doubt || len(f.held.list) > 0 || f.wanted > f.pos {
+		return
+	}
+	if f.phase == reading || !f.heardSince(from) {
+		return
+	}
+	f.through = max(f.through, to)
+}
+
+// heardSince reports whether who has heard every copy from a sequence on has
+// heard, and used, all that came after what is known.
+func (f *Follower) heardSince(from uint64) bool {
+	return from <= f.through+1 && f.dropped <= f.through
+}
+
 // Missed says that copies were lost, nobody knows which.
 func (f *Follower) Missed() {
 	f.lookup = true
@@ -145,7 +166,10 @@ func (f *Follower) Missed() {
 // sequences after pos may be of a log that has others there now.
 func (f *Follower) Doubt() {
 	f.doubt, f.sure, f.through = true, 0, f.pos
-	f.lookup = f.lookup || f.phase == opening || len(f.held.take()) > 0 // those may be of what was rolled back
+	for _, c := range f.held.take() { // those may be of what was rolled back
+		f.lookup, f.dropped = true, max(f.dropped, c.Seq)
+	}
+	f.lookup = f.lookup || f.phase == opening
 	switch w := f.newer; {
 	case f.phase == reading, f.phase == asking && w.why == proof:
 		f.read(w.upto, w.from, w.attempt)
@@ -247,7 +271,7 @@ func (f *Follower) dropForged(seq uint64, forged func(Copy) bool) {
 // hold keeps a copy. What is dropped beyond the bound is read from the log.
 func (f *Follower) hold(c Copy) {
 	if len(f.held.list) >= f.limits.Held || f.held.bytes > f.limits.HeldBytes {
-		f.lookup = true
+		f.lookup, f.dropped = true, max(f.dropped, c.Seq)
 		f.fx.Report(HeldDropped, c.Seq)
 		return
 	}

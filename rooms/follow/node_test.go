@@ -29,13 +29,14 @@ type node struct {
 // heard is what the node has heard of the whole stream, if it hears all of it.
 type heard struct {
 	all   bool
+	epoch string // of what it has heard
 	run   follow.Run
 	last  uint64
 	since uint64 // the room is handed all that comes from there on
 }
 
 // take completes a copy, or takes one that is for another room.
-func (h *heard) take(c *follow.Copy, l lie) (ours bool) {
+func (h *heard) take(c *follow.Copy, epoch string, l lie) (ours bool) {
 	c.From = c.Seq
 	if h.all {
 		from, since := h.run.Hear(c.Seq), h.since
@@ -45,7 +46,9 @@ func (h *heard) take(c *follow.Copy, l lie) (ours bool) {
 		case beforeOpening:
 			since = 1
 		}
-		c.From = min(max(from, since), c.Seq)
+		if epoch == h.epoch {
+			c.From = min(max(from, since), c.Seq)
+		}
 		h.last = c.Seq
 	}
 	return c.Time != ""
@@ -136,6 +139,15 @@ func (n *node) send(c follow.Copy) {
 	}
 }
 
+// forget is for a log that is not what it was. Who hears it all has one server,
+// which has not rolled back while it ran, and tells by their time the copies of
+// a log that was made anew from those before.
+func (n *node) forget() {
+	if n.heard.all {
+		n.net, n.heard.run, n.heard.last, n.heard.epoch = nil, follow.Run{}, 0, n.w.epochName()
+	}
+}
+
 // stranded is after a change of the log: what was delivered and is not in it
 // any more must be found out.
 func (n *node) stranded(was []follow.Event) {
@@ -174,6 +186,7 @@ func (n *node) step() {
 		v := n.w.verdict(a.op, a.seq, s)
 		n.note("verdict %+v", v)
 		n.unsure = n.unsure && !(a.since && !v.Failed)
+		n.tellHeard()
 		n.f.Verdict(v)
 	case len(n.net) > 0:
 		i := 0
@@ -189,9 +202,18 @@ func (n *node) step() {
 	}
 }
 
+// tellHeard tells what was heard, as goes with each message that may need it.
+func (n *node) tellHeard() {
+	from := max(n.heard.run.From(), n.heard.since)
+	if n.heard.all && n.heard.epoch == n.f.Position().Epoch && n.heard.last >= from {
+		n.note("heard %d to %d", from, n.heard.last)
+		n.f.Heard(from, n.heard.last)
+	}
+}
+
 // take hands over a copy, if it is the room's.
 func (n *node) take(c follow.Copy) {
-	if n.heard.take(&c, n.w.lie) {
+	if n.heard.take(&c, n.f.Position().Epoch, n.w.lie) {
 		n.note("live %d<-%d %s, heard from %d", c.Seq, c.Prev, c.Time, c.From)
 		n.f.Live(c)
 	}
@@ -203,6 +225,7 @@ func (n *node) check(back int) {
 	s, later := &n.w.states[i], &n.w.states[i+n.w.r.IntN(len(n.w.states)-i)]
 	c := follow.Check{Last: s.lastOfRoom().Seq, Time: s.lastOfRoom().Time, Through: s.last, First: later.first}
 	n.note("check %+v", c)
+	n.tellHeard()
 	n.f.Check(c)
 }
 
@@ -235,6 +258,7 @@ func (n *node) quiet() {
 			n.asks = n.asks[1:]
 			v := n.w.verdict(a.op, a.seq, n.w.now())
 			n.note("last verdict %+v", v)
+			n.tellHeard()
 			n.f.Verdict(v)
 		case len(n.net) > 0:
 			c := n.net[0]

@@ -61,7 +61,7 @@ func newWorld(seed1, seed2 uint64, l lie) *world {
 	w.states = []state{{first: 1, mine: map[uint64]bool{}, others: map[uint64]bool{}}}
 	for i := range 2 {
 		n := &node{w: w, id: i}
-		n.heard.all = i == 1
+		n.heard.all, n.heard.epoch = i == 1, w.epochName()
 		w.nodes = append(w.nodes, n)
 		n.start()
 	}
@@ -209,6 +209,7 @@ func (w *world) renew() {
 // leaderChanged tells everybody; was is the timeline before.
 func (w *world) leaderChanged(was []follow.Event) {
 	for _, n := range w.nodes {
+		n.forget()
 		n.stranded(was)
 		if w.lie != neverDoubted {
 			n.f.Doubt()
