@@ -2,8 +2,11 @@ package rooms_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 )
@@ -83,4 +86,39 @@ func TestBurstTurnsTheLogOver(t *testing.T) {
 	if n := eng.Stats().Resets.Load(); n != 0 {
 		t.Errorf("%d rooms were told to refresh, and nothing was lost", n)
 	}
+}
+
+// TestLostTailBesideAServer: a node that hears all rooms compares none as long as
+// it has heard every copy, and finds the one that was lost with nothing after it.
+func TestLostTailBesideAServer(t *testing.T) {
+	var lose atomic.Bool
+	eng, _ := start(t, func(c *rooms.Config) {
+		c.HearAll = true
+		c.CheckEvery(10 * time.Millisecond)
+		c.CheckAfterOpen(noCheck)
+		c.Lose(func(*nats.Msg) bool { return lose.Load() })
+	})
+	m := join(t, eng, "x", "m", rooms.Since{})
+	look := func() {
+		t.Helper()
+		calls := eng.Checks()
+		eventually(t, "three looks", func() bool { return eng.Checks() >= calls+3 })
+	}
+	var seqs []uint64
+	for round := range 3 { // the first looks have nothing to go by
+		seqs = append(seqs, publish(t, eng, "x", round*10, round*10+10)...)
+		m.awaitSeq(t, seqs[len(seqs)-1])
+		look()
+	}
+	compared := eng.Compared()
+	seqs = append(seqs, publish(t, eng, "x", 30, 60)...)
+	m.awaitSeq(t, seqs[59])
+	look()
+	if n := eng.Compared() - compared; n != 0 {
+		t.Errorf("%d rooms were compared with the log by a node that heard everything", n)
+	}
+	lose.Store(true)
+	seqs = append(seqs, publish(t, eng, "x", 60, 63)...)
+	m.awaitSeq(t, seqs[62])
+	wantSeqs(t, m, seqs)
 }

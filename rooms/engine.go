@@ -71,9 +71,10 @@ type Engine struct {
 
 // looks counts what is of no interest outside this package.
 type looks struct {
-	checks atomic.Int64 // where the stream stands
-	reads  atomic.Int64 // of rooms' logs
-	asks   atomic.Int64 // of the leader about a room
+	checks   atomic.Int64 // where the stream stands
+	reads    atomic.Int64 // of rooms' logs
+	asks     atomic.Int64 // of the leader about a room
+	compared atomic.Int64 // rooms, with the log
 }
 
 // New connects twice, opens the stream (it is created when there is none) and

@@ -45,6 +45,9 @@ func (c *Config) CheckRooms(n int) { c.tuning.checkRooms = n }
 func (e *Engine) Checks() int64 { return e.looks.checks.Load() }
 func (e *Engine) Reads() int64  { return e.looks.reads.Load() }
 
+// Compared counts rooms that were compared with the log.
+func (e *Engine) Compared() int64 { return e.looks.compared.Load() }
+
 // Asks counts questions to the log's leader about a room.
 func (e *Engine) Asks() int64 { return e.looks.asks.Load() }
 

@@ -133,6 +133,7 @@ func (e *Engine) dispatchOne(msg *nats.Msg) {
 func (e *Engine) handLive(token string, msg *nats.Msg) {
 	if e.cfg.HearAll {
 		e.copies.hear(msg)
+		defer func() { e.copies.handed.Store(e.copies.to.Load()) }()
 	}
 	if h := e.handles.get(token); h != nil {
 		err := h.self.Send(liveEvent{msg})
@@ -154,9 +155,11 @@ func (e *Engine) handLive(token string, msg *nats.Msg) {
 type heardCopies struct {
 	run follow.Run // owned by the dispatcher
 
-	// Written by the dispatcher: of a copy before it is handed over.
+	// Written by the dispatcher, of a copy before it is handed over:
 	from, to atomic.Uint64 // the run
 	of       atomic.Uint64 // the life it is of
+	// and after:
+	handed atomic.Uint64 // to; 0: the run is over
 
 	life atomic.Uint64          // is another one when what was heard counts no more
 	born atomic.Pointer[string] // a copy of that second or before may be of the stream before; nil: there was none
@@ -203,16 +206,22 @@ type span struct {
 	from, to uint64
 }
 
+// covers reports whether everything after one sequence up to another was handed
+// over.
+func (s span) covers(after, upto uint64) bool {
+	return s.to != 0 && s.from <= after+1 && s.to >= upto
+}
+
 // heardSpan is what was handed over when it is called: before what is posted
-// then. The newest copy that was heard may still be on its way.
+// then.
 func (e *Engine) heardSpan() span {
 	epoch, life := e.Epoch(), e.copies.life.Load()
-	to := e.copies.to.Load()
+	to := e.copies.handed.Load()
 	from := e.copies.from.Load() // after to: a run that has begun since is beyond it
-	if !e.cfg.HearAll || to == 0 || from >= to || e.copies.of.Load() != life || e.Epoch() != epoch {
+	if !e.cfg.HearAll || to == 0 || from > to || e.copies.of.Load() != life || e.Epoch() != epoch {
 		return span{}
 	}
-	return span{epoch, from, to - 1}
+	return span{epoch, from, to}
 }
 
 // heardFrom is follow.Copy.From for a copy that came to a room which is handed
