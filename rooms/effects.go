@@ -50,14 +50,14 @@ func (r *room) onLive(msg *nats.Msg) {
 		r.eng.roomLog(r.h.name).Debug().Err(err).Str("subject", msg.Subject).Msg("a message on a room's log subject is not from the stream and was ignored; who publishes there?")
 		return
 	}
-	c.From = r.eng.heardFrom(c.Seq, r.since, r.follower.Position().Epoch)
+	c.From = r.eng.heardFrom(c.Seq, r.h.since.Load(), r.follower.Position().Epoch)
 	r.follower.Live(c)
 }
 
 // heard tells the follower what the node has heard of the whole stream.
 func (r *room) heard(s span) {
 	if s.to != 0 && s.epoch == r.follower.Position().Epoch {
-		r.follower.Heard(max(s.from, r.since), s.to)
+		r.follower.Heard(max(s.from, r.h.since.Load()), s.to)
 	}
 }
 

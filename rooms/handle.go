@@ -27,6 +27,10 @@ type handle struct {
 	// wildcard subscriptions.
 	shares atomic.Bool
 
+	// since is the sequence from which on the room is handed all copies, where
+	// the node hears all rooms.
+	since atomic.Uint64
+
 	// acked is the highest sequence that a publish of this node was answered
 	// with while the room was open.
 	acked atomic.Uint64
@@ -47,9 +51,14 @@ func (h *handle) token() string { return wire.RoomToken(h.name) }
 
 func (h *handle) touch() { h.touched.Store(time.Now().UnixNano()) }
 
-func (h *handle) ack(seq uint64) {
-	for was := h.acked.Load(); seq > was && !h.acked.CompareAndSwap(was, seq); {
-		was = h.acked.Load()
+func (h *handle) ack(seq uint64) { raise(&h.acked, seq) }
+
+// handedSince says that a copy before that sequence was not handed over.
+func (h *handle) handedSince(seq uint64) { raise(&h.since, seq) }
+
+func raise(to *atomic.Uint64, seq uint64) {
+	for was := to.Load(); seq > was && !to.CompareAndSwap(was, seq); {
+		was = to.Load()
 	}
 }
 

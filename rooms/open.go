@@ -142,7 +142,7 @@ func (e *Engine) handLive(token string, msg *nats.Msg) {
 		}
 		if err == actor.ErrFull {
 			e.stats.LiveFull.Add(1)
-			e.copies.forget() // it was not handed over
+			h.handedSince(e.copies.to.Load() + 1)
 			h.miss()
 		}
 	}

@@ -15,7 +15,6 @@ type room struct {
 	eng   *Engine
 	h     *handle
 	label string // as clients see its name
-	since uint64 // it is handed all copies from there on
 
 	follower *follow.Follower // what the log has, who has heard what, and what is to be read
 	replay   replay           // what joins and requests for history are given of the past
@@ -41,7 +40,7 @@ func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver
 		r.roster = newRoster(e, h, r.label)
 	}
 	e.handles.put(h)
-	r.since = e.copies.to.Load() + 1
+	h.handedSince(e.copies.to.Load() + 1)
 	if err := e.opener.Send(r); err != nil {
 		e.post(self, opened{of: r, err: err})
 	}
