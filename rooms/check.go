@@ -124,10 +124,7 @@ func (e *Engine) checkStream(c *streamCheck) {
 	case e.heardSpan().covers(c.was, c.seen): // nothing was lost, so no room need be compared
 		c.told = max(c.told, c.seen)
 		c.compared(now.Last)
-	case c.tellAll(now):
-		if e.heardSpan().covers(c.told, c.told) {
-			return // the copies of what came since are on their way, and will say the same
-		}
+	case c.tellAll(now) && !e.heardSpan().covers(c.told, c.told): // else the copies since then say the same
 		if e.checkInTurn(true) {
 			c.told = now.Last
 		}
@@ -263,6 +260,7 @@ func (e *Engine) check(list []*handle, tell bool) bool {
 		}
 		return false
 	}
+	e.catchUp(ctx)
 	e.looks.compared.Add(int64(len(list)))
 	for i, h := range list {
 		if c := checks[h.token()]; tell || c.Last > h.last.Load() || c.Last < at[i] {

@@ -95,7 +95,7 @@ func TestBurstTurnsTheLogOver(t *testing.T) {
 func TestLostTailBesideAServer(t *testing.T) {
 	var lose atomic.Bool
 	eng, _ := start(t, func(c *rooms.Config) {
-		c.HearAll = true
+		c.HearAll, c.History = true, 100
 		c.CheckEvery(10 * time.Millisecond)
 		c.CheckAfterOpen(noCheck)
 		c.Lose(func(*nats.Msg) bool { return lose.Load() })
@@ -119,8 +119,12 @@ func TestLostTailBesideAServer(t *testing.T) {
 	if n := eng.Compared() - compared; n != 0 {
 		t.Errorf("%d rooms were compared with the log by a node that heard everything", n)
 	}
-	lose.Store(true)
-	seqs = append(seqs, publish(t, eng, "x", 60, 63)...)
-	m.awaitSeq(t, seqs[62])
+	for n := 60; n < 200; n += 70 { // more than half of what the log keeps, and the last are lost
+		lose.Store(false)
+		seqs = append(seqs, publish(t, eng, "x", n, n+60)...)
+		lose.Store(true)
+		seqs = append(seqs, publish(t, eng, "x", n+60, n+70)...)
+		m.awaitSeq(t, seqs[n+69])
+	}
 	wantSeqs(t, m, seqs)
 }

@@ -124,6 +124,7 @@ func (x effects) Ask(op, seq uint64, attempt int) {
 			verdict = follow.Verdict{Failed: true}
 		}
 		verdict.Op = op
+		r.eng.catchUp(ctx)
 		return verdictGiven{r, verdict, r.eng.heardSpan()}
 	})
 }

@@ -41,6 +41,7 @@ type Engine struct {
 	epoch      atomic.Pointer[string] // changes only when somebody makes the stream anew
 	pub        *eventlog.Publisher
 	live       chan *nats.Msg
+	marks      sync.Map      // *nats.Msg: chan struct{}; see catchUp
 	kick       chan struct{} // asks checkLoop to compare all rooms now
 	edited     chan struct{} // tells it that the stream's settings were changed
 	turnover   chan struct{} // tells it that nextLook was reached

@@ -91,12 +91,43 @@ func (e *Engine) dispatch() {
 	for {
 		select {
 		case msg := <-e.live:
+			if msg.Subject == markSubject {
+				e.reachedMark(msg)
+				continue
+			}
 			if lose := e.cfg.tuning.lose; lose == nil || !lose(msg) {
 				e.dispatchOne(msg)
 			}
 		case <-e.ctx.Done():
 			return
 		}
+	}
+}
+
+// markSubject is of what catchUp puts between the copies.
+const markSubject = "mark"
+
+// catchUp waits until the dispatcher has handed over the copies that have come.
+// What the log says of a room comes by the same connection as its copies: what
+// it says then finds them in the room's mailbox, and not still on their way.
+func (e *Engine) catchUp(ctx context.Context) {
+	mark, done := &nats.Msg{Subject: markSubject}, make(chan struct{})
+	e.marks.Store(mark, done)
+	defer e.marks.Delete(mark)
+	select {
+	case e.live <- mark:
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+func (e *Engine) reachedMark(mark *nats.Msg) {
+	if done, ok := e.marks.LoadAndDelete(mark); ok {
+		close(done.(chan struct{}))
 	}
 }
 
