@@ -261,10 +261,11 @@ func (e *Engine) check(list []*handle, tell bool) bool {
 		return false
 	}
 	e.catchUp(ctx)
+	heard := e.heardSpan()
 	e.looks.compared.Add(int64(len(list)))
 	for i, h := range list {
 		if c := checks[h.token()]; tell || c.Last > h.last.Load() || c.Last < at[i] {
-			e.post(h.self, checked{Check: c, at: at[i], heard: e.heardSpan()})
+			e.post(h.self, checked{Check: c, at: at[i], heard: heard})
 		}
 	}
 	return true

@@ -35,3 +35,6 @@ func seqsOf(entries []Entry) []uint64 {
 	}
 	return seqs
 }
+
+// From is where the run begins.
+func (r *Run) From() uint64 { return r.from }

@@ -139,13 +139,10 @@ func (f *Follower) Live(c Copy) {
 // heard, and that those of the room were handed over before. The room's newest
 // event is then the last one that was handed over.
 func (f *Follower) Heard(from, to uint64) {
-	if f.phase == opening || f.doubt || len(f.held.list) > 0 || f.wanted > f.pos {
-		return
+	known := f.phase == following || f.phase == asking
+	if known && !f.doubt && len(f.held.list) == 0 && f.wanted <= f.pos && f.heardSince(from) {
+		f.through = max(f.through, to)
 	}
-	if f.phase == reading || !f.heardSince(from) {
-		return
-	}
-	f.through = max(f.through, to)
 }
 
 // heardSince reports whether who has heard every copy from a sequence on has

@@ -31,9 +31,6 @@ func (r *Run) Hear(seq uint64) (from uint64) {
 	return r.from
 }
 
-// From is where the run begins.
-func (r *Run) From() uint64 { return r.from }
-
 // Source says who is to answer a read.
 type Source uint8
 
