@@ -166,8 +166,10 @@ func refuseUpgrade(w http.ResponseWriter, _ *http.Request, status int, reason er
 
 // writeError answers a request before its upgrade.
 func writeError(w http.ResponseWriter, status int, e *wire.Error) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
+	h := w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	body := wire.MarshalPayload(map[string]any{"error": map[string]any{"code": e.Code, "message": e.Message}})
 	_, _ = w.Write(body) // an error says that the client has gone

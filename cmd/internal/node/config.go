@@ -7,6 +7,7 @@ import "time"
 type Config struct {
 	Addr         string        `group:"http" default:"localhost:3000" say:"HOST:PORT, such as localhost:3000" help:"Where browsers and HTTP clients connect. Any address but a loopback one requires a JWT key or --allow-guests."`
 	AllowOrigin  []string      `group:"http" placeholder:"ORIGIN" say:"an origin such as https://example.com or https://*.example.com, or * for every page" help:"Let pages of this origin connect besides the server's own; https://*.example.com for all below. Repeat it for more."`
+	ImageHost    []string      `group:"http" placeholder:"HOST" say:"a host such as https://cdn.example.com or https://*.example.com, or * for every host" help:"Let pictures from this host load on the page at once; all others are links. https://*.example.com for all below. Repeat it for more."`
 	APIKeyFile   string        `group:"http" name:"api-key-file" placeholder:"FILE" say:"the path of a file with the key" help:"File with the key of the HTTP API (or ROOMD_API_KEY). Without one the API answers only on this machine."`
 	Drain        time.Duration `group:"http" default:"30s" say:"a duration such as 30s; 0s stops at once" help:"How long a stopping server takes to send its clients away."`
 	JWTKeyFile   string        `group:"login" name:"jwt-key-file" placeholder:"FILE" say:"the path of a file with an HS256 secret, PEM public keys or a JWKS" help:"File with what tokens are checked with (or ROOMD_JWT_KEY): an HS256 secret, PEM public keys or a JWKS."`

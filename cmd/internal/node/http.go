@@ -34,7 +34,9 @@ func (n *Node) startHTTP(context.Context) error {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          stdlog.New(serverLog{n.log}, "", 0),
+		// Its answer to OPTIONS * would lack our headers.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     stdlog.New(serverLog{n.log}, "", 0),
 	}
 	listener, err := net.Listen("tcp", n.cfg.Addr)
 	if err != nil {
@@ -47,14 +49,23 @@ func (n *Node) startHTTP(context.Context) error {
 // handler is everything that is answered over HTTP.
 func (n *Node) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", web.Handler())
+	mux.Handle("/", n.pageHandler())
 	mux.Handle("/ws", n.sessions)
 	mux.Handle("/login", n.loginHandler())
 	mux.Handle("/api/", n.apiHandler())
 	mux.Handle("/healthz", endpoint(n.log, nil, methods{http.MethodGet: n.health}))
 	mux.Handle("/readyz", http.HandlerFunc(n.ready))
 	mux.Handle("/metrics", n.metricsHandler())
-	return n.recovering(mux)
+	return hardened(n.recovering(mux))
+}
+
+// pageHandler serves the demo page.
+func (n *Node) pageHandler() http.Handler {
+	hosts, err := web.ParseImageHosts(n.cfg.ImageHost)
+	if err != nil {
+		panic("node: --image-host was not validated: " + err.Error())
+	}
+	return web.Handler(hosts)
 }
 
 // recovering answers a panic of a handler with 500 and logs it with its stack.

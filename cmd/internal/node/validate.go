@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/cmd/internal/node/web"
 	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
@@ -48,6 +49,9 @@ func checkHTTP(c Config) *FlagError {
 	}
 	if _, err := auth.ParseOrigins(c.AllowOrigin); err != nil {
 		return wrong("allow-origin", "%v", strings.TrimPrefix(err.Error(), "auth: "))
+	}
+	if _, err := web.ParseImageHosts(c.ImageHost); err != nil {
+		return wrong("image-host", "%v", err)
 	}
 	if strings.ContainsFunc(c.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return wrong(secretSource("api-key", c.APIKeyFile), "the key has spaces or characters outside ASCII, which a header cannot carry; write one without, such as the output of openssl rand -hex 32")

@@ -12,7 +12,7 @@
 //	outbox.js  requests.js        what waits for an answer
 //	reconnect.js  link.js         staying connected; one WebSocket
 //	identity.js                   who this window is
-//	protocol.js                   the pure rules
+//	protocol.js pictures.js       the pure rules
 //	dom.js avatars.js i18n.js     elements from text, drawings, every word in two languages
 //
 // # For browser tests
@@ -38,6 +38,7 @@
 //	                    is the private conversation
 //	chat-title          its name
 //	messages            the list (role=log)
+//	picture             a picture of a message: an image, or a link with data-host that opens it in a tab of its own
 //	message             one event; data-seq, data-type, data-uid of its sender (empty for a service)
 //	pending, outgoing   the list of what is not stored yet, one entry; data-status=pending|sent|failed
 //	retry, discard      the buttons of a failed entry
@@ -58,10 +59,12 @@
 package web
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
 	"fmt"
+	"html"
 	"io/fs"
 	"net/http"
 	"path"
@@ -80,10 +83,8 @@ var contentTypes = map[string]string{
 	".svg":  "image/svg+xml",
 }
 
-// contentSecurityPolicy lets the page load its own scripts and styles, talk to its own server, and show pictures by
-// address. ws: and wss: stand beside 'self' because older browsers do not count a WebSocket as 'self'.
-const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; " +
-	"img-src http: https: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// imageHostsMark is where the page is told whose pictures load at once.
+const imageHostsMark = `<meta name="image-hosts" content="">`
 
 // asset is one file, ready to be served. Fixed after start.
 type asset struct {
@@ -93,19 +94,21 @@ type asset struct {
 }
 
 // Handler serves the page at / and its files under /assets/, to GET and HEAD, and answers 404 to every other path and
-// 405 to every other method. Browsers revalidate each file by its ETag, so that a new binary shows at the next reload.
-// Mount it behind more specific patterns ("/ws", "/api/", …). Safe for use by many goroutines.
-func Handler() http.Handler {
-	assets, err := load(embedded)
+// 405 to every other method. Pictures from imageHosts, which ParseImageHosts has returned, load at once; all others are
+// links. Browsers revalidate each file by its ETag, so that a new binary shows at the next reload. Headers that every
+// answer of the server has are the caller's to set, before it. Mount it behind more specific patterns ("/ws", "/api/",
+// …). Safe for use by many goroutines.
+func Handler(imageHosts []string) http.Handler {
+	assets, err := load(embedded, imageHosts)
 	if err != nil {
 		panic(fmt.Sprintf("web: the embedded page cannot be read (the binary is broken; build it again): %v", err))
 	}
-	return handler(assets)
+	return handler(assets, newPolicy(imageHosts))
 }
 
-func handler(assets map[string]asset) http.Handler {
+func handler(assets map[string]asset, p policy) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		secure(w.Header())
+		w.Header().Set("Content-Security-Policy", p.header(r.Host, r.TLS != nil))
 		a, ok := assets[r.URL.Path]
 		if !ok {
 			http.Error(w, "not found", http.StatusNotFound)
@@ -118,14 +121,6 @@ func handler(assets map[string]asset) http.Handler {
 		}
 		serve(w, r, a)
 	})
-}
-
-func secure(h http.Header) {
-	h.Set("Content-Security-Policy", contentSecurityPolicy)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 }
 
 func serve(w http.ResponseWriter, r *http.Request, a asset) {
@@ -155,9 +150,10 @@ func matches(header, etag string) bool {
 	return false
 }
 
-// load reads the files under assets and keys each by the path at which it is served.
-func load(files fs.FS) (map[string]asset, error) {
+// load reads the files under assets and keys each by the path at which it is served. The page gets imageHosts.
+func load(files fs.FS, imageHosts []string) (map[string]asset, error) {
 	assets := map[string]asset{}
+	told := strings.Replace(imageHostsMark, `""`, `"`+html.EscapeString(strings.Join(imageHosts, " "))+`"`, 1)
 	err := fs.WalkDir(files, "assets", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -169,6 +165,9 @@ func load(files fs.FS) (map[string]asset, error) {
 		contentType, ok := contentTypes[path.Ext(name)]
 		if !ok {
 			return fmt.Errorf("%s: no content type for %q; add it to contentTypes", name, path.Ext(name))
+		}
+		if name == "assets/index.html" {
+			body = bytes.Replace(body, []byte(imageHostsMark), []byte(told), 1)
 		}
 		sum := sha256.Sum256(body)
 		etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`

@@ -2,6 +2,7 @@
 
 import { h, icon } from "./dom.js";
 import { avatar } from "./avatars.js";
+import { loadsAtOnce } from "./pictures.js";
 import { imageURL } from "./protocol.js";
 import { errorText, formatDay, formatFull, formatTime, has, t } from "./i18n.js";
 
@@ -74,13 +75,29 @@ function asText(value) {
 }
 
 function pictureLink(src, name) {
+  const url = new URL(src);
+  const atOnce = loadsAtOnce(url);
+  const link = h("a", { class: `picture${atOnce ? "" : " unloaded"}`, dataset: { testid: "picture", host: url.host }, title: src, href: src, target: "_blank", rel: "noopener noreferrer nofollow", referrerpolicy: "no-referrer" });
+  link.append(...(atOnce ? [image(src, name, link)] : unloaded(url, name)));
+  return link;
+}
+
+// What stands for a picture that nobody has asked for. Its host would learn who reads here and when, so it is told
+// nothing before a click; that opens the picture in a tab of its own, because the policy lets none of it into this one.
+function unloaded({ host }, name) {
+  return [
+    icon("picture"),
+    h("span", { class: "picture-from" }, h("span", {}, t("msg.picture", { name })), h("bdi", { class: "picture-host", dir: "ltr" }, host), h("span", { class: "quiet" }, t("msg.picture.open"))),
+  ];
+}
+
+function image(src, name, link) {
   const img = h("img", { alt: t("msg.picture", { name }), loading: "lazy", decoding: "async", referrerpolicy: "no-referrer" });
-  const link = h("a", { class: "picture", href: src, target: "_blank", rel: "noopener noreferrer nofollow", referrerpolicy: "no-referrer" }, img);
   img.addEventListener("error", () => {
     link.replaceChildren(h("span", { class: "picture-gone" }, `${t("msg.picture.gone")}: ${src}`));
   });
   img.src = src; // after the attributes above: they decide how it is fetched
-  return link;
+  return img;
 }
 
 // ---- events that are no messages ----
