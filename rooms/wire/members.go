@@ -1,6 +1,7 @@
 package wire
 
-// members says which names an object has, of those that a message may lack.
+// members says which names an object has, of those that a message may lack or
+// may not have.
 type members uint8
 
 const (
@@ -8,16 +9,23 @@ const (
 	memberRoomID
 	memberSent
 	memberTime
+	memberWho  // uid or client_id
+	memberMark // guest or service
 )
 
 func memberNamed(name rawString) members {
-	switch string(name.bytes()) {
+	text := name.bytes()
+	switch string(text) {
+	case "message", "from", "username", "avatar_id", "image_url", "to_uid":
+		return 0
 	case "room_id":
 		return memberRoomID
 	case "sent":
 		return memberSent
 	case "time":
 		return memberTime
+	case "uid":
+		return memberWho
 	}
-	return 0
+	return claimNamed(text)
 }

@@ -15,6 +15,7 @@ type Stored struct {
 	payload []byte  // nil when absent or null
 	members members // of the payload
 	message bool    // what is absent of room_id, sent and time is added
+	author  Author  // adds its mark and takes out what the payload claims; FromUnknown: neither
 }
 
 // ReadStored reads the body of a message on a room's subject. A failure is a
@@ -55,6 +56,18 @@ func checkLogged(typ string, payload []byte) error {
 	return nil
 }
 
+// Marked reports whether the event says who it is from, so that SetAuthor
+// counts: others are shown as they are.
+func (st *Stored) Marked() bool { return st.message }
+
+// SetAuthor says who the event is from, as far as the server knows. Until then
+// it is FromUnknown.
+func (st *Stored) SetAuthor(a Author) {
+	if st.Marked() {
+		st.author = a
+	}
+}
+
 func isMessage(typ string) bool { return typ == TypeNewMessage || typ == TypePrivateMessage }
 
 // Event is what clients see of the event: its type and payload, the room's
@@ -62,7 +75,7 @@ func isMessage(typ string) bool { return typ == TypeNewMessage || typ == TypePri
 // from logTime, the log's own in RFC 3339.
 func (st *Stored) Event(label string, seq uint64, logTime string) Event {
 	ev := Event{Type: typeName(st.typ), Room: label, Seq: seq, Payload: slices.Clip(st.payload)}
-	if st.incomplete() {
+	if st.altered() {
 		ev.Payload = st.appendPayload(make([]byte, 0, len(st.payload)+st.added(label, logTime)), label, logTime)
 	}
 	return ev
@@ -79,10 +92,14 @@ const maxDigits = len("18446744073709551615")
 
 // added is the most that appendPayload adds to the payload.
 func (st *Stored) added(label, logTime string) int {
-	if !st.incomplete() {
-		return 0
+	n := 0
+	if st.incomplete() {
+		n = len(`,"room_id":,"sent":"","time":`) + stringSize(label) + stringSize(logTime) + maxDigits
 	}
-	return len(`,"room_id":,"sent":"","time":`) + stringSize(label) + stringSize(logTime) + maxDigits
+	if mark := st.author.mark(); mark != "" {
+		n += len(`,`) + len(mark)
+	}
+	return n
 }
 
 // AppendFrame appends the text frame of Event, which it does not make.
@@ -108,38 +125,58 @@ func (st *Stored) incomplete() bool {
 	return st.message && st.members&all != all
 }
 
-// appendPayload appends the payload as it was sent, with what it lacks at its
-// end. A name that it has is never added, whatever its value: the names stay
-// single for readers that take the last of them.
+// altered reports whether clients see another payload than was stored.
+func (st *Stored) altered() bool {
+	return st.incomplete() || st.author.mark() != "" || st.members&st.author.claims() != 0
+}
+
+// appendPayload appends the payload as it was sent, without what it may not
+// claim, and with what it lacks at its end. A name that it has is never added,
+// whatever its value: the names stay single for readers that take the last of
+// them.
 func (st *Stored) appendPayload(dst []byte, label, logTime string) []byte {
-	if !st.incomplete() {
+	if !st.altered() {
 		return append(dst, st.payload...)
 	}
-	dst = append(dst, st.payload[:len(st.payload)-1]...) // without its brace
-	comma := st.members&anyMember != 0
-	name := func(m members, quoted string) bool {
-		if st.members&m != 0 {
-			return false
-		}
+	dst, comma := st.appendKept(dst)
+	name := func(quoted string) {
 		if comma {
 			dst = append(dst, ',')
 		}
 		comma = true
 		dst = append(dst, quoted...)
-		return true
 	}
-	if name(memberRoomID, `"room_id":`) {
+	if st.lacks(memberRoomID) {
+		name(`"room_id":`)
 		dst = AppendString(dst, label)
 	}
-	if st.members&memberSent == 0 || st.members&memberTime == 0 {
+	if st.lacks(memberSent) || st.lacks(memberTime) {
 		if at, err := time.Parse(time.RFC3339Nano, logTime); err == nil {
-			if name(memberSent, `"sent":`) {
+			if st.lacks(memberSent) {
+				name(`"sent":`)
 				dst = AppendString(dst, logTime)
 			}
-			if name(memberTime, `"time":`) {
+			if st.lacks(memberTime) {
+				name(`"time":`)
 				dst = strconv.AppendInt(dst, at.UnixMilli(), 10)
 			}
 		}
 	}
+	if mark := st.author.mark(); mark != "" {
+		name(mark)
+	}
 	return append(dst, '}')
+}
+
+// lacks reports whether the payload is a message's that has no m.
+func (st *Stored) lacks(m members) bool { return st.message && st.members&m == 0 }
+
+// appendKept appends the payload without its last brace and without what it may
+// not claim; some says that it has a member.
+func (st *Stored) appendKept(dst []byte) (_ []byte, some bool) {
+	claims := st.author.claims()
+	if st.members&claims == 0 {
+		return append(dst, st.payload[:len(st.payload)-1]...), st.members&anyMember != 0
+	}
+	return appendWithout(dst, st.payload, func(name []byte) bool { return claimNamed(name)&claims != 0 })
 }
