@@ -8,7 +8,7 @@
 //
 // The package is the only one that imports nats-server. It logs to the logger it is given and never ends the process: what goes
 // wrong while starting is an error whose type says which setting to look at ([AddrInUseError], [AddrError], [StoreLockedError],
-// [StoreError]).
+// [StoreError], [PasswordError]).
 package embedded
 
 import (
@@ -17,6 +17,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -43,8 +44,13 @@ const (
 // Config says how to start a Server. It is read once, by Start.
 type Config struct {
 	// Addr is the host:port for NATS clients over TCP; port 0 takes any free port (see Server.URL). InProcessOnly ("-") opens
-	// no port. Required. The server knows no users, so anything but a loopback address is open to whoever can reach it.
+	// no port. Required. Any address but a loopback one needs a PasswordFile.
 	Addr string
+
+	// PasswordFile is the file with the password that every client over TCP must give, as the user UserName. It is made when it is
+	// missing: mode 0600, random, and it stays over restarts, also with Memory. One that others may read is refused (PasswordError).
+	// "": the server asks for nothing, and whoever can connect may read and write everything.
+	PasswordFile string
 
 	// StoreDir is the JetStream directory. It is created (0700) when missing and locked while the server runs. Required
 	// unless Memory is set, and not read when it is.
@@ -102,7 +108,29 @@ func (c *Config) options(dir string) (*server.Options, error) {
 	if port == 0 {
 		opts.Port = server.RANDOM_PORT
 	}
-	return opts, nil
+	return opts, c.secure(opts)
+}
+
+// secure makes the server ask for the password.
+func (c *Config) secure(opts *server.Options) error {
+	if c.PasswordFile == "" {
+		if !loopback(opts.Host) {
+			return &AddrError{Addr: c.Addr, Err: errors.New("other machines can reach it, and no file for a password is given")}
+		}
+		return nil
+	}
+	secret, err := password(c.PasswordFile)
+	if err != nil {
+		return err
+	}
+	opts.CustomClientAuthentication = gate{[]byte(secret)}
+	return nil
+}
+
+// loopback reports whether only this machine can connect to host. A name other than localhost could be anywhere.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 func splitAddr(addr string) (host string, port int, err error) {
@@ -127,6 +155,7 @@ type Server struct {
 	lock  *storeLock // nil when Memory
 	temp  string     // directory to remove on Close; "" when not Memory
 	url   string
+	auth  []nats.Option // what our own connections over TCP log in with
 	log   zerolog.Logger
 	close func() error
 
@@ -181,6 +210,9 @@ func (s *Server) run(cfg *Config, dir string) error {
 	if !opts.DontListen {
 		s.url = "nats://" + dialable(s.ns.Addr())
 	}
+	if g, ok := opts.CustomClientAuthentication.(gate); ok {
+		s.auth = []nats.Option{nats.UserInfo(UserName, string(g.password))}
+	}
 	return nil
 }
 
@@ -194,7 +226,11 @@ func dialable(addr net.Addr) string {
 }
 
 // URL is where clients on this machine reach the server over TCP, such as nats://127.0.0.1:4222; "" when it is in-process only.
+// It holds no password.
 func (s *Server) URL() string { return s.url }
+
+// Secured reports whether clients over TCP must give the password.
+func (s *Server) Secured() bool { return s.auth != nil }
 
 // Connect returns a connection named name: over TCP when the server listens, else in process. A socket takes what was written
 // as a whole, where the pipe of an in-process connection hands it over in small pieces, a goroutine switch for each: a busy node
@@ -206,7 +242,7 @@ func (s *Server) Connect(name string, opts ...nats.Option) (*nats.Conn, error) {
 	if s.closed {
 		return nil, fmt.Errorf("embedded: connect %q: %w", name, ErrClosed)
 	}
-	all := rules(name, s.log)
+	all := append(rules(name, s.log), s.auth...)
 	if s.url == "" {
 		all = append(all, nats.InProcessServer(s.ns))
 	}

@@ -57,6 +57,18 @@ func (e *StoreError) Error() string {
 
 func (e *StoreError) Unwrap() error { return e.Err }
 
+// PasswordError says that Config.PasswordFile cannot be used: not readable, not writable, readable by others, or no password.
+type PasswordError struct {
+	File string // as configured
+	Err  error
+}
+
+func (e *PasswordError) Error() string {
+	return fmt.Sprintf("embedded: cannot use the file %q with the password of NATS: %v", e.File, e.Err)
+}
+
+func (e *PasswordError) Unwrap() error { return e.Err }
+
 // ConnectError says why a first connection to an external NATS failed.
 type ConnectError struct {
 	URL string // as configured, without passwords and tokens

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -35,6 +37,16 @@ func logConfig(t *testing.T, nc *nats.Conn) jetstream.StreamConfig {
 	return stream.CachedInfo().Config
 }
 
+// natsPassword is what the embedded NATS in this directory asks for.
+func natsPassword(t *testing.T, dir string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "nats-password"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(data))
+}
+
 // One roomd has the NATS, others use it: they are one server. It is restarted,
 // and they go on.
 func TestAnEmbeddedServerAndOthers(t *testing.T) {
@@ -42,9 +54,11 @@ func TestAnEmbeddedServerAndOthers(t *testing.T) {
 	const room = "embedded"
 	port := freePort(t)
 	url := "nats://" + address(port)
-	first := newNode(t, "n1", "", "--nats-addr", address(port), "--store-dir", t.TempDir())
+	dir := t.TempDir()
+	first := newNode(t, "n1", "", "--nats-addr", address(port), "--store-dir", dir)
 	first.start()
 	first.ready()
+	url = strings.Replace(url, "://", "://roomd:"+natsPassword(t, dir)+"@", 1) // nodes have a JWT key
 	nodes := []*node{first, newNode(t, "n2", url), newNode(t, "n3", url)}
 	for _, x := range nodes[1:] {
 		x.start()

@@ -1,6 +1,11 @@
 package node
 
-import "time"
+import (
+	"path/filepath"
+	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
+)
 
 // Config is everything that can be set. Load makes it; DefaultConfig is what Load makes of nothing. The tags are the
 // flags: their names are those of PROTOCOL.md section 4, "say" is what to write instead of a mistake.
@@ -13,14 +18,14 @@ type Config struct {
 	JWTKeyFile   string        `group:"login" name:"jwt-key-file" placeholder:"FILE" say:"the path of a file with an HS256 secret, PEM public keys or a JWKS" help:"File with what tokens are checked with (or ROOMD_JWT_KEY): an HS256 secret, PEM public keys or a JWKS."`
 	AllowGuests  *bool         `group:"login" negatable:"" say:"true or false" help:"Let people in without a token. Unless it is set: only when --addr is a loopback address."`
 	NATSURL      string        `group:"nats" name:"nats-url" placeholder:"URL,..." say:"a URL such as nats://host:4222, several separated by commas" help:"Use this NATS instead of the embedded one."`
-	NATSAddr     string        `group:"nats" name:"nats-addr" default:"127.0.0.1:4222" say:"HOST:PORT, such as 127.0.0.1:4222, or - for no port" help:"Where the embedded NATS listens; - for inside the process only. It knows no passwords."`
+	NATSAddr     string        `group:"nats" name:"nats-addr" default:"127.0.0.1:4222" say:"HOST:PORT, such as 127.0.0.1:4222, or - for no port" help:"Where the embedded NATS listens; - for inside the process only. It asks for the password in the file nats-password of --store-dir when there is a JWT or API key, or other machines can reach it."`
 	NATSCreds    string        `group:"nats" name:"nats-creds" placeholder:"FILE" say:"the path of a .creds file" help:"Credentials for --nats-url."`
 	NATSNKey     string        `group:"nats" name:"nats-nkey" placeholder:"FILE" say:"the path of a file with an NKey seed" help:"NKey seed for --nats-url."`
 	NATSTLSCert  string        `group:"nats" name:"nats-tls-cert" placeholder:"FILE" say:"the path of a PEM certificate" help:"Client certificate for --nats-url."`
 	NATSTLSKey   string        `group:"nats" name:"nats-tls-key" placeholder:"FILE" say:"the path of a PEM key" help:"Key of the client certificate."`
 	NATSTLSCA    string        `group:"nats" name:"nats-tls-ca" placeholder:"FILE" say:"the path of PEM certificates" help:"Authorities that the NATS server's certificate must come from. Unless it is set: the system's."`
 	Store        string        `group:"log" default:"file" say:"file or memory" help:"Where the rooms' log is: file, or memory, which keeps nothing."`
-	StoreDir     string        `group:"log" default:".roomd" say:"the path of a directory" help:"Directory of the embedded NATS with --store file."`
+	StoreDir     string        `group:"log" default:".roomd" say:"the path of a directory" help:"Directory of the embedded NATS: the log with --store file, and the file nats-password."`
 	Sync         Sync          `group:"log" default:"2m" say:"a duration such as 2m, or always" help:"How often the log is synced to disk, which is what a power cut may lose; always: before every ack, about 30 times slower."`
 	Replicas     int           `group:"log" default:"0" say:"a number from 1 to 5, or 0 to choose" help:"Copies of the log. 0: 1, or 3 on a NATS cluster of 3 or more."`
 	History      int64         `group:"log" default:"1000" say:"a number such as 1000" help:"Events kept per room."`
@@ -68,6 +73,18 @@ func (c Config) Guests() bool {
 
 // InMemory reports whether the log is gone when NATS stops.
 func (c Config) InMemory() bool { return c.Store == storeMemory }
+
+// NATSPasswordFile is where the embedded NATS has its password; "": it asks for none. Who sets a key does not want everybody in,
+// and NATS is a way past all keys.
+func (c Config) NATSPasswordFile() string {
+	switch {
+	case c.NATSURL != "" || c.NATSAddr == embedded.InProcessOnly:
+		return ""
+	case c.JWTKey == "" && c.APIKey == "" && isLoopback(c.NATSAddr):
+		return ""
+	}
+	return filepath.Join(c.StoreDir, embedded.PasswordFileName)
+}
 
 const (
 	storeFile   = "file"

@@ -22,6 +22,7 @@ func explain(err error, cfg Config) error {
 	var addr *embedded.AddrError
 	var locked *embedded.StoreLockedError
 	var store *embedded.StoreError
+	var secret *embedded.PasswordError
 	var connect *embedded.ConnectError
 	var listen *listenError
 	var conflict *eventlog.ConflictError
@@ -30,6 +31,8 @@ func explain(err error, cfg Config) error {
 		return hint(err, "nats-addr", "another process uses that port, perhaps another roomd or a nats-server; stop it, or choose a port such as 127.0.0.1:4322, or - for none")
 	case errors.As(err, &addr):
 		return hint(err, "nats-addr", "write an address of this machine, such as 127.0.0.1:4222")
+	case errors.As(err, &secret):
+		return hint(err, "store-dir", "the file is in that directory, also with --store memory; choose one that this user may write to, or --nats-addr - for a NATS without a port")
 	case errors.As(err, &locked):
 		return hint(err, "store-dir", "stop that process, or choose another directory (or --store memory)")
 	case errors.As(err, &store):

@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"net"
+	"regexp"
 	"strings"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
@@ -15,15 +16,13 @@ const example = `'{"type":"new_message","payload":{"message":"hello","from":"dea
 func (n *Node) greet() {
 	if logFormat(n.cfg, n.out) == logJSON {
 		n.log.Info().Str("url", n.pageURL()).Str("nats", n.NATSURL()).Str("node", n.engine.Node()).
-			Bool("guests", n.cfg.Guests()).Str("store", n.storeLine()).Msg("roomd is ready")
+			Bool("guests", n.cfg.Guests()).Str("store", n.storeLine()).Str("nats_access", n.natsLine()).Msg("roomd is ready")
 	} else {
 		fmt.Fprintf(n.out, "roomd is ready: open %s in two browser windows\n", n.pageURL())
 		fmt.Fprintf(n.out, "  events from outside  %s\n", n.injectLine())
+		fmt.Fprintf(n.out, "  NATS                 %s\n", n.natsLine())
 		fmt.Fprintf(n.out, "  who may come in      %s\n", n.guestLine())
 		fmt.Fprintf(n.out, "  the rooms' log       %s\n", n.storeLine())
-	}
-	if n.nats != nil && n.cfg.NATSAddr != embedded.InProcessOnly && !isLoopback(n.cfg.NATSAddr) {
-		n.log.Warn().Str("addr", n.cfg.NATSAddr).Msg("--nats-addr can be reached from other machines and asks for no password: whoever connects can read and write every room")
 	}
 }
 
@@ -47,9 +46,42 @@ func (n *Node) injectLine() string {
 	case url == "":
 		return "curl -H Content-Type:application/json -d " + example + " " + n.pageURL() + "/api/rooms/general/events"
 	case strings.HasSuffix(url, "://127.0.0.1:4222"):
-		return "nats pub room.general.event " + example
+		return "nats pub " + n.natsLogin() + "room.general.event " + example
 	default:
-		return "nats pub -s " + url + " room.general.event " + example
+		return "nats pub -s " + url + " " + n.natsLogin() + "room.general.event " + example
+	}
+}
+
+// natsLogin are the flags of the nats command for the embedded NATS. They name the password's file, never the password.
+func (n *Node) natsLogin() string {
+	file := n.cfg.NATSPasswordFile()
+	if file == "" {
+		return ""
+	}
+	return "--user " + embedded.UserName + ` --password "$(cat ` + shellWord(file) + `)" `
+}
+
+// plainWord is what a shell takes as one word, and as it is.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:-]+$`)
+
+func shellWord(s string) string {
+	if plainWord.MatchString(s) && !strings.HasPrefix(s, "-") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// natsLine says who may connect to NATS, which is to say: may read and write every room.
+func (n *Node) natsLine() string {
+	switch file := n.cfg.NATSPasswordFile(); {
+	case n.nats == nil:
+		return "as your NATS has it"
+	case n.NATSURL() == "":
+		return "inside this process only"
+	case file != "":
+		return "asks for the password in " + file
+	default:
+		return "open to every program on this machine; it asks for a password when a JWT or API key is set"
 	}
 }
 

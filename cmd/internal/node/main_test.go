@@ -17,11 +17,25 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/client"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// storeDir is where the tests' nodes have what they keep without being asked to: the password of NATS.
+var storeDir string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "roomd-node-test-")
+	if err != nil {
+		panic(err)
+	}
+	storeDir = dir
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		os.RemoveAll(dir) // what it cannot remove is the system's to clean up
+		os.Exit(code)
+	}))
+}
 
 // deadline is how long a test waits for what must happen before it says that it did not.
 const deadline = time.Minute
@@ -37,6 +51,7 @@ type server struct {
 func testConfig() Config {
 	cfg := DefaultConfig()
 	cfg.Addr, cfg.NATSAddr, cfg.Store, cfg.Log = "127.0.0.1:0", "127.0.0.1:0", storeMemory, logJSON
+	cfg.StoreDir = storeDir
 	cfg.Drain = deadline // nobody waits for it: clients go when they are told
 	return cfg
 }
@@ -183,12 +198,26 @@ func (m *member) next(t *testing.T, typ string) wire.Event {
 // natsTo connects to the node over TCP, as `nats pub` does.
 func natsTo(t *testing.T, s *server) *nats.Conn {
 	t.Helper()
-	nc, err := nats.Connect(s.NATSURL())
+	nc, err := nats.Connect(s.NATSURL(), natsLogin(t, s))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
 	return nc
+}
+
+// natsLogin is what `cat .roomd/nats-password` gives, where NATS asks for it.
+func natsLogin(t *testing.T, s *server) nats.Option {
+	t.Helper()
+	file := s.cfg.NATSPasswordFile()
+	if file == "" {
+		return nats.Name("test")
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return nats.UserInfo(embedded.UserName, strings.TrimSpace(string(data)))
 }
 
 func writeFile(t *testing.T, content string) string {

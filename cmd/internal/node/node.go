@@ -86,7 +86,7 @@ func (n *Node) startNATS(ctx context.Context) (err error) {
 		return n.awaitNATS(ctx)
 	}
 	n.nats, err = embedded.Start(embedded.Config{
-		Addr: n.cfg.NATSAddr, StoreDir: n.cfg.StoreDir, Memory: n.cfg.InMemory(),
+		Addr: n.cfg.NATSAddr, PasswordFile: n.cfg.NATSPasswordFile(), StoreDir: n.cfg.StoreDir, Memory: n.cfg.InMemory(),
 		Sync: n.cfg.Sync.Every, SyncAlways: n.cfg.Sync.Always, Log: n.log,
 	})
 	n.conn = n.nats

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -303,11 +304,11 @@ func TestGreeting(t *testing.T) {
 		change func(*Config)
 		says   []string
 	}{
-		{"local", func(*Config) {}, []string{"http://127.0.0.1:", "nats pub -s nats://127.0.0.1:", "room.general.event", "only this machine", "in memory"}},
-		{"key", func(c *Config) { c.JWTKey = secret }, []string{"JWT key", "and guests"}},
+		{"local", func(*Config) {}, []string{"http://127.0.0.1:", "nats pub -s nats://127.0.0.1:", "room.general.event", "open to every program on this machine", "only this machine", "in memory"}},
+		{"key", func(c *Config) { c.JWTKey = secret }, []string{"JWT key", "and guests", "asks for the password in ", `--user roomd --password "$(cat `, "nats-password"}},
 		{"key only", func(c *Config) { c.JWTKey, c.AllowGuests = secret, new(bool) }, []string{"people with a token"}},
 		{"guests by flag", func(c *Config) { c.AllowGuests = new(bool); *c.AllowGuests = true }, []string{"--allow-guests"}},
-		{"no NATS port", func(c *Config) { c.NATSAddr = "-" }, []string{"curl", "/api/rooms/general/events"}},
+		{"no NATS port", func(c *Config) { c.NATSAddr = "-" }, []string{"curl", "/api/rooms/general/events", "inside this process only"}},
 		{"store", func(c *Config) { c.Store, c.StoreDir = storeFile, t.TempDir() }, []string{"kept over restarts"}},
 	}
 	for _, tt := range tests {
@@ -322,7 +323,7 @@ func TestGreeting(t *testing.T) {
 			}
 			defer n.Close()
 			n.greet()
-			if lines := strings.Count(out.String(), "\n"); lines > 4 {
+			if lines := strings.Count(out.String(), "\n"); lines > 5 {
 				t.Errorf("%d lines", lines)
 			}
 			for _, part := range tt.says {
@@ -332,6 +333,9 @@ func TestGreeting(t *testing.T) {
 			}
 			if strings.Contains(out.String(), secret) {
 				t.Errorf("the greeting shows the key:\n%s", &out)
+			}
+			if data, err := os.ReadFile(n.cfg.NATSPasswordFile()); err == nil && strings.Contains(out.String(), strings.TrimSpace(string(data))) {
+				t.Errorf("the greeting shows the password of NATS:\n%s", &out)
 			}
 			out.Reset()
 			n.cfg.Log = logJSON

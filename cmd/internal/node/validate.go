@@ -145,6 +145,8 @@ func checkLog(c Config) *FlagError {
 		return wrong("store", "%q is unknown; write file, or memory to keep nothing", c.Store)
 	case c.Store == storeFile && c.NATSURL == "" && c.StoreDir == "":
 		return wrong("store-dir", "the directory is empty; write a path such as .roomd, or --store memory to keep nothing")
+	case c.StoreDir == "" && c.NATSPasswordFile() != "":
+		return wrong("store-dir", "the directory is empty, and the password of the embedded NATS needs a place, with --store memory too; write a path such as .roomd, or --nats-addr - (%s) for a NATS without a port", EnvName("nats-addr"))
 	case !c.Sync.Always && c.Sync.Every <= 0:
 		return wrong("sync", "%s is too short; write a duration such as 2m, or always", c.Sync)
 	case c.Replicas < 0 || c.Replicas > 5:
