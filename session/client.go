@@ -33,6 +33,8 @@ type Client struct {
 	ping    time.Duration // jittered, so that clients that came together do not ping together
 	deflate bool          // what is written may be compressed
 
+	handshake []byte // the answer to it, if it is not written yet; owned by the actor
+
 	// written by any goroutine
 	heard  atomic.Int64  // when the last frame came from the peer, in nanoseconds after m.born
 	ending atomic.Uint32 // the close code, with byPeer if it is the peer's; 0 while open. The first one stands

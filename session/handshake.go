@@ -38,19 +38,21 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	upgrader := m.upgrader
 	upgrader.EnableCompression = m.cfg.Compress && offersDeflate(r.Header)
-	ws, err := upgrader.Upgrade(w, r, nil)
+	conn, answer, err := upgrade(upgrader, w, r)
 	if err != nil {
 		m.stats.RefusedUpgrade.Add(1)
-		return // refuseUpgrade has answered
+		return
 	}
 	opened = true
-	c := m.newClient(ws.NetConn(), who, addr) // gorilla has done its part
+	c := m.newClient(conn, who, addr)
+	c.handshake = answer
 	c.deflate = upgrader.EnableCompression
 	if c.deflate {
 		m.stats.Deflating.Add(1)
 	}
 	c.in = newFrames(c.conn, c.raw, c.deflate, c.control)
-	m.start(c, first)
+	m.start(c)
+	c.run(first)
 }
 
 // check is everything that depends on the request: login, origin, rooms.

@@ -138,7 +138,8 @@ func (m *Manager) AddClient(ws *websocket.Conn, who auth.Identity, room string) 
 	first := appendRoom([]firstRoom{{name: wire.Inbox(who.UID)}}, name, rooms.Since{})
 	c := m.newClient(ws.NetConn(), who, addr)
 	c.in = newUpgraded(ws, c.control)
-	m.start(c, first)
+	m.start(c)
+	go c.run(first)
 	return c, nil
 }
 
@@ -159,8 +160,9 @@ func (m *Manager) newClient(conn net.Conn, who auth.Identity, addr string) *Clie
 	return c
 }
 
-// start sets the client going, in a place that was taken.
-func (m *Manager) start(c *Client, first []firstRoom) {
+// start sets the client's writer going, in a place that was taken. What it
+// reads is the caller's to begin.
+func (m *Manager) start(c *Client) {
 	c.hear()
 	turn := make(chan struct{})
 	c.self = actor.Spawn(m.actors, func(*actor.Ref[outgoing]) actor.Receiver[outgoing] {
@@ -176,7 +178,6 @@ func (m *Manager) start(c *Client, first []firstRoom) {
 		old.Close(wire.CloseReplaced)
 	}
 	m.stats.Connected.Add(1)
-	go c.run(first)
 	if draining {
 		c.sendAway(1)
 	}

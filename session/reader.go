@@ -30,22 +30,13 @@ func keepFrame(buf *bytes.Buffer) {
 }
 
 // run is the life of a connection after the upgrade: it joins the first rooms,
-// reads until the end, and takes everything down.
+// and leaves a goroutine of its own that reads until the end and takes
+// everything down. Joining is done by who calls it: what that needs of stack
+// would otherwise stay with the one that reads, for as long as the connection
+// lives; and that of an HTTP handler has grown already.
 func (c *Client) run(first []firstRoom) {
-	c.enterBeside(first)
-	c.listen()
-}
-
-// enterBeside joins the first rooms on a goroutine of its own and waits for it:
-// what joining needs of stack would otherwise stay with the one that reads, for
-// as long as the connection lives.
-func (c *Client) enterBeside(first []firstRoom) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		c.enter(first)
-	}()
-	<-done
+	defer func() { go c.listen() }() // also when joining panics: it takes everything down
+	c.enter(first)
 }
 
 // listen reads until the end of the connection: the first station of a message

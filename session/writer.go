@@ -44,10 +44,21 @@ func newWriter(c *Client) *writer {
 // station of a message, on the goroutine of the client's actor. What it calls must
 // fit on a short stack: see TestWritingGrowsNoStack.
 func (w *writer) Receive(b *actor.Batch[outgoing]) {
-	out := outlets.Get().(*outlet)
+	out := w.outlet()
 	defer out.release()
 	count := w.gather(out, b)
 	w.count(count, w.write(out))
+}
+
+// outlet takes an empty outlet, or, for what is written first, one that begins
+// with the answer to the handshake.
+func (w *writer) outlet() *outlet {
+	out := outlets.Get().(*outlet)
+	if w.c.handshake != nil {
+		out.add(w.c.handshake)
+		w.c.handshake = nil
+	}
+	return out
 }
 
 // gather takes everything that waits into out, and returns how many messages
@@ -162,7 +173,7 @@ func (w *writer) ping(now time.Time) {
 	if w.broken {
 		return
 	}
-	out := outlets.Get().(*outlet)
+	out := w.outlet()
 	defer out.release()
 	out.add(pingFrame)
 	wait := noWait
@@ -185,7 +196,7 @@ func (w *writer) Stopped(unread []outgoing) {
 	w.c.m.wheel.drop(w.c)
 	code := w.c.closeCode()
 	tooSlow := code == wire.CloseTooSlow && !w.c.closedByPeer()
-	out := outlets.Get().(*outlet)
+	out := w.outlet()
 	defer out.release()
 	count := 0
 	for _, o := range unread {
