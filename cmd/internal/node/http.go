@@ -27,8 +27,19 @@ const (
 
 // startHTTP opens the listener; Run serves it.
 func (n *Node) startHTTP(context.Context) error {
-	n.server = &http.Server{
-		Handler:           n.handler(),
+	n.server = n.newServer(n.handler())
+	listener, err := net.Listen("tcp", n.cfg.Addr)
+	if err != nil {
+		return &listenError{err}
+	}
+	n.listener = listener
+	return nil
+}
+
+// newServer answers with handler, within the bounds above.
+func (n *Node) newServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           hardened(n.recovering(handler)),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -38,12 +49,6 @@ func (n *Node) startHTTP(context.Context) error {
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     stdlog.New(serverLog{n.log}, "", 0),
 	}
-	listener, err := net.Listen("tcp", n.cfg.Addr)
-	if err != nil {
-		return &listenError{err}
-	}
-	n.listener = listener
-	return nil
 }
 
 // handler is everything that is answered over HTTP.
@@ -55,8 +60,8 @@ func (n *Node) handler() http.Handler {
 	mux.Handle("/api/", n.apiHandler())
 	mux.Handle("/healthz", endpoint(n.log, nil, methods{http.MethodGet: n.health}))
 	mux.Handle("/readyz", http.HandlerFunc(n.ready))
-	mux.Handle("/metrics", n.metricsHandler())
-	return hardened(n.recovering(mux))
+	mux.Handle("/metrics", n.guardedMetrics())
+	return mux
 }
 
 // pageHandler serves the demo page.

@@ -17,7 +17,32 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session"
 )
 
-// metricsHandler serves /metrics from a registry of this node's own.
+// guardedMetrics serves /metrics beside the page: to whom the API answers too. Where other machines can connect and there
+// is no key, it is not there at all, nor where it has an address of its own.
+func (n *Node) guardedMetrics() http.Handler {
+	guard, shown := apiGuard(n.cfg.APIKey), http.Handler(nil)
+	switch {
+	case n.cfg.MetricsAddr != "":
+		guard = func(*http.Request) error {
+			return wire.Errorf(wire.NotFound, "the metrics have an address of their own (--metrics-addr)")
+		}
+	case n.cfg.APIKey == "" && !isLoopback(n.cfg.Addr):
+		guard = func(*http.Request) error {
+			return wire.Errorf(wire.NotFound, "there are no metrics here without an API key (ROOMD_API_KEY or --api-key-file); set one, or give them an address of their own (--metrics-addr)")
+		}
+	default:
+		shown = n.metricsHandler()
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := guard(r); err != nil {
+			fail(w, r, n.log, err)
+			return
+		}
+		shown.ServeHTTP(w, r)
+	})
+}
+
+// metricsHandler answers with the metrics, from a registry of this node's own.
 func (n *Node) metricsHandler() http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
@@ -25,7 +50,15 @@ func (n *Node) metricsHandler() http.Handler {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(n.engine, n.sessions),
 	)
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	shown := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			fail(w, r, n.log, wire.Errorf(codeMethod, "%s is not possible here; use GET, HEAD", r.Method))
+			return
+		}
+		shown.ServeHTTP(w, r)
+	})
 }
 
 var (

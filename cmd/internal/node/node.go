@@ -46,8 +46,8 @@ type Node struct {
 	listener net.Listener
 	server   *http.Server
 
-	profiles      *http.Server // nil: no --pprof
-	profilesEnded chan error   // takes what its Serve returns
+	profiles *aside // nil: no --pprof
+	metrics  *aside // nil: no --metrics-addr
 
 	draining atomic.Bool
 	unready  atomic.Bool // what /readyz answered last
@@ -62,10 +62,10 @@ func New(ctx context.Context, cfg Config, log zerolog.Logger, out io.Writer) (*N
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: log, out: out, profilesEnded: make(chan error, 1)}
+	n := &Node{cfg: cfg, log: log, out: out}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	for _, start := range []func(context.Context) error{n.startPProf, n.startNATS, n.startEngine, n.startLogin, n.startSessions, n.startHTTP} {
+	for _, start := range []func(context.Context) error{n.startPProf, n.startNATS, n.startEngine, n.startLogin, n.startSessions, n.startMetrics, n.startHTTP} {
 		err := ctx.Err()
 		if err == nil {
 			err = start(ctx)
@@ -219,7 +219,7 @@ func (n *Node) stop(drain time.Duration) error {
 		if n.nats != nil {
 			n.stopErr = errors.Join(n.stopErr, n.nats.Close())
 		}
-		n.stopErr = errors.Join(n.stopErr, n.stopPProf())
+		n.stopErr = errors.Join(n.stopErr, n.metrics.stop(), n.profiles.stop())
 	})
 	return n.stopErr
 }

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"time"
 )
 
 // startPProf serves profiles on a listener of their own, never on the one that clients reach.
@@ -24,18 +23,9 @@ func (n *Node) startPProf(context.Context) error {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	n.profiles = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	go func() { n.profilesEnded <- n.profiles.Serve(listener) }()
+	server := n.newServer(n.local(mux))
+	server.WriteTimeout = 0 // a profile may be taken for as long as one likes
+	n.profiles = serveAside(server, listener)
 	n.log.Info().Str("url", "http://"+listener.Addr().String()+"/debug/pprof/").Msg("serving profiles")
 	return nil
-}
-
-// stopPProf cuts profiles that are being taken.
-func (n *Node) stopPProf() error {
-	if n.profiles == nil {
-		return nil
-	}
-	err := n.profiles.Close()
-	<-n.profilesEnded // http.ErrServerClosed, as it was just closed
-	return err
 }

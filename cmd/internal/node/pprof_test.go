@@ -32,6 +32,24 @@ func TestPProf(t *testing.T) {
 	if resp.StatusCode != http.StatusOK {
 		t.Errorf("a heap profile: %s", resp.Status)
 	}
+	for name, value := range map[string]string{"Host": "evil.example", "Sec-Fetch-Site": "cross-site"} {
+		r, err := http.NewRequest(http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Header.Set(name, value); name == "Host" {
+			r.Host = value
+		}
+		refused, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused.Body.Close()
+		http.DefaultClient.CloseIdleConnections()
+		if refused.StatusCode != http.StatusForbidden {
+			t.Errorf("a page with %s %s got profiles: %s", name, value, refused.Status)
+		}
+	}
 	cfg.PProf = resp.Request.URL.Host // taken now
 	_, err = New(t.Context(), cfg, zerolog.Nop(), &strings.Builder{})
 	mustFail(t, err, "--pprof", "ROOMD_PPROF")

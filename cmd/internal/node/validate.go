@@ -53,6 +53,9 @@ func checkHTTP(c Config) *FlagError {
 	if _, err := web.ParseImageHosts(c.ImageHost); err != nil {
 		return wrong("image-host", "%v", err)
 	}
+	if c.MetricsAddr != "" && checkAddr(c.MetricsAddr) != nil {
+		return wrong("metrics-addr", "%v; write HOST:PORT, such as localhost:9100", checkAddr(c.MetricsAddr))
+	}
 	if strings.ContainsFunc(c.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return wrong(secretSource("api-key", c.APIKeyFile), "the key has spaces or characters outside ASCII, which a header cannot carry; write one without, such as the output of openssl rand -hex 32")
 	}
