@@ -4,14 +4,14 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base32"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 )
 
 const (
@@ -20,12 +20,9 @@ const (
 	GuestTokenTTL = 30 * 24 * time.Hour
 
 	guestKeyName  = "guest-hs256" // in KeyBucket
-	guestKeyBytes = 32
-	guestUIDBytes = 10 // 80 bits, 16 characters
+	guestUIDBytes = 10            // 80 bits, 16 characters
 	// guestTokenType in a token's typ header says whom to ask. Nothing rests on it: the key does not verify anything else.
 	guestTokenType = "roomd-guest+jwt"
-	// maxKeyAttempts bounds the tries to create or read the shared key; more than two happen only if someone deletes it meanwhile.
-	maxKeyAttempts = 5
 )
 
 var guestEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
@@ -42,40 +39,11 @@ func NewGuests(ctx context.Context, nc *nats.Conn, opts *BucketOptions) (*Guests
 	if err != nil {
 		return nil, err
 	}
-	var secret []byte
-	err = patiently(ctx, func(ctx context.Context) (err error) {
-		secret, err = sharedKey(ctx, kv)
-		return err
-	})
+	secret, _, err := eventlog.SharedKey(ctx, kv, guestKeyName, nil)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("auth: the key of the guests' tokens: %w", err)
 	}
 	return &Guests{secret: secret}, nil
-}
-
-// sharedKey reads the guests' key, and makes it when there is none.
-func sharedKey(ctx context.Context, kv jetstream.KeyValue) ([]byte, error) {
-	fresh := make([]byte, guestKeyBytes)
-	rand.Read(fresh) // never fails
-	for range maxKeyAttempts {
-		entry, err := kv.Get(ctx, guestKeyName)
-		if err == nil {
-			if len(entry.Value()) != guestKeyBytes {
-				return nil, fmt.Errorf("auth: the key %s in the bucket %s has %d bytes, want %d; delete it: nats kv del %[2]s %[1]s",
-					guestKeyName, KeyBucket, len(entry.Value()), guestKeyBytes)
-			}
-			return entry.Value(), nil
-		}
-		if !errors.Is(err, jetstream.ErrKeyNotFound) {
-			return nil, fmt.Errorf("auth: read the guests' key: %w", err)
-		}
-		if _, err := kv.Create(ctx, guestKeyName, fresh); err == nil {
-			return fresh, nil
-		} else if !errors.Is(err, jetstream.ErrKeyExists) {
-			return nil, fmt.Errorf("auth: store the guests' key: %w", err)
-		}
-	}
-	return nil, errors.New("auth: the guests' key in NATS keeps appearing and disappearing")
 }
 
 // New returns the identity of a new guest: a uid of its own that cannot be guessed, and the name it asked for, cleaned by the
