@@ -114,6 +114,9 @@ func signal(r *Request) error {
 	if room == r.client.inbox() {
 		return wire.Errorf(wire.Forbidden, "an inbox takes no signals")
 	}
+	if err := r.client.maySpeak(room); err != nil {
+		return err
+	}
 	ev := wire.Event{Type: wire.TypeSignal, Payload: r.stamped()}
 	return r.client.m.eng.Signal(room, r.client.id, ev)
 }

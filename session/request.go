@@ -95,6 +95,9 @@ func (r *Request) Reply(typ, room string, payload any) {
 // it. The request's id makes the idempotency keys: a handler that is run again
 // for the same id must publish the same events in the same order.
 //
+// A room in which the client may not speak (auth.Identity.MaySpeak) is refused
+// with forbidden. What the program says by itself goes through rooms.Engine.
+//
 // Publish does not wait for the log, unless publishWindow of the client's
 // events have no ack: then the client is read no further.
 func (r *Request) Publish(room string, ev wire.Event) error {
@@ -112,6 +115,9 @@ func (r *Request) Publish(room string, ev wire.Event) error {
 // publish is Publish for a clean room and what was checked.
 func (r *Request) publish(room string, body wire.Body) error {
 	c := r.client
+	if err := c.maySpeak(room); err != nil {
+		return err
+	}
 	select {
 	case c.window <- struct{}{}:
 	case <-c.self.Done():

@@ -18,6 +18,8 @@ type Stats struct {
 	RefusedRoom     atomic.Int64 // 400 and 403
 	RefusedUpgrade  atomic.Int64 // no proper WebSocket handshake
 
+	RefusedSpeak atomic.Int64 // events into rooms and inboxes where their sender may not speak
+
 	Errors      atomic.Int64 // error events sent
 	RateLimited atomic.Int64
 	Panics      atomic.Int64 // of handlers

@@ -107,7 +107,7 @@ func TestToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"token", "--sub", "u-1", "--name", "Percy", "--avatar", "3", "--room", "a,b", "--room", "vip-*", "--ttl", "10m"}
+	args := []string{"token", "--sub", "u-1", "--name", "Percy", "--avatar", "3", "--room", "a,b", "--room", "vip-*", "--speak", "a,b", "--issuer", "i", "--aud", "x", "--ttl", "10m"}
 	for name, call := range map[string]func() (string, error){
 		"file":     func() (string, error) { return call(t, nil, append(slices.Clone(args), "--key-file", path)...) },
 		"variable": func() (string, error) { return call(t, []string{keyVariable + "=" + secret}, args...) },
@@ -122,7 +122,8 @@ func TestToken(t *testing.T) {
 		}
 		left := time.Until(who.Expires)
 		if who.UID != "u-1" || who.Username != "Percy" || who.AvatarID != "3" || left <= 0 || left > 10*time.Minute ||
-			!who.MayEnter("a,b") || !who.MayEnter("vip-7") || who.MayEnter("a") {
+			!who.MayEnter("a,b") || !who.MayEnter("vip-7") || who.MayEnter("a") ||
+			!who.MaySpeak("a,b") || who.MaySpeak("vip-7") || who.MaySpeak("@u-2") {
 			t.Errorf("%s: %+v", name, who)
 		}
 	}

@@ -19,6 +19,9 @@ type tokenCmd struct {
 	Name    string        `help:"What the user is called."`
 	Avatar  string        `help:"The user's avatar."`
 	Room    []string      `sep:"none" placeholder:"ROOM" help:"A room the user may join, or a prefix and *; repeat it for more. Without it: every room."`
+	Speak   []string      `sep:"none" placeholder:"ROOM" help:"A room the user may speak in, or a prefix and *; @UID or @* to send private messages; - for nowhere. Repeat it for more. Without it: wherever the user may be, and to everybody."`
+	Issuer  string        `placeholder:"ISS" help:"The token's iss, for a server with --jwt-issuer."`
+	Aud     []string      `sep:"none" placeholder:"AUD" help:"The token's aud, for a server with --jwt-audience."`
 	TTL     time.Duration `name:"ttl" default:"1h" help:"How long the token is valid."`
 }
 
@@ -35,11 +38,16 @@ func (cmd *tokenCmd) run(_ context.Context, t terminal) error {
 			return fmt.Errorf("--room %q: %w", room, err)
 		}
 	}
+	speak, err := auth.ParsePatterns(cmd.Speak)
+	if err != nil {
+		return fmt.Errorf("--speak: %w", err)
+	}
 	if !wire.ValidUID(cmd.Sub) {
 		return fmt.Errorf("--sub %q cannot be a user's id: use 1-63 characters without control characters", cmd.Sub)
 	}
 	token, err := auth.Sign(key, auth.Claims{
-		UID: cmd.Sub, Name: cmd.Name, AvatarID: cmd.Avatar, Rooms: cmd.Room, Expires: time.Now().Add(cmd.TTL),
+		UID: cmd.Sub, Name: cmd.Name, AvatarID: cmd.Avatar, Rooms: cmd.Room, Speak: speak, Issuer: cmd.Issuer, Audience: cmd.Aud,
+		Expires: time.Now().Add(cmd.TTL),
 	})
 	if err != nil {
 		return fmt.Errorf("sign for --sub %q with the key of %s: %w", cmd.Sub, source, err)

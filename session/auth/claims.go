@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -21,15 +23,19 @@ const (
 // maxExpires is the last time that has a JSON form. Issuers that count exp in milliseconds are far beyond it.
 var maxExpires = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
 
-// tokenClaims is what is read of a token's claims. Others (iat, aud, iss, …) are ignored, whatever they hold.
+// tokenClaims is what is read of a token's claims. Others are ignored, whatever they hold; so are aud and iss unless a Verifier
+// asks for them.
 type tokenClaims struct {
 	Subject   string           `json:"sub"`
 	Name      string           `json:"name,omitempty"`
 	Avatar    text             `json:"avatar,omitempty"`
 	Rooms     []string         `json:"rooms,omitzero"` // absent or null: every room; []: none
+	Speak     []string         `json:"speak,omitzero"` // the same of where it may speak
 	ExpiresAt *jwt.NumericDate `json:"exp,omitempty"`
 	NotBefore *jwt.NumericDate `json:"nbf,omitempty"`
 	IssuedAt  *issuedAt        `json:"iat,omitempty"`
+	Audience  json.RawMessage  `json:"aud,omitempty"`
+	Issuer    json.RawMessage  `json:"iss,omitempty"`
 }
 
 // The methods of jwt.Claims that its validator reads; what is nil is not checked.
@@ -52,13 +58,23 @@ func (c *tokenClaims) identity() Identity {
 			id.Expires = maxExpires
 		}
 	}
-	if c.Rooms != nil {
-		id.Rooms = make([]string, len(c.Rooms))
-		for i, pattern := range c.Rooms {
-			id.Rooms[i] = norm.NFC.String(pattern) // as the names of rooms are
-		}
+	if c.IssuedAt != nil && time.Until(c.IssuedAt.Time) <= Leeway { // what was made in the future does not say when it was made
+		id.IssuedAt = c.IssuedAt.Time
 	}
+	id.Rooms, id.Speak = composed(c.Rooms), composed(c.Speak)
 	return id
+}
+
+// composed writes patterns as the names of rooms are; nil stays nil.
+func composed(patterns []string) []string {
+	if patterns == nil {
+		return nil
+	}
+	list := make([]string, len(patterns))
+	for i, pattern := range patterns {
+		list[i] = norm.NFC.String(pattern)
+	}
+	return list
 }
 
 // text is a JSON string or number, as text.
@@ -76,22 +92,32 @@ func (t *text) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*string)(t))
 }
 
-// issuedAt is written for those who debug tokens, and never read.
+// issuedAt is when a token was made. It counts only where a user's sessions were ended: what is no time there is none. It is
+// written to the millisecond, so that a token made right after that end is told from one made right before it.
 type issuedAt struct{ time.Time }
 
-func (issuedAt) UnmarshalJSON([]byte) error { return nil }
-func (i issuedAt) MarshalJSON() ([]byte, error) {
-	return json.Marshal(i.Unix())
+func (i *issuedAt) UnmarshalJSON(data []byte) error {
+	seconds, err := strconv.ParseFloat(string(data), 64)
+	if err == nil && seconds > 0 && seconds < float64(maxExpires.Unix()) {
+		whole, part := math.Modf(seconds)
+		i.Time = time.Unix(int64(whole), int64(part*1e9)).Round(time.Millisecond)
+	}
+	return nil
 }
 
-// parseToken checks form, signature and times of a token against key, and returns its claims. Its errors are *Error.
-func parseToken(token string, key Key) (*tokenClaims, error) {
+func (i issuedAt) MarshalJSON() ([]byte, error) {
+	return strconv.AppendFloat(nil, float64(i.UnixMilli())/1000, 'f', -1, 64), nil
+}
+
+// parseToken checks form, signature and times of a token against the keys that choose returns, and returns its claims. Its errors
+// are *Error.
+func parseToken(token string, choose jwt.Keyfunc) (*tokenClaims, error) {
 	if len(token) > MaxToken {
 		return nil, refuse("the token is longer than %d bytes", MaxToken)
 	}
 	claims := &tokenClaims{}
 	parser := jwt.NewParser(jwt.WithLeeway(Leeway), jwt.WithStrictDecoding())
-	if _, err := parser.ParseWithClaims(token, claims, key.choose); err != nil {
+	if _, err := parser.ParseWithClaims(token, claims, choose); err != nil {
 		return nil, tokenError(err)
 	}
 	return claims, nil

@@ -27,8 +27,12 @@ const (
 
 var guestEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// Guests makes identities for people without a login, and tokens that let them keep their uid. Any goroutine may use it.
+// Guests makes identities for people without a login, and tokens that let them keep their uid. Its exported fields are set before
+// use; then any goroutine may use it.
 type Guests struct {
+	Rooms []string // Identity.Rooms of every guest; nil: every room
+	Speak []string // Identity.Speak of every guest; nil: wherever it may enter, and to every user
+
 	secret []byte // fixed; shared by the nodes of the cluster
 }
 
@@ -51,7 +55,10 @@ func NewGuests(ctx context.Context, nc *nats.Conn, opts *BucketOptions) (*Guests
 func (g *Guests) New(username, avatarID string) Identity {
 	random := make([]byte, guestUIDBytes)
 	rand.Read(random) // never fails
-	id := Identity{UID: guestPrefix + strings.ToLower(guestEncoding.EncodeToString(random)), Username: GuestName, Guest: true}
+	id := Identity{
+		UID: guestPrefix + strings.ToLower(guestEncoding.EncodeToString(random)), Username: GuestName, Guest: true,
+		IssuedAt: time.Now().Round(time.Millisecond), Rooms: g.Rooms, Speak: g.Speak,
+	}
 	return renamed(id, username, avatarID)
 }
 
@@ -86,7 +93,7 @@ func (g *Guests) Token(id Identity) (string, error) {
 
 // Verify returns the guest a token of Token is for. Its errors are *Error of ErrBadCredential.
 func (g *Guests) Verify(token string) (Identity, error) {
-	claims, err := parseToken(token, secretKey(g.secret))
+	claims, err := parseToken(token, secretKey(g.secret).choose)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -94,7 +101,7 @@ func (g *Guests) Verify(token string) (Identity, error) {
 		return Identity{}, refuse("the token is not a guest's")
 	}
 	id := claims.identity()
-	id.Guest, id.Expires = true, time.Time{}
+	id.Guest, id.Expires, id.Rooms, id.Speak = true, time.Time{}, g.Rooms, g.Speak // what this server grants now
 	return id, nil
 }
 

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"fmt"
 	"strings"
 	"time"
 	"unicode"
@@ -23,9 +24,11 @@ type Identity struct {
 	UID      string    `json:"uid"`      // unique; a valid inbox name behind an "@"
 	Username string    `json:"username"` // for display, cleaned by the rules of MaxName; never empty
 	AvatarID string    `json:"avatar_id"`
-	Guest    bool      `json:"guest"`   // the name proves nothing
-	Expires  time.Time `json:"expires"` // when the session must end; zero: never
-	Rooms    []string  `json:"rooms"`   // granted rooms, exact or a prefix and "*"; nil: every room; empty: none
+	Guest    bool      `json:"guest"`     // the name proves nothing
+	IssuedAt time.Time `json:"issued_at"` // when the credential was made; zero: it does not say
+	Expires  time.Time `json:"expires"`   // when the session must end; zero: never
+	Rooms    []string  `json:"rooms"`     // granted rooms, exact or a prefix and "*"; nil: every room; empty: none
+	Speak    []string  `json:"speak"`     // where it may speak, by the same rules; nil: wherever it may enter, and to every user; empty: nowhere
 }
 
 // MayEnter reports whether the identity may join room, given in its one spelling (wire.CleanRoom). An inbox, "@uid", is open to
@@ -37,15 +40,53 @@ func (id Identity) MayEnter(room string) bool {
 	if room == "" {
 		return false
 	}
-	if id.Rooms == nil {
-		return true
+	return id.Rooms == nil || matches(id.Rooms, room)
+}
+
+// MaySpeak reports whether the identity may put an event into room, given in its one spelling: a room that it may enter, or the
+// inbox of a user, "@uid", to whom a private message goes. Where the right to speak is limited, a pattern must name the room; for
+// private messages one such as "@support" or "@*", or "*", which is everything. One's own inbox is always open.
+func (id Identity) MaySpeak(room string) bool {
+	if owner, inbox := wire.InboxOwner(room); inbox {
+		return owner != "" && (owner == id.UID || id.Speak == nil || matches(id.Speak, room))
 	}
-	for _, pattern := range id.Rooms {
+	return id.MayEnter(room) && (id.Speak == nil || matches(id.Speak, room))
+}
+
+// matches reports whether one of the patterns is the room, or a prefix of it and "*".
+func matches(patterns []string, room string) bool {
+	for _, pattern := range patterns {
 		if prefix, wild := strings.CutSuffix(pattern, "*"); wild && strings.HasPrefix(room, prefix) || pattern == room {
 			return true
 		}
 	}
 	return false
+}
+
+// NoRoom is the pattern that stands alone for no room at all, where a list of patterns is written as flags.
+const NoRoom = "-"
+
+// ParsePatterns reads a list of rooms, exact or a prefix and "*", as people write it in flags, for Identity.Rooms and Speak: none
+// is nil, NoRoom alone is the empty list.
+func ParsePatterns(list []string) ([]string, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	patterns := make([]string, 0, len(list))
+	if len(list) == 1 && list[0] == NoRoom {
+		return patterns, nil
+	}
+	for _, pattern := range list {
+		clean, err := wire.CleanRoom(pattern)
+		if err != nil {
+			return nil, fmt.Errorf("auth: %q is no room: %w", pattern, err)
+		}
+		if strings.Contains(strings.TrimSuffix(clean, "*"), "*") {
+			return nil, fmt.Errorf("auth: %q has a * before its end; write a room, or a prefix and *", pattern)
+		}
+		patterns = append(patterns, clean)
+	}
+	return patterns, nil
 }
 
 // checkUID says what is wrong with the uid of a user who is no guest; "" if nothing is.

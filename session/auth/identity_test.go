@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -39,6 +40,70 @@ func TestMayEnter(t *testing.T) {
 	}
 	if (Identity{}).MayEnter("@") {
 		t.Error("nobody owns the inbox of nobody")
+	}
+}
+
+func TestMaySpeak(t *testing.T) {
+	for _, tc := range []struct {
+		rooms, speak []string
+		room         string
+		want         bool
+	}{
+		{nil, nil, "general", true},
+		{nil, nil, "@dora", true}, // a private message
+		{nil, nil, "@percy", true},
+		{nil, nil, "@", false},
+		{nil, nil, "", false},
+		{[]string{"vip-*"}, nil, "vip-1", true},
+		{[]string{"vip-*"}, nil, "general", false},
+		{[]string{"vip-*"}, nil, "@dora", true},
+		{nil, []string{}, "general", false},
+		{nil, []string{}, "@dora", false},
+		{nil, []string{}, "@percy", true},
+		{nil, []string{"general"}, "general", true},
+		{nil, []string{"general"}, "general2", false},
+		{nil, []string{"general"}, "@dora", false},
+		{nil, []string{"vip-*"}, "vip-1", true},
+		{[]string{"vip-1"}, []string{"vip-*"}, "vip-2", false}, // speaks there, if it could enter
+		{[]string{"vip-*"}, []string{"vip-1"}, "vip-2", false},
+		{nil, []string{"@dora"}, "@dora", true},
+		{nil, []string{"@dora"}, "@dora2", false},
+		{nil, []string{"@*"}, "@dora", true},
+		{nil, []string{"@*"}, "general", false},
+		{nil, []string{"*"}, "@dora", true},
+		{nil, []string{"*"}, "general", true},
+		{[]string{}, []string{"*"}, "general", false},
+	} {
+		if got := (Identity{UID: "percy", Rooms: tc.rooms, Speak: tc.speak}).MaySpeak(tc.room); got != tc.want {
+			t.Errorf("rooms %q, speak %q, room %q: %v", tc.rooms, tc.speak, tc.room, got)
+		}
+	}
+}
+
+func TestParsePatterns(t *testing.T) {
+	for _, tc := range []struct {
+		in, want []string
+		bad      string
+	}{
+		{nil, nil, ""},
+		{[]string{"-"}, []string{}, ""},
+		{[]string{"-", "a"}, []string{"-", "a"}, ""},
+		{[]string{"table-*", "cafe\u0301", "@*", "*"}, []string{"table-*", "café", "@*", "*"}, ""},
+		{[]string{"a", ""}, nil, "empty"},
+		{[]string{"a*b"}, nil, "before its end"},
+		{[]string{"**"}, nil, "before its end"},
+		{[]string{"a\x00"}, nil, "control"},
+	} {
+		got, err := ParsePatterns(tc.in)
+		if tc.bad != "" {
+			if err == nil || !strings.Contains(err.Error(), tc.bad) {
+				t.Errorf("%q: %v, want an error with %q", tc.in, err, tc.bad)
+			}
+			continue
+		}
+		if err != nil || !reflect.DeepEqual(got, tc.want) {
+			t.Errorf("%q: %#v, %v; want %#v", tc.in, got, err, tc.want)
+		}
 	}
 }
 

@@ -1,23 +1,70 @@
 package auth
 
-// Verifier checks the tokens of users. Any goroutine may use it.
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// keySource is where a Verifier has its keys from: a Key, or a KeySet that is fetched.
+type keySource interface {
+	// choose is a jwt.Keyfunc. Its errors are *Error.
+	choose(token *jwt.Token) (any, error)
+}
+
+// Verifier checks the tokens of users. Its exported fields are set before use; then any goroutine may use it.
 type Verifier struct {
-	key Key // fixed
+	Audience      []string // a token's aud must name one of these; empty: aud is not looked at
+	Issuer        string   // a token's iss must be this; "": iss is not looked at
+	RequireExpiry bool     // a token without exp is refused
+
+	keys keySource // fixed
 }
 
 // NewVerifier returns a Verifier for tokens signed with (one of) key.
-func NewVerifier(key Key) *Verifier { return &Verifier{key: key} }
+func NewVerifier(key Key) *Verifier { return &Verifier{keys: key} }
 
 // Verify returns who token is for. The claims it reads: sub (required: the uid, up to 63 characters without white space, not
-// starting with "@" or "guest-"), name (default: the uid), avatar (text or number), rooms (see Identity.MayEnter; absent or null:
-// every room), exp and nbf (both optional, honoured within Leeway). Its errors are *Error of ErrBadCredential.
+// starting with "@" or "guest-"), name (default: the uid), avatar (text or number), rooms and speak (see Identity.MayEnter and
+// MaySpeak; absent or null: every room), exp and nbf (honoured within Leeway), iat (Identity.IssuedAt), and aud and iss where the
+// fields ask for them. Its errors are *Error: of ErrBadCredential, or of ErrUnavailable where the keys could not be fetched.
 func (v *Verifier) Verify(token string) (Identity, error) {
-	claims, err := parseToken(token, v.key)
+	claims, err := parseToken(token, v.keys.choose)
 	if err != nil {
+		return Identity{}, err
+	}
+	if err := v.check(claims); err != nil {
 		return Identity{}, err
 	}
 	if wrong := checkUID(claims.Subject); wrong != "" {
 		return Identity{}, refuse("the token's sub claim, the user's id, cannot be used: %s", wrong)
 	}
 	return claims.identity(), nil
+}
+
+// check is of the claims that not every server asks for.
+func (v *Verifier) check(c *tokenClaims) error {
+	if v.RequireExpiry && c.ExpiresAt == nil {
+		return refuse("the token has no exp claim and would be good for ever; its issuer must add one")
+	}
+	if v.Issuer != "" {
+		var issuer string
+		switch err := json.Unmarshal(c.Issuer, &issuer); {
+		case len(c.Issuer) == 0:
+			return refuse("the token has no iss claim; this server takes tokens of %q only", v.Issuer)
+		case err != nil || issuer != v.Issuer:
+			return refuse("the token's iss claim is not the issuer that this server trusts, %q", v.Issuer)
+		}
+	}
+	if len(v.Audience) > 0 {
+		var audience jwt.ClaimStrings // one text, or a list of them
+		switch err := json.Unmarshal(c.Audience, &audience); {
+		case len(c.Audience) == 0:
+			return refuse("the token has no aud claim; this server takes tokens for %q only", v.Audience)
+		case err != nil || !slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(v.Audience, a) }):
+			return refuse("the token's aud claim names another audience than %q, which this server is", v.Audience)
+		}
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package auth
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -27,12 +28,17 @@ func TestSignAndVerify(t *testing.T) {
 		{"one of two", ed.private, append(bytes.Clone(es.public), ed.public...)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			token := mustSign(t, tc.sign, Claims{UID: "percy", Name: "Percy", AvatarID: "7", Rooms: []string{"vip-*"}, Expires: expires})
+			before := time.Now().Truncate(time.Millisecond)
+			token := mustSign(t, tc.sign, Claims{UID: "percy", Name: "Percy", AvatarID: "7", Rooms: []string{"vip-*"}, Speak: []string{"vip-1"}, Expires: expires})
 			got, err := NewVerifier(mustKey(t, tc.confirm)).Verify(token)
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := Identity{UID: "percy", Username: "Percy", AvatarID: "7", Rooms: []string{"vip-*"}, Expires: expires}
+			want := Identity{UID: "percy", Username: "Percy", AvatarID: "7", Rooms: []string{"vip-*"}, Speak: []string{"vip-1"}, Expires: expires}
+			if got.IssuedAt.Before(before) || got.IssuedAt.After(time.Now()) {
+				t.Errorf("issued at %v, made after %v", got.IssuedAt, before)
+			}
+			got.IssuedAt = time.Time{}
 			if !got.Expires.Equal(want.Expires) {
 				t.Errorf("expires %v, want %v", got.Expires, want.Expires)
 			}
@@ -61,9 +67,17 @@ func TestVerifyClaims(t *testing.T) {
 		{"no rooms", jwt.MapClaims{"sub": "u1", "rooms": []string{}}, Identity{UID: "u1", Username: "u1", Rooms: []string{}}, ""},
 		{"null rooms", jwt.MapClaims{"sub": "u1", "rooms": nil}, Identity{UID: "u1", Username: "u1"}, ""},
 		{"rooms composed", jwt.MapClaims{"sub": "u1", "rooms": []string{"cafe\u0301"}}, Identity{UID: "u1", Username: "u1", Rooms: []string{"café"}}, ""},
+		{"speaks nowhere", jwt.MapClaims{"sub": "u1", "speak": []string{}}, Identity{UID: "u1", Username: "u1", Speak: []string{}}, ""},
+		{"null speak", jwt.MapClaims{"sub": "u1", "speak": nil}, Identity{UID: "u1", Username: "u1"}, ""},
+		{"speak composed", jwt.MapClaims{"sub": "u1", "speak": []string{"cafe\u0301"}}, Identity{UID: "u1", Username: "u1", Speak: []string{"café"}}, ""},
+		{"speak no list", jwt.MapClaims{"sub": "u1", "speak": "a"}, Identity{}, "well-formed"},
 		{"rooms no list", jwt.MapClaims{"sub": "u1", "rooms": "a"}, Identity{}, "well-formed"},
 		{"strange iat and aud", jwt.MapClaims{"sub": "u1", "iat": "x", "aud": 1, "iss": 2}, Identity{UID: "u1", Username: "u1"}, ""},
 		{"future iat", jwt.MapClaims{"sub": "u1", "iat": now + 9999}, Identity{UID: "u1", Username: "u1"}, ""},
+		{"negative iat", jwt.MapClaims{"sub": "u1", "iat": -1}, Identity{UID: "u1", Username: "u1"}, ""},
+		{"enormous iat", jwt.MapClaims{"sub": "u1", "iat": 1e300}, Identity{UID: "u1", Username: "u1"}, ""},
+		{"iat", jwt.MapClaims{"sub": "u1", "iat": now}, Identity{UID: "u1", Username: "u1", IssuedAt: time.Unix(now, 0)}, ""},
+		{"iat in parts", jwt.MapClaims{"sub": "u1", "iat": json.Number("1700000000.125")}, Identity{UID: "u1", Username: "u1", IssuedAt: time.UnixMilli(1700000000125)}, ""},
 		{"just expired", jwt.MapClaims{"sub": "u1", "exp": now - 4}, Identity{UID: "u1", Username: "u1"}, ""},
 		{"expired", jwt.MapClaims{"sub": "u1", "exp": now - 12}, Identity{}, "expired"},
 		{"exp zero", jwt.MapClaims{"sub": "u1", "exp": 0}, Identity{}, "expired"},
@@ -92,10 +106,59 @@ func TestVerifyClaims(t *testing.T) {
 				t.Fatal(err)
 			}
 			got.Expires = time.Time{}
+			if !got.IssuedAt.Equal(tc.want.IssuedAt) {
+				t.Errorf("issued at %v, want %v", got.IssuedAt, tc.want.IssuedAt)
+			}
+			got.IssuedAt = tc.want.IssuedAt
 			if !reflect.DeepEqual(got, tc.want) {
 				t.Errorf("got %+v, want %+v", got, tc.want)
 			}
 		})
+	}
+}
+
+func TestVerifyRules(t *testing.T) {
+	strict := NewVerifier(mustKey(t, secret))
+	strict.Issuer, strict.Audience, strict.RequireExpiry = "https://issuer.example", []string{"roomd", "table"}, true
+	good := func(change ...any) jwt.MapClaims {
+		claims := jwt.MapClaims{"sub": "u1", "exp": time.Now().Add(time.Hour).Unix(), "iss": "https://issuer.example", "aud": "roomd"}
+		for i := 0; i < len(change); i += 2 {
+			claims[change[i].(string)] = change[i+1]
+			if change[i+1] == nil {
+				delete(claims, change[i].(string))
+			}
+		}
+		return claims
+	}
+	for _, tc := range []struct {
+		name   string
+		claims jwt.MapClaims
+		bad    string
+	}{
+		{"good", good(), ""},
+		{"one of several audiences", good("aud", []string{"shop", "table"}), ""},
+		{"no exp", good("exp", nil), "no exp claim"},
+		{"no iss", good("iss", nil), "no iss claim"},
+		{"another issuer", good("iss", "https://issuer.example/"), "iss claim is not the issuer"},
+		{"a strange issuer", good("iss", 7), "iss claim is not the issuer"},
+		{"no aud", good("aud", nil), "no aud claim"},
+		{"another audience", good("aud", "shop"), "names another audience"},
+		{"an audience of none", good("aud", []string{}), "names another audience"},
+		{"a strange audience", good("aud", []any{7}), "names another audience"},
+	} {
+		token := forge(t, jwt.SigningMethodHS256, secret, tc.claims)
+		if _, err := strict.Verify(token); tc.bad != "" {
+			wantRefused(t, err, tc.bad, token)
+		} else if err != nil {
+			t.Errorf("%s: %v", tc.name, err)
+		}
+		if _, err := NewVerifier(mustKey(t, secret)).Verify(token); err != nil {
+			t.Errorf("%s, unless asked for: %v", tc.name, err)
+		}
+	}
+	token := mustSign(t, secret, Claims{UID: "u1", Expires: time.Now().Add(time.Hour), Issuer: strict.Issuer, Audience: strict.Audience[1:]})
+	if _, err := strict.Verify(token); err != nil {
+		t.Errorf("our own: %v", err)
 	}
 }
 

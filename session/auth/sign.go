@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -18,6 +19,9 @@ type Claims struct {
 	Name      string    // "": Verify will use the uid
 	AvatarID  string    // "": none
 	Rooms     []string  // nil: every room; empty: none
+	Speak     []string  // nil: wherever it may enter; empty: nowhere
+	Audience  []string  // nil: the token has no aud
+	Issuer    string    // "": the token has no iss
 	NotBefore time.Time // zero: at once
 	Expires   time.Time // zero: never
 	KeyID     string    // which key of a JWKS signs; "" outside one
@@ -33,7 +37,12 @@ func Sign(key []byte, c Claims) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	claims := &tokenClaims{Subject: c.UID, Name: c.Name, Avatar: text(c.AvatarID), Rooms: c.Rooms, IssuedAt: &issuedAt{time.Now()}}
+	claims := &tokenClaims{
+		Subject: c.UID, Name: c.Name, Avatar: text(c.AvatarID), Rooms: c.Rooms, Speak: c.Speak, IssuedAt: &issuedAt{time.Now()},
+	}
+	if err := c.address(claims); err != nil {
+		return "", err
+	}
 	if !c.Expires.IsZero() {
 		claims.ExpiresAt = jwt.NewNumericDate(c.Expires)
 	}
@@ -52,6 +61,21 @@ func Sign(key []byte, c Claims) (string, error) {
 		return "", fmt.Errorf("auth: the token would have %d bytes, at most %d are accepted; grant fewer rooms", len(signed), MaxToken)
 	}
 	return signed, nil
+}
+
+// address writes from whom and for whom the token is.
+func (c *Claims) address(to *tokenClaims) (err error) {
+	if c.Issuer != "" {
+		if to.Issuer, err = json.Marshal(c.Issuer); err != nil {
+			return fmt.Errorf("auth: write the iss claim: %w", err)
+		}
+	}
+	if c.Audience != nil {
+		if to.Audience, err = json.Marshal(c.Audience); err != nil {
+			return fmt.Errorf("auth: write the aud claim: %w", err)
+		}
+	}
+	return nil
 }
 
 func signingKey(data []byte) (jwt.SigningMethod, any, error) {

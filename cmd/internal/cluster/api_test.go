@@ -34,6 +34,7 @@ func (x *node) ask(ctx context.Context, method, path string, body, answer any) e
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+apiKey)
 	res, err := web.Do(req)
 	if err != nil {
 		return err

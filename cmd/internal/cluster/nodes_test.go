@@ -16,6 +16,9 @@ import (
 // jwtKey is of these tests only.
 const jwtKey = "only for these tests, 32 bytes.."
 
+// apiKey is of these tests only: beside a JWT key the API answers nobody without.
+const apiKey = "only-for-these-tests"
+
 // node is a real roomd. Those of startNodes reach every server through a proxy
 // of their own.
 type node struct {
@@ -29,8 +32,8 @@ type node struct {
 func newNode(t *testing.T, name, natsURL string, flags ...string) *node {
 	t.Helper()
 	x := &node{port: freePort(t)}
-	x.process = process{t: t, name: name, path: roomdProgram(t), env: []string{"PATH=" + os.Getenv("PATH"), "ROOMD_JWT_KEY=" + jwtKey},
-		args: append([]string{"--addr", address(x.port), "--node-name", name, "--allow-guests", "--log", "json", "--drain", "2s"}, flags...)}
+	x.process = process{t: t, name: name, path: roomdProgram(t), env: []string{"PATH=" + os.Getenv("PATH"), "ROOMD_JWT_KEY=" + jwtKey, "ROOMD_API_KEY=" + apiKey},
+		args: append([]string{"--addr", address(x.port), "--node-name", name, "--allow-guests", "--guest-rooms", "*", "--guest-speak", "*", "--log", "json", "--drain", "2s"}, flags...)}
 	if natsURL != "" {
 		x.env = append(x.env, "ROOMD_NATS_URL="+natsURL)
 	}

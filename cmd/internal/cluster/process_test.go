@@ -206,6 +206,7 @@ func get(ctx context.Context, url string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	req.Header.Set("Authorization", "Bearer "+apiKey) // /metrics asks for it
 	res, err := web.Do(req)
 	if err != nil {
 		return "", err

@@ -13,9 +13,13 @@ import (
 
 const needKey = "set an API key (ROOMD_API_KEY or --api-key-file) and send it as Authorization: Bearer"
 
-// apiGuard decides who may use the API: who has the key, or without a key who is certainly on this machine.
-func apiGuard(key string) func(*http.Request) error {
-	if key == "" {
+// apiGuard decides who may use the API: who has the key, or without a key who is certainly on this machine. Where users log in
+// with tokens (secured) nobody is, without a key: what asks from this machine may be a proxy that does not say so.
+func apiGuard(key string, secured bool) func(*http.Request) error {
+	switch {
+	case key == "" && secured:
+		return nobody
+	case key == "":
 		return localOnly
 	}
 	want := sha256.Sum256([]byte(key))
@@ -30,6 +34,10 @@ func apiGuard(key string) func(*http.Request) error {
 		}
 		return nil
 	}
+}
+
+func nobody(*http.Request) error {
+	return wire.Errorf(wire.Forbidden, "this server checks users' tokens, and has no API key: so the API answers nobody; %s", needKey)
 }
 
 // proxyHeaders are what a proxy adds: then the peer is the proxy, and who is behind it may be anywhere.

@@ -3,6 +3,7 @@ package node
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -44,7 +45,7 @@ func TestLocalOnly(t *testing.T) {
 			for name, value := range tt.headers {
 				r.Header.Set(name, value)
 			}
-			err := apiGuard("")(r)
+			err := apiGuard("", false)(r)
 			if (err == nil) != tt.ok {
 				t.Fatalf("allowed: %v, want %v (%v)", err == nil, tt.ok, err)
 			}
@@ -78,7 +79,7 @@ func TestAPIKey(t *testing.T) {
 		if tt.authorization != "" {
 			r.Header.Set("Authorization", tt.authorization)
 		}
-		if err := apiGuard("k3y")(r); (err == nil) != tt.ok {
+		if err := apiGuard("k3y", true)(r); (err == nil) != tt.ok {
 			t.Errorf("%q is allowed: %v (%v)", tt.authorization, err == nil, err)
 		}
 	}
@@ -100,6 +101,18 @@ func TestAPIKeyIsAskedEverywhere(t *testing.T) {
 	}
 	s.want(t, 200, "GET", "/api/rooms", "", "Authorization", "Bearer k3y")
 	s.want(t, 200, "POST", "/api/rooms/a/events", hello, "Authorization", "Bearer k3y")
+
+	// Where users log in with tokens, nobody may do without: what comes from this machine may be a proxy that does not say so.
+	cfg = testConfig()
+	cfg.JWTKey = secret
+	closed := serve(t, cfg)
+	for _, headers := range [][]string{nil, {"Authorization", "Bearer "}, {"Authorization", "Bearer " + secret}} {
+		a := closed.want(t, 403, "GET", "/api/rooms", "", headers...)
+		if !strings.Contains(a.body, "ROOMD_API_KEY") || strings.Contains(a.body, secret) {
+			t.Errorf("answered %s", a.body)
+		}
+	}
+	closed.want(t, 403, "DELETE", "/api/users/u/sessions", "")
 
 	open := serve(t, testConfig())
 	open.want(t, 200, "GET", "/api/rooms", "", "Origin", open.url, "Sec-Fetch-Site", "same-origin")

@@ -2,9 +2,12 @@ package node
 
 import (
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
 // Config is everything that can be set. Load makes it; DefaultConfig is what Load makes of nothing. The tags are the
@@ -14,10 +17,10 @@ type Config struct {
 	AllowOrigin  []string      `group:"http" placeholder:"ORIGIN" say:"an origin such as https://example.com or https://*.example.com, or * for every page" help:"Let pages of this origin connect besides the server's own; https://*.example.com for all below. Repeat it for more."`
 	ImageHost    []string      `group:"http" placeholder:"HOST" say:"a host such as https://cdn.example.com or https://*.example.com, or * for every host" help:"Let pictures from this host load on the page at once; all others are links. https://*.example.com for all below. Repeat it for more."`
 	MetricsAddr  string        `group:"http" placeholder:"HOST:PORT" say:"HOST:PORT, such as localhost:9100" help:"Serve /metrics there, to whoever can connect, and not on --addr, where it needs the API key."`
-	APIKeyFile   string        `group:"http" name:"api-key-file" placeholder:"FILE" say:"the path of a file with the key" help:"File with the key of the HTTP API (or ROOMD_API_KEY). Without one the API answers only on this machine."`
+	APIKeyFile   string        `group:"http" name:"api-key-file" placeholder:"FILE" say:"the path of a file with the key" help:"File with the key of the HTTP API (or ROOMD_API_KEY). Without one the API answers only on this machine, and nobody where there is a JWT key."`
 	Drain        time.Duration `group:"http" default:"30s" say:"a duration such as 30s; 0s stops at once" help:"How long a stopping server takes to send its clients away."`
 	JWTKeyFile   string        `group:"login" name:"jwt-key-file" placeholder:"FILE" say:"the path of a file with an HS256 secret, PEM public keys or a JWKS" help:"File with what tokens are checked with (or ROOMD_JWT_KEY): an HS256 secret, PEM public keys or a JWKS."`
-	AllowGuests  *bool         `group:"login" negatable:"" say:"true or false" help:"Let people in without a token. Unless it is set: only when --addr is a loopback address."`
+	AllowGuests  *bool         `group:"login" negatable:"" say:"true or false" help:"Let people in without a token. Unless it is set: only when there is no JWT key and --addr is a loopback address."`
 	NATSURL      string        `group:"nats" name:"nats-url" placeholder:"URL,..." say:"a URL such as nats://host:4222, several separated by commas" help:"Use this NATS instead of the embedded one."`
 	NATSAddr     string        `group:"nats" name:"nats-addr" default:"127.0.0.1:4222" say:"HOST:PORT, such as 127.0.0.1:4222, or - for no port" help:"Where the embedded NATS listens; - for inside the process only. It asks for the password in the file nats-password of --store-dir when there is a JWT or API key, or other machines can reach it."`
 	NATSCreds    string        `group:"nats" name:"nats-creds" placeholder:"FILE" say:"the path of a .creds file" help:"Credentials for --nats-url."`
@@ -32,6 +35,12 @@ type Config struct {
 	History      int64         `group:"log" default:"1000" say:"a number such as 1000" help:"Events kept per room."`
 	HistoryAge   time.Duration `group:"log" default:"24h" say:"a duration such as 24h" help:"Older events are dropped."`
 	HistoryBytes Size          `group:"log" default:"1GiB" say:"a size such as 1GiB" help:"Size of the whole log; beyond it the oldest events are dropped."`
+
+	JWTAudience   []string `group:"login" name:"jwt-audience" placeholder:"AUD" say:"the aud claim of your tokens" help:"A token's aud must name this; repeat it for more. Unless it is set: aud is not looked at."`
+	JWTIssuer     string   `group:"login" name:"jwt-issuer" placeholder:"ISS" say:"the iss claim of your tokens, such as https://login.example.com" help:"A token's iss must be this. Unless it is set: iss is not looked at."`
+	JWTRequireExp bool     `group:"login" name:"jwt-require-exp" default:"true" negatable:"" say:"true or false" help:"Refuse tokens without exp, which would be good for ever."`
+	GuestRooms    []string `group:"login" placeholder:"ROOM" say:"a room, or a prefix and *, such as table-*; - for none" help:"A room that guests may enter, or a prefix and *; repeat it for more. Unless it is set: every room, or with a JWT key the room general."`
+	GuestSpeak    []string `group:"login" placeholder:"ROOM" say:"a room, or a prefix and *, such as table-*; @* for private messages; - for none" help:"The same of where guests may speak; @* lets them send private messages, - is nowhere."`
 
 	MaxMessage               Size          `group:"limits" default:"16KiB" say:"a size such as 16KiB" help:"Largest message a client may send."`
 	Compress                 bool          `group:"limits" say:"true or false" help:"Compress messages for clients that offer it (permessage-deflate): fewer bytes for them, more CPU here."`
@@ -52,7 +61,7 @@ type Config struct {
 	LogLevel string `group:"general" default:"info" say:"debug, info, warn or error" help:"What is logged: debug, info, warn or error."`
 
 	JWTKey string `kong:"-"` // from ROOMD_JWT_KEY or JWTKeyFile; "": no user's token is accepted
-	APIKey string `kong:"-"` // from ROOMD_API_KEY or APIKeyFile; "": the API answers on loopback only
+	APIKey string `kong:"-"` // from ROOMD_API_KEY or APIKeyFile; "": the API answers on loopback only, and nobody where tokens are checked
 }
 
 // DefaultConfig returns the defaults: those of PROTOCOL.md section 4.
@@ -64,12 +73,34 @@ func DefaultConfig() Config {
 	return cfg
 }
 
-// Guests reports whether people without a token are let in.
+// Guests reports whether people without a token are let in. Who gave a key wants tokens: a proxy in front would make everybody
+// come from this machine.
 func (c Config) Guests() bool {
 	if c.AllowGuests != nil {
 		return *c.AllowGuests
 	}
-	return isLoopback(c.Addr)
+	return !c.takesTokens() && isLoopback(c.Addr)
+}
+
+// takesTokens reports whether users log in with tokens.
+func (c Config) takesTokens() bool { return c.JWTKey != "" }
+
+// guestRights are the rooms that guests may enter and speak in, as auth.Guests has them. Beside users with tokens they have the
+// room that everybody begins in.
+func (c Config) guestRights() (enter, speak []string, err error) {
+	for _, right := range []struct {
+		flag    string
+		given   []string
+		granted *[]string
+	}{{"guest-rooms", c.GuestRooms, &enter}, {"guest-speak", c.GuestSpeak, &speak}} {
+		if len(right.given) == 0 && c.takesTokens() {
+			right.given = []string{session.DefaultConfig().DefaultRoom}
+		}
+		if *right.granted, err = auth.ParsePatterns(right.given); err != nil {
+			return nil, nil, wrong(right.flag, "%s; write a room, a prefix and * such as table-*, or - for none", strings.TrimPrefix(err.Error(), "auth: "))
+		}
+	}
+	return enter, speak, nil
 }
 
 // InMemory reports whether the log is gone when NATS stops.
@@ -81,7 +112,7 @@ func (c Config) NATSPasswordFile() string {
 	switch {
 	case c.NATSURL != "" || c.NATSAddr == embedded.InProcessOnly:
 		return ""
-	case c.JWTKey == "" && c.APIKey == "" && isLoopback(c.NATSAddr):
+	case !c.takesTokens() && c.APIKey == "" && isLoopback(c.NATSAddr):
 		return ""
 	}
 	return filepath.Join(c.StoreDir, embedded.PasswordFileName)

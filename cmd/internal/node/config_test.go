@@ -17,7 +17,7 @@ func TestDefaults(t *testing.T) {
 		Addr: "localhost:3000", NATSAddr: "127.0.0.1:4222", Store: "file", StoreDir: ".roomd", Sync: Sync{Every: 2 * time.Minute},
 		History: 1000, HistoryAge: 24 * time.Hour, HistoryBytes: 1 << 30, MaxMessage: 16 << 10, Rate: 20, Burst: 40,
 		MaxConnectionsPerUser: 20, Queue: 256, QueueBytes: 1 << 20, Ping: 25 * time.Second,
-		PresenceInterval: time.Second, PresenceGrace: 15 * time.Second, Drain: 30 * time.Second, LogLevel: "info",
+		PresenceInterval: time.Second, PresenceGrace: 15 * time.Second, Drain: 30 * time.Second, LogLevel: "info", JWTRequireExp: true,
 	}
 	if got := DefaultConfig(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %s\nwant %s", pretty(got), pretty(want))
@@ -61,6 +61,15 @@ func TestLoad(t *testing.T) {
 		{"guests by environment", []string{"--addr=:1"}, []string{"ROOMD_ALLOW_GUESTS=true"}, Config.guestsAny, true},
 		{"no guests on loopback", []string{"--allow-guests=false"}, []string{"ROOMD_JWT_KEY=" + secret}, Config.guestsAny, false},
 		{"no guests on loopback, negated", []string{"--no-allow-guests"}, []string{"ROOMD_JWT_KEY=" + secret}, Config.guestsAny, false},
+		{"no guests beside a key, on loopback either", nil, []string{"ROOMD_JWT_KEY=" + secret}, Config.guestsAny, false},
+		{"guests beside a key", []string{"--allow-guests"}, []string{"ROOMD_JWT_KEY=" + secret}, Config.guestsAny, true},
+		{"guests without a key may everything", nil, nil, Config.rightsAny, rights{}},
+		{"guests beside a key", nil, []string{"ROOMD_JWT_KEY=" + secret}, Config.rightsAny, rights{[]string{"general"}, []string{"general"}}},
+		{"guests who watch tables", []string{"--guest-rooms=table-*", "--guest-rooms", "general"}, []string{"ROOMD_JWT_KEY=" + secret}, Config.rightsAny,
+			rights{[]string{"table-*", "general"}, []string{"general"}}},
+		{"guests who only watch", []string{"--guest-speak=-"}, []string{"ROOMD_GUEST_ROOMS=a,b"}, Config.rightsAny, rights{[]string{"a", "b"}, []string{}}},
+		{"tokens without exp", []string{"--no-jwt-require-exp"}, nil, func(c Config) any { return c.JWTRequireExp }, false},
+		{"tokens without exp by environment", nil, []string{"ROOMD_JWT_REQUIRE_EXP=false"}, func(c Config) any { return c.JWTRequireExp }, false},
 		{"secret by environment", nil, []string{"ROOMD_JWT_KEY=" + secret}, func(c Config) any { return c.JWTKey }, secret},
 		{"secret by file", []string{"--jwt-key-file", writeFile(t, secret+"\n")}, nil, func(c Config) any { return c.JWTKey }, secret},
 		{"api key by file by environment", nil, []string{"ROOMD_API_KEY_FILE=" + writeFile(t, "k\n")}, func(c Config) any { return c.APIKey }, "k"},
@@ -80,6 +89,16 @@ func TestLoad(t *testing.T) {
 }
 
 func (c Config) guestsAny() any { return c.Guests() }
+
+type rights struct{ enter, speak []string }
+
+func (c Config) rightsAny() any {
+	enter, speak, err := c.guestRights()
+	if err != nil {
+		return err
+	}
+	return rights{enter, speak}
+}
 
 // Every mistake names the flag and its variable, or whatever was misspelt, and what to write.
 func TestMistakes(t *testing.T) {
@@ -130,6 +149,10 @@ func TestMistakes(t *testing.T) {
 		{"open to the world", []string{"--addr=0.0.0.0:3000"}, nil, []string{"--addr", "ROOMD_ADDR", "0.0.0.0:3000", "ROOMD_JWT_KEY", "--jwt-key-file", "--allow-guests"}},
 		{"open to the world by name", []string{"--addr=example.com:3000"}, nil, []string{"--addr", "--allow-guests"}},
 		{"no guests and no key", []string{"--allow-guests=false"}, nil, []string{"--allow-guests", "ROOMD_ALLOW_GUESTS", "ROOMD_JWT_KEY"}},
+		{"a room of guests", []string{"--guest-rooms=a\x01"}, nil, []string{"--guest-rooms", "ROOMD_GUEST_ROOMS", "control", "table-*"}},
+		{"a star within a room of guests", []string{"--guest-speak=a*b"}, nil, []string{"--guest-speak", "ROOMD_GUEST_SPEAK", "table-*"}},
+		{"an issuer of nothing", []string{"--jwt-issuer=x"}, nil, []string{"--jwt-issuer", "ROOMD_JWT_ISSUER", "ROOMD_JWT_KEY"}},
+		{"an audience of nothing", []string{"--jwt-audience=x"}, nil, []string{"--jwt-audience", "ROOMD_JWT_AUDIENCE", "ROOMD_JWT_KEY"}},
 		{"not a bool", []string{"--allow-guests=maybe"}, nil, []string{"--allow-guests", "ROOMD_ALLOW_GUESTS", "true or false"}},
 		{"secret on the command line", []string{"--jwt-key=" + secret}, nil, []string{"--jwt-key", "ROOMD_JWT_KEY", "--jwt-key-file"}},
 		{"api key on the command line", []string{"--api-key", secret}, nil, []string{"--api-key", "ROOMD_API_KEY", "--api-key-file"}},

@@ -44,7 +44,11 @@ func (n *Node) injectLine() string {
 	case n.nats == nil:
 		return "nats pub room.general.event " + example + "   (on your NATS)"
 	case url == "":
-		return "curl -H Content-Type:application/json -d " + example + " " + n.pageURL() + "/api/rooms/general/events"
+		key := ""
+		if n.cfg.takesTokens() || n.cfg.APIKey != "" {
+			key = `-H "Authorization: Bearer $ROOMD_API_KEY" `
+		}
+		return "curl " + key + "-H Content-Type:application/json -d " + example + " " + n.pageURL() + "/api/rooms/general/events"
 	case strings.HasSuffix(url, "://127.0.0.1:4222"):
 		return "nats pub " + n.natsLogin() + "room.general.event " + example
 	default:
@@ -89,13 +93,25 @@ func (n *Node) guestLine() string {
 	tokens := "people with a token that the JWT key checks"
 	switch {
 	case n.cfg.JWTKey != "" && n.cfg.Guests():
-		return tokens + ", and guests"
+		return tokens + ", and guests in " + n.guestRooms()
 	case n.cfg.JWTKey != "":
 		return tokens
 	case n.cfg.AllowGuests != nil:
 		return "everybody, as a guest (--allow-guests)"
 	default:
 		return "everybody, as a guest, because only this machine can connect"
+	}
+}
+
+// guestRooms says where guests may be.
+func (n *Node) guestRooms() string {
+	switch list := n.who.Guests.Rooms; {
+	case list == nil:
+		return "every room"
+	case len(list) == 0:
+		return "no room"
+	default:
+		return strings.Join(list, ", ")
 	}
 }
 

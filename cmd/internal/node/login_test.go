@@ -5,7 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/client"
 )
 
 func sign(t *testing.T, c auth.Claims) string {
@@ -67,6 +69,57 @@ func TestTokenLogin(t *testing.T) {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}
+}
+
+// With a JWT key guests come in only when they are asked for, and then into the room that everybody begins in.
+func TestGuestsBesideAKey(t *testing.T) {
+	cfg := testConfig()
+	cfg.JWTKey = secret
+	s := serve(t, cfg)
+	s.want(t, 401, "POST", "/login", `{"username":"percy"}`)
+	s.want(t, 401, "GET", "/ws?username=percy", "")
+
+	yes := true
+	cfg.AllowGuests = &yes
+	s = serve(t, cfg)
+	guest := s.dial(t, "percy", "")
+	if _, err := guest.Join(t.Context(), "vip", client.JoinOptions{}); err == nil || !strings.Contains(err.Error(), "forbidden") {
+		t.Errorf("a guest in a room of users: %v", err)
+	}
+	if _, err := guest.Publish(t.Context(), "general", wire.TypeSendMessage, map[string]string{"message": "hello"}); err != nil {
+		t.Errorf("a guest in the general room: %v", err)
+	}
+}
+
+func TestTokenRules(t *testing.T) {
+	cfg := testConfig()
+	cfg.JWTKey, cfg.JWTIssuer, cfg.JWTAudience = secret, "i", []string{"a", "b"}
+	s := serve(t, cfg)
+	good := auth.Claims{UID: "u1", Expires: time.Now().Add(time.Hour), Issuer: "i", Audience: []string{"b"}}
+	without := func(change func(*auth.Claims)) auth.Claims {
+		c := good
+		change(&c)
+		return c
+	}
+	for _, tc := range []struct {
+		claims auth.Claims
+		status int
+		says   string
+	}{
+		{good, 200, "otp"},
+		{without(func(c *auth.Claims) { c.Expires = time.Time{} }), 401, "no exp claim"},
+		{without(func(c *auth.Claims) { c.Issuer = "" }), 401, "no iss claim"},
+		{without(func(c *auth.Claims) { c.Audience = nil }), 401, "no aud claim"},
+		{without(func(c *auth.Claims) { c.Audience = []string{"c"} }), 401, "another audience"},
+	} {
+		a := s.want(t, tc.status, "POST", "/login", "", "Authorization", "Bearer "+sign(t, tc.claims))
+		if !strings.Contains(a.body, tc.says) {
+			t.Errorf("answered %s, want %q in it", a.body, tc.says)
+		}
+	}
+	cfg = testConfig()
+	cfg.JWTKey, cfg.JWTRequireExp = secret, false
+	serve(t, cfg).want(t, 200, "POST", "/login", "", "Authorization", "Bearer "+sign(t, auth.Claims{UID: "u1"}))
 }
 
 func TestLoginRefusals(t *testing.T) {

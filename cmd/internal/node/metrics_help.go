@@ -42,6 +42,7 @@ var sessionHelp = map[string]string{
 	"RefusedOrigin":   "Connections refused because of their origin, with 403.",
 	"RefusedRoom":     "Connections refused because of their room, with 400 or 403.",
 	"RefusedUpgrade":  "Requests without a proper WebSocket handshake.",
+	"RefusedSpeak":    "Events refused because their sender may not speak in that room, or to that user.",
 	"Errors":          "Error events sent to clients.",
 	"RateLimited":     "Events refused because a client sent too many.",
 	"Panics":          "Panics of handlers.",

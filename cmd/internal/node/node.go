@@ -146,6 +146,9 @@ func (n *Node) startLogin(ctx context.Context) error {
 		if n.who.Guests, err = auth.NewGuests(ctx, nc, opts); err != nil {
 			return err
 		}
+		if n.who.Guests.Rooms, n.who.Guests.Speak, err = n.cfg.guestRights(); err != nil {
+			return err
+		}
 	}
 	if n.cfg.JWTKey != "" {
 		key, err := auth.ParseKey([]byte(n.cfg.JWTKey))
@@ -153,6 +156,7 @@ func (n *Node) startLogin(ctx context.Context) error {
 			return err
 		}
 		n.who.Verifier = auth.NewVerifier(key)
+		n.who.Verifier.Audience, n.who.Verifier.Issuer, n.who.Verifier.RequireExpiry = n.cfg.JWTAudience, n.cfg.JWTIssuer, n.cfg.JWTRequireExp
 	}
 	return nil
 }

@@ -305,8 +305,9 @@ func TestGreeting(t *testing.T) {
 		says   []string
 	}{
 		{"local", func(*Config) {}, []string{"http://127.0.0.1:", "nats pub -s nats://127.0.0.1:", "room.general.event", "open to every program on this machine", "only this machine", "in memory"}},
-		{"key", func(c *Config) { c.JWTKey = secret }, []string{"JWT key", "and guests", "asks for the password in ", `--user roomd --password "$(cat `, "nats-password"}},
-		{"key only", func(c *Config) { c.JWTKey, c.AllowGuests = secret, new(bool) }, []string{"people with a token"}},
+		{"key", func(c *Config) { c.JWTKey = secret }, []string{"JWT key", "people with a token", "asks for the password in ", `--user roomd --password "$(cat `, "nats-password"}},
+		{"key and guests", func(c *Config) { c.JWTKey, c.AllowGuests = secret, new(bool); *c.AllowGuests = true }, []string{"JWT key", "and guests", "general"}},
+		{"key and no NATS port", func(c *Config) { c.JWTKey, c.NATSAddr = secret, "-" }, []string{"ROOMD_API_KEY"}},
 		{"guests by flag", func(c *Config) { c.AllowGuests = new(bool); *c.AllowGuests = true }, []string{"--allow-guests"}},
 		{"no NATS port", func(c *Config) { c.NATSAddr = "-" }, []string{"curl", "/api/rooms/general/events", "inside this process only"}},
 		{"store", func(c *Config) { c.Store, c.StoreDir = storeFile, t.TempDir() }, []string{"kept over restarts"}},

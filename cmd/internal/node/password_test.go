@@ -59,7 +59,7 @@ func yes() *bool { v := true; return &v }
 // A second node takes the password in its URL.
 func TestAnotherNodeWithThePassword(t *testing.T) {
 	cfg := testConfig()
-	cfg.JWTKey, cfg.AllowGuests = secret, yes()
+	cfg.JWTKey, cfg.APIKey, cfg.AllowGuests = secret, "k3y", yes()
 	one := serve(t, cfg)
 	data, err := os.ReadFile(one.cfg.NATSPasswordFile())
 	if err != nil {
@@ -68,7 +68,7 @@ func TestAnotherNodeWithThePassword(t *testing.T) {
 	cfg.NATSURL = strings.Replace(one.NATSURL(), "://", "://roomd:"+strings.TrimSpace(string(data))+"@", 1)
 	two := serve(t, cfg)
 	m := one.dial(t, "percy", "")
-	two.want(t, 200, "POST", "/api/rooms/general/events", hello)
+	two.want(t, 200, "POST", "/api/rooms/general/events", hello, "Authorization", "Bearer k3y")
 	m.next(t, wire.TypeNewMessage)
 	if err := two.stop(); err != nil {
 		t.Error(err)

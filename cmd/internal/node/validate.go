@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -101,6 +102,20 @@ func loopbackHost(host string) bool {
 }
 
 func checkLogin(c Config) *FlagError {
+	if _, _, err := c.guestRights(); err != nil {
+		var mistake *FlagError
+		errors.As(err, &mistake)
+		return mistake
+	}
+	if !c.takesTokens() {
+		if len(c.JWTAudience) > 0 || c.JWTIssuer != "" {
+			flag := "jwt-audience"
+			if len(c.JWTAudience) == 0 {
+				flag = "jwt-issuer"
+			}
+			return wrong(flag, "it is for users' tokens, and there is no key to check them with; set ROOMD_JWT_KEY or --jwt-key-file FILE, or leave this out")
+		}
+	}
 	if c.JWTKey != "" {
 		if _, err := auth.ParseKey([]byte(c.JWTKey)); err != nil {
 			return wrong(secretSource("jwt-key", c.JWTKeyFile), "%s", strings.TrimPrefix(err.Error(), "auth: "))
