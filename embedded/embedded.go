@@ -12,6 +12,7 @@
 package embedded
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -19,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -33,6 +35,9 @@ const (
 	DefaultSync = 2 * time.Minute
 	// MaxPayload is the largest message the server takes, in bytes. A publisher of a larger one is disconnected by the server.
 	MaxPayload = 1 << 20
+
+	// maxStore is no limit: more than any disk, in bytes.
+	maxStore = 1 << 50
 
 	// serverName is what clients see as the connected server. An embedded server is never part of a cluster, where names
 	// would have to differ.
@@ -92,6 +97,9 @@ func (c *Config) options(dir string) (*server.Options, error) {
 		SyncInterval:           c.Sync,
 		SyncAlways:             c.SyncAlways,
 		MaxPayload:             MaxPayload,
+		// The streams have limits of their own. JetStream's would be three quarters of what is free when it starts, and stay so when
+		// there is more.
+		JetStreamMaxStore: maxStore,
 	}
 	if opts.SyncInterval == 0 {
 		opts.SyncInterval = DefaultSync
@@ -158,6 +166,11 @@ type Server struct {
 	auth  []nats.Option // what our own connections over TCP log in with
 	log   zerolog.Logger
 	close func() error
+	quiet context.CancelFunc // ends the watch over the store
+
+	health  atomic.Pointer[error] // nil: well
+	heals   atomic.Int64
+	watcher sync.WaitGroup
 
 	// guarded by mu
 	mu     sync.Mutex
@@ -171,7 +184,7 @@ func Start(cfg Config) (*Server, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{log: cfg.Log}
+	s := &Server{log: cfg.Log, quiet: func() {}}
 	s.close = sync.OnceValue(s.stop)
 	dir := cfg.StoreDir
 	var err error
@@ -209,6 +222,14 @@ func (s *Server) run(cfg *Config, dir string) error {
 	}
 	if !opts.DontListen {
 		s.url = "nats://" + dialable(s.ns.Addr())
+	}
+	if s.temp == "" {
+		if err := errors.Join(s.unread(dir, log), sweepProbes(dir)); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		s.quiet = cancel
+		s.watcher.Go(func() { (&healer{s: s, opts: opts, dir: dir}).watch(ctx, healthEvery) })
 	}
 	if g, ok := opts.CustomClientAuthentication.(gate); ok {
 		s.auth = []nats.Option{nats.UserInfo(UserName, string(g.password))}
@@ -272,6 +293,8 @@ func (s *Server) stop() error {
 	conns := s.conns
 	s.conns = nil
 	s.mu.Unlock()
+	s.quiet()
+	s.watcher.Wait()
 	// Before the server: a connection that loses its server would reconnect for ever.
 	for _, nc := range conns {
 		nc.Close()

@@ -49,6 +49,8 @@ func (e *StoreLockedError) Error() string {
 type StoreError struct {
 	Dir string // as configured; "" when not given
 	Err error
+
+	damaged bool // it could be read, and holds what is no store
 }
 
 func (e *StoreError) Error() string {

@@ -18,14 +18,34 @@ type serverLog struct {
 	mu      sync.Mutex
 	fatal   *fatalError // the first one; nil if none
 	started bool        // startError was asked: from here on a fatal message is only logged
+	warned  []string    // the first warnings of the start
+}
+
+// keptWarnings is how many warnings of a start are kept for its error.
+const keptWarnings = 8
+
+// warnings are what the server warned of while it started.
+func (l *serverLog) warnings() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.warned
 }
 
 // Noticef is debug for us: the server announces each start in a dozen lines that nobody but a person debugging it reads.
 func (l *serverLog) Noticef(format string, v ...any) { l.write(zerolog.DebugLevel, format, v) }
-func (l *serverLog) Warnf(format string, v ...any)   { l.write(zerolog.WarnLevel, format, v) }
 func (l *serverLog) Errorf(format string, v ...any)  { l.write(zerolog.ErrorLevel, format, v) }
 func (l *serverLog) Debugf(format string, v ...any)  { l.write(zerolog.DebugLevel, format, v) }
 func (l *serverLog) Tracef(format string, v ...any)  { l.write(zerolog.TraceLevel, format, v) }
+
+// Warnf is a warning for us too; those of a start may be the reason why it is no good.
+func (l *serverLog) Warnf(format string, v ...any) {
+	l.mu.Lock()
+	if !l.started && len(l.warned) < keptWarnings {
+		l.warned = append(l.warned, strings.TrimSpace(fmt.Sprintf(format, v...)))
+	}
+	l.mu.Unlock()
+	l.write(zerolog.WarnLevel, format, v)
+}
 
 // Fatalf keeps the message and the cause among its arguments. While starting it is not logged: Start returns it, and its caller
 // logs it once.

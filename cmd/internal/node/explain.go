@@ -36,7 +36,7 @@ func explain(err error, cfg Config) error {
 	case errors.As(err, &locked):
 		return hint(err, "store-dir", "stop that process, or choose another directory (or --store memory)")
 	case errors.As(err, &store):
-		return hint(err, "store-dir", "choose a directory that this user may write to (or --store memory)")
+		return hint(err, "store-dir", store.Todo()+", or choose another directory (or --store memory)")
 	case errors.As(err, &connect):
 		return hint(err, "nats-url", "check the URL and that it runs; --nats-creds or --nats-nkey say who we are, --nats-tls-ca whom we trust")
 	case errors.As(err, &conflict):
