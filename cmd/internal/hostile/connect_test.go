@@ -1,0 +1,120 @@
+//go:build linux
+
+package hostile
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Defaults of the budgets per address: per second, and at once.
+const (
+	connectRate, connectBurst = 20, 200
+	loginRate, loginBurst     = 5, 50
+)
+
+// One address connects as fast as it can.
+func TestConnectionFlood(t *testing.T) {
+	a := begin(t, setup{name: "connections of one address, as fast as they go"})
+	length := lasts(3*time.Second, 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), length)
+	defer cancel()
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				if p, err := a.knock(visit{from: documentation(7), deaf: true}, nil); err == nil {
+					p.leave()
+					a.peers.remove(p)
+				}
+			}
+		})
+	}
+	all.Wait()
+	opened := read(a.tally, func(t *tally) int64 { return t.opened })
+	bound := int64(connectBurst + connectRate*(time.Since(a.started).Seconds()+1))
+	a.holds(opened <= bound, "%d connections were opened; the budget is %d", opened, bound)
+	a.holds(read(a.tally, func(t *tally) int64 { return t.refused["HTTP 429"] }) > 0, "none was refused with 429")
+	a.end()
+}
+
+// One address logs in as fast as it can.
+func TestLoginFlood(t *testing.T) {
+	a := begin(t, setup{name: "logins of one address, as fast as they go"})
+	ctx, cancel := context.WithTimeout(t.Context(), lasts(2*time.Second, 20*time.Second))
+	defer cancel()
+	var good, refused atomic.Int64
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				got, err := a.server.call(t.Context(), http.MethodPost, "/login", `{"username":"x"}`, map[string]string{"X-Forwarded-For": documentation(9), "Content-Type": "application/json"})
+				switch {
+				case err != nil:
+					t.Logf("a login: %v", err)
+				case got.status == http.StatusOK:
+					good.Add(1)
+				case got.status == http.StatusTooManyRequests:
+					refused.Add(1)
+				default:
+					a.wrong("a login is answered %d %s", got.status, got.body)
+				}
+			}
+		})
+	}
+	all.Wait()
+	bound := int64(loginBurst + loginRate*(time.Since(a.started).Seconds()+1))
+	a.holds(good.Load() <= bound, "%d logins were answered; the budget is %d", good.Load(), bound)
+	a.holds(refused.Load() > 0, "no login was refused with 429")
+	a.asks(http.MethodPost, "/login", `{"username":"x"}`, map[string]string{"X-Forwarded-For": documentation(10)}, http.StatusOK)
+	a.wave = fmt.Sprintf("%d logins, %d × 429", good.Load(), refused.Load())
+	a.end()
+}
+
+// With few descriptors, sockets that say nothing and guests take all they can;
+// readiness, the API and NATS still answer, and so does the room.
+func TestFewDescriptors(t *testing.T) {
+	a := begin(t, setup{name: "400 half-open sockets and 400 guests, 300 descriptors", files: 300})
+	var sockets []net.Conn
+	defer func() {
+		for _, conn := range sockets {
+			conn.Close()
+		}
+	}()
+	for n := range 400 {
+		conn, err := net.DialTimeout("tcp", a.server.addr, time.Second)
+		if err != nil {
+			a.tally.refuse("no connection")
+			continue
+		}
+		sockets = append(sockets, conn)
+		if n%2 == 0 {
+			if _, err := fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: %s\r\n", a.server.addr); err != nil {
+				a.tally.refuse("no connection")
+			}
+		}
+	}
+	var guests sync.WaitGroup
+	for n := range 400 {
+		guests.Go(func() {
+			p, err := a.knock(visit{from: documentation(n), deaf: true}, nil)
+			_, _ = p, err // counted
+		})
+	}
+	err := within(t.Context(), 10*time.Second, a.answered)
+	a.holds(err == nil, "with all descriptors taken, an operator gets no answer: %v", err)
+	guests.Wait()
+	a.peers.leave()
+	for _, conn := range sockets {
+		conn.Close()
+	}
+	err = within(t.Context(), 10*time.Second, a.answered)
+	a.holds(err == nil, "when they have gone: %v", err)
+	a.end()
+}

@@ -1,0 +1,328 @@
+//go:build linux
+
+package hostile
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// setup says how the program is started. Its flags are the defaults but for
+// the addresses and for what the attack is about.
+type setup struct {
+	name  string   // of the attack, as the table shows it
+	flags []string // --name=value
+	env   []string
+	files int // the limit of open files, soft and hard; 0: as it is
+}
+
+// server is a roomd that is attacked. Its methods are for any goroutine.
+type server struct {
+	t          *testing.T
+	cmd        *exec.Cmd
+	addr, nats string
+	dir        string // its store
+	apiKey     string // sent by ask; "": none
+	log        *logLines
+	exited     chan struct{} // closed when it has ended
+	before     map[string]float64
+}
+
+// serve starts the program and returns when it is ready. It ends with the test.
+func serve(t *testing.T, how setup) *server {
+	t.Helper()
+	path, help := program(t)
+	s := &server{t: t, addr: freeAddress(t), nats: freeAddress(t), dir: t.TempDir(), log: &logLines{}, exited: make(chan struct{})}
+	args := append([]string{"--addr=" + s.addr, "--nats-addr=" + s.nats, "--store-dir=" + s.dir, "--log=json", "--trusted-proxy=127.0.0.1"}, how.flags...)
+	args = known(help, args)
+	s.cmd = exec.Command(path, args...)
+	if how.files > 0 {
+		// A shell, as there is no other way to set a limit of a child.
+		script := fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, how.files)
+		s.cmd = exec.Command("sh", append([]string{"-c", script, path}, args...)...)
+	}
+	s.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, how.env...)
+	s.cmd.Dir = t.TempDir()
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	for _, setting := range how.env {
+		if key, ok := strings.CutPrefix(setting, "ROOMD_API_KEY="); ok {
+			s.apiKey = key
+		}
+	}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatalf("start %s: %v", path, err)
+	}
+	go func() {
+		defer close(s.exited)
+		_ = s.cmd.Wait() // it is killed; one that ends before that is told by alive
+	}()
+	t.Cleanup(s.kill)
+	eventually(t, "the server is ready", 30*time.Second, func(ctx context.Context) error {
+		s.alive()
+		_, err := s.get(ctx, "/readyz")
+		return err
+	})
+	s.forgetPeak()
+	s.before = s.metrics()
+	return s
+}
+
+func (s *server) kill() {
+	select {
+	case <-s.exited:
+		return
+	default:
+	}
+	if err := s.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		s.t.Errorf("kill roomd: %v", err)
+	}
+	<-s.exited
+}
+
+// alive ends the test when the program has ended.
+func (s *server) alive() {
+	s.t.Helper()
+	select {
+	case <-s.exited:
+		s.t.Fatalf("roomd has ended: %v\n%s", s.cmd.ProcessState, s.log.last())
+	default:
+	}
+}
+
+// logLines keeps the last lines that the program logged, and counts those that
+// are more than news.
+type logLines struct {
+	mu    sync.Mutex
+	rest  []byte
+	lines []string
+	loud  int // warnings and errors
+}
+
+const keptLines = 40
+
+// Write implements io.Writer.
+func (l *logLines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rest = append(l.rest, p...)
+	for {
+		line, rest, found := bytes.Cut(l.rest, []byte("\n"))
+		if !found {
+			return len(p), nil
+		}
+		l.rest = bytes.Clone(rest)
+		l.lines = append(l.lines, string(line))
+		if len(l.lines) > keptLines {
+			l.lines = l.lines[1:]
+		}
+		if bytes.Contains(line, []byte(`"level":"warn"`)) || bytes.Contains(line, []byte(`"level":"error"`)) {
+			l.loud++
+		}
+	}
+}
+
+func (l *logLines) last() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.lines, "\n")
+}
+
+func (l *logLines) warnings() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.loud
+}
+
+// freeAddress is one of the loopback interface on which nobody listens now.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// eventually asks until the answer is nil.
+func eventually(t *testing.T, what string, patience time.Duration, ask func(context.Context) error) {
+	t.Helper()
+	if err := within(t.Context(), patience, ask); err != nil {
+		t.Fatalf("%s: not after %v: %v", what, patience, err)
+	}
+}
+
+// within asks until the answer is nil, and returns the last one that was not.
+func within(ctx context.Context, patience time.Duration, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	var why error
+	for {
+		err := ask(ctx)
+		if err == nil {
+			return nil
+		}
+		if why == nil || ctx.Err() == nil {
+			why = err // and not that the time was over
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return why
+		}
+	}
+}
+
+// web is without kept connections, which would look like a leak.
+var web = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+
+// answer is what an HTTP request came to.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// code is the one in an error's body.
+func (a answer) code() string {
+	var e struct{ Error struct{ Code string } }
+	if json.Unmarshal([]byte(a.body), &e) != nil {
+		return ""
+	}
+	return e.Error.Code
+}
+
+// call makes one request. Header values "Host" replace the host.
+func (s *server) call(ctx context.Context, method, path, body string, header map[string]string) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+s.addr+path, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	for name, value := range header {
+		req.Header.Set(name, value)
+		if name == "Host" {
+			req.Host = value
+		}
+	}
+	res, err := web.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	return answer{res.StatusCode, res.Header, string(text)}, err
+}
+
+// own are the headers of the operator: the API's key if there is one.
+func (s *server) own() map[string]string {
+	if s.apiKey == "" {
+		return nil
+	}
+	return map[string]string{"Authorization": "Bearer " + s.apiKey}
+}
+
+// get returns what a path answers the operator with 200.
+func (s *server) get(ctx context.Context, path string) (string, error) {
+	got, err := s.call(ctx, http.MethodGet, path, "", s.own())
+	if err == nil && got.status != http.StatusOK {
+		err = fmt.Errorf("GET %s: %d %s", path, got.status, strings.TrimSpace(got.body))
+	}
+	return got.body, err
+}
+
+// post is an operator's request that must succeed.
+func (s *server) post(path, body string) string {
+	s.t.Helper()
+	got, err := s.call(s.t.Context(), http.MethodPost, path, body, s.own())
+	if err != nil || got.status/100 != 2 {
+		s.t.Fatalf("POST %s: %d %s, %v", path, got.status, got.body, err)
+	}
+	return got.body
+}
+
+// metrics are the program's counters of its own, by name and labels. They are
+// asked for again while the server is too busy to answer.
+func (s *server) metrics() map[string]float64 {
+	s.t.Helper()
+	values := make(map[string]float64)
+	eventually(s.t, "the server tells its counters", 30*time.Second, func(ctx context.Context) error {
+		s.alive()
+		text, err := s.get(ctx, "/metrics")
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(text) {
+			name, value, found := strings.Cut(strings.TrimSpace(line), " ")
+			if number, err := strconv.ParseFloat(value, 64); found && err == nil && strings.HasPrefix(name, "roomd_") {
+				values[name] = number
+			}
+		}
+		return nil
+	})
+	return values
+}
+
+// connect is a service on this machine.
+func (s *server) connect(options ...nats.Option) *nats.Conn {
+	s.t.Helper()
+	nc, err := nats.Connect("nats://"+s.nats, options...)
+	if err != nil {
+		s.t.Fatalf("connect to NATS: %v", err)
+	}
+	s.t.Cleanup(nc.Close)
+	return nc
+}
+
+// status is a line of /proc/PID/status in bytes.
+func (s *server) status(name string) int64 {
+	s.t.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		s.alive()
+		s.t.Fatalf("read what the server holds: %v", err)
+	}
+	for line := range strings.Lines(string(data)) {
+		fields := strings.Fields(line)
+		if len(fields) == 3 && fields[0] == name {
+			kb, err := strconv.ParseInt(fields[1], 10, 64)
+			if err != nil {
+				s.t.Fatalf("/proc says %q", line)
+			}
+			return kb << 10
+		}
+	}
+	s.t.Fatalf("/proc has no %s", name)
+	return 0
+}
+
+// peak is the most memory that the process held since forgetPeak.
+func (s *server) peak() int64 { return s.status("VmHWM:") }
+
+func (s *server) resident() int64 { return s.status("VmRSS:") }
+
+func (s *server) forgetPeak() {
+	s.t.Helper()
+	const resetPeak = "5" // proc(5), clear_refs
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.cmd.Process.Pid), []byte(resetPeak), 0); err != nil {
+		s.t.Fatalf("forget what the server held at most: %v", err)
+	}
+}
