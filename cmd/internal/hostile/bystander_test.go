@@ -158,6 +158,16 @@ func (b *bystander) visit(ctx context.Context) error {
 	return err
 }
 
+// seen is nil when enough was measured to say something.
+func (b *bystander) seen(context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.acks) < 10 || len(b.visits) == 0 {
+		return fmt.Errorf("the bystanders got %d messages through and came %d times", len(b.acks), len(b.visits))
+	}
+	return nil
+}
+
 // leave ends the bystanders once who listens has heard what was acknowledged.
 func (b *bystander) leave() {
 	b.stop()

@@ -121,7 +121,7 @@ func (a *attack) asks(method, path, body string, header map[string]string, want 
 			return got
 		}
 	}
-	a.wrong("%s %s with %v: %d %s, want %v", method, path, header, got.status, strings.TrimSpace(got.body), want)
+	a.wrong("%s %s with %v: %d %s, want %v", method, path, header, got.status, start(got.body), want)
 	return got
 }
 
@@ -132,7 +132,7 @@ func (a *attack) answered(ctx context.Context) error {
 			return err
 		}
 	}
-	nc, err := nats.Connect("nats://"+a.server.nats, nats.Timeout(5*time.Second))
+	nc, err := nats.Connect("nats://"+a.server.nats, append(a.server.password(), nats.Timeout(5*time.Second))...)
 	if err != nil {
 		return fmt.Errorf("NATS: %w", err)
 	}
@@ -155,4 +155,12 @@ func (a *attack) inLog(nc *nats.Conn) (total int) {
 		a.t.Fatalf("ask for the streams: %v", err)
 	}
 	return total
+}
+
+// start is the beginning of a text.
+func start(text string) string {
+	if len(text) > 200 {
+		text = text[:200] + "…"
+	}
+	return strings.TrimSpace(text)
 }

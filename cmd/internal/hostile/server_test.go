@@ -9,10 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,10 +28,11 @@ import (
 // setup says how the program is started. Its flags are the defaults but for
 // the addresses and for what the attack is about.
 type setup struct {
-	name  string   // of the attack, as the table shows it
-	flags []string // --name=value
-	env   []string
-	files int // the limit of open files, soft and hard; 0: as it is
+	name   string   // of the attack, as the table shows it
+	flags  []string // --name=value
+	env    []string
+	beside bool // it uses the NATS of another, which env names
+	files  int  // the limit of open files, soft and hard; 0: as it is
 }
 
 // server is a roomd that is attacked. Its methods are for any goroutine.
@@ -49,8 +52,11 @@ func serve(t *testing.T, how setup) *server {
 	t.Helper()
 	path, help := program(t)
 	s := &server{t: t, addr: freeAddress(t), nats: freeAddress(t), dir: t.TempDir(), log: &logLines{}, exited: make(chan struct{})}
-	args := append([]string{"--addr=" + s.addr, "--nats-addr=" + s.nats, "--store-dir=" + s.dir, "--log=json", "--trusted-proxy=127.0.0.1"}, how.flags...)
-	args = known(help, args)
+	args := []string{"--addr=" + s.addr, "--log=json", "--trusted-proxy=127.0.0.1"}
+	if !how.beside {
+		args = append(args, "--nats-addr="+s.nats, "--store-dir="+s.dir)
+	}
+	args = known(help, append(args, how.flags...))
 	s.cmd = exec.Command(path, args...)
 	if how.files > 0 {
 		// A shell, as there is no other way to set a limit of a child.
@@ -252,7 +258,9 @@ func (s *server) get(ctx context.Context, path string) (string, error) {
 // post is an operator's request that must succeed.
 func (s *server) post(path, body string) string {
 	s.t.Helper()
-	got, err := s.call(s.t.Context(), http.MethodPost, path, body, s.own())
+	header := map[string]string{"Content-Type": "application/json"}
+	maps.Copy(header, s.own())
+	got, err := s.call(s.t.Context(), http.MethodPost, path, body, header)
 	if err != nil || got.status/100 != 2 {
 		s.t.Fatalf("POST %s: %d %s, %v", path, got.status, got.body, err)
 	}
@@ -284,12 +292,24 @@ func (s *server) metrics() map[string]float64 {
 // connect is a service on this machine.
 func (s *server) connect(options ...nats.Option) *nats.Conn {
 	s.t.Helper()
-	nc, err := nats.Connect("nats://"+s.nats, options...)
+	nc, err := nats.Connect("nats://"+s.nats, append(s.password(), options...)...)
 	if err != nil {
 		s.t.Fatalf("connect to NATS: %v", err)
 	}
 	s.t.Cleanup(nc.Close)
 	return nc
+}
+
+// password is what the owner of the store directory knows.
+func (s *server) password() []nats.Option {
+	secret, err := os.ReadFile(filepath.Join(s.dir, "nats-password"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		s.t.Errorf("read the password of NATS: %v", err)
+	}
+	return []nats.Option{nats.UserInfo("roomd", strings.TrimSpace(string(secret)))}
 }
 
 // status is a line of /proc/PID/status in bytes.
@@ -325,4 +345,16 @@ func (s *server) forgetPeak() {
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.cmd.Process.Pid), []byte(resetPeak), 0); err != nil {
 		s.t.Fatalf("forget what the server held at most: %v", err)
 	}
+}
+
+// another starts a second node on the NATS of the attack's server.
+func (a *attack) another(how setup) *server {
+	a.t.Helper()
+	url := "nats://" + a.server.nats
+	if secret, err := os.ReadFile(filepath.Join(a.server.dir, "nats-password")); err == nil {
+		url = fmt.Sprintf("nats://roomd:%s@%s", strings.TrimSpace(string(secret)), a.server.nats)
+	}
+	how.beside = true
+	how.env = append([]string{"ROOMD_NATS_URL=" + url}, how.env...)
+	return serve(a.t, how)
 }

@@ -1,0 +1,303 @@
+//go:build linux
+
+package hostile
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/client"
+)
+
+// honest is a client of session/client and what came to it.
+type honest struct {
+	*client.Client
+	mu      sync.Mutex
+	seqs    map[string][]uint64 // of each room's messages
+	refused []string            // why connects and connections failed for good
+	gaps    []client.Gap
+	repeats int
+	errors  []string
+	asleep  chan struct{} // not nil: events wait until it is closed
+}
+
+// join lets an honest client in.
+func (a *attack) join(url, room string, token tokens) *honest {
+	a.t.Helper()
+	h := &honest{seqs: make(map[string][]uint64)}
+	c, err := client.Dial(context.Background(), client.Config{URL: url, Room: room, Token: token, Username: "honest", MinBackoff: 50 * time.Millisecond, MaxBackoff: time.Second,
+		OnEvent: h.hear,
+		OnGap: func(g client.Gap) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.gaps = append(h.gaps, g)
+		},
+		OnRepeat: func(wire.Event) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.repeats++
+		},
+		OnStatus: func(s client.Status) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			if s.Err != nil && (strings.Contains(s.Err.Error(), "429") || strings.Contains(s.Err.Error(), "45")) {
+				h.refused = append(h.refused, s.Err.Error())
+			}
+		}})
+	if err != nil {
+		a.t.Fatalf("an honest client: %v", err)
+	}
+	h.Client = c
+	a.t.Cleanup(c.Close)
+	ctx, cancel := context.WithTimeout(a.t.Context(), patience)
+	defer cancel()
+	if _, err := c.Request(ctx, wire.Event{Type: wire.TypeHeartbeat}); err != nil { // its answer comes after the first rooms
+		a.t.Fatalf("an honest client's first rooms: %v", err)
+	}
+	return h
+}
+
+func (h *honest) hear(ev wire.Event) {
+	h.mu.Lock()
+	asleep := h.asleep
+	h.mu.Unlock()
+	if asleep != nil {
+		<-asleep
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case ev.Type == wire.TypeError:
+		h.errors = append(h.errors, string(ev.Payload))
+	case ev.Seq > 0 && ev.Type != wire.TypeAck:
+		h.seqs[ev.Room] = append(h.seqs[ev.Room], ev.Seq)
+	}
+}
+
+// heard is what came of a room, which must be in order.
+func (h *honest) heard(room string) (seqs []uint64, inOrder bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	seqs = append(seqs, h.seqs[room]...)
+	for i := 1; i < len(seqs); i++ {
+		if seqs[i] <= seqs[i-1] {
+			return seqs, false
+		}
+	}
+	return seqs, true
+}
+
+// felt is wrong when the client was told anything that only attackers should
+// be.
+func (a *attack) feltNothing(who string, h *honest) {
+	a.t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	a.holds(len(h.refused) == 0, "%s was refused: %q", who, h.refused)
+	a.holds(len(h.errors) == 0, "%s was told %d errors: %.200q", who, len(h.errors), h.errors)
+	a.holds(len(h.gaps) == 0 && h.repeats == 0, "%s had gaps %v and %d repeats", who, h.gaps, h.repeats)
+}
+
+// hears waits until a client has heard n messages of a room, once and in order.
+func (a *attack) hears(who string, h *honest, room string, n int) {
+	a.t.Helper()
+	err := within(a.t.Context(), 2*patience, a.told(func() bool {
+		seqs, _ := h.heard(room)
+		return len(seqs) >= n
+	}))
+	seqs, inOrder := h.heard(room)
+	a.holds(err == nil && len(seqs) == n && inOrder, "%s heard %d of %d messages of %s, in order: %t", who, len(seqs), n, room, inOrder)
+}
+
+// A phone in a tunnel: it comes back again and again, and sends what was not
+// answered once more.
+func TestABadNetwork(t *testing.T) {
+	const room = "tunnel"
+	a := begin(t, setup{name: "honest: a client on a bad network"})
+	line := roughNetwork(t, a.server.addr, documentation(77))
+	phone := a.join(line.url(), room, nil)
+	steady := a.join("ws://"+a.server.addr+"/ws", room, nil)
+	sent := 0
+	tick := time.NewTicker(70 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(lasts(4*time.Second, 40*time.Second)); time.Now().Before(end); <-tick.C {
+		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+		ack, err := phone.Publish(ctx, room, wire.TypeSendMessage, map[string]string{"message": strings.Repeat("hello ", 100)})
+		cancel()
+		a.holds(err == nil, "a message of the phone: %+v, %v", ack, err)
+		sent++
+	}
+	a.hears("who is on a good line", steady, room, sent)
+	a.hears("the phone", phone, room, sent)
+	a.feltNothing("the phone", phone)
+	a.feltNothing("who is on a good line", steady)
+	a.wave = fmt.Sprintf("the line broke %d times; %d messages, all stored once", line.broken(), sent)
+	a.holds(line.broken() > 1, "the line broke %d times", line.broken())
+	events, _ := a.kept(room)
+	a.holds(events == sent, "the room keeps %d messages of %d", events, sent)
+	a.end()
+}
+
+// A tab that slept: the room went on without it, and then it comes back with
+// all that it wanted to say.
+func TestATabThatSlept(t *testing.T) {
+	a := begin(t, setup{name: "honest: a tab that slept"})
+	nc := a.server.connect()
+	for _, tt := range []struct {
+		room   string
+		missed int
+		size   int
+	}{{"nap", 400, 300}, {"night", 900, 300}} {
+		tab := a.join("ws://"+a.server.addr+"/ws", tt.room, nil)
+		wake := make(chan struct{})
+		tab.mu.Lock()
+		tab.asleep = wake
+		tab.mu.Unlock()
+		a.fill(nc, []string{tt.room}, tt.missed, tt.size)
+		close(wake)
+		var saying sync.WaitGroup
+		for n := range 60 {
+			saying.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+				defer cancel()
+				_, err := tab.Publish(ctx, tt.room, wire.TypeSendMessage, map[string]string{"message": fmt.Sprint("at last ", n)})
+				a.holds(err == nil, "what the tab wanted to say: %v", err)
+			})
+		}
+		saying.Wait()
+		all := tt.missed + 60
+		events, _ := a.kept(tt.room)
+		a.holds(events == all, "the room keeps %d messages of %d", events, all)
+		tab.mu.Lock()
+		gaps := len(tab.gaps)
+		tab.mu.Unlock()
+		if gaps == 0 {
+			a.hears("the tab", tab, tt.room, all)
+		} else { // it was told to refresh, and does
+			shown := a.pages(tab, tt.room)
+			a.holds(shown == all, "the tab's pages of history show %d of %d messages", shown, all)
+		}
+		a.holds(len(tab.refused) == 0, "the tab was refused: %q", tab.refused)
+		a.holds(len(tab.errors) == 0, "the tab was told %.300q", tab.errors)
+		tab.Close()
+	}
+	a.end()
+}
+
+// pages reads a room's whole history as a page does, at the rate of its client.
+func (a *attack) pages(h *honest, room string) (events int) {
+	a.t.Helper()
+	before := ""
+	for {
+		ctx, cancel := context.WithTimeout(a.t.Context(), 30*time.Second)
+		answer, err := h.Request(ctx, wire.Event{Type: wire.TypeGetHistory, Room: room, Payload: fmt.Appendf(nil, `{"limit":100%s}`, before)})
+		cancel()
+		var page wire.History
+		if err != nil || json.Unmarshal(answer.Payload, &page) != nil {
+			a.wrong("a page of history: %v", err)
+			return events
+		}
+		events += len(page.Events)
+		if !page.More || len(page.Events) == 0 {
+			return events
+		}
+		var oldest wire.Event
+		if err := json.Unmarshal(page.Events[0], &oldest); err != nil {
+			a.t.Fatal(err)
+		}
+		before = fmt.Sprintf(`,"before":%d`, oldest.Seq)
+	}
+}
+
+// A dealer's service: 1,000 events per second.
+func TestAServiceThatInjects(t *testing.T) {
+	const perSecond, tables = 1000, 10
+	a := begin(t, setup{name: "honest: a service that injects 1,000 events/s"})
+	var watchers []*honest
+	for n := range tables {
+		watchers = append(watchers, a.join("ws://"+a.server.addr+"/ws", fmt.Sprint("table-", n), nil))
+	}
+	js, err := jetstream.New(a.server.connect())
+	if err != nil {
+		t.Fatal(err)
+	}
+	each := int(lasts(3*time.Second, 60*time.Second).Seconds()) * perSecond / tables
+	var acks []jetstream.PubAckFuture
+	start := time.Now()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for n := range each {
+		for int(time.Since(start).Seconds()*perSecond) < n*tables {
+			<-tick.C
+		}
+		for table := range tables {
+			ack, err := js.PublishAsync(wire.EventSubject(fmt.Sprint("table-", table)), fmt.Appendf(nil, `{"type":"card_dealt","payload":{"n":%d,"card":"TD"}}`, n))
+			if err != nil {
+				t.Fatal(err)
+			}
+			acks = append(acks, ack)
+		}
+	}
+	for _, ack := range acks {
+		select {
+		case <-ack.Ok():
+		case err := <-ack.Err():
+			a.wrong("an event was not stored: %v", err)
+		case <-time.After(patience):
+			t.Fatal("an event has no ack")
+		}
+	}
+	took := time.Since(start)
+	for n, w := range watchers {
+		a.hears("who watches", w, fmt.Sprint("table-", n), each)
+		a.feltNothing("who watches", w)
+	}
+	a.wave = fmt.Sprintf("%d events, %.0f/s, all stored and heard", each*tables, float64(each*tables)/took.Seconds())
+	a.end()
+}
+
+// Fifty guests stay within their budgets for as long as it takes them to write
+// the whole log anew: what others have said is still there.
+func TestFiftyGuestsAtTheirBudget(t *testing.T) {
+	const quiet, results, private = 30, 20, 10
+	logBytes := int64(lasts(24, 192)) << 20
+	how := setup{name: "50 guests at their full budget until the log would have turned over", env: keys,
+		flags: []string{"--allow-guests", "--guest-rooms=*", "--guest-speak=chat-*", "--guest-speak=lobby", fmt.Sprint("--history-bytes=", logBytes)}}
+	a := prepare(t, how)
+	a.fill(a.server.connect(), []string{"quiet"}, quiet, 300)
+	for n := range results {
+		a.server.post("/api/rooms/results/events", fmt.Sprintf(`{"type":"round_result","payload":{"n":%d}}`, n))
+	}
+	alice := a.join("ws://"+a.server.addr+"/ws", "lobby", asUser(t, "alice"))
+	bob := a.join("ws://"+a.server.addr+"/ws", "lobby", asUser(t, "bob"))
+	for n := range private {
+		if _, err := bob.Publish(t.Context(), "", wire.TypePrivateMessage, map[string]any{"to_uid": "alice", "message": fmt.Sprint("private ", n)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.hears("alice", alice, "@me", private)
+	a.watch(asUser(t, "bystander"))
+	// Each at 32 KiB per second, in two rooms of its own.
+	const guests = 50
+	length := time.Duration(float64(logBytes)*1.3/(guests*clientBytes)*float64(time.Second)) + time.Second
+	a.flood(flood{guests: guests, rooms: numbered("chat", 2), rate: 2, from: documentation, back: 200 * time.Millisecond, event: largeMessage}, length)
+	nc := a.server.connect()
+	_, held := a.stored(nc, "ROOMS")
+	sent := read(a.tally, func(t *tally) int64 { return t.sentBytes })
+	a.wave = fmt.Sprintf("log of %s, %s are held", size(logBytes), size(int64(held)))
+	a.holds(sent > logBytes, "only %s were sent", size(sent))
+	events, _ := a.kept("quiet")
+	a.holds(events == quiet, "of %d events of a quiet room %d are left", quiet, events)
+	events, _ = a.kept("results")
+	a.holds(events == results, "of %d results %d are left", results, events)
+	a.holds(a.pages(alice, "@me") == private, "of %d private messages not all are left", private)
+	a.end()
+}
