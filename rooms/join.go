@@ -39,6 +39,7 @@ func (r *room) admit(j *joinRequest, a follow.Admission) {
 
 // answer sends room_joined and ends the request.
 func (r *room) answer(j *joinRequest, joined *Burst) bool {
+	joined.Asked = joined.Bytes
 	if j.member.Deliver(joined) != nil {
 		r.remove(j.member, LeftLost)
 		reply(j.done, error(wire.Errorf(wire.NotMember, "the connection ended before the join was done")))

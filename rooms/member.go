@@ -33,6 +33,7 @@ type Burst struct {
 	Frames [][]byte // each holds one or more complete frames
 	Count  int      // messages charged to the member's queue
 	Bytes  int      // bytes charged to the member's queue
+	Asked  int      // bytes that this one member asked for: a room_joined, a replay; 0: it is for all
 
 	deflate  sync.Once
 	deflated [][]byte

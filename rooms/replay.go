@@ -20,12 +20,13 @@ func (r *room) giveReplay(m Member, entries []follow.Entry) {
 	if len(entries) == 0 {
 		return
 	}
-	frames := make([][]byte, len(entries))
+	frames, bytes := make([][]byte, len(entries)), 0
 	for i, e := range entries {
 		frames[i] = e.Frame
+		bytes += len(e.Frame)
 	}
 	r.eng.stats.Replayed.Add(int64(len(entries)))
-	if m.Deliver(&Burst{Frames: frames, Count: 1}) != nil {
+	if m.Deliver(&Burst{Frames: frames, Count: 1, Asked: bytes}) != nil {
 		r.remove(m, LeftLost)
 	}
 }

@@ -234,31 +234,48 @@ func TestFloodEndsTheConnection(t *testing.T) {
 }
 
 // What comes at once, because the network or the node stood still, is no
-// flood: it is refused beyond the burst, and the connection stays.
+// flood: it is refused beyond the burst, and the connection stays. Who does not
+// stop is closed, also if it pauses again and again.
 func TestFlood(t *testing.T) {
-	now := time.Unix(0, 0)
-	refuse := func(f *flood, times int, apart time.Duration) bool {
+	refuse := func(c *Client, now *time.Duration, times int, apart time.Duration) (ended bool) {
 		for range times {
-			f.refused(now)
-			now = now.Add(apart)
+			c.refusals.Charge(*now, 1, c.m.budgets.floods)
+			ended = ended || c.refusals.Full(*now, c.m.budgets.floods)
+			*now += apart
 		}
-		return f.lasts()
+		return ended
 	}
-	for _, c := range []struct {
-		what  string
-		run   func(f *flood) bool
-		lasts bool
+	for _, tt := range []struct {
+		what string
+		run  func(refuse func(times int, apart time.Duration) bool) bool
+		ends bool
 	}{
-		{"a backlog at once", func(f *flood) bool { return refuse(f, 1000, 0) }, false},
-		{"a backlog, then now and then one", func(f *flood) bool {
-			return refuse(f, 1000, 0) || refuse(f, 10, 2*time.Second)
+		{"a backlog at once", func(refuse func(int, time.Duration) bool) bool { return refuse(1000, 0) }, false},
+		{"a backlog, then now and then one", func(refuse func(int, time.Duration) bool) bool {
+			return refuse(1000, 0) || refuse(1000, 2*time.Second)
 		}, false},
-		{"few for long", func(f *flood) bool { return refuse(f, floodEvents-1, 100*time.Millisecond) }, false},
-		{"many for long", func(f *flood) bool { return refuse(f, floodEvents, 100*time.Millisecond) }, true},
-		{"just over the rate, for ever", func(f *flood) bool { return refuse(f, floodEvents, floodPause) }, true},
+		{"a backlog every ten minutes", func(refuse func(int, time.Duration) bool) bool {
+			for range 20 {
+				if refuse(1000, 0) || refuse(1, 10*time.Minute) {
+					return true
+				}
+			}
+			return false
+		}, false},
+		{"a little over the rate for ever", func(refuse func(int, time.Duration) bool) bool { return refuse(10_000, time.Second/floodLeak) }, false},
+		{"far over the rate", func(refuse func(int, time.Duration) bool) bool { return refuse(1600, 10*time.Millisecond) }, true},
+		{"bursts with pauses", func(refuse func(int, time.Duration) bool) bool { // 38,014 refused events were never closed for
+			for range 60 {
+				if refuse(99, 10*time.Millisecond) || refuse(1, 1100*time.Millisecond) {
+					return true
+				}
+			}
+			return false
+		}, true},
 	} {
-		if got := c.run(&flood{}); got != c.lasts {
-			t.Errorf("%s: %v, want %v", c.what, got, c.lasts)
+		c, now := &Client{m: &Manager{budgets: newBudgets(Config{})}}, time.Duration(0)
+		if got := tt.run(func(times int, apart time.Duration) bool { return refuse(c, &now, times, apart) }); got != tt.ends {
+			t.Errorf("%s: closed %v, want %v", tt.what, got, tt.ends)
 		}
 	}
 }

@@ -9,12 +9,11 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/internal/budget"
 )
 
 // Client is one connection. Its exported methods may be called from any
@@ -24,7 +23,7 @@ type Client struct {
 	m       *Manager
 	id      string
 	who     auth.Identity
-	addr    string
+	from    address
 	in      source          // of the reading goroutine
 	conn    net.Conn        // written by the actor only
 	raw     syscall.RawConn // of conn; nil if it cannot be read and written at once
@@ -33,6 +32,8 @@ type Client struct {
 	ping    time.Duration // jittered, so that clients that came together do not ping together
 	deflate bool          // what is written may be compressed
 
+	accounts [owners]*budget.Account // what it spends from; of the address: nil for one without a budget
+
 	handshake []byte // the answer to it, if it is not written yet; owned by the actor
 
 	// written by any goroutine
@@ -40,11 +41,13 @@ type Client struct {
 	ending atomic.Uint32 // the close code, with byPeer if it is the peer's; 0 while open. The first one stands
 
 	// owned by the reading goroutine
-	limiter  *rate.Limiter // nil: no limit
-	flood    flood         // of events over the rate
+	events   budget.Bucket // what it sent
+	refusals budget.Bucket // what was refused of it: see flooded
 	bad      int           // events in a row that were no events
 	window   chan struct{} // one element per publish without an ack; the acks take them out
 	answered bool          // the peer's close frame has come
+	hurried  bool          // the connection has a read deadline: see hurry
+	late     time.Duration // when it is
 
 	spoke spoke // guarded by m.wheel.mu
 
@@ -69,6 +72,9 @@ func (c *Client) Done() <-chan struct{} { return c.done }
 
 // Deliver queues a burst. A client whose queue is full is closed with 4001.
 func (c *Client) Deliver(b *rooms.Burst) error {
+	if b.Asked > 0 {
+		c.charge(b.Asked)
+	}
 	err := c.self.Send(outgoing{burst: b})
 	if err == actor.ErrFull {
 		c.Close(wire.CloseTooSlow)
@@ -212,8 +218,12 @@ func (c *Client) wake() {
 	_ = send(outgoing{})
 }
 
-// hear notes a sign of life.
-func (c *Client) hear() { c.heard.Store(int64(time.Since(c.m.born))) }
+// hear notes a sign of life, and returns when that was.
+func (c *Client) hear() (now time.Duration) {
+	now = c.m.now()
+	c.heard.Store(int64(now))
+	return now
+}
 
 // lastHeard is when the last sign of life came.
 func (c *Client) lastHeard() time.Time { return c.m.born.Add(time.Duration(c.heard.Load())) }

@@ -17,11 +17,17 @@ const (
 	MaxRooms = 32
 	// maxBadFrames in a row of bad_json or bad_type close with 4505.
 	maxBadFrames = 10
-	// floodEvents over the rate within a time of at least floodTime, without
-	// a floodPause in which none was, close with 4504.
-	floodEvents = 100
-	floodTime   = 3 * time.Second
-	floodPause  = time.Second
+	// floodEvents are how many events over its own limits a client may have
+	// refused at once, as a backlog after a pause is, and floodLeak how many of
+	// them are forgotten per second; one that goes on is closed with 4504.
+	floodEvents = 1500
+	floodLeak   = 5
+	// messageTimeout is how long a message may take from its first frame to its
+	// last byte; then the connection is closed with 4001.
+	messageTimeout = 30 * time.Second
+	// smallFragment is the least size of a part of a message, the last one
+	// excepted, that costs nothing of its own; a smaller one costs an event.
+	smallFragment = 128
 	// publishWindow is how many events of a client may wait for their ack;
 	// the connection is not read while the window is full.
 	publishWindow = 64
@@ -31,6 +37,8 @@ const (
 	// lingerTimeout is how long a closed connection is read for the peer's
 	// close frame.
 	lingerTimeout = time.Second
+	// lingerBytes is how much of it is read.
+	lingerBytes = 4 << 20
 	// drainAtOnce is how many connections are closed without spreading them.
 	drainAtOnce = 50
 )
@@ -44,6 +52,8 @@ type Config struct {
 	Compress     bool          // agree on permessage-deflate with clients that offer it
 	Rate         float64       // events per second and client, pings included; negative: no limit
 	Burst        int           // events that may come at once
+	RateBytes    int           // bytes per second of one client, 4 s worth of them at once; a user has twice, an address 32 times as much; 0: no limit
+	RoomBytes    int           // bytes per second that clients send into one room; 0: no limit
 	Ping         time.Duration // a silent client is pinged after this
 	Pong         time.Duration // a client silent for this long after a ping is closed with 4002
 	WriteTimeout time.Duration // a write that takes longer ends the connection
@@ -54,10 +64,13 @@ type Config struct {
 
 	MaxConnections           int     // of this node; one more is refused with 503; 0: no limit
 	ConnectRate              float64 // new connections per second of this node; more are refused with 429; 0: no limit
+	AddressConnectRate       float64 // new connections per second of one address, ten times as many at once; more are refused with 429; 0: no limit
+	AddressLoginRate         float64 // the same of logins: see Manager.AdmitLogin
 	MaxConnectionsPerAddress int     // more are refused with 429; 0: no limit
 	MaxConnectionsPerUser    int     // one more closes the user's oldest with 4502; negative: no limit
 
 	Origins auth.Origins   // pages that may connect
+	Proxies auth.Proxies   // whose X-Forwarded-For counts
 	Log     zerolog.Logger // zero: nothing is logged
 }
 
@@ -75,6 +88,10 @@ func DefaultConfig() Config {
 		QueueMessages:         256,
 		QueueBytes:            1 << 20,
 		MaxConnectionsPerUser: 20,
+		RateBytes:             32 << 10,
+		RoomBytes:             256 << 10,
+		AddressConnectRate:    20,
+		AddressLoginRate:      5,
 	}
 }
 
@@ -99,6 +116,10 @@ func (c Config) Validate() error {
 	switch {
 	case c.MaxMessage < 64:
 		return fmt.Errorf("session: the largest message is %d bytes; it must be at least 64", c.MaxMessage)
+	case c.RateBytes < 0 || c.RoomBytes < 0:
+		return fmt.Errorf("session: bytes per second are %d of a client and %d of a room; they must not be negative", c.RateBytes, c.RoomBytes)
+	case !(c.AddressConnectRate >= 0) || !(c.AddressLoginRate >= 0):
+		return fmt.Errorf("session: connections per second of an address are %v and logins %v; they must not be negative", c.AddressConnectRate, c.AddressLoginRate)
 	case c.Burst < 1:
 		return fmt.Errorf("session: burst is %d events; it must be at least 1", c.Burst)
 	case c.Ping < time.Second || c.Pong < time.Second:

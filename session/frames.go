@@ -28,9 +28,6 @@ const (
 // errFrame is a frame that no WebSocket client sends.
 var errFrame = errors.New("a frame that no WebSocket client sends")
 
-// controlFunc handles a ping or a pong; the payload is valid until it returns.
-type controlFunc func(op wire.Opcode, payload []byte)
-
 // inflaters are shared: a connection inflates one message at a time, and few do.
 var inflaters = sync.Pool{New: func() any { return wire.NewInflater() }}
 
@@ -42,7 +39,7 @@ type frames struct {
 	// fixed after start
 	in      intake
 	deflate bool // messages may be compressed
-	control controlFunc
+	to      hearer
 
 	// of the message whose first header was read
 	left     int64 // of its present frame
@@ -52,8 +49,8 @@ type frames struct {
 	masked   int // how many bytes of the frame were unmasked
 }
 
-func newFrames(conn net.Conn, raw syscall.RawConn, deflate bool, control controlFunc) *frames {
-	return &frames{in: intake{conn: conn, raw: raw}, deflate: deflate, control: control}
+func newFrames(conn net.Conn, raw syscall.RawConn, deflate bool, to hearer) *frames {
+	return &frames{in: intake{conn: conn, raw: raw}, deflate: deflate, to: to}
 }
 
 func (f *frames) next() (wire.Opcode, error) {
@@ -93,6 +90,11 @@ func (f *frames) collect(buf *bytes.Buffer, limit int64) error {
 		if int64(buf.Len())+f.left > limit {
 			return websocket.ErrReadLimit
 		}
+		if !f.final && f.left < smallFragment {
+			if err := f.to.fragment(); err != nil {
+				return err
+			}
+		}
 		if err := f.payload(buf); err != nil {
 			return err
 		}
@@ -109,6 +111,9 @@ func (f *frames) collect(buf *bytes.Buffer, limit int64) error {
 // between.
 func (f *frames) continuation() error {
 	for {
+		if len(f.in.unread) < 2+maskBytes {
+			f.to.hurry()
+		}
 		op, err := f.header()
 		if err != nil {
 			return unexpected(err)
@@ -190,6 +195,9 @@ func payloadLength(head []byte) (n int64, ok bool) {
 // payload moves the rest of the present frame into buf.
 func (f *frames) payload(buf *bytes.Buffer) error {
 	for f.left > 0 {
+		if len(f.in.unread) == 0 {
+			f.to.hurry()
+		}
 		if err := f.in.need(1); err != nil {
 			return unexpected(err)
 		}
@@ -208,8 +216,7 @@ func (f *frames) takeControl(op wire.Opcode) error {
 	body := f.in.take(int(f.left))
 	f.unmask(body)
 	if op != wire.OpClose {
-		f.control(op, body)
-		return nil
+		return f.to.control(op, body)
 	}
 	return closeError(body)
 }

@@ -44,6 +44,16 @@ func newFramesOf(conn net.Conn, control controlFunc) *frames {
 	return newFrames(conn, rawOf(conn), false, control)
 }
 
+// controlFunc hears pings and pongs, and lets everything else pass.
+type controlFunc func(op wire.Opcode, payload []byte)
+
+func (f controlFunc) control(op wire.Opcode, payload []byte) error {
+	f(op, payload)
+	return nil
+}
+func (controlFunc) fragment() error { return nil }
+func (controlFunc) hurry()          {}
+
 // heardOf is all that a source tells, and how it ended.
 func heardOf(make func(controlFunc) source) (heard []string, end error) {
 	note := func(op wire.Opcode, body []byte) { heard = append(heard, fmt.Sprintf("%d %q", op, body)) }
@@ -298,7 +308,7 @@ func BenchmarkFrames(b *testing.B) {
 	nothing := func(wire.Opcode, []byte) {}
 	for name, src := range map[string]source{
 		"frames":  newFramesOf(&endless{frame: frame}, nothing),
-		"gorilla": newUpgraded(upgradeRecorded(b, &endless{frame: frame}), nothing),
+		"gorilla": newUpgraded(upgradeRecorded(b, &endless{frame: frame}), controlFunc(nothing)),
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -118,6 +118,9 @@ func signal(r *Request) error {
 		return err
 	}
 	ev := wire.Event{Type: wire.TypeSignal, Payload: r.stamped()}
+	if err := r.client.spendIn(room, len(ev.Payload)); err != nil {
+		return err
+	}
 	return r.client.m.eng.Signal(room, r.client.id, ev)
 }
 
@@ -144,13 +147,16 @@ func getOnlineUsers(r *Request) error {
 	if err != nil {
 		return err
 	}
+	if err := r.client.mayAsk(); err != nil {
+		return err
+	}
 	ctx, cancel := r.context()
 	defer cancel()
 	online, err := r.client.m.eng.Online(ctx, room, p.After, p.Limit)
 	if err != nil {
 		return err
 	}
-	r.Reply(wire.TypeOnlineUsers, online.RoomID, online)
+	r.replyAsked(wire.TypeOnlineUsers, online.RoomID, online)
 	return nil
 }
 
@@ -159,13 +165,21 @@ func getHistory(r *Request) error {
 	if err != nil {
 		return err
 	}
+	if err := r.client.mayAsk(); err != nil {
+		return err
+	}
+	done, err := r.turn()
+	if err != nil {
+		return err
+	}
+	defer done()
 	ctx, cancel := r.context()
 	defer cancel()
 	page, err := r.client.m.eng.History(ctx, room, p.Before, p.Limit)
 	if err != nil {
 		return err
 	}
-	r.Reply(wire.TypeHistory, page.RoomID, page)
+	r.replyAsked(wire.TypeHistory, page.RoomID, page)
 	return nil
 }
 

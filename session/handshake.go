@@ -3,6 +3,8 @@ package session
 import (
 	"errors"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
@@ -19,8 +21,8 @@ type firstRoom struct {
 // ServeHTTP opens a connection: GET with a WebSocket upgrade. The checks come
 // in the order of PROTOCOL.md, each with its status before the upgrade.
 func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	addr := hostOf(r.RemoteAddr)
-	status, refusal := m.reserve(addr)
+	from := m.addressOf(r)
+	status, refusal := m.reserve(from)
 	if refusal != nil {
 		writeError(w, status, refusal)
 		return
@@ -28,12 +30,24 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	opened := false
 	defer func() {
 		if !opened {
-			m.cancel(addr)
+			m.cancel(from)
 		}
 	}()
+	if wait := m.knock(from, connects); wait > 0 {
+		m.stats.RefusedRate.Add(1)
+		m.stats.LimitedConnects.Add(1)
+		writeTooMany(w, wait, "too many new connections from your address; try again in a moment")
+		return
+	}
 	who, first, status, refusal := m.check(r)
 	if refusal != nil {
 		writeError(w, status, refusal)
+		return
+	}
+	if wait := m.owes(who, from, first); wait > 0 {
+		m.stats.RefusedRate.Add(1)
+		m.stats.LimitedResumes.Add(1)
+		writeTooMany(w, wait, "too much was replayed to you already; try again in a moment")
 		return
 	}
 	upgrader := m.upgrader
@@ -44,13 +58,13 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	opened = true
-	c := m.newClient(conn, who, addr)
+	c := m.newClient(conn, who, from)
 	c.handshake = answer
 	c.deflate = upgrader.EnableCompression
 	if c.deflate {
 		m.stats.Deflating.Add(1)
 	}
-	c.in = newFrames(c.conn, c.raw, c.deflate, c.control)
+	c.in = newFrames(c.conn, c.raw, c.deflate, c)
 	m.start(c)
 	c.run(first)
 }
@@ -164,6 +178,17 @@ func resolve(who auth.Identity, name string) (string, error) {
 func refuseUpgrade(w http.ResponseWriter, _ *http.Request, status int, reason error) {
 	w.Header().Set("Sec-WebSocket-Version", "13")
 	writeError(w, status, wire.Errorf(wire.BadPayload, "this address takes WebSocket connections only: %s", reason))
+}
+
+// writeTooMany answers 429.
+func writeTooMany(w http.ResponseWriter, wait time.Duration, message string) {
+	w.Header().Set("Retry-After", RetryAfter(wait))
+	writeError(w, http.StatusTooManyRequests, &wire.Error{Code: wire.RateLimited, Message: message})
+}
+
+// RetryAfter is the value of the header of that name: whole seconds, at least one.
+func RetryAfter(wait time.Duration) string {
+	return strconv.FormatInt(int64((max(wait, 1)+time.Second-1)/time.Second), 10)
 }
 
 // writeError answers a request before its upgrade.

@@ -39,11 +39,13 @@ type Manager struct {
 	ctx      context.Context
 	stop     context.CancelFunc
 	wheel    *wheel
-	born     time.Time // signs of life are counted from here, on the monotonic clock
+	born     time.Time // signs of life, and budgets, are counted from here, on the monotonic clock
+	budgets  budgets
 
-	stats    Stats
-	handlers atomic.Pointer[map[string]HandlerFunc] // replaced as a whole, under mu
-	running  sync.WaitGroup                         // one per connection, those being opened included; grows under mu, not while draining
+	stats     Stats
+	warnProxy sync.Once
+	handlers  atomic.Pointer[map[string]HandlerFunc] // replaced as a whole, under mu
+	running   sync.WaitGroup                         // one per connection, those being opened included; grows under mu, not while draining
 
 	mu        sync.Mutex
 	draining  bool
@@ -65,7 +67,7 @@ func newManager(eng engine, who *auth.Authenticator, cfg Config) (*Manager, erro
 		return nil, err
 	}
 	m := &Manager{
-		cfg: cfg, eng: eng, who: who, born: time.Now(),
+		cfg: cfg, eng: eng, who: who, born: time.Now(), budgets: newBudgets(cfg),
 		clients: make(map[string]*Client), byUser: make(map[string][]*Client), byAddress: make(map[string]int),
 	}
 	m.ctx, m.stop = context.WithCancel(context.Background())
@@ -129,15 +131,15 @@ func (m *Manager) AddClient(ws *websocket.Conn, who auth.Identity, room string) 
 	if err != nil {
 		return nil, fmt.Errorf("session: add a client: %w", err)
 	}
-	addr := hostOf(ws.RemoteAddr().String())
-	if err := m.take(addr); err != nil {
+	from := addressOfConn(ws.RemoteAddr())
+	if err := m.take(from); err != nil {
 		return nil, fmt.Errorf("session: add a client: %w", err)
 	}
 	ws.SetReadLimit(0)                  // gorilla's; ours is MaxMessage
 	_ = ws.SetReadDeadline(time.Time{}) // fails only on a closed connection
 	first := appendRoom([]firstRoom{{name: wire.Inbox(who.UID)}}, name, rooms.Since{})
-	c := m.newClient(ws.NetConn(), who, addr)
-	c.in = newUpgraded(ws, c.control)
+	c := m.newClient(ws.NetConn(), who, from)
+	c.in = newUpgraded(ws, c)
 	m.start(c)
 	go c.run(first)
 	return c, nil
@@ -148,15 +150,13 @@ func (m *Manager) AddClient(ws *websocket.Conn, who auth.Identity, room string) 
 func (m *Manager) RemoveClient(c *Client, code wire.CloseCode) { c.Close(code) }
 
 // newClient makes a client that waits for its source, and for start.
-func (m *Manager) newClient(conn net.Conn, who auth.Identity, addr string) *Client {
+func (m *Manager) newClient(conn net.Conn, who auth.Identity, from address) *Client {
 	c := &Client{
-		m: m, id: rand.Text(), who: who, addr: addr, conn: conn, raw: rawOf(conn),
+		m: m, id: rand.Text(), who: who, from: from, conn: conn, raw: rawOf(conn),
 		done: make(chan struct{}), window: make(chan struct{}, publishWindow),
 		ping: m.cfg.Ping - mathrand.N(m.cfg.Ping/5-m.wheel.step+1),
 	}
-	if m.cfg.Rate > 0 {
-		c.limiter = rate.NewLimiter(rate.Limit(m.cfg.Rate), m.cfg.Burst)
-	}
+	c.openAccounts()
 	return c
 }
 

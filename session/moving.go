@@ -15,6 +15,11 @@ func joinRoom(r *Request) error {
 		return err
 	}
 	since := rooms.Since{Position: p.Since, Last: p.Last}
+	if since != (rooms.Since{}) {
+		if err := r.client.mayAsk(); err != nil {
+			return err
+		}
+	}
 	return r.client.join(room, r.Event.ID, since, false, "")
 }
 

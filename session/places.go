@@ -1,7 +1,6 @@
 package session
 
 import (
-	"net"
 	"net/http"
 	"slices"
 
@@ -12,7 +11,7 @@ import (
 // take, then add and remove, or cancel.
 
 // reserve takes a place under the limits on new connections.
-func (m *Manager) reserve(addr string) (status int, refusal *wire.Error) {
+func (m *Manager) reserve(from address) (status int, refusal *wire.Error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.draining {
@@ -23,7 +22,7 @@ func (m *Manager) reserve(addr string) (status int, refusal *wire.Error) {
 		m.stats.RefusedCapacity.Add(1)
 		return http.StatusServiceUnavailable, wire.Errorf(wire.Busy, "this node is full; try again later or connect to another")
 	}
-	if limit := m.cfg.MaxConnectionsPerAddress; limit > 0 && m.byAddress[addr] >= limit {
+	if limit := m.cfg.MaxConnectionsPerAddress; limit > 0 && m.byAddress[from.key] >= limit {
 		m.stats.RefusedRate.Add(1)
 		return http.StatusTooManyRequests, wire.Errorf(wire.RateLimited, "too many connections from your address; close one first")
 	}
@@ -31,41 +30,41 @@ func (m *Manager) reserve(addr string) (status int, refusal *wire.Error) {
 		m.stats.RefusedRate.Add(1)
 		return http.StatusTooManyRequests, wire.Errorf(wire.RateLimited, "too many new connections; try again in a moment")
 	}
-	m.placed(addr)
+	m.placed(from)
 	return 0, nil
 }
 
 // take takes a place whatever the limits are, unless the manager is stopping.
-func (m *Manager) take(addr string) error {
+func (m *Manager) take(from address) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.draining {
 		return errDraining
 	}
-	m.placed(addr)
+	m.placed(from)
 	return nil
 }
 
 // placed needs mu.
-func (m *Manager) placed(addr string) {
+func (m *Manager) placed(from address) {
 	m.opening++
-	m.byAddress[addr]++
+	m.byAddress[from.key]++
 	m.running.Add(1)
 }
 
 // cancel gives back the place of a connection that was not opened.
-func (m *Manager) cancel(addr string) {
+func (m *Manager) cancel(from address) {
 	m.mu.Lock()
 	m.opening--
-	m.dropAddress(addr)
+	m.dropAddress(from)
 	m.mu.Unlock()
 	m.running.Done()
 }
 
 // dropAddress needs mu.
-func (m *Manager) dropAddress(addr string) {
-	if m.byAddress[addr]--; m.byAddress[addr] <= 0 {
-		delete(m.byAddress, addr)
+func (m *Manager) dropAddress(from address) {
+	if m.byAddress[from.key]--; m.byAddress[from.key] <= 0 {
+		delete(m.byAddress, from.key)
 	}
 }
 
@@ -98,19 +97,11 @@ func (m *Manager) remove(c *Client) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.clients, c.id)
-	m.dropAddress(c.addr)
+	m.dropAddress(c.from)
 	own := slices.DeleteFunc(m.byUser[c.who.UID], func(x *Client) bool { return x == c })
 	if len(own) == 0 {
 		delete(m.byUser, c.who.UID)
 	} else {
 		m.byUser[c.who.UID] = own
 	}
-}
-
-// hostOf is what connections of one address are counted by.
-func hostOf(addr string) string {
-	if host, _, err := net.SplitHostPort(addr); err == nil {
-		return host
-	}
-	return addr
 }

@@ -55,6 +55,8 @@ func (c *Client) listen() {
 		op, err := c.in.next()
 		switch {
 		case err != nil:
+		case c.closeCode() == wire.CloseRateLimit, c.closeCode() == wire.CloseProtocolErrors: // what it sends on is of no interest
+			return
 		case op >= wire.OpClose && handled:
 			over = false
 			go c.listen()
@@ -78,14 +80,60 @@ func (c *Client) take(text bool) error {
 	c.hear()
 	buf := frameBuffers.Get().(*bytes.Buffer)
 	defer keepFrame(buf)
-	if err := c.in.read(buf, c.m.cfg.MaxMessage); err != nil {
+	err := c.in.read(buf, c.m.cfg.MaxMessage)
+	if c.hurried {
+		c.unhurry()
+	}
+	if err != nil {
 		return err
 	}
-	c.hear()
+	now := c.hear()
 	if c.closeCode() != 0 {
 		return nil // reading on for the peer's close frame only
 	}
-	c.route(text, buf.Bytes())
+	c.route(text, buf.Bytes(), now)
+	return nil
+}
+
+// hurry is called when a message is not complete and the rest of it has to be
+// waited for: that ends at some time. It runs on the reading goroutine.
+func (c *Client) hurry() {
+	if !c.hurried && c.closeCode() == 0 { // else the deadline is that of lingering
+		c.hurried = true
+		c.late = c.m.now() + messageTimeout
+		c.readUntil(time.Now().Add(messageTimeout))
+	}
+}
+
+// readUntil sets the deadline of reading, unless the actor, which ends the
+// connection, has set the one for that, or is about to.
+func (c *Client) readUntil(deadline time.Time) {
+	_ = c.conn.SetReadDeadline(deadline) // fails only on a closed connection
+	if c.closeCode() != 0 {
+		_ = c.conn.SetReadDeadline(time.Now().Add(lingerTimeout))
+	}
+}
+
+// unhurry undoes it; a message that was not complete in time ends the
+// connection.
+func (c *Client) unhurry() {
+	c.hurried = false
+	if c.m.now() >= c.late && c.closeCode() == 0 {
+		c.m.stats.SlowMessages.Add(1)
+		c.Close(wire.CloseTooSlow)
+	}
+	c.readUntil(time.Time{})
+}
+
+// errFlooded ends reading: the connection is closed with what is said there.
+var errFlooded = errors.New("the client does not stop to send too much")
+
+// fragment is called for each part of a message, the last one excepted, that is
+// so small that many of them come with little: it costs what an event does.
+func (c *Client) fragment() error {
+	if now := c.m.now(); !c.spendFrame(now) && c.flooded(now) {
+		return errFlooded
+	}
 	return nil
 }
 
@@ -106,19 +154,22 @@ func endOf(err error) uint32 {
 	}
 }
 
-// control takes a ping or a pong: both are signs of life, and the actor answers
-// the pings. It runs on the reading goroutine.
-func (c *Client) control(op wire.Opcode, payload []byte) {
-	c.hear()
-	if op != wire.OpPing {
-		return
-	}
-	if !c.allow() { // a ping costs what an event does
-		c.flooded()
-		return
+// control takes a ping or a pong: both are signs of life, cost what an event
+// does, and the actor answers the pings. It runs on the reading goroutine.
+func (c *Client) control(op wire.Opcode, payload []byte) error {
+	now := c.hear()
+	switch {
+	case !c.spendFrame(now):
+		if c.flooded(now) {
+			return errFlooded
+		}
+		return nil
+	case op != wire.OpPing:
+		return nil
 	}
 	frame := wire.AppendFrame(nil, wire.OpPong, payload)
 	_ = c.Deliver(&rooms.Burst{Frames: [][]byte{frame}, Count: 1, Bytes: len(frame)}) // an error has closed the connection
+	return nil
 }
 
 // cleanup runs last, on the reading goroutine.
@@ -137,6 +188,7 @@ func (c *Client) cleanup() {
 	}
 	c.m.stats.Closed.add(c.closeCode(), c.closedByPeer())
 	c.m.remove(c)
+	c.closeAccounts()
 	close(c.done)
 	c.m.running.Done()
 }
@@ -153,5 +205,7 @@ func (c *Client) drainPeer() {
 	if c.answered || c.closeCode() == wire.CloseAbnormal {
 		return
 	}
-	_, _ = io.Copy(io.Discard, c.conn) // ends with the peer's side or the deadline
+	// It ends with the peer's side, the deadline, or when the peer has sent so much
+	// on that it will not.
+	_, _ = io.CopyN(io.Discard, c.conn, lingerBytes)
 }

@@ -88,6 +88,13 @@ func (r *Request) Reply(typ, room string, payload any) {
 	_ = r.client.sendPayload(ev, payload)
 }
 
+// replyAsked is Reply with what the client pays for: see answerShare.
+func (r *Request) replyAsked(typ, room string, payload any) {
+	b := rooms.PayloadBurst(wire.Event{Type: typ, ID: r.Event.ID, Room: room}, payload)
+	b.Asked = max(b.Bytes, answerLeast)
+	_ = r.client.sendOwn(b) // an error has closed the connection
+}
+
 // Publish stores an event in a room's log, from which every member gets it.
 // The client need not be in the room. The request is answered once, when the
 // handler has returned and everything that it published is stored: with ack,
@@ -116,6 +123,9 @@ func (r *Request) Publish(room string, ev wire.Event) error {
 func (r *Request) publish(room string, body wire.Body) error {
 	c := r.client
 	if err := c.maySpeak(room); err != nil {
+		return err
+	}
+	if err := c.spendIn(room, len(body.Bytes())); err != nil {
 		return err
 	}
 	select {

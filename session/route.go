@@ -7,64 +7,29 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// route handles one message from the client: decode, spend a token, find the
+// route handles one message from the client: spend what it costs, decode, find the
 // handler, answer. The second station, on the same goroutine, as the third is:
 // the handler.
-func (c *Client) route(text bool, body []byte) {
+func (c *Client) route(text bool, body []byte, now time.Duration) {
 	c.m.stats.Received.Add(1)
+	limited := c.spend(now, len(body))
 	ev, err := wire.Decode(body)
 	if !text && err == nil {
 		err = wire.Errorf(wire.BadJSON, "the message is binary; send JSON as text")
 	}
 	req := &Request{client: c, Event: ev}
 	switch {
-	case !c.allow():
-		err = wire.Errorf(wire.RateLimited, "too many events; at most %g a second are taken", c.m.cfg.Rate)
+	case limited != nil:
+		err = limited
 	case err == nil:
 		err = c.call(req)
 	}
 	req.finish(err)
-	c.strike(err)
+	c.strike(err, now)
 }
-
-// allow spends a token of the client's rate.
-func (c *Client) allow() bool {
-	if c.limiter == nil || c.limiter.Allow() {
-		return true
-	}
-	c.flood.refused(time.Now())
-	c.m.stats.RateLimited.Add(1)
-	return false
-}
-
-// flooded ends a client that does not stop to send too much. It comes after
-// the answer, so that the client hears why.
-func (c *Client) flooded() {
-	if c.flood.lasts() {
-		c.Close(wire.CloseRateLimit)
-	}
-}
-
-// flood tells a client that keeps sending too much from one whose events came
-// all at once, because the network or this node stood still for a while: a
-// flood lasts. It is over when nothing was refused for floodPause.
-type flood struct {
-	since, last time.Time // of the first and the newest refusal of this flood
-	count       int
-}
-
-func (f *flood) refused(now time.Time) {
-	if now.Sub(f.last) > floodPause {
-		*f = flood{since: now}
-	}
-	f.last = now
-	f.count++
-}
-
-func (f *flood) lasts() bool { return f.count >= floodEvents && f.last.Sub(f.since) >= floodTime }
 
 // strike counts messages in a row that were no events.
-func (c *Client) strike(err error) {
+func (c *Client) strike(err error, now time.Duration) {
 	if err == nil {
 		c.bad = 0
 		return
@@ -75,7 +40,7 @@ func (c *Client) strike(err error) {
 			c.Close(wire.CloseProtocolErrors)
 		}
 	case wire.RateLimited: // says nothing of the event
-		c.flooded()
+		c.flooded(now)
 	default:
 		c.bad = 0
 	}

@@ -9,6 +9,18 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
+// hearer is told what else comes, on the reading goroutine. An error ends
+// reading. It is the Client.
+type hearer interface {
+	// control takes a ping or a pong; the payload is valid until it returns.
+	control(op wire.Opcode, payload []byte) error
+	// fragment is called for each part of a message of less than smallFragment,
+	// the last one excepted.
+	fragment() error
+	// hurry is called when the rest of a message has to be waited for.
+	hurry()
+}
+
 // source is where a client's messages come from. Owned by the reading
 // goroutine.
 type source interface {
@@ -25,20 +37,18 @@ type source interface {
 // compress, and gorilla may have read ahead.
 type upgraded struct {
 	ws      *websocket.Conn
+	to      hearer
 	message io.Reader
 }
 
-func newUpgraded(ws *websocket.Conn, control controlFunc) *upgraded {
+func newUpgraded(ws *websocket.Conn, to hearer) *upgraded {
 	handle := func(op wire.Opcode) func(string) error {
-		return func(data string) error {
-			control(op, []byte(data))
-			return nil
-		}
+		return func(data string) error { return to.control(op, []byte(data)) }
 	}
 	ws.SetPingHandler(handle(wire.OpPing))
 	ws.SetPongHandler(handle(wire.OpPong))
 	ws.SetCloseHandler(func(int, string) error { return nil }) // answered when reading ends with it
-	return &upgraded{ws: ws}
+	return &upgraded{ws: ws, to: to}
 }
 
 func (u *upgraded) next() (op wire.Opcode, err error) {
@@ -48,6 +58,7 @@ func (u *upgraded) next() (op wire.Opcode, err error) {
 }
 
 func (u *upgraded) read(buf *bytes.Buffer, limit int64) error {
+	u.to.hurry() // it cannot be known whether gorilla has the message; nor how it is fragmented
 	n, err := buf.ReadFrom(io.LimitReader(u.message, limit+1))
 	if err == nil && n > limit {
 		return websocket.ErrReadLimit

@@ -37,7 +37,7 @@ func TestWritingGrowsNoStack(t *testing.T) {
 			s := newStack(t)
 			ours, theirs := tcpPair(t)
 			go func() { _, _ = io.Copy(io.Discard, theirs) }()
-			c := s.m.newClient(ours, auth.Identity{UID: "ann"}, "")
+			c := s.m.newClient(ours, auth.Identity{UID: "ann"}, address{})
 			w := &watchedWriter{writer: writer{c: c}, moved: make(chan bool)}
 			c.self = actor.Spawn(s.m.actors, func(*actor.Ref[outgoing]) actor.Receiver[outgoing] { return w })
 			frame := wire.AppendFrame(nil, wire.OpText, bytes.Repeat([]byte("x"), 300))

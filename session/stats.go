@@ -20,6 +20,20 @@ type Stats struct {
 
 	RefusedSpeak atomic.Int64 // events into rooms and inboxes where their sender may not speak
 
+	LimitedConnects       atomic.Int64 // new connections that an address's rate refused; among RefusedRate
+	LimitedResumes        atomic.Int64 // those that wanted something replayed and owed for what was before; among RefusedRate
+	LimitedLogins         atomic.Int64 // logins that an address's rate refused
+	LimitedEvents         atomic.Int64 // events and empty frames that a client's rate refused; among RateLimited, as the following
+	LimitedClientBytes    atomic.Int64 // events that the bytes of their client refused
+	LimitedUserBytes      atomic.Int64 // of their user
+	LimitedAddressBytes   atomic.Int64 // of their address
+	LimitedRoomBytes      atomic.Int64 // of their room
+	LimitedClientAnswers  atomic.Int64 // requests that what their client had been given refused
+	LimitedUserAnswers    atomic.Int64 // their user
+	LimitedAddressAnswers atomic.Int64 // their address
+	LimitedReads          atomic.Int64 // requests for history that were not their user's, or address's, turn in time; answered busy
+	SlowMessages          atomic.Int64 // connections closed because a message was not complete in time
+
 	Errors      atomic.Int64 // error events sent
 	RateLimited atomic.Int64
 	Panics      atomic.Int64 // of handlers
