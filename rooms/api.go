@@ -116,7 +116,7 @@ func (e *Engine) PublishBody(room, msgID string, body wire.Body, done func(Store
 		return
 	}
 	e.pub.Send(room, msgID, body.Bytes(), func(s Stored, err error) {
-		if h := e.handles.get(wire.RoomToken(room)); h != nil && err == nil {
+		if h := e.handleOf(room); h != nil && err == nil {
 			h.ack(s.Seq)
 		}
 		done(s, err)
@@ -219,10 +219,8 @@ type RoomInfo struct {
 // Rooms lists the open rooms of this node by name; inboxes are left out.
 func (e *Engine) Rooms() []RoomInfo {
 	var list []RoomInfo
-	for _, h := range e.handles.all() {
-		if !h.inbox {
-			list = append(list, e.info(h))
-		}
+	for _, h := range e.stores[wire.SpaceRooms].handles.all() {
+		list = append(list, h.info())
 	}
 	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
 	return list
@@ -231,16 +229,16 @@ func (e *Engine) Rooms() []RoomInfo {
 // Room returns what Rooms does for one room; ok is false when it is not open
 // on this node.
 func (e *Engine) Room(room string) (info RoomInfo, ok bool) {
-	h := e.handles.get(wire.RoomToken(room))
+	h := e.handleOf(room)
 	if h == nil {
 		return RoomInfo{}, false
 	}
-	return e.info(h), true
+	return h.info(), true
 }
 
-func (e *Engine) info(h *handle) RoomInfo {
+func (h *handle) info() RoomInfo {
 	return RoomInfo{
 		Name: h.name, Users: h.users.Load(), Sessions: h.sessions.Load(),
-		Seq: h.last.Load(), Epoch: e.Epoch(), Active: time.Unix(0, h.touched.Load()).UTC(),
+		Seq: h.last.Load(), Epoch: h.store.Epoch(), Active: time.Unix(0, h.touched.Load()).UTC(),
 	}
 }

@@ -3,7 +3,6 @@ package rooms
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"time"
 
@@ -17,21 +16,21 @@ import (
 // sequence, and only when that has moved for the rooms': of those that the new
 // events are for when these are few, else of all. It does so every
 // checkInterval, and sooner when the log turns over sooner.
-func (e *Engine) checkLoop(c *streamCheck) {
-	timer := time.NewTimer(e.cfg.tuning.check)
+func (st *store) checkLoop(c *streamCheck) {
+	timer := time.NewTimer(st.eng.cfg.tuning.check)
 	defer timer.Stop()
 	for {
 		select {
 		case <-timer.C:
-			e.checkStream(c)
-			timer.Reset(e.pause(c))
-		case <-e.turnover:
-			timer.Reset(max(0, e.cfg.tuning.checkLeast-time.Since(c.at)))
-		case <-e.kick:
-			e.checkAll()
-		case <-e.edited:
-			e.checkStream(c)
-		case <-e.ctx.Done():
+			st.checkStream(c)
+			timer.Reset(st.pause(c))
+		case <-st.turnover:
+			timer.Reset(max(0, st.eng.cfg.tuning.checkLeast-time.Since(c.at)))
+		case <-st.kick:
+			st.checkAll()
+		case <-st.edited:
+			st.checkStream(c)
+		case <-st.eng.ctx.Done():
 			return
 		}
 	}
@@ -60,75 +59,75 @@ func (c *streamCheck) note(at time.Time, now eventlog.Standing) {
 
 // pause is the time to the next look: checkInterval, or less at the pace of
 // late. Half of the log may be replaced by rooms that this node has not open.
-func (e *Engine) pause(c *streamCheck) time.Duration {
-	next := e.nextLook.Load()
+func (st *store) pause(c *streamCheck) time.Duration {
+	next := st.nextLook.Load()
 	left := float64(next-min(c.last, next)) / float64(max(c.came, 1)) * float64(c.took)
-	return time.Duration(min(max(left, float64(e.cfg.tuning.checkLeast)), float64(e.cfg.tuning.check)))
+	return time.Duration(min(max(left, float64(st.eng.cfg.tuning.checkLeast)), float64(st.eng.cfg.tuning.check)))
 }
 
 // reached is told of each event that is delivered.
-func (e *Engine) reached(seq uint64) {
+func (st *store) reached(seq uint64) {
 	for {
-		next := e.nextLook.Load()
+		next := st.nextLook.Load()
 		switch {
 		case next == math.MaxUint64: // a look is due; it may not see this event
-			e.passed.Store(seq)
-			if e.nextLook.Load() == next {
+			st.passed.Store(seq)
+			if st.nextLook.Load() == next {
 				return
 			}
 		case seq < next:
 			return
-		case e.nextLook.CompareAndSwap(next, math.MaxUint64):
-			e.lookSoon()
+		case st.nextLook.CompareAndSwap(next, math.MaxUint64):
+			st.lookSoon()
 			return
 		}
 	}
 }
 
-func (e *Engine) lookSoon() {
+func (st *store) lookSoon() {
 	select {
-	case e.turnover <- struct{}{}:
+	case st.turnover <- struct{}{}:
 	default: // it will
 	}
 }
 
 // lookAt has the event with that sequence bring about the next look.
-func (e *Engine) lookAt(seq uint64) {
-	e.nextLook.Store(seq)
-	if e.passed.Load() >= seq {
-		e.lookSoon()
+func (st *store) lookAt(seq uint64) {
+	st.nextLook.Store(seq)
+	if st.passed.Load() >= seq {
+		st.lookSoon()
 	}
 }
 
-func (e *Engine) checkStream(c *streamCheck) {
-	e.looks.checks.Add(1)
+func (st *store) checkStream(c *streamCheck) {
+	st.looks.checks.Add(1)
 	at := time.Now()
-	e.passed.Store(0)
-	ctx, cancel := context.WithTimeout(e.ctx, eventlog.RequestTimeout)
+	st.passed.Store(0)
+	ctx, cancel := context.WithTimeout(st.eng.ctx, eventlog.RequestTimeout)
 	defer cancel()
-	now, err := e.log.Standing(ctx)
+	now, err := st.log.Standing(ctx)
 	if err == nil {
 		c.note(at, now)
-		e.noteLimit(ctx, now)
+		st.noteLimit(ctx, now)
 	}
-	defer func() { e.lookAt(max(c.told, c.last-min(c.half, c.last)) + c.half + 1) }()
+	defer func() { st.lookAt(max(c.told, c.last-min(c.half, c.last)) + c.half + 1) }()
 	switch {
-	case e.closed():
+	case st.eng.closed():
 	case eventlog.Gone(err):
-		e.restoreStream(ctx)
+		st.restoreStream(ctx)
 	case err != nil:
-		e.cfg.Log.Warn().Err(err).Msg("the log does not say where it stands; trying again at the next check")
-	case e.renewed(now):
+		st.eng.cfg.Log.Warn().Err(err).Msg("the log does not say where it stands; trying again at the next check")
+	case st.renewed(now):
 		c.settled, c.told = false, 0
 	case now.Last == c.seen && c.settled:
-	case e.heardSpan().covers(c.was, c.seen): // nothing was lost, so no room need be compared
+	case st.heardSpan().covers(c.was, c.seen): // nothing was lost, so no room need be compared
 		c.told = max(c.told, c.seen)
 		c.compared(now.Last)
-	case c.tellAll(now) && !e.heardSpan().covers(c.told, c.told): // else the copies since then say the same
-		if e.checkInTurn(true) {
+	case c.tellAll(now) && !st.heardSpan().covers(c.told, c.told): // else the copies since then say the same
+		if st.checkInTurn(true) {
 			c.told = now.Last
 		}
-	case e.checkSince(ctx, c.was, now.Last):
+	case st.checkSince(ctx, c.was, now.Last):
 		c.compared(now.Last)
 	}
 }
@@ -146,58 +145,58 @@ func (c *streamCheck) tellAll(now eventlog.Standing) bool {
 	return now.Last-min(c.told, now.Last) > c.half
 }
 
-func (e *Engine) noteLimit(ctx context.Context, now eventlog.Standing) {
-	if err := e.log.NoteLimit(ctx, now); err != nil && !e.closed() {
-		e.cfg.Log.Warn().Err(err).Msg("a change of the log's limit per room could not be noted in the stream's metadata; trying again at the next check")
+func (st *store) noteLimit(ctx context.Context, now eventlog.Standing) {
+	if err := st.log.NoteLimit(ctx, now); err != nil && !st.eng.closed() {
+		st.eng.cfg.Log.Warn().Err(err).Msg("a change of the log's limit per room could not be noted in the stream's metadata; trying again at the next check")
 	}
 }
 
 // checkSince compares the rooms that have an event after `after`, up to `upto`,
 // with the log; false: it could not.
-func (e *Engine) checkSince(ctx context.Context, after, upto uint64) bool {
-	if upto <= after || upto-after > eventlog.MaxUnfiltered || upto-after >= uint64(e.handles.count()) {
-		return e.checkInTurn(false)
+func (st *store) checkSince(ctx context.Context, after, upto uint64) bool {
+	if upto <= after || upto-after > eventlog.MaxUnfiltered || upto-after >= uint64(st.handles.count()) {
+		return st.checkInTurn(false)
 	}
-	tokens, err := e.log.Tokens(ctx, after, upto)
+	tokens, err := st.log.Tokens(ctx, after, upto)
 	if err != nil {
-		return e.checkInTurn(false)
+		return st.checkInTurn(false)
 	}
 	var list []*handle
 	for token := range tokens {
-		if h := e.handles.get(token); h != nil {
+		if h := st.handles.get(token); h != nil {
 			list = append(list, h)
 		}
 	}
-	return e.check(list, false)
+	return st.check(list, false)
 }
 
 // restoreStream makes the stream again that somebody, or a NATS server that
 // kept it in memory, has lost. The next check finds that it is another one.
-func (e *Engine) restoreStream(ctx context.Context) {
-	err := e.log.Restore(ctx)
-	e.cfg.Log.Error().AnErr("restoring", err).Msg("the stream with the log of every room is gone: it is made anew and empty; was it deleted, or kept in memory by a server that was restarted?")
+func (st *store) restoreStream(ctx context.Context) {
+	err := st.log.Restore(ctx)
+	st.eng.cfg.Log.Error().AnErr("restoring", err).Str("stream", st.log.Name()).Msg("the stream with the log of every room is gone: it is made anew and empty; was it deleted, or kept in memory by a server that was restarted?")
 }
 
 // renewed finds out whether the stream was made anew and tells the rooms: old
 // positions mean nothing then.
-func (e *Engine) renewed(now eventlog.Standing) bool {
+func (st *store) renewed(now eventlog.Standing) bool {
 	epoch := now.Epoch
-	if epoch == e.Epoch() {
+	if epoch == st.Epoch() {
 		return false
 	}
-	e.copies.renewed(now.Made())
-	e.cfg.Log.Warn().Str("was", e.Epoch()).Str("is", epoch).Msg("the log was made anew; the members of all rooms are told to refresh")
-	e.epoch.Store(&epoch)
-	for _, h := range e.handles.all() {
-		e.post(h.self, renewed{})
+	st.copies.renewed(now.Made())
+	st.eng.cfg.Log.Warn().Str("stream", st.log.Name()).Str("was", st.Epoch()).Str("is", epoch).Msg("the log was made anew; the members of all its rooms are told to refresh")
+	st.epoch.Store(&epoch)
+	for _, h := range st.handles.all() {
+		st.eng.post(h.self, renewed{})
 	}
 	return true
 }
 
 // checkSoon makes checkLoop compare all rooms as soon as it can.
-func (e *Engine) checkSoon() {
+func (st *store) checkSoon() {
 	select {
-	case e.kick <- struct{}{}:
+	case st.kick <- struct{}{}:
 	default: // it will anyway
 	}
 }
@@ -205,98 +204,70 @@ func (e *Engine) checkSoon() {
 // doubt is for a log that may not be what it was: each room asks its leader
 // before it delivers the next event, and all are compared with it soon, those
 // too that have nothing to deliver.
-func (e *Engine) doubt() {
-	e.doubtRooms()
-	e.suspect.Store(true)
-	e.checkSoon()
+func (st *store) doubt() {
+	st.doubtRooms()
+	st.suspect.Store(true)
+	st.checkSoon()
 }
 
 // checkInTurn compares every open room with the log, as many per interval
 // as checkRooms.
-func (e *Engine) checkInTurn(tell bool) bool {
-	list := e.handles.all()
-	for most := e.cfg.tuning.checkRooms; len(list) > most; {
-		if !e.check(list[:most], tell) {
+func (st *store) checkInTurn(tell bool) bool {
+	list := st.handles.all()
+	for most := st.eng.cfg.tuning.checkRooms; len(list) > most; {
+		if !st.check(list[:most], tell) {
 			return false
 		}
 		list = list[most:]
 		select {
-		case <-time.After(e.cfg.tuning.check):
-		case <-e.kick:
-			return e.checkAll()
-		case <-e.ctx.Done():
+		case <-time.After(st.eng.cfg.tuning.check):
+		case <-st.kick:
+			return st.checkAll()
+		case <-st.eng.ctx.Done():
 			return false
 		}
 	}
-	return e.check(list, tell)
+	return st.check(list, tell)
 }
 
 // checkAll compares every open room with the log; false: it could not.
-func (e *Engine) checkAll() bool {
-	suspect := e.suspect.Swap(false)
-	ok := e.check(e.handles.all(), suspect)
+func (st *store) checkAll() bool {
+	suspect := st.suspect.Swap(false)
+	ok := st.check(st.handles.all(), suspect)
 	if suspect && !ok {
-		e.suspect.Store(true)
+		st.suspect.Store(true)
 	}
 	return ok
 }
 
 // check compares the last sequences of rooms with the log and tells those that
 // differ, or all.
-func (e *Engine) check(list []*handle, tell bool) bool {
-	if len(list) == 0 || e.closed() {
+func (st *store) check(list []*handle, tell bool) bool {
+	if len(list) == 0 || st.eng.closed() {
 		return true
 	}
 	names, at := make([]string, len(list)), make([]uint64, len(list))
 	for i, h := range list {
 		names[i], at[i] = h.name, h.last.Load()
 	}
-	ctx, cancel := context.WithTimeout(e.ctx, e.cfg.tuning.open)
+	ctx, cancel := context.WithTimeout(st.eng.ctx, st.eng.cfg.tuning.open)
 	defer cancel()
-	checks, err := e.log.Checks(ctx, names)
+	checks, err := st.log.Checks(ctx, names)
 	if err != nil {
-		if !e.closed() {
-			e.cfg.Log.Warn().Err(err).Int("rooms", len(list)).Msg("the last sequences of rooms could not be compared with the log; trying again at the next check")
+		if !st.eng.closed() {
+			st.eng.cfg.Log.Warn().Err(err).Int("rooms", len(list)).Msg("the last sequences of rooms could not be compared with the log; trying again at the next check")
 		}
 		return false
 	}
-	e.catchUp(ctx)
-	heard := e.heardSpan()
-	e.looks.compared.Add(int64(len(list)))
+	st.eng.catchUp(ctx)
+	heard := st.heardSpan()
+	st.looks.compared.Add(int64(len(list)))
 	for i, h := range list {
 		if c := checks[h.token()]; tell || c.Last > h.last.Load() || c.Last < at[i] {
-			e.post(h.self, checked{Check: c, at: at[i], heard: heard})
+			st.eng.post(h.self, checked{Check: c, at: at[i], heard: heard})
 		}
 	}
 	return true
-}
-
-// leaderSubject tells that the log has a new leader; what the old one had
-// under way, copies and acks, may be lost without any connection having been.
-const leaderSubject = "$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED." + eventlog.StreamName
-
-// editedSubject tells that somebody has changed the stream's settings.
-const editedSubject = "$JS.EVENT.ADVISORY.STREAM.UPDATED." + eventlog.StreamName
-
-func (e *Engine) watchStream() error {
-	_, err := e.nc.Subscribe(editedSubject, func(*nats.Msg) {
-		select {
-		case e.edited <- struct{}{}:
-		default: // it will look anyway
-		}
-	})
-	if err != nil {
-		return fmt.Errorf("rooms: subscribe to %s: %w", editedSubject, err)
-	}
-	_, err = e.nc.Subscribe(leaderSubject, func(*nats.Msg) {
-		e.cfg.Log.Info().Msg("the log has a new leader; comparing all rooms with it and publishing again what has no ack")
-		e.pub.Hurry()
-		e.doubt()
-	})
-	if err != nil {
-		return fmt.Errorf("rooms: subscribe to %s: %w", leaderSubject, err)
-	}
-	return nil
 }
 
 // onDisconnect runs on nats.go's goroutine, as onReconnect and onAsyncError do.
@@ -305,19 +276,23 @@ func (e *Engine) onDisconnect(nc *nats.Conn, err error) {
 	if !e.closed() {
 		e.cfg.Log.Warn().Err(err).Msg("the engine's NATS connection is lost; reconnecting")
 	}
-	e.doubtRooms()
+	for _, st := range e.stores {
+		st.doubtRooms()
+	}
 }
 
-func (e *Engine) doubtRooms() {
-	e.copies.life.Add(1)
-	for _, h := range e.handles.all() {
+func (st *store) doubtRooms() {
+	st.copies.life.Add(1)
+	for _, h := range st.handles.all() {
 		h.doubtful.Store(true)
 	}
 }
 
 func (e *Engine) onReconnect(nc *nats.Conn) {
 	e.cfg.Log.Info().Str("url", nc.ConnectedUrlRedacted()).Msg("the engine's NATS connection is back; comparing all rooms with the log")
-	e.doubt()
+	for _, st := range e.stores {
+		st.doubt()
+	}
 	e.beat(true)
 	e.postAll(resync{})
 }
@@ -328,7 +303,9 @@ func (e *Engine) onReconnect(nc *nats.Conn) {
 func (e *Engine) onAsyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
 	if sub != nil && errors.Is(err, nats.ErrSlowConsumer) {
 		e.stats.SlowConsumer.Add(1)
-		e.checkSoon()
+		for _, st := range e.stores {
+			st.checkSoon()
+		}
 		return
 	}
 	e.cfg.Log.Warn().Err(err).Msg("NATS reports an error on the engine's connection")

@@ -79,6 +79,7 @@ type Config struct {
 	History      int64         // events kept per room
 	HistoryAge   time.Duration // events older than this are dropped
 	HistoryBytes int64         // the whole log; the oldest events are dropped
+	InboxBytes   int64         // the log of all users' inboxes, which is one of its own
 
 	// HearAll has a node hear the rooms of the whole cluster by three
 	// subscriptions in all, instead of up to three for each open room, and look
@@ -121,6 +122,7 @@ func DefaultConfig() Config {
 		History:          1000,
 		HistoryAge:       24 * time.Hour,
 		HistoryBytes:     1 << 30,
+		InboxBytes:       256 << 20,
 		Mailbox:          1024,
 		IdleAfter:        time.Minute,
 		PresenceInterval: time.Second,
@@ -149,6 +151,7 @@ func (c Config) withDefaults() Config {
 	c.History = cmp.Or(c.History, d.History)
 	c.HistoryAge = cmp.Or(c.HistoryAge, d.HistoryAge)
 	c.HistoryBytes = cmp.Or(c.HistoryBytes, d.HistoryBytes)
+	c.InboxBytes = cmp.Or(c.InboxBytes, d.InboxBytes)
 	c.Mailbox = cmp.Or(c.Mailbox, d.Mailbox)
 	c.IdleAfter = cmp.Or(c.IdleAfter, d.IdleAfter)
 	c.PresenceInterval = cmp.Or(c.PresenceInterval, d.PresenceInterval)
@@ -169,9 +172,10 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// stream is what the configuration says of the log.
-func (c Config) stream() eventlog.Config {
-	return eventlog.Config{Memory: c.Memory, Replicas: c.Replicas, History: c.History, HistoryAge: c.HistoryAge, HistoryBytes: c.HistoryBytes, Log: c.Log}
+// stream is what the configuration says of the log of a space.
+func (c Config) stream(space wire.Space) eventlog.Config {
+	bytes := [wire.Spaces]int64{wire.SpaceRooms: c.HistoryBytes, wire.SpaceInboxes: c.InboxBytes}[space]
+	return eventlog.Config{Space: space, Memory: c.Memory, Replicas: c.Replicas, History: c.History, HistoryAge: c.HistoryAge, HistoryBytes: bytes, Log: c.Log}
 }
 
 // Validate reports the first field that cannot work.
@@ -187,6 +191,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("rooms: history age is %s; it must be at least %s", c.HistoryAge, eventlog.DedupWindow)
 	case c.HistoryBytes < 1<<20:
 		return fmt.Errorf("rooms: history bytes is %d; it must be at least %d", c.HistoryBytes, 1<<20)
+	case c.InboxBytes < 1<<20:
+		return fmt.Errorf("rooms: inbox bytes is %d; it must be at least %d", c.InboxBytes, 1<<20)
 	case c.Mailbox < 16:
 		return fmt.Errorf("rooms: mailbox is %d messages; it must be at least 16", c.Mailbox)
 	case c.PresenceInterval < 10*time.Millisecond:

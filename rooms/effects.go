@@ -33,7 +33,7 @@ func (r *room) read(body []byte) (wire.Stored, error) {
 func (r *room) inspect(msg *nats.Msg) {
 	stored, err := wire.ReadStored(msg.Data)
 	if err != nil {
-		r.eng.reject(r.h.token(), msg, err)
+		r.eng.reject(msg, err)
 	}
 	r.reading = reading{msg.Data, stored, err}
 }
@@ -50,7 +50,7 @@ func (r *room) onLive(msg *nats.Msg) {
 		r.eng.roomLog(r.h.name).Debug().Err(err).Str("subject", msg.Subject).Msg("a message on a room's log subject is not from the stream and was ignored; who publishes there?")
 		return
 	}
-	c.From = r.eng.heardFrom(c.Seq, r.h.since.Load(), r.follower.Position().Epoch)
+	c.From = r.h.store.heardFrom(c.Seq, r.h.since.Load(), r.follower.Position().Epoch)
 	r.follower.Live(c)
 }
 
@@ -98,13 +98,13 @@ func (x effects) Refresh() {
 // room, which posts the page back.
 func (x effects) Read(q follow.Range) {
 	r := x.r
-	r.eng.looks.reads.Add(1)
+	r.h.store.looks.reads.Add(1)
 	r.beside(q.Attempt, func(ctx context.Context) message {
 		if gate := r.eng.cfg.tuning.gate; gate != nil {
 			gate.RLock()
 			defer gate.RUnlock()
 		}
-		page, err := r.eng.log.Read(ctx, r.h.name, q)
+		page, err := r.h.store.log.Read(ctx, r.h.name, q)
 		if err != nil {
 			r.warn(err, "a room's log could not be read; reading it again, or refusing who waits for it as unavailable")
 			page = follow.Page{Op: q.Op, Failed: true}
@@ -116,16 +116,16 @@ func (x effects) Read(q follow.Range) {
 // Ask implements follow.Effects.
 func (x effects) Ask(op, seq uint64, attempt int) {
 	r := x.r
-	r.eng.looks.asks.Add(1)
+	r.h.store.looks.asks.Add(1)
 	r.beside(attempt, func(ctx context.Context) message {
-		verdict, err := r.eng.log.Ask(ctx, r.h.name, seq)
+		verdict, err := r.h.store.log.Ask(ctx, r.h.name, seq)
 		if err != nil {
 			r.warn(err, "the log's leader could not be asked about a room; asking again")
 			verdict = follow.Verdict{Failed: true}
 		}
 		verdict.Op = op
 		r.eng.catchUp(ctx)
-		return verdictGiven{r, verdict, r.eng.heardSpan()}
+		return verdictGiven{r, verdict, r.h.store.heardSpan()}
 	})
 }
 

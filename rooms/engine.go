@@ -36,29 +36,19 @@ type Engine struct {
 	stop       context.CancelFunc
 	nc         *nats.Conn // subscriptions, requests and signals
 	pubs       *nats.Conn // publishes to the log and their acks
-	log        *eventlog.Log
+	stores     [wire.Spaces]*store
 	limits     follow.Limits
-	epoch      atomic.Pointer[string] // changes only when somebody makes the stream anew
 	pub        *eventlog.Publisher
 	live       chan *nats.Msg
-	marks      sync.Map      // *nats.Msg: chan struct{}; see catchUp
-	kick       chan struct{} // asks checkLoop to compare all rooms now
-	edited     chan struct{} // tells it that the stream's settings were changed
-	turnover   chan struct{} // tells it that nextLook was reached
-	nextLook   atomic.Uint64 // the sequence at which half of the log has been replaced since all rooms were told how far it is
-	passed     atomic.Uint64 // the last event that was delivered while a look was due; 0: none since the last one began
-	suspect    atomic.Bool   // the log may have been rolled back: all rooms are to look
+	marks      sync.Map // *nats.Msg: chan struct{}; see catchUp
 	rooms      *actor.Group[string, message]
 	opener     *actor.Ref[*room]
-	handles    handles
 	subs       subscriber
 	peers      peers
 	inspection inspection
-	copies     heardCopies
 	boot       presence.Boot // of this process
 	started    int64         // for nodes of version 0: see heartbeat
 	stats      Stats
-	looks      looks
 
 	// incarnation is that of the room made last. It begins with the time, for
 	// nodes of version 0, and then only counts: a clock that is set back is of
@@ -70,14 +60,6 @@ type Engine struct {
 	waited bool // Close waits for work: nothing is added any more; guarded by mu
 }
 
-// looks counts what is of no interest outside this package.
-type looks struct {
-	checks   atomic.Int64 // where the stream stands
-	reads    atomic.Int64 // of rooms' logs
-	asks     atomic.Int64 // of the leader about a room
-	compared atomic.Int64 // rooms, with the log
-}
-
 // New connects twice, opens the stream (it is created when there is none) and
 // starts. The caller ends it with Close.
 func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
@@ -86,7 +68,10 @@ func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	started := max(cfg.tuning.clock().UnixNano(), 1)
-	e := &Engine{cfg: cfg, boot: newBoot(), started: started, live: make(chan *nats.Msg, liveQueue), kick: make(chan struct{}, 1), edited: make(chan struct{}, 1), turnover: make(chan struct{}, 1)}
+	e := &Engine{cfg: cfg, boot: newBoot(), started: started, live: make(chan *nats.Msg, liveQueue)}
+	for space := range e.stores {
+		e.stores[space] = newStore(e, wire.Space(space))
+	}
 	e.incarnation.Store(uint64(started))
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	if err := e.start(ctx, conn); err != nil {
@@ -110,11 +95,11 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 		return fmt.Errorf("rooms: connect for publishing: %w", err)
 	}
 	e.subs.nc, e.subs.live, e.subs.above, e.subs.hearAll = e.nc, e.live, e.cfg.tuning.wildcardAbove, e.cfg.HearAll
-	if e.log, err = eventlog.Open(ctx, e.nc, e.cfg.stream()); err != nil {
-		return fmt.Errorf("rooms: %w", err)
+	for _, st := range e.stores {
+		if err := st.open(ctx); err != nil {
+			return err
+		}
 	}
-	epoch := e.log.Epoch()
-	e.epoch.Store(&epoch)
 	e.limits = follow.Limits{Replay: MaxReplay, RingBytes: ringBytes, Held: e.cfg.tuning.held, HeldBytes: heldBytes}
 	if e.pub, err = eventlog.NewPublisher(e.pubs, &e.stats.PublishStats, e.cfg.tuning.publish); err != nil {
 		return fmt.Errorf("rooms: %w", err)
@@ -122,14 +107,16 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	e.opener = actor.Spawn(&actor.Config[*room]{MaxMessages: openQueue, MaxBatch: openBatch, OnPanic: e.onPanic},
 		func(*actor.Ref[*room]) actor.Receiver[*room] { return &opener{eng: e} })
 	e.rooms = actor.NewGroup(&actor.Config[message]{MaxMessages: e.cfg.Mailbox, Cost: cost, OnPanic: e.onPanic, OnUnread: refuseAll}, e.cfg.IdleAfter, e.startRoom)
-	if err := errors.Join(e.subs.start(), e.inspect(e.cfg.Node, e.cfg.HearAll), e.watchStream(), e.watchPeers(), e.serve()); err != nil {
+	if err := errors.Join(e.subs.start(), e.inspect(e.cfg.Node, e.cfg.HearAll), e.stores[wire.SpaceRooms].watch(), e.stores[wire.SpaceInboxes].watch(), e.watchPeers(), e.serve()); err != nil {
 		return err
 	}
 	e.beside(func(context.Context) { e.heartbeatLoop() })
 	e.beside(func(context.Context) { e.dispatch() })
-	var look streamCheck
-	e.checkStream(&look) // for nextLook
-	e.beside(func(context.Context) { e.checkLoop(&look) })
+	for _, st := range e.stores {
+		look := new(streamCheck)
+		st.checkStream(look) // for nextLook
+		e.beside(func(context.Context) { st.checkLoop(look) })
+	}
 	return nil
 }
 
@@ -214,13 +201,14 @@ func (e *Engine) after(h *handle, d time.Duration, m message) *time.Timer {
 }
 
 // Replicas is how many servers hold the log.
-func (e *Engine) Replicas() int { return e.log.Replicas() }
+func (e *Engine) Replicas() int { return e.stores[wire.SpaceRooms].log.Replicas() }
 
 // Node is this node's name.
 func (e *Engine) Node() string { return e.cfg.Node }
 
-// Epoch names the present life of the log: see wire.Position.
-func (e *Engine) Epoch() string { return *e.epoch.Load() }
+// Epoch names the present life of the log of all rooms: see wire.Position.
+// Inboxes have another.
+func (e *Engine) Epoch() string { return e.stores[wire.SpaceRooms].Epoch() }
 
 // Stats are the engine's counters; they may be read at any time.
 func (e *Engine) Stats() *Stats { return &e.stats }
@@ -238,8 +226,10 @@ func (e *Engine) Ping(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, eventlog.RequestTimeout) // nats.go waits on when the connection ends
 	defer cancel()
-	if _, err := e.log.Standing(ctx); err != nil {
-		return fmt.Errorf("the log does not answer: %w", err)
+	for _, st := range e.stores {
+		if _, err := st.log.Standing(ctx); err != nil {
+			return fmt.Errorf("the log %s does not answer: %w", st.log.Name(), err)
+		}
 	}
 	return nil
 }

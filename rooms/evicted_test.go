@@ -38,7 +38,7 @@ func large(t *testing.T, eng *rooms.Engine, room string, n int) []uint64 {
 func stored(t *testing.T, srv *embedded.Server, room string) bool {
 	t.Helper()
 	js, _ := stream(t, srv)
-	s, err := js.Stream(within(t), eventlog.StreamName)
+	s, err := js.Stream(within(t), eventlog.RoomsStream)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,14 +42,14 @@ func (c *Config) CheckRooms(n int) { c.tuning.checkRooms = n }
 
 // Checks and Reads count looks at where the stream stands, and reads of rooms'
 // logs.
-func (e *Engine) Checks() int64 { return e.looks.checks.Load() }
-func (e *Engine) Reads() int64  { return e.looks.reads.Load() }
+func (e *Engine) Checks() int64 { return e.stores[wire.SpaceRooms].looks.checks.Load() }
+func (e *Engine) Reads() int64  { return e.stores[wire.SpaceRooms].looks.reads.Load() }
 
 // Compared counts rooms that were compared with the log.
-func (e *Engine) Compared() int64 { return e.looks.compared.Load() }
+func (e *Engine) Compared() int64 { return e.stores[wire.SpaceRooms].looks.compared.Load() }
 
 // Asks counts questions to the log's leader about a room.
-func (e *Engine) Asks() int64 { return e.looks.asks.Load() }
+func (e *Engine) Asks() int64 { return e.stores[wire.SpaceRooms].looks.asks.Load() }
 
 // Queued reports how many messages wait in a room's mailbox.
 func (e *Engine) Queued(room string) int {
@@ -71,19 +71,31 @@ func (c *Config) LargeRooms(slow, count int) { c.tuning.slowAbove, c.tuning.coun
 func (c *Config) Lose(f func(*nats.Msg) bool) { c.tuning.lose = f }
 
 // Open reports how many rooms are open, their actors and their handles.
-func (e *Engine) Open() (actors, handles int) { return e.rooms.Len(), len(e.handles.all()) }
+func (e *Engine) Open() (actors, handles int) {
+	for _, st := range e.stores {
+		handles += len(st.handles.all())
+	}
+	return e.rooms.Len(), handles
+}
 
 // Subscriptions reports how many subscriptions the rooms' connection has.
 func (e *Engine) Subscriptions() int { return e.nc.NumSubscriptions() }
 
+// EpochOf names the present life of the log that a room is in.
+func (e *Engine) EpochOf(room string) string { return e.storeOf(room).Epoch() }
+
 // CheckSoon is what a reconnect or a slow consumer does.
-func (e *Engine) CheckSoon() { e.checkSoon() }
+func (e *Engine) CheckSoon() {
+	for _, st := range e.stores {
+		st.checkSoon()
+	}
+}
 
 // LoseConnection breaks the connection of the rooms; it reconnects.
 func (e *Engine) LoseConnection() error { return e.nc.ForceReconnect() }
 
 // Miss is what happens when a room's mailbox refuses a live copy.
-func (e *Engine) Miss(room string) { e.handles.get(wire.RoomToken(room)).miss() }
+func (e *Engine) Miss(room string) { e.handleOf(room).miss() }
 
 // SlowConsumer is what nats.go calls when it drops copies.
 func (e *Engine) SlowConsumer(subject string) {
@@ -94,7 +106,7 @@ func (e *Engine) SlowConsumer(subject string) {
 type Fanout struct{ r *room }
 
 func NewFanout(members []Member) *Fanout {
-	f := &Fanout{&room{eng: &Engine{}, h: &handle{}, label: "x"}}
+	f := &Fanout{&room{eng: &Engine{}, h: &handle{store: &store{}}, label: "x"}}
 	f.r.eng.cfg = DefaultConfig()
 	f.r.fanout.stats = &f.r.eng.stats
 	for _, m := range members {
@@ -147,7 +159,7 @@ func (c *Config) GateReads() { c.tuning.gate = new(sync.RWMutex) }
 // NextLook is the sequence at which a room's event brings about a look at where
 // the stream stands; 0 while one is due.
 func (e *Engine) NextLook() uint64 {
-	if next := e.nextLook.Load(); next != math.MaxUint64 {
+	if next := e.stores[wire.SpaceRooms].nextLook.Load(); next != math.MaxUint64 {
 		return next
 	}
 	return 0
@@ -156,7 +168,7 @@ func (e *Engine) NextLook() uint64 {
 // LastSequences asks the log for the last sequence of each room that has one,
 // by token.
 func (e *Engine) LastSequences(ctx context.Context, rooms []string) (map[string]uint64, error) {
-	checks, err := e.log.Checks(ctx, rooms)
+	checks, err := e.stores[wire.SpaceRooms].log.Checks(ctx, rooms)
 	last := make(map[string]uint64, len(checks))
 	for token, c := range checks {
 		if c.Last != 0 {

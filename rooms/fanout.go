@@ -68,7 +68,7 @@ func (f *fanout) release() {
 func (r *room) deliver(e follow.Event) (frame []byte) {
 	r.h.last.Store(e.Seq)
 	r.h.touch()
-	r.eng.reached(e.Seq)
+	r.h.store.reached(e.Seq)
 	stored, err := r.read(e.Body)
 	if err != nil {
 		return nil

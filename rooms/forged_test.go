@@ -84,7 +84,7 @@ func TestStreamMadeAnew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := js.DeleteStream(within(t), eventlog.StreamName); err != nil {
+	if err := js.DeleteStream(within(t), eventlog.RoomsStream); err != nil {
 		t.Fatal(err)
 	}
 	told := m.joined(t, 1)

@@ -13,6 +13,7 @@ import (
 // its actor.
 type handle struct {
 	// fixed after start
+	store *store
 	name  string
 	inbox bool
 	self  *actor.Ref[message]
@@ -46,7 +47,8 @@ type handle struct {
 	stale atomic.Bool
 }
 
-// token is the room's in subjects; for an ordinary name the name itself.
+// token is the room's in the subjects of its store; for an ordinary name the
+// name itself.
 func (h *handle) token() string { return wire.RoomToken(h.name) }
 
 func (h *handle) touch() { h.touched.Store(time.Now().UnixNano()) }
@@ -69,7 +71,7 @@ func (h *handle) miss() {
 	}
 }
 
-// handles finds open rooms by the token of their subjects.
+// handles finds the open rooms of a store by the token of their subjects.
 type handles struct {
 	mu      sync.RWMutex
 	byToken map[string]*handle

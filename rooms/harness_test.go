@@ -141,6 +141,11 @@ func from(eng *rooms.Engine, seq uint64) rooms.Since {
 	return rooms.Since{Position: &wire.Position{Epoch: eng.Epoch(), Seq: seq}}
 }
 
+// fromOf is from for any room, an inbox too.
+func fromOf(eng *rooms.Engine, room string, seq uint64) rooms.Since {
+	return rooms.Since{Position: &wire.Position{Epoch: eng.EpochOf(room), Seq: seq}}
+}
+
 // undisturbed rooms are woken by the test alone: neither presence nor a check
 // comes in between.
 func undisturbed(c *rooms.Config) {

@@ -11,7 +11,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
 )
 
-// heardCopies is what a node that hears all rooms has heard of the stream without
+// heardCopies is what a node that hears all rooms has heard of a stream without
 // a gap. It shows a room without events that it has missed none, and that the
 // first copy it gets is its first event, and nobody has to be asked.
 type heardCopies struct {
@@ -76,11 +76,11 @@ func (s span) covers(after, upto uint64) bool {
 
 // heardSpan is what was handed over when it is called: before what is posted
 // then.
-func (e *Engine) heardSpan() span {
-	epoch, life := e.Epoch(), e.copies.life.Load()
-	to := e.copies.handed.Load()
-	from := e.copies.from.Load() // after to: a run that has begun since is beyond it
-	if !e.cfg.HearAll || to == 0 || from > to || e.copies.of.Load() != life || e.Epoch() != epoch {
+func (st *store) heardSpan() span {
+	epoch, life := st.Epoch(), st.copies.life.Load()
+	to := st.copies.handed.Load()
+	from := st.copies.from.Load() // after to: a run that has begun since is beyond it
+	if !st.eng.cfg.HearAll || to == 0 || from > to || st.copies.of.Load() != life || st.Epoch() != epoch {
 		return span{}
 	}
 	return span{epoch, from, to}
@@ -88,10 +88,10 @@ func (e *Engine) heardSpan() span {
 
 // heardFrom is follow.Copy.From for a copy that came to a room which is handed
 // all copies from since on.
-func (e *Engine) heardFrom(seq, since uint64, epoch string) uint64 {
-	if !e.cfg.HearAll || e.Epoch() != epoch || e.copies.of.Load() != e.copies.life.Load() {
+func (st *store) heardFrom(seq, since uint64, epoch string) uint64 {
+	if !st.eng.cfg.HearAll || st.Epoch() != epoch || st.copies.of.Load() != st.copies.life.Load() {
 		return seq
 	}
 	// The run may have ended since: then it says less, and nothing wrong.
-	return min(max(e.copies.from.Load(), since), seq)
+	return min(max(st.copies.from.Load(), since), seq)
 }

@@ -212,7 +212,7 @@ func TestInbox(t *testing.T) {
 	eng, _ := start(t, nil)
 	room := wire.Inbox("percy")
 	seqs := publish(t, eng, room, 0, 5)
-	m := join(t, eng, room, "a", from(eng, seqs[1]))
+	m := join(t, eng, room, "a", fromOf(eng, room, seqs[1]))
 	m.awaitSeq(t, seqs[4])
 	wantSeqs(t, m, seqs[2:])
 	joined := m.joined(t, 0)

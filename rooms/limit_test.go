@@ -97,7 +97,7 @@ func stream(t *testing.T, srv *embedded.Server) (js jetstream.JetStream, info fu
 	}
 	return js, func() *jetstream.StreamInfo {
 		t.Helper()
-		s, err := js.Stream(within(t), eventlog.StreamName)
+		s, err := js.Stream(within(t), eventlog.RoomsStream)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -34,15 +34,36 @@ func (o *opener) Receive(b *actor.Batch[*room]) {
 		rooms = append(rooms, r)
 		o.subs[r] = new(roomSubscriptions)
 	}
-	at, err := o.open(rooms)
+	o.openAll(rooms)
+	o.subs = nil
+}
+
+// openAll subscribes all first and looks at their logs after that, by the same
+// connection, so that no event falls in between.
+func (o *opener) openAll(rooms []*room) {
+	ctx, cancel := context.WithTimeout(o.eng.ctx, o.eng.cfg.tuning.open)
+	defer cancel()
+	err := o.subscribe(rooms)
+	for _, st := range o.eng.stores {
+		if of := roomsOf(st, rooms); len(of) > 0 {
+			o.openIn(ctx, st, of, err)
+		}
+	}
+}
+
+// openIn opens rooms of one store, or, with an error, refuses them.
+func (o *opener) openIn(ctx context.Context, st *store, rooms []*room, err error) {
+	var at map[string]follow.Opening
+	if err == nil {
+		at, err = st.log.Openings(ctx, namesOf(rooms))
+	}
 	for _, r := range rooms {
 		subs := *o.subs[r]
 		delete(o.subs, r) // they are the room's to end now
 		o.eng.post(r.h.self, opened{of: r, subs: subs, at: at[r.h.token()], err: err})
 	}
-	o.subs = nil
 	if err == nil {
-		time.AfterFunc(o.eng.cfg.tuning.afterOpen, func() { o.eng.check(handlesOf(rooms), false) })
+		time.AfterFunc(o.eng.cfg.tuning.afterOpen, func() { st.check(handlesOf(rooms), false) })
 	}
 }
 
@@ -53,6 +74,23 @@ func (o *opener) Failed(cause any) {
 	}
 }
 
+func roomsOf(st *store, rooms []*room) (of []*room) {
+	for _, r := range rooms {
+		if r.h.store == st {
+			of = append(of, r)
+		}
+	}
+	return of
+}
+
+func namesOf(rooms []*room) []string {
+	names := make([]string, len(rooms))
+	for i, r := range rooms {
+		names[i] = r.h.name
+	}
+	return names
+}
+
 func handlesOf(rooms []*room) []*handle {
 	list := make([]*handle, len(rooms))
 	for i, r := range rooms {
@@ -61,25 +99,16 @@ func handlesOf(rooms []*room) []*handle {
 	return list
 }
 
-// open subscribes first and looks at the log after that, by the same
-// connection, so that no event falls in between.
-func (o *opener) open(rooms []*room) (map[string]follow.Opening, error) {
-	ctx, cancel := context.WithTimeout(o.eng.ctx, o.eng.cfg.tuning.open)
-	defer cancel()
+func (o *opener) subscribe(rooms []*room) error {
 	for _, r := range rooms {
 		// The room does not read its subscriptions before it gets opened.
 		subs := o.subs[r]
-		err := o.eng.subs.open(subs, r.h.name, r.h.inbox)
-		if err != nil {
-			return nil, err
+		if err := o.eng.subs.open(subs, r.h.name, r.h.inbox); err != nil {
+			return err
 		}
 		r.h.shares.Store(subs.shares)
 	}
-	names := make([]string, len(rooms))
-	for i, r := range rooms {
-		names[i] = r.h.name
-	}
-	return o.eng.log.Openings(ctx, names)
+	return nil
 }
 
 // dispatch hands live copies to their rooms: the fifth station of a message, on
@@ -137,13 +166,14 @@ const (
 )
 
 func (e *Engine) dispatchOne(msg *nats.Msg) {
-	token, _ := wire.SubjectToken(msg.Subject)
+	space, token, _ := wire.SubjectToken(msg.Subject)
+	st := e.stores[space]
 	verb := msg.Subject[len(msg.Subject)-1]
 	if verb == lastOfLog {
-		e.handLive(token, msg)
+		st.handLive(token, msg)
 		return
 	}
-	h := e.handles.get(token)
+	h := st.handles.get(token)
 	if h == nil || !e.subs.listensOn(h, msg.Sub) {
 		return
 	}
@@ -159,21 +189,22 @@ func (e *Engine) dispatchOne(msg *nats.Msg) {
 
 // handLive gives a copy to its room, which looks whether it is valid; where
 // there is none, or it takes no more, somebody else has to.
-func (e *Engine) handLive(token string, msg *nats.Msg) {
+func (st *store) handLive(token string, msg *nats.Msg) {
+	e := st.eng
 	if e.cfg.HearAll {
-		e.copies.hear(msg)
-		defer func() { e.copies.handed.Store(e.copies.to.Load()) }()
+		st.copies.hear(msg)
+		defer func() { st.copies.handed.Store(st.copies.to.Load()) }()
 	}
-	if h := e.handles.get(token); h != nil {
+	if h := st.handles.get(token); h != nil {
 		err := h.self.Send(liveEvent{msg})
 		if err == nil {
 			return
 		}
 		if err == actor.ErrFull {
 			e.stats.LiveFull.Add(1)
-			h.handedSince(e.copies.to.Load() + 1)
+			h.handedSince(st.copies.to.Load() + 1)
 			h.miss()
 		}
 	}
-	e.inspectUnread(token, msg)
+	e.inspectUnread(msg)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/presence"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 // How nodes know of each other: every node publishes a heartbeat, and one that
@@ -183,11 +184,9 @@ func (e *Engine) heard(s presence.Sign) bool {
 	return true
 }
 
-// postAll tells every open room that has presence.
+// postAll tells every open room that has presence, which inboxes have not.
 func (e *Engine) postAll(m message) {
-	for _, h := range e.handles.all() {
-		if !h.inbox {
-			e.post(h.self, m)
-		}
+	for _, h := range e.stores[wire.SpaceRooms].handles.all() {
+		e.post(h.self, m)
 	}
 }

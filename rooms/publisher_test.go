@@ -134,7 +134,7 @@ func silent(t *testing.T) (nc *nats.Conn, attempts *atomic.Int64, answer func(bo
 	attempts = new(atomic.Int64)
 	var mu sync.Mutex
 	var taken []*nats.Msg
-	if _, err := taker.Subscribe(wire.AllEvents, func(m *nats.Msg) {
+	if _, err := taker.Subscribe(wire.SpaceRooms.AllEvents(), func(m *nats.Msg) {
 		mu.Lock()
 		defer mu.Unlock()
 		taken = append(taken, m)

@@ -33,8 +33,8 @@ const rejectQueue = "roomd"
 // answers, when there is none.
 type inspection struct {
 	mu    sync.Mutex
-	queue *nats.Subscription  // nil: others look
-	by    map[string]struct{} // the nodes that hear all
+	queue []*nats.Subscription // on the log of each space; none: others look
+	by    map[string]struct{}  // the nodes that hear all
 }
 
 // inspect has node look at everything, or, with all false, not any more.
@@ -54,16 +54,17 @@ func (e *Engine) inspect(node string, all bool) error {
 	}
 	switch {
 	case len(in.by) == 0 && in.queue == nil:
-		sub, err := e.nc.QueueSubscribe(wire.AllLogs, rejectQueue, func(msg *nats.Msg) {
-			token, _ := wire.SubjectToken(msg.Subject)
-			e.inspectOne(token, msg)
-		})
-		if err != nil {
-			return fmt.Errorf("rooms: subscribe to %s: %w", wire.AllLogs, err)
+		for space := range wire.Space(wire.Spaces) {
+			sub, err := e.nc.QueueSubscribe(space.AllLogs(), rejectQueue, e.inspectOne)
+			if err != nil {
+				return fmt.Errorf("rooms: subscribe to %s: %w", space.AllLogs(), err)
+			}
+			in.queue = append(in.queue, sub)
 		}
-		in.queue = sub
-	case len(in.by) != 0 && in.queue != nil:
-		_ = in.queue.Unsubscribe() // fails only when the connection is closed
+	case len(in.by) != 0:
+		for _, sub := range in.queue {
+			_ = sub.Unsubscribe() // fails only when the connection is closed
+		}
 		in.queue = nil
 	}
 	return nil
@@ -77,29 +78,32 @@ func (e *Engine) inspectedBy(node string, all bool) {
 }
 
 // inspectUnread looks at a copy that no room has looked at.
-func (e *Engine) inspectUnread(token string, msg *nats.Msg) {
+func (e *Engine) inspectUnread(msg *nats.Msg) {
 	if e.cfg.HearAll {
-		e.inspectOne(token, msg)
+		e.inspectOne(msg)
 	}
 }
 
-// inspectOne publishes what is not valid to room.<room>.rejected.
-func (e *Engine) inspectOne(token string, msg *nats.Msg) {
-	_, reason := wire.RoomFromToken(token)
+// inspectOne publishes what is not valid to room.<room>.rejected, or
+// inbox.<uid>.rejected.
+func (e *Engine) inspectOne(msg *nats.Msg) {
+	space, token, _ := wire.SubjectToken(msg.Subject)
+	_, reason := space.Room(token)
 	if reason == nil {
 		_, reason = wire.ReadStored(msg.Data)
 	}
 	if reason != nil {
-		e.reject(token, msg, reason)
+		e.reject(msg, reason)
 	}
 }
 
-func (e *Engine) reject(token string, msg *nats.Msg, reason error) {
+func (e *Engine) reject(msg *nats.Msg, reason error) {
 	e.stats.Rejected.Add(1)
+	space, token, _ := wire.SubjectToken(msg.Subject)
 	seq := eventlog.CopySeq(msg)
-	e.cfg.Log.Warn().Str("room", token).Str("seq", seq).AnErr("reason", reason).Msg("an injected event is not valid and reaches no client")
+	e.cfg.Log.Warn().Str("subject", msg.Subject).Str("seq", seq).AnErr("reason", reason).Msg("an injected event is not valid and reaches no client")
 	out := &nats.Msg{
-		Subject: "room." + token + ".rejected",
+		Subject: space.Rejected(token),
 		Header:  nats.Header{HeaderReason: []string{reason.Error()}, HeaderSeq: []string{seq}},
 		Data:    msg.Data,
 	}

@@ -31,7 +31,7 @@ type room struct {
 // startRoom makes the receiver. It runs on the room's goroutine.
 func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver[message] {
 	_, inbox := wire.InboxOwner(name)
-	h := &handle{name: name, inbox: inbox, self: self}
+	h := &handle{store: e.storeOf(name), name: name, inbox: inbox, self: self}
 	h.touched.Store(time.Now().UnixNano())
 	r := &room{eng: e, h: h, label: roomLabel(name), used: time.Now()}
 	r.fanout.stats = &e.stats
@@ -39,8 +39,8 @@ func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver
 	if !inbox {
 		r.roster = newRoster(e, h, r.label)
 	}
-	e.handles.put(h)
-	h.handedSince(e.copies.to.Load() + 1)
+	h.store.handles.put(h)
+	h.handedSince(h.store.copies.to.Load() + 1)
 	if err := e.opener.Send(r); err != nil {
 		e.post(self, opened{of: r, err: err})
 	}
@@ -203,7 +203,7 @@ func (r *room) forward(m message) {
 			refuseMessage(m, errBusy)
 		}
 	case liveEvent:
-		r.eng.inspectUnread(r.h.token(), m.msg)
+		r.eng.inspectUnread(m.msg)
 	default:
 		refuseMessage(m, errClosed)
 	}
@@ -228,7 +228,7 @@ func (r *room) release() {
 	}
 	r.fanout.release()
 	r.subs.end()
-	r.eng.handles.drop(r.h)
+	r.h.store.handles.drop(r.h)
 }
 
 // refuseWaiting answers every join and request that waits.

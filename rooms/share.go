@@ -48,7 +48,7 @@ func toNode(node, token string) string { return "roomd.to." + node + "." + token
 // onDirect takes what is for this node only.
 func (e *Engine) onDirect(msg *nats.Msg) {
 	token := msg.Subject[strings.LastIndexByte(msg.Subject, '.')+1:]
-	h := e.handles.get(token)
+	h := e.stores[wire.SpaceRooms].handles.get(token)
 	if h == nil {
 		e.refuse(msg, wire.Errorf(wire.NotFound, "this node does not have the room open"))
 		return

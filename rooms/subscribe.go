@@ -31,8 +31,8 @@ type subscriber struct {
 	used   int           // rooms that share them
 }
 
-// subscriptions are up to three; the others are nil.
-type subscriptions [3]*nats.Subscription
+// subscriptions are up to four; the others are nil.
+type subscriptions [4]*nats.Subscription
 
 // roomSubscriptions are those of one room. The zero value has none.
 type roomSubscriptions struct {
@@ -48,7 +48,7 @@ func (s *subscriber) start() error {
 	if !s.hearAll {
 		return nil
 	}
-	return s.subscribe(&s.shared, wire.AllLogs, wire.AllSignals, wire.AllPresence)
+	return s.subscribe(&s.shared, wire.SpaceRooms.AllLogs(), wire.AllSignals, wire.AllPresence, wire.SpaceInboxes.AllLogs())
 }
 
 // open subscribes a room. An inbox hears its log only. What was subscribed
@@ -69,7 +69,7 @@ func (s *subscriber) open(subs *roomSubscriptions, room string, inbox bool) erro
 	return s.subscribe(&subs.own, wire.LogSubject(room), wire.SignalSubject(room), wire.PresenceSubject(room))
 }
 
-// subscribe makes the first ones of three.
+// subscribe makes the first ones of four.
 func (s *subscriber) subscribe(subs *subscriptions, subjects ...string) (err error) {
 	for i, subject := range subjects {
 		if subs[i], err = s.nc.ChanSubscribe(subject, s.live); err != nil {
@@ -125,8 +125,8 @@ func (subs *subscriptions) end() {
 // message came that is no event: while others share the wildcards, signals and
 // presence of a room with subscriptions of its own come twice.
 func (s *subscriber) listensOn(h *handle, by *nats.Subscription) bool {
-	if h.inbox || s.hearAll {
-		return !h.inbox
+	if s.hearAll {
+		return true
 	}
 	wildcard := by.Subject == wire.AllSignals || by.Subject == wire.AllPresence
 	return wildcard == h.shares.Load()

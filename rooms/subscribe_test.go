@@ -142,7 +142,7 @@ func TestSubscriptionsOfAFailedOpen(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := js.DeleteStream(within(t), eventlog.StreamName); err != nil {
+			if err := js.DeleteStream(within(t), eventlog.RoomsStream); err != nil {
 				t.Fatal(err)
 			}
 			var joins sync.WaitGroup

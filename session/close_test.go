@@ -160,7 +160,6 @@ func TestReplacedByNewerSession(t *testing.T) {
 func TestRoomThatFails(t *testing.T) {
 	s := newStack(t)
 	p, other := s.user("ann"), s.dial("room=elsewhere&username=o")
-	at := s.position(p)
 	g := &grenade{id: "grenade"}
 	must(t, s.eng.Join(t.Context(), "general", g, "", rooms.Since{}))
 	p.send(wire.TypeSendMessage, "", "", `{"message":"boom"}`)
@@ -168,7 +167,7 @@ func TestRoomThatFails(t *testing.T) {
 	other.joined("elsewhere")
 	other.say("", "not affected")
 
-	back := s.dial("token=" + s.token("ann") + "&" + resumeFrom(wire.Resume{Room: "general", Since: wire.Position{Epoch: at.Epoch, Seq: 0}}))
+	back := s.dial("token=" + s.token("ann") + "&" + resumeFrom(wire.Resume{Room: "general", Since: wire.Position{Epoch: s.eng.Epoch(), Seq: 0}}))
 	back.heard("general", "boom")
 	eventually(t, "it is counted", func() bool { return s.closed(wire.ClosePositionLost) == 1 })
 }

@@ -175,7 +175,7 @@ func TestResume(t *testing.T) {
 	other.say("a:b,c=d", "odd")
 
 	back := s.dialRaw("token=" + s.token("ann") + "&" + resumeFrom(
-		wire.Resume{Room: "general", Since: wire.Position{Epoch: inbox.Epoch, Seq: last}},
+		wire.Resume{Room: "general", Since: wire.Position{Epoch: odd.Epoch, Seq: last}},
 		wire.Resume{Room: "a:b,c=d", Since: wire.Position{Epoch: odd.Epoch, Seq: odd.Seq}},
 		wire.Resume{Room: "@me", Since: inbox},
 	))

@@ -28,7 +28,7 @@ const (
 	hdrDescription  = "Description"
 )
 
-const directGetSubject = "$JS.API.DIRECT.GET." + StreamName
+const directGetSubject = "$JS.API.DIRECT.GET." // and the stream's name
 
 // errNoResponders: nobody answers for the stream, it has no leader now.
 var errNoResponders = errors.New("the log has no leader now")
@@ -77,7 +77,7 @@ func (l *Log) directGet(ctx context.Context, req directRequest) (answer directAn
 		return answer, fmt.Errorf("subscribe for a direct get: %w", err)
 	}
 	defer func() { _ = sub.Unsubscribe() }() // fails only on a closed connection
-	if err := l.nc.PublishRequest(directGetSubject, inbox, body); err != nil {
+	if err := l.nc.PublishRequest(directGetSubject+l.name, inbox, body); err != nil {
 		return answer, fmt.Errorf("publish a direct get: %w", err)
 	}
 	silence := time.NewTimer(RequestTimeout)
@@ -102,7 +102,7 @@ func (l *Log) directGet(ctx context.Context, req directRequest) (answer directAn
 // the answer. A message whose headers nobody can read has neither: skipped.
 func (a *directAnswer) take(msg *nats.Msg, multi bool) (end bool, err error) {
 	seq, errSeq := headerUint(msg.Header, hdrSequence)
-	token, ok := wire.SubjectToken(lastValue(msg.Header, hdrSubject))
+	_, token, ok := wire.SubjectToken(lastValue(msg.Header, hdrSubject))
 	if errSeq == nil && ok {
 		if err := a.joinsUp(msg); err != nil {
 			return true, err

@@ -120,7 +120,7 @@ func setChecks(checks map[string]follow.Check, subjects []string, answer directA
 		checks[s.token] = follow.Check{Last: s.Seq, Time: s.Time, Through: answer.upTo}
 	}
 	for _, subject := range subjects {
-		token, _ := wire.SubjectToken(subject)
+		_, token, _ := wire.SubjectToken(subject)
 		if c, ok := checks[token]; ok && c.Last != 0 {
 			continue
 		}
@@ -205,7 +205,7 @@ func (m *leaderMessage) event() follow.Event {
 	return e
 }
 
-const leaderGetSubject = "$JS.API.STREAM.MSG.GET." + StreamName
+const leaderGetSubject = "$JS.API.STREAM.MSG.GET." // and the stream's name
 
 // errCodeNoMessage is JetStream's "no message found".
 const errCodeNoMessage = 10037
@@ -219,7 +219,7 @@ func (l *Log) leaderGet(ctx context.Context, req leaderRequest) (*leaderMessage,
 	}
 	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
 	defer cancel()
-	msg, err := l.nc.RequestWithContext(ctx, leaderGetSubject, body)
+	msg, err := l.nc.RequestWithContext(ctx, leaderGetSubject+l.name, body)
 	if err != nil {
 		return nil, fmt.Errorf("ask the log's leader for %s: %w", body, err)
 	}

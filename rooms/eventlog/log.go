@@ -10,10 +10,18 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// StreamName is the stream that is every room's log.
-const StreamName = "ROOMS"
+// The streams that the logs are in.
+const (
+	RoomsStream = "ROOMS" // of every room
+	InboxStream = "INBOX" // of every user's inbox
+)
+
+// streamNames are theirs by space.
+var streamNames = [wire.Spaces]string{wire.SpaceRooms: RoomsStream, wire.SpaceInboxes: InboxStream}
 
 // Bounds of reading.
 const (
@@ -29,6 +37,7 @@ const (
 
 // Config says what the stream should be.
 type Config struct {
+	Space        wire.Space    // whose logs it holds; the name and the subjects follow from it
 	Memory       bool          // keep it in memory only
 	Replicas     int           // 0: as it is, or, on a cluster of 3 servers or more, 3
 	History      int64         // events kept per room
@@ -40,6 +49,7 @@ type Config struct {
 // Log is the stream, as one connection sees it.
 type Log struct {
 	// fixed after Open
+	name   string // of the stream
 	nc     *nats.Conn
 	js     jetstream.JetStream
 	stream jetstream.Stream
@@ -58,12 +68,15 @@ func Open(ctx context.Context, nc *nats.Conn, cfg Config) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eventlog: JetStream: %w", err)
 	}
-	l := &Log{nc: nc, js: js, cfg: cfg, slots: make(chan struct{}, ReadsAtOnce)}
+	l := &Log{name: streamNames[cfg.Space], nc: nc, js: js, cfg: cfg, slots: make(chan struct{}, ReadsAtOnce)}
 	if l.stream, err = l.awaitStream(ctx); err != nil {
 		return nil, err
 	}
 	return l, nil
 }
+
+// Name is the stream's.
+func (l *Log) Name() string { return l.name }
 
 // Replicas is how many servers hold the log.
 func (l *Log) Replicas() int { return l.stream.CachedInfo().Config.Replicas }
@@ -87,7 +100,7 @@ func (l *Log) ask(ctx context.Context, opts ...jetstream.StreamInfoOpt) (Standin
 	defer cancel()
 	info, err := l.stream.Info(ctx, opts...)
 	if err != nil {
-		return Standing{}, fmt.Errorf("ask for the state of the stream %s: %w", StreamName, err)
+		return Standing{}, fmt.Errorf("ask for the state of the stream %s: %w", l.name, err)
 	}
 	s := info.State
 	return Standing{Epoch: epochOf(info.Created), First: s.FirstSeq, Last: s.LastSeq, Empty: s.Msgs == 0, info: info}, nil

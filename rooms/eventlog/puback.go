@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 // pubAck is JetStream's answer to a publish.
@@ -21,14 +23,20 @@ type apiError struct {
 
 func (e *apiError) Error() string { return e.Description }
 
-// plainAck is how an ack of our stream begins when it says no more than where
-// the event is.
-var plainAck = []byte(`{"stream":"` + StreamName + `","seq":`)
+// plainAcks are how an ack of our streams begins when it says no more than
+// where the event is.
+var plainAcks = [wire.Spaces][]byte{plainAck(RoomsStream), plainAck(InboxStream)}
+
+func plainAck(stream string) []byte { return []byte(`{"stream":"` + stream + `","seq":`) }
 
 // parseAck reads an ack. Nearly all are plain, and encoding/json took a
 // thirtieth of what a published event costs.
 func parseAck(data []byte) (ack pubAck, err error) {
-	if rest, ok := bytes.CutPrefix(data, plainAck); ok && len(rest) > 1 && rest[0] != '0' {
+	for _, plain := range plainAcks {
+		rest, ok := bytes.CutPrefix(data, plain)
+		if !ok || len(rest) <= 1 || rest[0] == '0' {
+			continue
+		}
 		if digits, ok := bytes.CutSuffix(rest, []byte("}")); ok && decimal(digits) {
 			if ack.Seq, err = strconv.ParseUint(string(digits), 10, 64); err == nil {
 				return ack, nil

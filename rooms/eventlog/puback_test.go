@@ -7,7 +7,7 @@ import (
 )
 
 var acks = []string{
-	`{"stream":"ROOMS","seq":1}`, `{"stream":"ROOMS","seq":18446744073709551615}`, `{"stream":"ROOMS","seq":18446744073709551616}`,
+	`{"stream":"ROOMS","seq":1}`, `{"stream":"INBOX","seq":3}`, `{"stream":"ROOMS","seq":18446744073709551615}`, `{"stream":"ROOMS","seq":18446744073709551616}`,
 	`{"stream":"ROOMS","seq":12,"duplicate":true}`, `{"stream":"ROOMS","domain":"d","seq":7}`, `{"stream":"OTHER","seq":7}`,
 	`{"stream":"ROOMS","seq":}`, `{"stream":"ROOMS","seq":0}`, `{"stream":"ROOMS","seq":007}`, `{"stream":"ROOMS","seq":-1}`,
 	`{"stream":"ROOMS","seq":1}}`, `{"stream":"ROOMS","seq":1,"seq":2}`, `{"stream":"ROOMS","seq":1e3}`, `{"stream":"ROOMS","seq":1`,

@@ -31,9 +31,9 @@ func streamConfig(c Config) jetstream.StreamConfig {
 		storage = jetstream.MemoryStorage
 	}
 	return jetstream.StreamConfig{
-		Name:              StreamName,
-		Description:       "the log of every room",
-		Subjects:          []string{wire.AllEvents},
+		Name:              streamNames[c.Space],
+		Description:       descriptions[c.Space],
+		Subjects:          []string{c.Space.AllEvents()},
 		Retention:         jetstream.LimitsPolicy,
 		Storage:           storage,
 		Replicas:          c.Replicas,
@@ -46,10 +46,12 @@ func streamConfig(c Config) jetstream.StreamConfig {
 		AllowDirect:       true,
 		DenyDelete:        true,
 		DenyPurge:         true,
-		RePublish:         &jetstream.RePublish{Source: wire.AllEvents, Destination: wire.LogMapping},
+		RePublish:         &jetstream.RePublish{Source: c.Space.AllEvents(), Destination: c.Space.LogMapping()},
 		Metadata:          map[string]string{metaLimit: strconv.FormatInt(c.History, 10), metaSince: "0"},
 	}
 }
+
+var descriptions = [wire.Spaces]string{wire.SpaceRooms: "the log of every room", wire.SpaceInboxes: "the log of every user's inbox"}
 
 // openStream creates the stream, or brings an existing one to what the
 // configuration says where that is safe. Where it is not, the error is a
@@ -60,7 +62,7 @@ func (l *Log) openStream(ctx context.Context) (jetstream.Stream, error) {
 		want.Replicas = defaultReplicas(clusterSize(l.nc))
 	}
 	for {
-		stream, err := l.js.Stream(ctx, StreamName)
+		stream, err := l.js.Stream(ctx, l.name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			stream, err = l.js.CreateStream(ctx, want)
 			if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
@@ -134,7 +136,7 @@ func openError(want jetstream.StreamConfig, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("open the stream %s (storage %s, replicas %d, %d bytes): %w", StreamName, want.Storage, want.Replicas, want.MaxBytes, err)
+	return fmt.Errorf("open the stream %s (storage %s, replicas %d, %d bytes): %w", want.Name, want.Storage, want.Replicas, want.MaxBytes, err)
 }
 
 // defaultReplicas is what a log gets when nobody says: three where there are
@@ -157,7 +159,10 @@ func clusterSize(nc *nats.Conn) int {
 
 // ConflictError says in what an existing stream differs from the
 // configuration so that changing it would lose events, or cannot be done.
-type ConflictError struct{ Differences []Difference }
+type ConflictError struct {
+	Stream      string // its name
+	Differences []Difference
+}
 
 // Difference is one of them. Setting is the name of the field of Config.
 type Difference struct{ Setting, Have, Want string }
@@ -168,13 +173,13 @@ func (e *ConflictError) Error() string {
 		parts[i] = fmt.Sprintf("%s is %s there and %s here", d.Setting, d.Have, d.Want)
 	}
 	return fmt.Sprintf("the stream %s exists and cannot be brought to the configuration without losing events: %s; use the stream's values, or change it yourself with `nats stream edit %s`",
-		StreamName, strings.Join(parts, ", "), StreamName)
+		e.Stream, strings.Join(parts, ", "), e.Stream)
 }
 
 // conflicts lists what must not be changed: the storage, and every limit that
 // would become lower.
 func conflicts(have, want jetstream.StreamConfig) error {
-	var e ConflictError
+	e := ConflictError{Stream: want.Name}
 	differ := func(unsafe bool, setting string, have, want any) {
 		if unsafe {
 			e.Differences = append(e.Differences, Difference{setting, fmt.Sprint(have), fmt.Sprint(want)})

@@ -68,7 +68,7 @@ func (l *Log) noteNow(ctx context.Context) error {
 
 // standingOf asks the leader before Open has a stream to ask by.
 func (l *Log) standingOf(ctx context.Context) (Standing, error) {
-	stream, err := l.js.Stream(ctx, StreamName)
+	stream, err := l.js.Stream(ctx, l.name)
 	if err != nil {
 		return Standing{}, err
 	}
@@ -131,7 +131,7 @@ func (l *Log) edit(ctx context.Context, want map[string]any) error {
 		Config map[string]any `json:"config"`
 		Error  *apiError      `json:"error"`
 	}
-	if err := l.api(ctx, "$JS.API.STREAM.INFO."+StreamName, nil, &info); err != nil {
+	if err := l.api(ctx, "$JS.API.STREAM.INFO."+l.name, nil, &info); err != nil {
 		return err
 	}
 	if info.Error != nil {
@@ -153,7 +153,7 @@ func (l *Log) edit(ctx context.Context, want map[string]any) error {
 	var answer struct {
 		Error *apiError `json:"error"`
 	}
-	if err := l.api(ctx, "$JS.API.STREAM.UPDATE."+StreamName, body, &answer); err != nil {
+	if err := l.api(ctx, "$JS.API.STREAM.UPDATE."+l.name, body, &answer); err != nil {
 		return err
 	}
 	if answer.Error != nil {

@@ -31,13 +31,16 @@ func CleanRoom(name string) (string, error) {
 		return "", Errorf(BadRoom, "a room's name must be valid UTF-8 of at most %d characters", MaxRoomRunes)
 	}
 	name = norm.NFC.String(name)
-	if utf8.RuneCountInString(name) > MaxRoomRunes || len(RoomToken(name)) > MaxRoomBytes {
+	if utf8.RuneCountInString(name) > MaxRoomRunes || len(escape(name, tokenSafe)) > MaxRoomBytes {
 		return "", Errorf(BadRoom, "a room's name has at most %d characters and %d bytes; use a shorter one", MaxRoomRunes, MaxRoomBytes)
 	}
 	for _, r := range name {
 		if unicode.IsControl(r) {
 			return "", Errorf(BadRoom, "a room's name must not contain control characters")
 		}
+	}
+	if name == inboxPrefix {
+		return "", Errorf(BadRoom, "an inbox is named by a uid behind the %s", inboxPrefix)
 	}
 	return name, nil
 }
@@ -59,28 +62,18 @@ func InboxOwner(room string) (uid string, ok bool) {
 	return strings.CutPrefix(room, inboxPrefix)
 }
 
-// RoomToken writes a room's name as one token of a NATS subject. What would
-// be a separator or a wildcard there, and "=" itself, becomes =XX per byte.
-func RoomToken(room string) string { return escape(room, tokenSafe) }
+// RoomToken writes a room's name as one token of a NATS subject, and that of an
+// inbox as its owner's uid: which of the two it is says the subject's Space.
+// What would be a separator or a wildcard there, and "=" itself, becomes =XX per
+// byte.
+func RoomToken(room string) string {
+	return escape(strings.TrimPrefix(room, inboxPrefix), tokenSafe)
+}
 
 // RoomKey writes a room's name as a key of a KV bucket: every byte outside
 // A-Z a-z 0-9 _ - becomes =XX. It has up to 3*MaxRoomBytes bytes and is
 // case-sensitive, so not every file system takes it as a file name.
 func RoomKey(room string) string { return escape(room, keySafe) }
-
-// RoomFromToken is the inverse of RoomToken. It fails with BadRoom for a
-// token that RoomToken would not have written, so that one room has exactly
-// one subject.
-func RoomFromToken(token string) (string, error) {
-	room, err := CleanRoom(unescape(token))
-	if err != nil {
-		return "", err
-	}
-	if RoomToken(room) != token {
-		return "", Errorf(BadRoom, "room token %.128q is not the one spelling of its room; use %q", token, RoomToken(room))
-	}
-	return room, nil
-}
 
 func tokenSafe(r rune) bool {
 	switch r {

@@ -51,7 +51,7 @@ func TestRoomToken(t *testing.T) {
 		"*>= ":           "=2A=3E=3D=20",
 		"a\u00a0\u3000b": "a=C2=A0=E3=80=80b",
 		"50%/x":          "50%/x",
-		"@u-1":           "@u-1",
+		"@u-1":           "u-1",
 		"\u2028":         "=E2=80=A8",
 	} {
 		if got := RoomToken(room); got != want {
@@ -63,10 +63,51 @@ func TestRoomToken(t *testing.T) {
 	}
 }
 
-func TestRoomFromTokenTakesOneSpelling(t *testing.T) {
+func TestATokenHasOneSpelling(t *testing.T) {
 	for _, token := range []string{"", "a=2eb", "=61", "a=2", "=", "=ZZ", "a=0Ab", "=FF", "cafe\u0301", strings.Repeat("x", 65)} {
-		if room, err := RoomFromToken(token); codeOf(err) != BadRoom {
-			t.Errorf("RoomFromToken(%q) = %q, %v; want bad_room", token, room, err)
+		for space := range Space(Spaces) {
+			if room, err := space.Room(token); codeOf(err) != BadRoom {
+				t.Errorf("%d.Room(%q) = %q, %v; want bad_room", space, token, room, err)
+			}
+		}
+	}
+}
+
+// TestSpaces: the subjects of a room and of an inbox are told apart by their
+// first word, and no name of a room reaches an inbox.
+func TestSpaces(t *testing.T) {
+	for _, tc := range []struct {
+		room    string
+		space   Space
+		subject string
+	}{
+		{"alice", SpaceRooms, "room.alice.event"}, {"@alice", SpaceInboxes, "inbox.alice.event"},
+		{"a@b.c", SpaceRooms, "room.a@b=2Ec.event"}, {"@a@b.c", SpaceInboxes, "inbox.a@b=2Ec.event"},
+		{"inbox.alice", SpaceRooms, "room.inbox=2Ealice.event"}, {"@@x", SpaceInboxes, "inbox.@x.event"},
+	} {
+		space, token, ok := SubjectToken(EventSubject(tc.room))
+		if EventSubject(tc.room) != tc.subject || !ok || space != tc.space || space != SpaceOf(tc.room) || token != RoomToken(tc.room) {
+			t.Errorf("%q: %s, space %d, token %q", tc.room, EventSubject(tc.room), space, token)
+		}
+		if room, err := space.Room(token); err != nil || room != tc.room {
+			t.Errorf("%s is of %q, %v; want %q", tc.subject, room, err, tc.room)
+		}
+		if got := space.Rejected(token); got != RejectedSubject(tc.room) {
+			t.Errorf("%s is not %s", got, RejectedSubject(tc.room))
+		}
+	}
+	if room, err := SpaceRooms.Room("@alice"); codeOf(err) != BadRoom || !strings.Contains(err.Error(), "inbox.alice.event") {
+		t.Errorf("room.@alice.event is of %q, %v", room, err)
+	}
+	if room, err := CleanRoom("@"); codeOf(err) != BadRoom {
+		t.Errorf("nobody's inbox is %q, %v", room, err)
+	}
+	for s, want := range map[Space][3]string{
+		SpaceRooms:   {"room.*.event", "room.*.log", "room.{{wildcard(1)}}.log"},
+		SpaceInboxes: {"inbox.*.event", "inbox.*.log", "inbox.{{wildcard(1)}}.log"},
+	} {
+		if got := [3]string{s.AllEvents(), s.AllLogs(), s.LogMapping()}; got != want {
+			t.Errorf("space %d: %q, want %q", s, got, want)
 		}
 	}
 }
@@ -93,15 +134,16 @@ func TestSubjects(t *testing.T) {
 		EventSubject("百.家"):    "room.百=2E家.event",
 		LogSubject("a"):        "room.a.log",
 		SignalSubject("*"):     "room.=2A.signal",
-		PresenceSubject("@u"):  "room.@u.presence",
+		PresenceSubject("u"):   "room.u.presence",
+		LogSubject("@u"):       "inbox.u.log",
 		RejectedSubject("a b"): "room.a=20b.rejected",
 	} {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
-	for _, subject := range []string{"", "room", "room.", "room.a", "room.a.", "room..event", "room.a.b.event", "rooms.a.event"} {
-		if token, ok := SubjectToken(subject); ok {
+	for _, subject := range []string{"", "room", "room.", "room.a", "room.a.", "room..event", "room.a.b.event", "rooms.a.event", "inbox", "inbox..log", "inbox.a.b.log"} {
+		if _, token, ok := SubjectToken(subject); ok {
 			t.Errorf("SubjectToken(%q) = %q", subject, token)
 		}
 	}
@@ -121,6 +163,7 @@ func FuzzRoomNames(f *testing.F) {
 	f.Add("百家樂 🎲", "\u3000")
 	f.Add(">", "*")
 	f.Add("=", "=3D")
+	f.Add("@a", "a")
 	f.Fuzz(func(t *testing.T, a, b string) {
 		cleanA, err := CleanRoom(a)
 		if err != nil {
@@ -136,18 +179,19 @@ func FuzzRoomNames(f *testing.F) {
 		if !bucketKey.MatchString(key) || len(key) > 3*MaxRoomBytes {
 			t.Fatalf("key %q of room %q", key, cleanA)
 		}
-		if room, err := RoomFromToken(token); err != nil || room != cleanA {
-			t.Fatalf("RoomFromToken(%q) = %q, %v; want %q", token, room, err, cleanA)
+		space := SpaceOf(cleanA)
+		if room, err := space.Room(token); err != nil || room != cleanA {
+			t.Fatalf("%d.Room(%q) = %q, %v; want %q", space, token, room, err, cleanA)
 		}
 		for _, subject := range []string{EventSubject(cleanA), LogSubject(cleanA)} {
-			if got, ok := SubjectToken(subject); !ok || got != token {
-				t.Fatalf("SubjectToken(%q) = %q, %v", subject, got, ok)
+			if in, got, ok := SubjectToken(subject); !ok || got != token || in != space {
+				t.Fatalf("SubjectToken(%q) = %d, %q, %v", subject, in, got, ok)
 			}
 		}
-		if cleanB, err := CleanRoom(b); err == nil && cleanA != cleanB && (RoomToken(cleanB) == token || RoomKey(cleanB) == key) {
+		if cleanB, err := CleanRoom(b); err == nil && cleanA != cleanB && (SpaceOf(cleanB) == space && RoomToken(cleanB) == token || RoomKey(cleanB) == key) {
 			t.Fatalf("rooms %q and %q share token %q or key %q", cleanA, cleanB, token, key)
 		}
-		if room, err := RoomFromToken(b); err == nil && room == cleanA && b != token {
+		if room, err := space.Room(b); err == nil && room == cleanA && b != token {
 			t.Fatalf("room %q has two tokens: %q and %q", cleanA, token, b)
 		}
 	})

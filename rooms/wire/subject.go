@@ -2,7 +2,28 @@ package wire
 
 import "strings"
 
-// The last token of a room's subjects: PROTOCOL.md section 2.
+// Space is a family of subjects, <first word>.<token>.<verb>, and all that is
+// logged under them: PROTOCOL.md section 2.
+type Space uint8
+
+// The spaces. What a user may hear of rooms says nothing about inboxes.
+const (
+	SpaceRooms   Space  = iota // room.<room>.…
+	SpaceInboxes               // inbox.<uid>.…: rooms named "@<uid>"
+	Spaces       = iota        // how many there are
+)
+
+var spaceWords = [Spaces]string{"room.", "inbox."}
+
+// SpaceOf is the space of a room's subjects.
+func SpaceOf(room string) Space {
+	if strings.HasPrefix(room, inboxPrefix) {
+		return SpaceInboxes
+	}
+	return SpaceRooms
+}
+
+// The last token of a room's subjects.
 const (
 	verbEvent    = "event"
 	verbLog      = "log"
@@ -11,14 +32,45 @@ const (
 	verbRejected = "rejected"
 )
 
-// Subjects over all rooms, and the mapping that the stream's republish uses.
+// Subjects over all rooms. Inboxes have neither signals nor presence.
 const (
-	AllEvents   = "room.*.event"
-	AllLogs     = "room.*.log"
 	AllSignals  = "room.*.signal"
 	AllPresence = "room.*.presence"
-	LogMapping  = "room.{{wildcard(1)}}.log"
 )
+
+// AllEvents is what the stream of the space captures.
+func (s Space) AllEvents() string { return spaceWords[s] + "*." + verbEvent }
+
+// AllLogs is what the stream of the space republishes.
+func (s Space) AllLogs() string { return spaceWords[s] + "*." + verbLog }
+
+// LogMapping is the mapping of the one to the other.
+func (s Space) LogMapping() string { return spaceWords[s] + "{{wildcard(1)}}." + verbLog }
+
+// Rejected is where an injected event goes that was not valid, by the token of
+// its subject.
+func (s Space) Rejected(token string) string { return spaceWords[s] + token + "." + verbRejected }
+
+// Room is the room whose subjects in this space have that token. It fails with
+// BadRoom for a token that RoomToken would not have written, so that one room
+// has exactly one subject, and for that of an inbox among those of rooms.
+func (s Space) Room(token string) (string, error) {
+	name := unescape(token)
+	switch inbox := strings.HasPrefix(name, inboxPrefix); {
+	case s == SpaceInboxes:
+		name = Inbox(name)
+	case inbox:
+		return "", Errorf(BadRoom, "an inbox has subjects of its own; publish on %q", subject(name, verbEvent))
+	}
+	room, err := CleanRoom(name)
+	if err != nil {
+		return "", err
+	}
+	if RoomToken(room) != token {
+		return "", Errorf(BadRoom, "room token %.128q is not the one spelling of its room; use %q", token, RoomToken(room))
+	}
+	return room, nil
+}
 
 // EventSubject is where an event is published to be logged.
 func EventSubject(room string) string { return subject(room, verbEvent) }
@@ -35,15 +87,18 @@ func PresenceSubject(room string) string { return subject(room, verbPresence) }
 // RejectedSubject gets injected events that were not valid.
 func RejectedSubject(room string) string { return subject(room, verbRejected) }
 
-func subject(room, verb string) string { return "room." + RoomToken(room) + "." + verb }
+func subject(room, verb string) string {
+	return spaceWords[SpaceOf(room)] + RoomToken(room) + "." + verb
+}
 
-// SubjectToken returns the room's token of a subject room.<token>.<verb>; ok
-// is false for a subject of another shape.
-func SubjectToken(subject string) (token string, ok bool) {
-	rest, ok := strings.CutPrefix(subject, "room.")
-	if !ok {
-		return "", false
+// SubjectToken returns the space of a room's subject and the token that the
+// room has there; ok is false for a subject of another shape.
+func SubjectToken(subject string) (space Space, token string, ok bool) {
+	for i, word := range spaceWords {
+		if rest, found := strings.CutPrefix(subject, word); found {
+			token, verb, cut := strings.Cut(rest, ".")
+			return Space(i), token, cut && token != "" && verb != "" && !strings.Contains(verb, ".")
+		}
 	}
-	token, verb, ok := strings.Cut(rest, ".")
-	return token, ok && token != "" && verb != "" && !strings.Contains(verb, ".")
+	return 0, "", false
 }

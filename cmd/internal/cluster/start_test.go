@@ -120,7 +120,7 @@ func TestALogThatExists(t *testing.T) {
 		t.Fatal(err)
 	}
 	// As an older roomd on one server could have left it.
-	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "ROOMS", Subjects: []string{wire.AllEvents}, Replicas: 1,
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "ROOMS", Subjects: []string{wire.SpaceRooms.AllEvents()}, Replicas: 1,
 		MaxMsgsPerSubject: 10, MaxAge: time.Hour, MaxBytes: 1 << 20, DenyDelete: true, DenyPurge: true}); err != nil {
 		t.Fatal(err)
 	}

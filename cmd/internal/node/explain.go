@@ -56,7 +56,7 @@ var conflictFlags = map[string]string{
 
 // explainConflict names the flags whose values an existing log contradicts.
 func explainConflict(e *eventlog.ConflictError) error {
-	text := "the rooms' log exists with other settings, and changing them would lose events:"
+	text := fmt.Sprintf("the log %s exists with other settings, and changing them would lose events:", e.Stream)
 	for _, d := range e.Differences {
 		name := d.Setting
 		if flag, ok := conflictFlags[d.Setting]; ok {
@@ -64,7 +64,7 @@ func explainConflict(e *eventlog.ConflictError) error {
 		}
 		text += fmt.Sprintf("\n  %s: the log has %s, wanted is %s", name, d.Have, d.Want)
 	}
-	return &hinted{text + "\n  start with the log's values, or change it first: nats stream edit " + eventlog.StreamName, e}
+	return &hinted{text + "\n  start with the log's values, or change it first: nats stream edit " + e.Stream, e}
 }
 
 type hinted struct {

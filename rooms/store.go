@@ -1,0 +1,99 @@
+package rooms
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// store is one stream that holds the logs of many rooms, and what this node
+// knows of it as a whole. Rooms and inboxes have one each, so that neither can
+// push the other's events out, and permissions can tell them apart. Every room
+// has one store, and nothing else asks which it is.
+type store struct {
+	// fixed after open
+	eng   *Engine
+	space wire.Space
+	log   *eventlog.Log
+
+	epoch   atomic.Pointer[string] // changes only when somebody makes the stream anew
+	handles handles                // of the open rooms
+	copies  heardCopies
+	looks   looks
+
+	kick     chan struct{} // asks checkLoop to compare all rooms now
+	edited   chan struct{} // tells it that the stream's settings were changed
+	turnover chan struct{} // tells it that nextLook was reached
+	nextLook atomic.Uint64 // the sequence at which half of the log has been replaced since all rooms were told how far it is
+	passed   atomic.Uint64 // the last event that was delivered while a look was due; 0: none since the last one began
+	suspect  atomic.Bool   // the log may have been rolled back: all rooms are to look
+}
+
+// looks counts what is of no interest outside this package.
+type looks struct {
+	checks   atomic.Int64 // where the stream stands
+	reads    atomic.Int64 // of rooms' logs
+	asks     atomic.Int64 // of the leader about a room
+	compared atomic.Int64 // rooms, with the log
+}
+
+func newStore(e *Engine, space wire.Space) *store {
+	return &store{eng: e, space: space, kick: make(chan struct{}, 1), edited: make(chan struct{}, 1), turnover: make(chan struct{}, 1)}
+}
+
+// open opens the stream; it is created when there is none.
+func (st *store) open(ctx context.Context) (err error) {
+	if st.log, err = eventlog.Open(ctx, st.eng.nc, st.eng.cfg.stream(st.space)); err != nil {
+		return fmt.Errorf("rooms: %w", err)
+	}
+	epoch := st.log.Epoch()
+	st.epoch.Store(&epoch)
+	return nil
+}
+
+// storeOf is the store of a room.
+func (e *Engine) storeOf(room string) *store { return e.stores[wire.SpaceOf(room)] }
+
+// handleOf is the handle of a room; nil when it is not open.
+func (e *Engine) handleOf(room string) *handle {
+	return e.storeOf(room).handles.get(wire.RoomToken(room))
+}
+
+// Epoch names the present life of the log: see wire.Position.
+func (st *store) Epoch() string { return *st.epoch.Load() }
+
+// Subjects on which NATS tells of a stream, by its name: that it has a new
+// leader, so what the old one had under way, copies and acks, may be lost
+// without any connection having been; that somebody has changed its settings.
+const (
+	leaderSubject = "$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED."
+	editedSubject = "$JS.EVENT.ADVISORY.STREAM.UPDATED."
+)
+
+func (st *store) watch() error {
+	e, subject := st.eng, editedSubject+st.log.Name()
+	_, err := e.nc.Subscribe(subject, func(*nats.Msg) {
+		select {
+		case st.edited <- struct{}{}:
+		default: // it will look anyway
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("rooms: subscribe to %s: %w", subject, err)
+	}
+	subject = leaderSubject + st.log.Name()
+	_, err = e.nc.Subscribe(subject, func(*nats.Msg) {
+		e.cfg.Log.Info().Str("stream", st.log.Name()).Msg("the log has a new leader; comparing all its rooms with it and publishing again what has no ack")
+		e.pub.Hurry()
+		st.doubt()
+	})
+	if err != nil {
+		return fmt.Errorf("rooms: subscribe to %s: %w", subject, err)
+	}
+	return nil
+}
