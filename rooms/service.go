@@ -102,6 +102,9 @@ func (e *Engine) callService(ctx context.Context, name string, body []byte, fn f
 		}
 		r.Room = room
 	}
+	if wire.SpaceOf(r.Room) == wire.SpaceInboxes && (name == "history" || name == "members") {
+		return nil, wire.Errorf(wire.Forbidden, "an inbox is read by its user only; rooms.%s is for rooms", name)
+	}
 	return fn(ctx, r)
 }
 

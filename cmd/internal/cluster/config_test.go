@@ -38,7 +38,7 @@ func TestTheConfigurationsOfTheReadmeAreValid(t *testing.T) {
 	}
 }
 
-// openRooms makes a stream as roomd does, as a node.
+// openRooms makes streams as roomd does, as a node.
 func openRooms(t *testing.T, c *natsCluster) *nats.Conn {
 	t.Helper()
 	nc := c.connect(c.url("node"), nil)
@@ -46,10 +46,12 @@ func openRooms(t *testing.T, c *natsCluster) *nats.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "ROOMS", Subjects: []string{"room.*.event"}, Replicas: 3, AllowDirect: true,
-		RePublish: &jetstream.RePublish{Source: "room.*.event", Destination: "room.{{wildcard(1)}}.log"}})
-	if err != nil {
-		t.Fatal(err)
+	for name, word := range map[string]string{"ROOMS": "room", "INBOX": "inbox"} {
+		_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{word + ".*.event"}, Replicas: 3, AllowDirect: true,
+			RePublish: &jetstream.RePublish{Source: word + ".*.event", Destination: word + ".{{wildcard(1)}}.log"}})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "roomd_keys", Replicas: 3}); err != nil {
 		t.Fatal(err)
@@ -128,6 +130,67 @@ func TestPermissions(t *testing.T) {
 		}
 		if msg, err := replies.NextMsg(20 * time.Second); err != nil || strings.Contains(string(msg.Data), "roomd_keys") {
 			t.Errorf("the first that the %s hears, which should be its own answer: %s, %v", user, msg.Data, err)
+		}
+	}
+}
+
+// TestNobodyButTheNodesReadsInboxes: neither by subject, nor by the API of
+// JetStream, nor in what NATS tells of itself. A service may write to them.
+func TestNobodyButTheNodesReadsInboxes(t *testing.T) {
+	c := startNATS(t)
+	node := openRooms(t, c)
+	const secret = "for alice only"
+	service, _ := c.client("service", c.servers[0])
+	eventually(t, "a service gets an ack", 20*time.Second, func(ctx context.Context) error {
+		ack, err := service.RequestWithContext(ctx, "inbox.alice.event", []byte(`{"type":"note","payload":"`+secret+`"}`))
+		if err == nil && !strings.Contains(string(ack.Data), `"seq":`) {
+			err = errors.New(string(ack.Data))
+		}
+		return err
+	})
+	for _, user := range []string{"service", "watcher", "operator"} {
+		nc, denied := c.client(user, c.servers[0])
+		for _, subject := range []string{"inbox.>", "inbox.*.log", "inbox.*.rejected", "inbox.alice.event", "inbox.alice.log"} {
+			mustDeny(t, "a "+user+" subscribes to "+subject, denied, func() error { return listen(nc, subject) })
+		}
+		for _, subject := range []string{"$JS.API.STREAM.MSG.GET.INBOX", "$JS.API.DIRECT.GET.INBOX", "$JS.API.DIRECT.GET.INBOX.inbox.alice.event",
+			"$JS.API.CONSUMER.CREATE.INBOX", "$JS.API.CONSUMER.CREATE.INBOX.c", "$JS.API.STREAM.CREATE.MIRROR", "$JS.API.STREAM.UPDATE.INBOX", "inbox.alice.log"} {
+			mustDeny(t, "a "+user+" publishes "+subject, denied, func() error { return nc.Publish(subject, []byte(`{"last_by_subj":"inbox.alice.event"}`)) })
+		}
+	}
+
+	// All that an operator may hear, while nodes write and read inboxes.
+	operator, _ := c.client("operator", c.servers[0])
+	heard := make(chan *nats.Msg, 1000)
+	for _, subject := range []string{"room.>", "_INBOX.>", "$JS.EVENT.ADVISORY.>"} {
+		if _, err := operator.ChanSubscribe(subject, heard); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := operator.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for _, get := range []struct{ subject, body string }{
+		{"inbox.alice.event", `{"type":"note","payload":"` + secret + `"}`},
+		{"$JS.API.STREAM.MSG.GET.INBOX", `{"last_by_subj":"inbox.alice.event"}`},
+		{"$JS.API.DIRECT.GET.INBOX", `{"last_by_subj":"inbox.alice.event"}`},
+		{"$JS.API.STREAM.INFO.INBOX", ``}, // NATS tells operators of this one
+	} {
+		if _, err := node.Request(get.subject, []byte(get.body), 20*time.Second); err != nil {
+			t.Fatalf("%s: %v", get.subject, err)
+		}
+	}
+	for end := time.After(20 * time.Second); ; {
+		select {
+		case msg := <-heard:
+			if strings.Contains(string(msg.Data), secret) {
+				t.Fatalf("the operator hears %s: %s", msg.Subject, msg.Data)
+			}
+			if strings.Contains(string(msg.Data), "$JS.API.STREAM.INFO.INBOX") {
+				return
+			}
+		case <-end:
+			t.Fatal("the operator does not hear what is the last: the test shows nothing")
 		}
 	}
 }

@@ -125,6 +125,11 @@ func TestTheServiceOnNATS(t *testing.T) {
 		if err := call(t, nc, "rooms.members", map[string]any{"room": "\x00"}, &nothing); wire.AsError(err).Code != wire.BadRoom {
 			t.Errorf("%s asks for the members of no room: %v", name, err)
 		}
+		for _, endpoint := range []string{"rooms.history", "rooms.members"} {
+			if err := call(t, nc, endpoint, map[string]any{"room": "@anna"}, &nothing); wire.AsError(err).Code != wire.Forbidden {
+				t.Errorf("%s asks with %s for an inbox: %v", name, endpoint, err)
+			}
+		}
 	}
 
 	// The operator reads; services and watchers do not even that.
