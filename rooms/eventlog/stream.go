@@ -129,12 +129,20 @@ func passing(err error) bool {
 	return errors.As(err, &api) && (api.Code == 503 || api.ErrorCode == errCodeNoPeers)
 }
 
-// errCodeNoPeers is JetStream's "no suitable peers for placement".
-const errCodeNoPeers = 10005
+// errCodeNoPeers is JetStream's "no suitable peers for placement",
+// errCodeNoStorage "insufficient storage resources available".
+const (
+	errCodeNoPeers   = 10005
+	errCodeNoStorage = 10047
+)
 
 func openError(want jetstream.StreamConfig, err error) error {
 	if err == nil {
 		return nil
+	}
+	var api *jetstream.APIError
+	if errors.As(err, &api) && (api.ErrorCode == errCodeNoPeers || api.ErrorCode == errCodeNoStorage) {
+		err = fmt.Errorf("%w (the servers keep so many bytes free for it; have they that much left below their max_file_store?)", err)
 	}
 	return fmt.Errorf("open the stream %s (storage %s, replicas %d, %d bytes): %w", want.Name, want.Storage, want.Replicas, want.MaxBytes, err)
 }
