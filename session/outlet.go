@@ -65,7 +65,7 @@ func (o *outlet) flush(conn net.Conn, raw syscall.RawConn, wait time.Duration) (
 	if len(o.rest) == 0 || n == 0 && wait == noWait {
 		return n, nil
 	}
-	m, err := o.flushBy(conn, time.Now().Add(wait))
+	m, err := o.flushBy(conn, raw != nil, time.Now().Add(wait))
 	return n + m, err
 }
 
@@ -78,16 +78,48 @@ func (o *outlet) flushNow(raw syscall.RawConn) error {
 	return o.err
 }
 
-// flushBy writes the rest, waiting for room until then.
-func (o *outlet) flushBy(conn net.Conn, deadline time.Time) (n int64, err error) {
+// flushBy writes the rest, waiting for room until then. A conn that is not the
+// system's own, such as one of TLS, takes it in pieces.
+func (o *outlet) flushBy(conn net.Conn, own bool, deadline time.Time) (n int64, err error) {
 	if err := conn.SetWriteDeadline(deadline); err != nil {
 		return 0, err
 	}
-	n, err = o.rest.WriteTo(conn)
+	if own {
+		n, err = o.rest.WriteTo(conn)
+	} else {
+		n, err = o.writePieces(conn)
+	}
 	if err == nil {
 		err = conn.SetWriteDeadline(time.Time{})
 	}
 	return n, err
+}
+
+// writePieces writes the rest, short slices joined: TLS makes a record and a
+// system call of each Write.
+func (o *outlet) writePieces(conn net.Conn) (n int64, err error) {
+	for len(o.rest) > 0 && err == nil {
+		var m int
+		m, err = conn.Write(o.piece())
+		n += int64(m)
+	}
+	return n, err
+}
+
+// piece takes the next slices out of rest, up to joinBelow bytes or a single one.
+// It is valid until the next call.
+func (o *outlet) piece() []byte {
+	if len(o.rest) == 1 || len(o.rest[0])+len(o.rest[1]) > joinBelow {
+		first := o.rest[0]
+		o.rest = o.rest[1:]
+		return first
+	}
+	o.join = o.join[:0]
+	for len(o.rest) > 0 && len(o.join)+len(o.rest[0]) <= joinBelow {
+		o.join = append(o.join, o.rest[0]...)
+		o.rest = o.rest[1:]
+	}
+	return o.join
 }
 
 // prepare makes what was gathered the rest to write, joined if it is short. Inlined,

@@ -84,6 +84,48 @@ func TestOutletWaitsForRoom(t *testing.T) {
 	}
 }
 
+// countedWrites counts the calls of Write, as TLS makes a record of each.
+type countedWrites struct {
+	net.Conn
+	writes int
+}
+
+func (c *countedWrites) Write(b []byte) (int, error) {
+	c.writes++
+	return c.Conn.Write(b)
+}
+
+// What is no connection of the system's gets short frames joined, and a long
+// one as it is.
+func TestOutletJoinsForTLS(t *testing.T) {
+	ours, theirs := tcpPair(t)
+	var frames [][]byte
+	var all []byte
+	for i := range 400 { // 400 of 100 bytes, and in the midst of them one that is longer than a piece
+		frame := bytes.Repeat([]byte{byte(i)}, 100)
+		if i == 200 {
+			frame = bytes.Repeat([]byte{byte(i)}, 3*joinBelow)
+		}
+		frames, all = append(frames, frame), append(all, frame...)
+	}
+	got := make(chan []byte, 1)
+	go func() {
+		b := make([]byte, len(all))
+		_, _ = io.ReadFull(theirs, b) // what is missing is seen below
+		got <- b
+	}()
+	counted := &countedWrites{Conn: ours}
+	o := gathered(frames)
+	n, err := o.flush(counted, nil, patience)
+	must(t, err)
+	same(t, "bytes taken", n, int64(len(all)))
+	o.release()
+	if !bytes.Equal(<-got, all) {
+		t.Fatal("what arrived is not what was written")
+	}
+	same(t, "writes", counted.writes, 2+1+2) // 20,000 bytes before the long one, 19,900 after it
+}
+
 // A peer that takes nothing ends the write after the timeout.
 func TestOutletTimesOut(t *testing.T) {
 	ours, _ := tcpPair(t)

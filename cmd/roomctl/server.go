@@ -14,6 +14,7 @@ import (
 
 // server is the flags of every command that connects.
 type server struct {
+	trust
 	URL       string        `name:"url" default:"ws://localhost:3000/ws" from:"ROOMCTL_URL" help:"Address of the server's WebSocket; also ROOMCTL_URL."`
 	TokenFile string        `placeholder:"FILE" help:"File with the JWT to log in with, read again for every connect; also ROOMCTL_TOKEN with the JWT itself. Without one: a guest."`
 	Name      string        `from:"ROOMCTL_NAME" help:"What a guest is called; also ROOMCTL_NAME."`
@@ -32,6 +33,9 @@ func (s *server) dial(ctx context.Context, t terminal, room string, cfg client.C
 	}
 	cfg.URL, cfg.Username, cfg.AvatarID, cfg.Room = s.URL, s.Name, s.Avatar, clean
 	cfg.HandshakeTimeout = s.Timeout
+	if cfg.TLS, err = s.config(); err != nil {
+		return nil, err
+	}
 	cfg.Token = s.token(t)
 	if cfg.Token != nil {
 		if _, err := cfg.Token(ctx); err != nil {

@@ -21,6 +21,7 @@ const (
 )
 
 type verifyCmd struct {
+	trust
 	URL        []string      `name:"url" sep:"," default:"ws://localhost:3000/ws" from:"ROOMCTL_URL" help:"Address of a node's WebSocket; repeat it for more. Clients are spread over them, and move on to the next when theirs is lost. Also ROOMCTL_URL."`
 	Publishers int           `default:"10" help:"Clients that send, each into one room. They hear everything there too, and are checked like members."`
 	Members    int           `default:"20" help:"Clients that only listen, each in one room."`
@@ -50,6 +51,9 @@ func (cmd *verifyCmd) run(ctx context.Context, t terminal) error {
 	}
 	out := &reporter{printer: printer{out: t.stdout}, asJSON: cmd.JSON}
 	v := newVerification(cmd, sign)
+	if v.tls, err = cmd.config(); err != nil {
+		return err
+	}
 	defer v.close()
 	final, err := v.run(ctx, every, out)
 	if err != nil {

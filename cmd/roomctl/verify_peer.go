@@ -52,7 +52,7 @@ func (p *peer) dial(ctx context.Context) error {
 	}
 	cfg := client.Config{
 		URL: p.urls[0], Others: p.urls[1:], Username: p.name, Room: p.room.name, Outbox: inFlight + 1, Rate: rate,
-		OnEvent: p.onEvent, OnRepeat: p.onLogged, OnStatus: p.onStatus, HandshakeTimeout: p.v.cmd.Timeout,
+		OnEvent: p.onEvent, OnRepeat: p.onLogged, OnStatus: p.onStatus, HandshakeTimeout: p.v.cmd.Timeout, TLS: p.v.tls,
 	}
 	if p.v.sign != nil {
 		cfg.Token = func(context.Context) (string, error) { return p.v.sign(p.name) }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -28,7 +29,8 @@ type verification struct {
 	// fixed after start
 	cmd   *verifyCmd
 	sign  func(uid string) (string, error)
-	name  string // of the run
+	tls   *tls.Config // nil: the system's
+	name  string      // of the run
 	rooms []*watchedRoom
 	peers []*peer
 

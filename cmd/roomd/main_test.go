@@ -138,10 +138,16 @@ func (p *process) wantStatus(t *testing.T, want int) {
 // waitFor waits until roomd has said text.
 func (p *process) waitFor(t *testing.T, text string) {
 	t.Helper()
+	p.waitForAfter(t, 0, text)
+}
+
+// waitForAfter waits until roomd has said text after the first bytes that it said.
+func (p *process) waitForAfter(t *testing.T, first int, text string) {
+	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	timeout := time.After(deadline)
-	for !strings.Contains(p.said(), text) {
+	for !strings.Contains(p.said()[first:], text) {
 		select {
 		case <-tick.C:
 		case <-timeout:

@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -99,6 +100,9 @@ type Config struct {
 	// Rate is no limit.
 	Rate  float64
 	Burst int
+	// TLS says whom to trust at wss:// addresses; nil is whom the system
+	// trusts. It is not used with a Dialer, which says it itself.
+	TLS *tls.Config
 	// Dialer makes the connections; nil is one that heeds the proxy variables
 	// of the environment. The guest's login goes the same way.
 	Dialer *websocket.Dialer
@@ -147,7 +151,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	cfg.Rate = cmp.Or(cfg.Rate, DefaultRate)
 	cfg.Burst = cmp.Or(cfg.Burst, DefaultBurst)
 	if cfg.Dialer == nil {
-		cfg.Dialer = &websocket.Dialer{Proxy: http.ProxyFromEnvironment}
+		cfg.Dialer = &websocket.Dialer{Proxy: http.ProxyFromEnvironment, TLSClientConfig: cfg.TLS}
 	}
 	cfg.fillCallbacks()
 	return cfg, nil

@@ -145,6 +145,8 @@ func TestMistakes(t *testing.T) {
 		{"origin", []string{"--allow-origin=example.com"}, nil, []string{"--allow-origin", "ROOMD_ALLOW_ORIGIN", "https://example.com"}},
 		{"image host", []string{"--image-host=cdn.example.com"}, nil, []string{"--image-host", "ROOMD_IMAGE_HOST", "https://cdn.example.com"}},
 		{"image host that is a policy", []string{"--image-host=https://a;script-src"}, nil, []string{"--image-host", "ROOMD_IMAGE_HOST", "https://cdn.example.com"}},
+		{"TLS without a key", []string{"--tls-cert=x"}, nil, []string{"--tls-cert", "ROOMD_TLS_CERT", "--tls-key", "ROOMD_TLS_KEY"}},
+		{"TLS without a certificate", []string{"--tls-key=x"}, nil, []string{"--tls-cert", "--tls-key", "ROOMD_TLS_KEY"}},
 		{"metrics address", []string{"--metrics-addr=9100"}, nil, []string{"--metrics-addr", "ROOMD_METRICS_ADDR", "localhost:9100"}},
 		{"open to the world", []string{"--addr=0.0.0.0:3000"}, nil, []string{"--addr", "ROOMD_ADDR", "0.0.0.0:3000", "ROOMD_JWT_KEY", "--jwt-key-file", "--allow-guests"}},
 		{"open to the world by name", []string{"--addr=example.com:3000"}, nil, []string{"--addr", "--allow-guests"}},

@@ -28,15 +28,19 @@ func (n *Node) greet() {
 
 // pageURL is the page as a browser on this machine reaches it.
 func (n *Node) pageURL() string {
+	scheme := "http://"
+	if n.cert != nil {
+		scheme = "https://"
+	}
 	host, _, err := net.SplitHostPort(n.cfg.Addr)
 	if ip := net.ParseIP(host); err != nil || host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
 	_, port, err := net.SplitHostPort(n.listener.Addr().String())
 	if err != nil {
-		return "http://" + n.listener.Addr().String()
+		return scheme + n.listener.Addr().String()
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return scheme + net.JoinHostPort(host, port)
 }
 
 func (n *Node) injectLine() string {

@@ -27,12 +27,16 @@ const (
 
 // startHTTP opens the listener; Run serves it.
 func (n *Node) startHTTP(context.Context) error {
-	n.server = n.newServer(n.handler())
+	handler := n.handler()
+	if n.cert != nil {
+		handler = strict(handler)
+	}
+	n.server = n.newServer(handler)
 	listener, err := net.Listen("tcp", n.cfg.Addr)
 	if err != nil {
 		return &listenError{err}
 	}
-	n.listener = listener
+	n.listener = n.secured(listener)
 	return nil
 }
 

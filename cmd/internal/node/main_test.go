@@ -63,6 +63,12 @@ func serve(t *testing.T, cfg Config) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return run(t, n)
+}
+
+// run lets a node that was made serve until the test ends.
+func run(t *testing.T, n *Node) *server {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- n.Run(ctx) }()

@@ -50,6 +50,9 @@ func (n *Node) metricsHandler() http.Handler {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(n.engine, n.sessions),
 	)
+	if n.cert != nil {
+		registry.MustRegister(n.cert.expiry())
+	}
 	shown := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {

@@ -46,8 +46,9 @@ type Node struct {
 	listener net.Listener
 	server   *http.Server
 
-	profiles *aside // nil: no --pprof
-	metrics  *aside // nil: no --metrics-addr
+	cert     *certificate // nil: no TLS
+	profiles *aside       // nil: no --pprof
+	metrics  *aside       // nil: no --metrics-addr
 
 	draining atomic.Bool
 	unready  atomic.Bool // what /readyz answered last
@@ -65,7 +66,7 @@ func New(ctx context.Context, cfg Config, log zerolog.Logger, out io.Writer) (*N
 	n := &Node{cfg: cfg, log: log, out: out}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	for _, start := range []func(context.Context) error{n.startPProf, n.startNATS, n.startEngine, n.startLogin, n.startSessions, n.startMetrics, n.startHTTP} {
+	for _, start := range []func(context.Context) error{n.startTLS, n.startPProf, n.startNATS, n.startEngine, n.startLogin, n.startSessions, n.startMetrics, n.startHTTP} {
 		err := ctx.Err()
 		if err == nil {
 			err = start(ctx)
@@ -192,6 +193,7 @@ func (n *Node) Run(ctx context.Context) error {
 	watching, stopWatching := context.WithCancel(ctx)
 	var watcher sync.WaitGroup
 	watcher.Go(func() { n.watchMemory(watching) })
+	watcher.Go(func() { n.rereadOnHangup(watching) })
 	defer watcher.Wait()
 	defer stopWatching()
 	n.greet()

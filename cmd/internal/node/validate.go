@@ -54,6 +54,9 @@ func checkHTTP(c Config) *FlagError {
 	if _, err := web.ParseImageHosts(c.ImageHost); err != nil {
 		return wrong("image-host", "%v", err)
 	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return wrong("tls-cert", "a certificate needs its key; set --tls-cert and --tls-key (%s), or neither", EnvName("tls-key"))
+	}
 	if c.MetricsAddr != "" && checkAddr(c.MetricsAddr) != nil {
 		return wrong("metrics-addr", "%v; write HOST:PORT, such as localhost:9100", checkAddr(c.MetricsAddr))
 	}
