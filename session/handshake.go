@@ -194,7 +194,7 @@ func RetryAfter(wait time.Duration) string {
 // writeError answers a request before its upgrade.
 func writeError(w http.ResponseWriter, status int, e *wire.Error) {
 	h := w.Header()
-	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
