@@ -156,6 +156,7 @@ func (a *attack) got() string {
 	if a.wave != "" {
 		parts = append(parts, a.wave)
 	}
+	part(t.opened, "%d connections", t.opened)
 	part(t.sentBytes, "sent %s, %d events", size(t.sentBytes), t.sent)
 	part(t.acks, "%d stored", t.acks)
 	part(t.gotBytes, "got %s", size(t.gotBytes))

@@ -127,7 +127,7 @@ func (a *attack) asks(method, path, body string, header map[string]string, want 
 
 // answered is nil when readiness, the API and NATS answer.
 func (a *attack) answered(ctx context.Context) error {
-	for _, path := range []string{"/readyz", "/api/rooms", "/metrics"} {
+	for _, path := range []string{"/readyz", "/api/rooms"} {
 		if _, err := a.server.get(ctx, path); err != nil {
 			return err
 		}

@@ -41,7 +41,8 @@ type server struct {
 	cmd        *exec.Cmd
 	addr, nats string
 	dir        string // its store
-	apiKey     string // sent by ask; "": none
+	apiKey     string // of the operator; "": none
+	counting   string // where it tells its counters
 	log        *logLines
 	exited     chan struct{} // closed when it has ended
 	before     map[string]float64
@@ -56,6 +57,16 @@ func serve(t *testing.T, how setup) *server {
 	if !how.beside {
 		args = append(args, "--nats-addr="+s.nats, "--store-dir="+s.dir)
 	}
+	s.counting = s.addr
+	for _, setting := range how.env {
+		if key, ok := strings.CutPrefix(setting, "ROOMD_API_KEY="); ok {
+			s.apiKey = key
+		}
+	}
+	if s.apiKey == "" && len(how.env) > 0 && strings.Contains(help, "--metrics-addr") { // with a JWT key alone the API and /metrics answer nobody
+		s.counting = freeAddress(t)
+		args = append(args, "--metrics-addr="+s.counting)
+	}
 	args = known(help, append(args, how.flags...))
 	s.cmd = exec.Command(path, args...)
 	if how.files > 0 {
@@ -67,11 +78,6 @@ func serve(t *testing.T, how setup) *server {
 	s.cmd.Dir = t.TempDir()
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
-	for _, setting := range how.env {
-		if key, ok := strings.CutPrefix(setting, "ROOMD_API_KEY="); ok {
-			s.apiKey = key
-		}
-	}
 	if err := s.cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", path, err)
 	}
@@ -219,7 +225,11 @@ func (a answer) code() string {
 
 // call makes one request. Header values "Host" replace the host.
 func (s *server) call(ctx context.Context, method, path, body string, header map[string]string) (answer, error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+s.addr+path, strings.NewReader(body))
+	return ask(ctx, method, "http://"+s.addr+path, body, header)
+}
+
+func ask(ctx context.Context, method, url, body string, header map[string]string) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		return answer{}, err
 	}
@@ -274,11 +284,14 @@ func (s *server) metrics() map[string]float64 {
 	values := make(map[string]float64)
 	eventually(s.t, "the server tells its counters", 30*time.Second, func(ctx context.Context) error {
 		s.alive()
-		text, err := s.get(ctx, "/metrics")
+		got, err := ask(ctx, http.MethodGet, "http://"+s.counting+"/metrics", "", s.own())
 		if err != nil {
 			return err
 		}
-		for line := range strings.Lines(text) {
+		if got.status != http.StatusOK {
+			return fmt.Errorf("GET /metrics: %d %s", got.status, start(got.body))
+		}
+		for line := range strings.Lines(got.body) {
 			name, value, found := strings.Cut(strings.TrimSpace(line), " ")
 			if number, err := strconv.ParseFloat(value, 64); found && err == nil && strings.HasPrefix(name, "roomd_") {
 				values[name] = number

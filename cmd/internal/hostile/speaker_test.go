@@ -41,7 +41,7 @@ func TestForgedSenders(t *testing.T) {
 	a := prepare(t, how)
 	a.watch(asUser(t, "bystander"))
 	hears := a.listenTo(visit{query: "room=open", header: bearer(userToken(t, "alice"))})
-	guest := a.listenTo(visit{query: "room=open&username=al%E2%80%AEice&avatar_id=7", from: documentation(1)})
+	guest := a.listenTo(visit{query: "room=open&username=per%E2%80%AEcy&avatar_id=7", from: documentation(1)})
 	guestUID := a.uid(guest)
 	const claim = `"uid":"alice","username":"alice","avatar_id":"alice","client_id":"alice","guest":false,"service":true,"gu\u0065st":null,"servic\u0065":1,"Guest":false`
 	for n, from := range append(disguises, "alice") {
