@@ -13,14 +13,19 @@ import (
 
 const needKey = "set an API key (ROOMD_API_KEY or --api-key-file) and send it as Authorization: Bearer"
 
+// apiGuard is that of this node's configuration.
+func (n *Node) apiGuard() func(*http.Request) error {
+	return apiGuard(n.cfg.APIKey, n.cfg.takesTokens(), n.cfg.proxies())
+}
+
 // apiGuard decides who may use the API: who has the key, or without a key who is certainly on this machine. Where users log in
 // with tokens (secured) nobody is, without a key: what asks from this machine may be a proxy that does not say so.
-func apiGuard(key string, secured bool) func(*http.Request) error {
+func apiGuard(key string, secured bool, proxies auth.Proxies) func(*http.Request) error {
 	switch {
 	case key == "" && secured:
 		return nobody
 	case key == "":
-		return localOnly
+		return func(r *http.Request) error { return localOnly(r, proxies) }
 	}
 	want := sha256.Sum256([]byte(key))
 	return func(r *http.Request) error {
@@ -40,20 +45,16 @@ func nobody(*http.Request) error {
 	return wire.Errorf(wire.Forbidden, "this server checks users' tokens, and has no API key: so the API answers nobody; %s", needKey)
 }
 
-// proxyHeaders are what a proxy adds: then the peer is the proxy, and who is behind it may be anywhere.
-var proxyHeaders = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
-
 // localOnly lets in programs of this machine and our own page in a browser on it, and nothing else that such a browser
-// could be made to send: not a page of another origin, nor one whose name was pointed at this machine (DNS rebinding).
-func localOnly(r *http.Request) error {
-	peer, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil || !loopbackHost(peer) {
+// could be made to send: not a page of another origin, nor one whose name was pointed at this machine (DNS rebinding). What
+// came through a proxy counts as from there only if the proxy is trusted and says so: else who is behind it may be anywhere.
+func localOnly(r *http.Request, proxies auth.Proxies) error {
+	peer := proxies.Peer(r)
+	switch {
+	case peer.Hidden:
+		return wire.Errorf(wire.Forbidden, "the request came through a proxy (it has a %s header), and without an API key the API answers only on the server's own machine; %s", auth.ProxyHeader(r), needKey)
+	case !peer.Addr.IsLoopback():
 		return wire.Errorf(wire.Forbidden, "without an API key the API answers only on the server's own machine; %s", needKey)
-	}
-	for _, name := range proxyHeaders {
-		if r.Header.Get(name) != "" {
-			return wire.Errorf(wire.Forbidden, "the request came through a proxy (it has a %s header), and without an API key the API answers only on the server's own machine; %s", name, needKey)
-		}
 	}
 	host := r.Host
 	if name, _, err := net.SplitHostPort(host); err == nil {

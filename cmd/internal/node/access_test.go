@@ -5,6 +5,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
 func TestLocalOnly(t *testing.T) {
@@ -27,6 +29,10 @@ func TestLocalOnly(t *testing.T) {
 		{"a proxy for this machine", "127.0.0.1:5", "localhost:3000", map[string]string{"X-Forwarded-For": "127.0.0.1"}, false},
 		{"a standard proxy", "127.0.0.1:5", "localhost:3000", map[string]string{"Forwarded": "for=127.0.0.1"}, false},
 		{"another proxy", "127.0.0.1:5", "localhost:3000", map[string]string{"X-Real-IP": "192.0.2.7"}, false},
+		{"a trusted proxy for another machine", "127.0.0.9:5", "localhost:3000", map[string]string{"X-Forwarded-For": "192.0.2.7"}, false},
+		{"a trusted proxy for this machine", "127.0.0.9:5", "localhost:3000", map[string]string{"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https"}, true},
+		{"what another machine told a trusted proxy", "127.0.0.9:5", "localhost:3000", map[string]string{"X-Forwarded-For": "127.0.0.1, 192.0.2.7"}, false},
+		{"a trusted proxy that does not say for whom", "127.0.0.9:5", "localhost:3000", map[string]string{"X-Forwarded-Proto": "https"}, false},
 		{"a foreign page", "127.0.0.1:5", "localhost:3000", map[string]string{"Origin": "https://evil.example"}, false},
 		{"a page of another port", "127.0.0.1:5", "localhost:3000", map[string]string{"Origin": "http://localhost:8080"}, false},
 		{"a sandboxed page", "127.0.0.1:5", "localhost:3000", map[string]string{"Origin": "null"}, false},
@@ -45,7 +51,11 @@ func TestLocalOnly(t *testing.T) {
 			for name, value := range tt.headers {
 				r.Header.Set(name, value)
 			}
-			err := apiGuard("", false)(r)
+			proxies, err := auth.ParseProxies([]string{"127.0.0.9"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = apiGuard("", false, proxies)(r)
 			if (err == nil) != tt.ok {
 				t.Fatalf("allowed: %v, want %v (%v)", err == nil, tt.ok, err)
 			}
@@ -79,7 +89,7 @@ func TestAPIKey(t *testing.T) {
 		if tt.authorization != "" {
 			r.Header.Set("Authorization", tt.authorization)
 		}
-		if err := apiGuard("k3y", true)(r); (err == nil) != tt.ok {
+		if err := apiGuard("k3y", true, auth.Proxies{})(r); (err == nil) != tt.ok {
 			t.Errorf("%q is allowed: %v (%v)", tt.authorization, err == nil, err)
 		}
 	}

@@ -13,7 +13,7 @@ const maxIdempotencyKey = 128
 
 // apiHandler serves /api/. A service may do what a client may not: publish into inboxes and read them.
 func (n *Node) apiHandler() http.Handler {
-	guard := apiGuard(n.cfg.APIKey, n.cfg.takesTokens())
+	guard := n.apiGuard()
 	mux := http.NewServeMux()
 	on := func(path string, m methods) { mux.Handle(path, endpoint(n.log, guard, m)) }
 	on("/api/rooms", methods{http.MethodGet: n.listRooms})

@@ -20,6 +20,7 @@ type Config struct {
 	TLSKey       string        `group:"http" name:"tls-key" placeholder:"FILE" say:"the path of a PEM key" help:"Key of --tls-cert."`
 	MetricsAddr  string        `group:"http" placeholder:"HOST:PORT" say:"HOST:PORT, such as localhost:9100" help:"Serve /metrics there, to whoever can connect, and not on --addr, where it needs the API key."`
 	APIKeyFile   string        `group:"http" name:"api-key-file" placeholder:"FILE" say:"the path of a file with the key" help:"File with the key of the HTTP API (or ROOMD_API_KEY). Without one the API answers only on this machine, and nobody where there is a JWT key."`
+	TrustedProxy []string      `group:"http" name:"trusted-proxy" placeholder:"ADDR" say:"an address or network such as 10.0.0.5 or 10.0.0.0/8" help:"Believe what this proxy says in X-Forwarded-For about whom it asks for: an address or a network. Repeat it for more. Limits per address count by it."`
 	Drain        time.Duration `group:"http" default:"30s" say:"a duration such as 30s; 0s stops at once" help:"How long a stopping server takes to send its clients away."`
 	JWTKeyFile   string        `group:"login" name:"jwt-key-file" placeholder:"FILE" say:"the path of a file with an HS256 secret, PEM public keys or a JWKS" help:"File with what tokens are checked with (or ROOMD_JWT_KEY): an HS256 secret, PEM public keys or a JWKS."`
 	AllowGuests  *bool         `group:"login" negatable:"" say:"true or false" help:"Let people in without a token. Unless it is set: only when there is no JWT key and --addr is a loopback address."`
@@ -48,7 +49,11 @@ type Config struct {
 	Compress                 bool          `group:"limits" say:"true or false" help:"Compress messages for clients that offer it (permessage-deflate): fewer bytes for them, more CPU here."`
 	Rate                     float64       `group:"limits" default:"20" say:"a number such as 20, or 0 for no limit" help:"Events per second of one client; 0 for no limit."`
 	Burst                    int           `group:"limits" default:"40" say:"a number such as 40" help:"Events of one client at once."`
-	MaxConnections           int           `group:"limits" default:"0" say:"a number, or 0 for no limit" help:"Connections of this server; 0 for no limit."`
+	RateBytes                Size          `group:"limits" default:"32KiB" say:"a size such as 32KiB, or 0 for no limit" help:"Bytes per second of one client, 4 s worth of them at once. A user may have twice, an address 32 times as much, and each may ask for 8 times as much as it may send. 0 for no limit."`
+	RoomBytes                Size          `group:"limits" default:"256KiB" say:"a size such as 256KiB, or 0 for no limit" help:"Bytes per second that clients may send into one room; 0 for no limit."`
+	ConnectRate              float64       `group:"limits" default:"20" say:"a number such as 20, or 0 for no limit" help:"New connections per second of one IP address, 10 s worth of them at once; 0 for no limit."`
+	LoginRate                float64       `group:"limits" default:"5" say:"a number such as 5, or 0 for no limit" help:"The same of logins."`
+	MaxConnections           int           `group:"limits" default:"0" say:"a number, or 0 for what the limit of open files allows" help:"Connections of this server; 0 for what the limit of open files allows."`
 	MaxConnectionsPerAddress int           `group:"limits" default:"0" say:"a number, or 0 for no limit" help:"Connections of one IP address; 0 for no limit."`
 	MaxConnectionsPerUser    int           `group:"limits" default:"20" say:"a number such as 20, or 0 for no limit" help:"Connections of one user; 0 for no limit."`
 	Queue                    int           `group:"limits" default:"256" say:"a number such as 256" help:"Messages that wait for one slow client before it is closed (it resumes)."`
@@ -103,6 +108,15 @@ func (c Config) guestRights() (enter, speak []string, err error) {
 		}
 	}
 	return enter, speak, nil
+}
+
+// proxies are those of --trusted-proxy.
+func (c Config) proxies() auth.Proxies {
+	proxies, err := auth.ParseProxies(c.TrustedProxy)
+	if err != nil {
+		panic("node: --trusted-proxy was not validated: " + err.Error())
+	}
+	return proxies
 }
 
 // InMemory reports whether the log is gone when NATS stops.

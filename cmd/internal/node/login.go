@@ -37,8 +37,22 @@ func (n *Node) loginHandler() http.Handler {
 				return
 			}
 		}
+		if r.Method == http.MethodPost && !n.admitLogin(w, r) {
+			return
+		}
 		login.ServeHTTP(w, r)
 	})
+}
+
+// admitLogin answers 429 to an address that logs in more often than --login-rate.
+func (n *Node) admitLogin(w http.ResponseWriter, r *http.Request) bool {
+	wait, refusal := n.sessions.AdmitLogin(r)
+	if refusal == nil {
+		return true
+	}
+	w.Header().Set("Retry-After", session.RetryAfter(wait))
+	fail(w, r, n.log, refusal)
+	return false
 }
 
 // login answers the one-time ticket and, to a guest, its token. The body may be left out.

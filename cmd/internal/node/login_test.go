@@ -162,3 +162,20 @@ func TestLoginRefusals(t *testing.T) {
 		t.Errorf("a foreign page's preflight got %d", a.status)
 	}
 }
+
+// Logins of one address have a rate; those of this machine have none.
+func TestLoginRate(t *testing.T) {
+	cfg := testConfig()
+	cfg.LoginRate, cfg.TrustedProxy = 1e-6, []string{"127.0.0.1"} // one, and no more
+	s := serve(t, cfg)
+	for range 3 {
+		s.want(t, 200, "POST", "/login", "{}")
+	}
+	s.want(t, 200, "POST", "/login", "{}", "X-Forwarded-For", "192.0.2.1")
+	a := s.want(t, 429, "POST", "/login", "{}", "X-Forwarded-For", "198.51.100.1, 192.0.2.1")
+	if a.code() != "rate_limited" || a.header.Get("Retry-After") != "1000000" {
+		t.Errorf("answered %s %v", a.body, a.header)
+	}
+	s.want(t, 200, "POST", "/login", "{}", "X-Forwarded-For", "192.0.2.2")
+	s.want(t, 405, "GET", "/login", "", "X-Forwarded-For", "192.0.2.1") // no login
+}

@@ -20,7 +20,7 @@ import (
 // guardedMetrics serves /metrics beside the page: to whom the API answers too. Where other machines can connect and there
 // is no key, it is not there at all, nor where it has an address of its own.
 func (n *Node) guardedMetrics() http.Handler {
-	guard, shown := apiGuard(n.cfg.APIKey, n.cfg.takesTokens()), http.Handler(nil)
+	guard, shown := n.apiGuard(), http.Handler(nil)
 	switch {
 	case n.cfg.MetricsAddr != "":
 		guard = func(*http.Request) error {

@@ -59,7 +59,7 @@ var sessionHelp = map[string]string{
 	"LimitedAddressAnswers": "Requests refused for what their address had been given.",
 	"LimitedReads":          "Requests for history answered busy because others of their user or address were under way.",
 	"SlowMessages":          "Connections closed because a message was not complete in time.",
-	"Panics":          "Panics of handlers.",
-	"Unsent":          "Messages that were still queued when a connection ended.",
-	"WriteErrors":     "Writes to clients that failed.",
+	"Panics":                "Panics of handlers.",
+	"Unsent":                "Messages that were still queued when a connection ended.",
+	"WriteErrors":           "Writes to clients that failed.",
 }

@@ -171,6 +171,8 @@ func (n *Node) startSessions(context.Context) error {
 		MaxMessage: int64(n.cfg.MaxMessage), Compress: n.cfg.Compress, Rate: orNone(n.cfg.Rate), Burst: n.cfg.Burst, Ping: n.cfg.Ping,
 		QueueMessages: n.cfg.Queue, QueueBytes: int(n.cfg.QueueBytes),
 		MaxConnections: n.cfg.MaxConnections, MaxConnectionsPerAddress: n.cfg.MaxConnectionsPerAddress,
+		RateBytes: int(n.cfg.RateBytes), RoomBytes: int(n.cfg.RoomBytes),
+		AddressConnectRate: n.cfg.ConnectRate, AddressLoginRate: n.cfg.LoginRate, Proxies: n.cfg.proxies(),
 		MaxConnectionsPerUser: orNone(n.cfg.MaxConnectionsPerUser),
 		Origins:               origins, Log: n.log,
 	})

@@ -60,6 +60,9 @@ func checkHTTP(c Config) *FlagError {
 	if c.MetricsAddr != "" && checkAddr(c.MetricsAddr) != nil {
 		return wrong("metrics-addr", "%v; write HOST:PORT, such as localhost:9100", checkAddr(c.MetricsAddr))
 	}
+	if _, err := auth.ParseProxies(c.TrustedProxy); err != nil {
+		return wrong("trusted-proxy", "%v", strings.TrimPrefix(err.Error(), "auth: "))
+	}
 	if strings.ContainsFunc(c.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return wrong(secretSource("api-key", c.APIKeyFile), "the key has spaces or characters outside ASCII, which a header cannot carry; write one without, such as the output of openssl rand -hex 32")
 	}
@@ -192,6 +195,14 @@ func checkLimits(c Config) *FlagError {
 		return wrong("rate", "%v is out of range; write a number such as 20, or 0 for no limit", c.Rate)
 	case c.Rate > 0 && c.Burst < 1:
 		return wrong("burst", "%d is too small; write a number from 1 up", c.Burst)
+	case c.RateBytes < 0:
+		return wrong("rate-bytes", "%s is negative; write a size such as 32KiB, or 0 for no limit", c.RateBytes)
+	case c.RoomBytes < 0:
+		return wrong("room-bytes", "%s is negative; write a size such as 256KiB, or 0 for no limit", c.RoomBytes)
+	case !(c.ConnectRate >= 0) || c.ConnectRate > 1e9:
+		return wrong("connect-rate", "%v is out of range; write a number such as 20, or 0 for no limit", c.ConnectRate)
+	case !(c.LoginRate >= 0) || c.LoginRate > 1e9:
+		return wrong("login-rate", "%v is out of range; write a number such as 5, or 0 for no limit", c.LoginRate)
 	case c.Queue < minQueue:
 		return wrong("queue", "%d is too small; write a number from %d up", c.Queue, minQueue)
 	case c.QueueBytes < max(minQueueBytes, c.MaxMessage):
@@ -204,7 +215,7 @@ func checkLimits(c Config) *FlagError {
 		{"max-connections", c.MaxConnections}, {"max-connections-per-address", c.MaxConnectionsPerAddress}, {"max-connections-per-user", c.MaxConnectionsPerUser},
 	} {
 		if f.value < 0 {
-			return wrong(f.flag, "%d is negative; write a number, or 0 for no limit", f.value)
+			return wrong(f.flag, "%d is negative; write a number, or 0 for none", f.value)
 		}
 	}
 	return nil
