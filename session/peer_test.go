@@ -87,7 +87,7 @@ func refusal(t testing.TB, resp *http.Response) (status int, code, message strin
 	if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
 		t.Fatalf("the body of a %d is no JSON: %v", resp.StatusCode, err)
 	}
-	same(t, "Content-Type", resp.Header.Get("Content-Type"), "application/json; charset=utf-8")
+	same(t, "Content-Type", resp.Header.Get("Content-Type"), "application/json")
 	if body.Error.Code == "" || body.Error.Message == "" {
 		t.Errorf("the body of a %d has no code or no message", resp.StatusCode)
 	}
