@@ -111,11 +111,19 @@ func (e *Engine) Publish(room, msgID string, ev wire.Event, done func(Stored, er
 
 // PublishBody is Publish of what was checked before.
 func (e *Engine) PublishBody(room, msgID string, body wire.Body, done func(Stored, error)) {
+	e.PublishAs(wire.FromService, room, msgID, body, done)
+}
+
+// PublishAs is PublishBody for an author: FromUser and FromGuest are for what a
+// session has stamped with who its client is, and every node believes it; all
+// else is a service's.
+func (e *Engine) PublishAs(author wire.Author, room, msgID string, body wire.Body, done func(Stored, error)) {
 	if len(body.Bytes()) == 0 {
 		done(Stored{}, wire.Errorf(wire.BadJSON, "there is no event to publish"))
 		return
 	}
-	e.pub.Send(room, msgID, body.Bytes(), func(s Stored, err error) {
+	by := e.secret.Load().sign(forLog, author, room, body.Bytes())
+	e.pub.Send(room, msgID, by, body.Bytes(), func(s Stored, err error) {
 		if h := e.handleOf(room); h != nil && err == nil {
 			h.ack(s.Seq)
 		}
@@ -149,11 +157,20 @@ func (e *Engine) PublishBodyWait(ctx context.Context, room, msgID string, body w
 }
 
 // Signal delivers an event to the room's members on all nodes, but not to the
-// session except, now and without a log.
+// session except, now and without a log. It is a service's.
 func (e *Engine) Signal(room, except string, ev wire.Event) error {
-	msg := &nats.Msg{Subject: wire.SignalSubject(room), Data: wire.AppendEvent(nil, wire.Event{Type: ev.Type, Payload: ev.Payload})}
+	return e.SignalAs(wire.FromService, room, except, ev)
+}
+
+// SignalAs is Signal for an author; see PublishAs.
+func (e *Engine) SignalAs(author wire.Author, room, except string, ev wire.Event) error {
+	msg := nats.NewMsg(wire.SignalSubject(room))
+	msg.Data = wire.AppendEvent(nil, wire.Event{Type: ev.Type, Payload: ev.Payload})
 	if except != "" {
-		msg.Header = nats.Header{hdrSession: []string{except}}
+		msg.Header[hdrSession] = []string{except}
+	}
+	if by := e.secret.Load().sign(forSignal, author, room, msg.Data); by != "" {
+		msg.Header[HeaderBy] = []string{by}
 	}
 	if err := e.nc.PublishMsg(msg); err != nil {
 		return wire.Errorf(wire.Unavailable, "the signal could not be sent: NATS is out of reach")

@@ -174,6 +174,7 @@ func (st *store) checkSince(ctx context.Context, after, upto uint64) bool {
 // kept it in memory, has lost. The next check finds that it is another one.
 func (st *store) restoreStream(ctx context.Context) {
 	err := st.log.Restore(ctx)
+	st.eng.restoreSecret(ctx)
 	st.eng.cfg.Log.Error().AnErr("restoring", err).Str("stream", st.log.Name()).Msg("the stream with the log of every room is gone: it is made anew and empty; was it deleted, or kept in memory by a server that was restarted?")
 }
 

@@ -88,6 +88,11 @@ type Config struct {
 	// hear the others' events in vain.
 	HearAll bool
 
+	// Secret is what the nodes of a cluster know each other's events by:
+	// SecretBytes random bytes, the same for all. Who has it can speak as any user.
+	// nil: they keep one in NATS, in the bucket eventlog.KeyBucket.
+	Secret []byte
+
 	Mailbox          int           // messages queued per room; a join beyond it is refused with busy
 	IdleAfter        time.Duration // a room without members is unloaded after this
 	PresenceInterval time.Duration // one batch of membership changes per room and interval
@@ -193,6 +198,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("rooms: history bytes is %d; it must be at least %d", c.HistoryBytes, 1<<20)
 	case c.InboxBytes < 1<<20:
 		return fmt.Errorf("rooms: inbox bytes is %d; it must be at least %d", c.InboxBytes, 1<<20)
+	case c.Secret != nil && len(c.Secret) != SecretBytes:
+		return fmt.Errorf("rooms: the secret has %d bytes; it must have %d, or be nil", len(c.Secret), SecretBytes)
 	case c.Mailbox < 16:
 		return fmt.Errorf("rooms: mailbox is %d messages; it must be at least 16", c.Mailbox)
 	case c.PresenceInterval < 10*time.Millisecond:

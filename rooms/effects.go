@@ -21,12 +21,16 @@ type reading struct {
 	err    error
 }
 
-// read is wire.ReadStored.
-func (r *room) read(body []byte) (wire.Stored, error) {
-	if known := r.reading.body; len(body) > 0 && len(body) == len(known) && &body[0] == &known[0] {
-		return r.reading.stored, r.reading.err
+// read is wire.ReadStored, with who the event is from.
+func (r *room) read(e follow.Event) (wire.Stored, error) {
+	body, stored, err := e.Body, r.reading.stored, r.reading.err
+	if known := r.reading.body; len(body) == 0 || len(body) != len(known) || &body[0] != &known[0] {
+		stored, err = wire.ReadStored(body)
 	}
-	return wire.ReadStored(body)
+	if err == nil && stored.Marked() {
+		stored.SetAuthor(r.eng.secret.Load().stored(e.By, r.h.name, body, e.Time))
+	}
+	return stored, err
 }
 
 // inspect looks whether a copy is valid, where that is this node's to do.
@@ -76,7 +80,7 @@ func (x effects) Deliver(e follow.Event) []byte { return x.r.deliver(e) }
 
 // Frame implements follow.Effects.
 func (x effects) Frame(e follow.Event) []byte {
-	stored, err := wire.ReadStored(e.Body)
+	stored, err := x.r.read(e)
 	if err != nil {
 		return nil
 	}

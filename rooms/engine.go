@@ -39,6 +39,7 @@ type Engine struct {
 	stores     [wire.Spaces]*store
 	limits     follow.Limits
 	pub        *eventlog.Publisher
+	secret     atomic.Pointer[secret] // changes only when NATS has lost it
 	live       chan *nats.Msg
 	marks      sync.Map // *nats.Msg: chan struct{}; see catchUp
 	rooms      *actor.Group[string, message]
@@ -99,6 +100,9 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 		if err := st.open(ctx); err != nil {
 			return err
 		}
+	}
+	if err := e.startSecret(ctx); err != nil {
+		return err
 	}
 	e.limits = follow.Limits{Replay: MaxReplay, RingBytes: ringBytes, Held: e.cfg.tuning.held, HeldBytes: heldBytes}
 	if e.pub, err = eventlog.NewPublisher(e.pubs, &e.stats.PublishStats, e.cfg.tuning.publish); err != nil {

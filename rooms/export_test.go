@@ -108,6 +108,7 @@ type Fanout struct{ r *room }
 func NewFanout(members []Member) *Fanout {
 	f := &Fanout{&room{eng: &Engine{}, h: &handle{store: &store{}}, label: "x"}}
 	f.r.eng.cfg = DefaultConfig()
+	f.r.eng.secret.Store(newSecret(make([]byte, SecretBytes), time.Time{}))
 	f.r.fanout.stats = &f.r.eng.stats
 	for _, m := range members {
 		f.r.fanout.members.add(m)

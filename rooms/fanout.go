@@ -69,7 +69,7 @@ func (r *room) deliver(e follow.Event) (frame []byte) {
 	r.h.last.Store(e.Seq)
 	r.h.touch()
 	r.h.store.reached(e.Seq)
-	stored, err := r.read(e.Body)
+	stored, err := r.read(e)
 	if err != nil {
 		return nil
 	}
@@ -100,13 +100,14 @@ func (r *room) deliverBurst(b *Burst, except string) {
 
 // onSignal delivers what is not logged to the members other than its sender.
 func (r *room) onSignal(msg *nats.Msg) {
-	ev, err := wire.Decode(msg.Data)
-	if err != nil || (ev.Type != wire.TypeSignal && wire.Reserved(ev.Type)) {
+	author := r.eng.secret.Load().author(forSignal, msg.Header.Get(HeaderBy), r.h.name, msg.Data)
+	ev, err := wire.ReadSignal(msg.Data, author)
+	if err != nil {
 		r.eng.stats.Rejected.Add(1)
 		return
 	}
 	r.flush()
 	r.eng.stats.Signals.Add(1)
-	ev = wire.Event{Type: ev.Type, Room: r.label, Payload: ev.Payload}
+	ev.Room = r.label
 	r.deliverBurst(EventBurst(ev), msg.Header.Get(hdrSession))
 }

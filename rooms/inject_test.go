@@ -182,7 +182,7 @@ func TestSignals(t *testing.T) {
 	}
 	a.awaitSeq(t, publish(t, one, "x", 0, 1)[0]) // after what its room gave to b
 	for m, want := range map[*member]int{a: 0, b: 1, c: 1} {
-		if got := m.events(wire.TypeSignal); len(got) != want || want > 0 && string(got[0].Payload) != `"typing"` {
+		if got := m.events(wire.TypeSignal); len(got) != want || want > 0 && string(got[0].Payload) != `{"data":"typing","service":true}` {
 			t.Errorf("%s got the signals %v", m.id, got)
 		}
 		if got := m.events(wire.TypeRoomLeft); len(got) != 0 {

@@ -47,7 +47,7 @@ func TestNamesReachTheirOwnMembers(t *testing.T) {
 		if _, inbox := wire.InboxOwner(name); inbox {
 			continue
 		}
-		if got := members[i].awaitEvents(t, 1, wire.TypeSignal); len(got) != 1 || string(got[0].Payload) != string(note(i).Payload) {
+		if got := members[i].awaitEvents(t, 1, wire.TypeSignal); len(got) != 1 || string(got[0].Payload) != `{"data":`+string(note(i).Payload)+`,"service":true}` {
 			t.Errorf("%q got the signals %v", name, got)
 		}
 		page, err := eng.History(within(t), name, 0, 10)

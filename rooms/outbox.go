@@ -15,8 +15,7 @@ type outbox struct {
 	expect int // events that may still come in this batch, set by the room
 }
 
-// addStored writes the frame of one stored event. The other arguments are
-// publicEvent's.
+// addStored writes the frame of one stored event.
 func (o *outbox) addStored(label string, seq uint64, st *wire.Stored, logTime string) (frame []byte) {
 	chunk := o.space(st.FrameSize(label, logTime))
 	start := len(*chunk)

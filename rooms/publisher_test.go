@@ -184,14 +184,14 @@ func TestNoIDIsNotRetriedBlindly(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, done := outcomes(2)
-	p.Send("x", "", []byte(`{"type":"note"}`), done)
+	p.Send("x", "", "", []byte(`{"type":"note"}`), done)
 	if o := <-got; code(o.err) != wire.Unavailable || strings.Contains(o.err.Error(), "same id") {
 		t.Error(o.err)
 	}
 	if n := stats.PublishRetries.Load(); n != 0 {
 		t.Errorf("without an id it was sent again %d times", n)
 	}
-	p.Send("x", "id", []byte(`{"type":"note"}`), done)
+	p.Send("x", "id", "", []byte(`{"type":"note"}`), done)
 	eventually(t, "with an id it is sent again, and again", func() bool { return stats.PublishRetries.Load() >= 2 })
 	p.Close()
 	<-got
@@ -202,7 +202,7 @@ func TestNoIDIsNotRetriedBlindly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer q.Close()
-	q.Send("x", "id", []byte(`{"type":"note"}`), done)
+	q.Send("x", "id", "", []byte(`{"type":"note"}`), done)
 	if o := <-got; code(o.err) != wire.Unavailable || !strings.Contains(o.err.Error(), "same id") {
 		t.Error(o.err)
 	}
@@ -230,7 +230,7 @@ func TestPublishAnswers(t *testing.T) {
 			}
 			defer p.Close()
 			got, done := outcomes(1)
-			p.Send("x", tc.id, []byte(`{"type":"note"}`), done)
+			p.Send("x", tc.id, "", []byte(`{"type":"note"}`), done)
 			for i, body := range strings.Split(tc.answers, "|") {
 				eventually(t, "an attempt", func() bool { return attempts.Load() > int64(i) })
 				answer(body)
@@ -268,7 +268,7 @@ func TestPublishBusy(t *testing.T) {
 			body := make([]byte, tc.body)
 			for range tc.bound {
 				waiting.Add(1)
-				p.Send("x", "", body, func(_ rooms.Stored, err error) {
+				p.Send("x", "", "", body, func(_ rooms.Stored, err error) {
 					if err != nil {
 						t.Error(err)
 					}
@@ -276,7 +276,7 @@ func TestPublishBusy(t *testing.T) {
 				})
 			}
 			got, done := outcomes(1)
-			p.Send("x", "", body, done)
+			p.Send("x", "", "", body, done)
 			if o := <-got; code(o.err) != wire.Busy || stats.PublishBusy.Load() != 1 {
 				t.Errorf("one more: %v", o.err)
 			}
@@ -288,7 +288,7 @@ func TestPublishBusy(t *testing.T) {
 				return stats.Published.Load() == int64(tc.bound)
 			})
 			waiting.Wait()
-			p.Send("x", "", body, done)
+			p.Send("x", "", "", body, done)
 			if len(got) != 0 {
 				t.Errorf("afterwards: %v", (<-got).err)
 			}
@@ -304,7 +304,7 @@ func TestDrain(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, done := outcomes(2)
-	p.Send("x", "", []byte(`{}`), done)
+	p.Send("x", "", "", []byte(`{}`), done)
 	eventually(t, "it is sent", func() bool { return attempts.Load() == 1 })
 	drained := make(chan struct{})
 	for range 2 { // twice, as by two Closes
@@ -315,7 +315,7 @@ func TestDrain(t *testing.T) {
 	}
 	eventually(t, "refusals", func() bool {
 		late, done := outcomes(1)
-		p.Send("x", "", []byte(`{}`), done)
+		p.Send("x", "", "", []byte(`{}`), done)
 		select {
 		case o := <-late:
 			return code(o.err) == wire.Unavailable
@@ -336,7 +336,7 @@ func TestDrain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q.Send("x", "", []byte(`{}`), done)
+	q.Send("x", "", "", []byte(`{}`), done)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	q.Drain(ended)

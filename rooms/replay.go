@@ -54,8 +54,8 @@ func (x effects) Page(h *follow.History, frames []follow.Entry, events []follow.
 		a.events = append(a.events, wire.FramePayload(e.Frame))
 	}
 	for _, e := range slices.Backward(events) {
-		if ev, err := publicEvent(r.label, e.Seq, e.Body, e.Time); err == nil {
-			a.events = append(a.events, wire.AppendEvent(nil, ev))
+		if stored, err := r.read(e); err == nil {
+			a.events = append(a.events, wire.AppendEvent(nil, stored.Event(r.label, e.Seq, e.Time)))
 		}
 	}
 	if more && len(a.events) < a.limit && len(events) > 0 {

@@ -1,6 +1,7 @@
 package rooms_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -15,10 +16,14 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// signalsOf are the payloads of the signals that a member got.
+// signalsOf are the texts of the signals that a member got.
 func signalsOf(m *member) (got []string) {
 	for _, ev := range m.events(wire.TypeSignal) {
-		got = append(got, string(ev.Payload))
+		var p struct{ Data json.RawMessage }
+		if err := json.Unmarshal(ev.Payload, &p); err != nil {
+			panic(err) // the server wrote it
+		}
+		got = append(got, string(p.Data))
 	}
 	return got
 }

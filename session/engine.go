@@ -14,8 +14,9 @@ type engine interface {
 	Join(ctx context.Context, room string, m rooms.Member, id string, since rooms.Since) error
 	Leave(room string, m rooms.Member, why rooms.Left)
 	LeaveAsked(ctx context.Context, room string, m rooms.Member, id string) error
-	PublishBody(room, msgID string, body wire.Body, done func(rooms.Stored, error))
-	Signal(room, except string, ev wire.Event) error
+	PublishAs(author wire.Author, room, msgID string, body wire.Body, done func(rooms.Stored, error))
+	SignalAs(author wire.Author, room, except string, ev wire.Event) error
+	MessageID(room, uid, id string, n int) string
 	Online(ctx context.Context, room, after string, limit int) (wire.OnlineUsers, error)
 	History(ctx context.Context, room string, before uint64, limit int) (wire.History, error)
 }

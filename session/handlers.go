@@ -92,10 +92,13 @@ func (r *Request) message() (msg wire.Message, in wire.SentMessage, err error) {
 	}, in, nil
 }
 
-// sender is the name that an event is from: a guest's is what it says it is.
+// sender is the name that an event is from: a guest's is what it says it is, if
+// that is fit for a name.
 func sender(who auth.Identity, claimed string) string {
 	if who.Guest && claimed != "" {
-		return claimed
+		if name := auth.CleanName(claimed); name != "" {
+			return name
+		}
 	}
 	return who.Username
 }
@@ -117,29 +120,26 @@ func signal(r *Request) error {
 	if err := r.client.maySpeak(room); err != nil {
 		return err
 	}
-	ev := wire.Event{Type: wire.TypeSignal, Payload: r.stamped()}
-	if err := r.client.spendIn(room, len(ev.Payload)); err != nil {
+	payload, err := r.stamped(r.Event.Payload, false)
+	if err != nil {
 		return err
 	}
-	return r.client.m.eng.Signal(room, r.client.id, ev)
+	if err := r.client.spendIn(room, len(payload)); err != nil {
+		return err
+	}
+	return r.client.m.eng.SignalAs(r.client.author(), room, r.client.id, wire.Event{Type: wire.TypeSignal, Payload: payload})
 }
 
-// stamped is the payload with uid and from added, and a username corrected; what
-// is no object becomes its field "data". A guest keeps the from it sent.
-func (r *Request) stamped() json.RawMessage {
-	fields := map[string]json.RawMessage{}
-	if r.Event.Payload != nil && json.Unmarshal(r.Event.Payload, &fields) != nil {
-		fields = map[string]json.RawMessage{"data": r.Event.Payload}
-	}
+// stamped is a payload that says who the client is, whatever it said itself; see
+// wire.Stamp. A guest keeps the from it sent.
+func (r *Request) stamped(payload json.RawMessage, all bool) (json.RawMessage, error) {
 	who := r.client.who
-	var from string
-	_ = json.Unmarshal(fields["from"], &from) // what is no string is none
-	fields["uid"] = wire.MarshalPayload(who.UID)
-	fields["from"] = wire.MarshalPayload(sender(who, from))
-	if _, ok := fields["username"]; ok {
-		fields["username"] = wire.MarshalPayload(who.Username)
+	claimed := ""
+	if who.Guest {
+		claimed = wire.MemberText(payload, "from")
 	}
-	return wire.MarshalPayload(fields)
+	stamp := wire.Stamp{User: r.client.User(), From: sender(who, claimed), ClientID: r.client.id, All: all}
+	return stamp.Payload(payload)
 }
 
 func getOnlineUsers(r *Request) error {

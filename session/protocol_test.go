@@ -1,6 +1,7 @@
 package session
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ func TestExamples(t *testing.T) {
 		delete(fields, "sent")
 		delete(fields, "time")
 		want := map[string]any{
-			"message": "sdfsdf", "from": "percy", "uid": percy.welcome.UID, "username": "Percy",
+			"message": "sdfsdf", "from": "percy", "uid": percy.welcome.UID, "username": "Percy", "guest": true,
 			"avatar_id": "7", "room_id": "general",
 		}
 		if !maps.Equal(fields, want) {
@@ -232,6 +233,16 @@ func TestOnlineUsersAndHistory(t *testing.T) {
 	same(t, "the room of an inbox's history", decode[wire.History](t, p.awaitType(wire.TypeHistory).Payload).RoomID, wire.InboxAlias)
 }
 
+// sorted is an object with its members in the order of their names.
+func sorted(t *testing.T, object []byte) string {
+	t.Helper()
+	var fields map[string]json.RawMessage
+	must(t, json.Unmarshal(object, &fields))
+	text, err := json.Marshal(fields)
+	must(t, err)
+	return string(text)
+}
+
 func TestSignal(t *testing.T) {
 	s := newStack(t)
 	ann, ann2, bob, guest := s.user("ann"), s.user("ann"), s.user("bob"), s.dial("username=G")
@@ -242,23 +253,25 @@ func TestSignal(t *testing.T) {
 	}{
 		{"an object", `{"typing":true,"n":12345678901234567890}`, `{"from":"ANN","n":12345678901234567890,"typing":true,"uid":"ann"}`, ann},
 		{"forged", `{"uid":"eve","from":"eve","username":"eve","uid":"eve2"}`, `{"from":"ANN","uid":"ann","username":"ANN"}`, ann},
+		{"forged in full", `{"client_id":"c","Guest":true,"\u0073ervice":true,"SERVICE":1,"avatar_id":"9","UID":"eve","ſervice":1}`, `{"avatar_id":"a-ann","client_id":"` + ann.welcome.ClientID + `","from":"ANN","uid":"ann"}`, ann},
+		{"a guest is one", `{"guest":false,"from":"me\u202e\u200b"}`, `{"from":"me","guest":true,"uid":"` + guest.welcome.UID + `"}`, guest},
 		{"no payload", ``, `{"from":"ANN","uid":"ann"}`, ann},
 		{"no object", `[1,2]`, `{"data":[1,2],"from":"ANN","uid":"ann"}`, ann},
-		{"a guest keeps from", `{"from":"me","uid":"ann"}`, `{"from":"me","uid":"` + guest.welcome.UID + `"}`, guest},
-		{"a guest's from is no string", `{"from":["me"]}`, `{"from":"G","uid":"` + guest.welcome.UID + `"}`, guest},
+		{"a guest keeps from", `{"from":"me","uid":"ann"}`, `{"from":"me","guest":true,"uid":"` + guest.welcome.UID + `"}`, guest},
+		{"a guest's from is no string", `{"from":["me"]}`, `{"from":"G","guest":true,"uid":"` + guest.welcome.UID + `"}`, guest},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			c.from.send(wire.TypeSignal, "s", "", c.payload)
 			same(t, "the answer", c.from.answer("s").Type, wire.TypeAck)
 			ev := bob.awaitType(wire.TypeSignal)
-			same(t, "the signal", string(ev.Payload), c.want)
+			same(t, "the signal", sorted(t, ev.Payload), c.want)
 			if ev.Room != "general" || ev.Seq != 0 || ev.ID != "" {
 				t.Errorf("the signal is %s", show(ev))
 			}
 			for _, other := range []*peer{ann, ann2, guest} { // a user's other session is another one
 				if other != c.from {
-					same(t, "what another gets", string(other.awaitType(wire.TypeSignal).Payload), c.want)
+					same(t, "what another gets", sorted(t, other.awaitType(wire.TypeSignal).Payload), c.want)
 				}
 			}
 			c.from.silent()

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
@@ -105,6 +104,10 @@ func (r *Request) replyAsked(typ, room string, payload any) {
 // A room in which the client may not speak (auth.Identity.MaySpeak) is refused
 // with forbidden. What the program says by itself goes through rooms.Engine.
 //
+// A message (new_message, private_message) that a handler publishes is its
+// client's: uid, username, avatar_id and from are set as for one that the client
+// has sent. Events of other types are stored as they are given.
+//
 // Publish does not wait for the log, unless publishWindow of the client's
 // events have no ack: then the client is read no further.
 func (r *Request) Publish(room string, ev wire.Event) error {
@@ -113,6 +116,11 @@ func (r *Request) Publish(room string, ev wire.Event) error {
 		return fmt.Errorf("session: publish to the room %q: %w", room, err)
 	}
 	body, err := wire.NewBody(ev)
+	if err == nil && wire.IsMessage(ev.Type) {
+		if ev.Payload, err = r.stamped(ev.Payload, true); err == nil {
+			body, err = wire.NewBody(ev)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("session: publish an event of type %q to the room %q: %w", ev.Type, room, err)
 	}
@@ -138,7 +146,7 @@ func (r *Request) publish(room string, body wire.Body) error {
 		r.tally = newTally(func(room string, stored rooms.Stored, err error) { c.answer(id, room, stored, err) })
 	}
 	t, n := r.tally, r.tally.add()
-	c.m.eng.PublishBody(room, c.messageID(room, r.Event.ID, n), body, func(stored rooms.Stored, err error) {
+	c.m.eng.PublishAs(c.author(), room, c.m.eng.MessageID(room, c.who.UID, r.Event.ID, n), body, func(stored rooms.Stored, err error) {
 		<-c.window
 		t.published(n, roomLabel(c, room), stored, err)
 	})
@@ -148,17 +156,12 @@ func (r *Request) publish(room string, body wire.Body) error {
 // errGone ends a handler whose client is gone; nobody sees it.
 var errGone = wire.Errorf(wire.Unavailable, "the connection has ended")
 
-// messageID is the idempotency key of the nth event that a request publishes:
-// no two users, no two rooms and no two events of a request share one.
-func (c *Client) messageID(room, id string, n int) string {
-	if id == "" {
-		return ""
+// author is what others are told of who the client is.
+func (c *Client) author() wire.Author {
+	if c.who.Guest {
+		return wire.FromGuest
 	}
-	key := "ws/" + wire.RoomKey(room) + "/" + wire.RoomKey(c.who.UID) + "/" + wire.RoomKey(id)
-	if n > 1 {
-		key += "/" + strconv.Itoa(n)
-	}
-	return key
+	return wire.FromUser
 }
 
 // context bounds what the handler waits for.

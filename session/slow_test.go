@@ -167,7 +167,7 @@ type holdingEngine struct {
 	publish func(done func(rooms.Stored, error))
 }
 
-func (h *holdingEngine) PublishBody(_, _ string, _ wire.Body, done func(rooms.Stored, error)) {
+func (h *holdingEngine) PublishAs(_ wire.Author, _, _ string, _ wire.Body, done func(rooms.Stored, error)) {
 	h.publish(done)
 }
 

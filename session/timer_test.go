@@ -34,8 +34,9 @@ func (quietEngine) Leave(string, rooms.Member, rooms.Left) {}
 func (quietEngine) LeaveAsked(context.Context, string, rooms.Member, string) error {
 	return nil
 }
-func (quietEngine) PublishBody(string, string, wire.Body, func(rooms.Stored, error)) {}
-func (quietEngine) Signal(string, string, wire.Event) error                          { return nil }
+func (quietEngine) PublishAs(wire.Author, string, string, wire.Body, func(rooms.Stored, error)) {}
+func (quietEngine) SignalAs(wire.Author, string, string, wire.Event) error                      { return nil }
+func (quietEngine) MessageID(string, string, string, int) string                                { return "" }
 func (quietEngine) Online(context.Context, string, string, int) (wire.OnlineUsers, error) {
 	return wire.OnlineUsers{}, nil
 }

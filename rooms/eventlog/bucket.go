@@ -32,6 +32,9 @@ type BucketConfig struct {
 	MaxAge   time.Duration // 0: entries are kept for ever
 	Replicas int           // 0: 1
 	Memory   bool          // in memory, lost with the server (or, replicated, with the last of them)
+	// Shared: with who may ask for something else. One that exists stays in memory
+	// or on disk as it is, and on no fewer servers.
+	Shared bool
 }
 
 // OpenBucket opens a KV bucket and creates it, or changes its replicas, where
@@ -54,7 +57,7 @@ func OpenBucket(ctx context.Context, nc *nats.Conn, c BucketConfig) (jetstream.K
 		// stay without an answer.
 		_, err := js.CreateStream(ctx, cfg)
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-			_, err = js.UpdateStream(ctx, cfg)
+			err = c.update(ctx, js, cfg)
 		}
 		if err != nil {
 			return fmt.Errorf("create the bucket %s: %w", c.Name, err)
@@ -65,6 +68,20 @@ func OpenBucket(ctx context.Context, nc *nats.Conn, c BucketConfig) (jetstream.K
 		return nil
 	})
 	return kv, err
+}
+
+// update brings a bucket that exists to cfg.
+func (c BucketConfig) update(ctx context.Context, js jetstream.JetStream, cfg jetstream.StreamConfig) error {
+	if c.Shared {
+		stream, err := js.Stream(ctx, cfg.Name)
+		if err != nil {
+			return err
+		}
+		have := stream.CachedInfo().Config
+		cfg.Storage, cfg.Replicas = have.Storage, max(have.Replicas, cfg.Replicas)
+	}
+	_, err := js.UpdateStream(ctx, cfg)
+	return err
 }
 
 func (c BucketConfig) stream() jetstream.StreamConfig {
@@ -127,7 +144,7 @@ func sharedKey(ctx context.Context, kv jetstream.KeyValue, name string, offered 
 
 // Secret is the key that the nodes of this log share; see SharedKey.
 func (l *Log) Secret(ctx context.Context, offered []byte) (key []byte, since time.Time, err error) {
-	kv, err := OpenBucket(ctx, l.nc, BucketConfig{Name: KeyBucket, Replicas: l.Replicas(), Memory: l.cfg.Memory})
+	kv, err := OpenBucket(ctx, l.nc, BucketConfig{Name: KeyBucket, Replicas: l.Replicas(), Memory: l.cfg.Memory, Shared: true})
 	if err != nil {
 		return nil, time.Time{}, err
 	}

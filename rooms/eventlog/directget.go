@@ -28,6 +28,9 @@ const (
 	hdrDescription  = "Description"
 )
 
+// HeaderBy says of an event who it is from; what that is worth, the rooms know.
+const HeaderBy = "Roomd-By"
+
 const directGetSubject = "$JS.API.DIRECT.GET." // and the stream's name
 
 // errNoResponders: nobody answers for the stream, it has no leader now.
@@ -107,7 +110,7 @@ func (a *directAnswer) take(msg *nats.Msg, multi bool) (end bool, err error) {
 		if err := a.joinsUp(msg); err != nil {
 			return true, err
 		}
-		a.list = append(a.list, stored{follow.Event{Seq: seq, Time: lastValue(msg.Header, hdrTimeStamp), Body: msg.Data}, token})
+		a.list = append(a.list, stored{follow.Event{Seq: seq, Time: lastValue(msg.Header, hdrTimeStamp), Body: msg.Data, By: msg.Header.Get(HeaderBy)}, token})
 		a.last = seq
 		return false, nil
 	}
@@ -176,7 +179,7 @@ func Copy(msg *nats.Msg) (follow.Copy, error) {
 	if errSeq != nil || errPrev != nil || prev >= seq {
 		return follow.Copy{}, ErrNoCopy
 	}
-	return follow.Copy{Event: follow.Event{Seq: seq, Time: lastValue(msg.Header, hdrTimeStamp), Body: msg.Data}, Prev: prev, From: seq}, nil
+	return follow.Copy{Event: follow.Event{Seq: seq, Time: lastValue(msg.Header, hdrTimeStamp), Body: msg.Data, By: msg.Header.Get(HeaderBy)}, Prev: prev, From: seq}, nil
 }
 
 // CopySeq is the sequence of a copy as it is written in its header.

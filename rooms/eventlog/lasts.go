@@ -198,9 +198,11 @@ type leaderMessage struct {
 func (m *leaderMessage) event() follow.Event {
 	e := follow.Event{Seq: m.Seq, Time: m.Time, Body: m.Data}
 	if len(m.Header) > 0 {
-		if _, err := nats.DecodeHeadersMsg(m.Header); err != nil {
+		header, err := nats.DecodeHeadersMsg(m.Header)
+		if err != nil {
 			e.Body = nil
 		}
+		e.By = header.Get(HeaderBy)
 	}
 	return e
 }

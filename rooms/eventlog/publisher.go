@@ -73,17 +73,33 @@ type Publisher struct {
 type outgoing struct {
 	mu     sync.Mutex // guards all below, and is taken after no other
 	msg    nats.Msg
-	header nats.Header // its only value is in id
-	id     []string
+	header [4]nats.Header // by what they hold: withID, withBy
+	id, by []string       // the only values in them
+}
+
+const (
+	withID = 1 << iota
+	withBy
+)
+
+func (o *outgoing) init() {
+	o.id, o.by = make([]string, 1), make([]string, 1)
+	o.header[withID] = nats.Header{nats.MsgIdHdr: o.id}
+	o.header[withBy] = nats.Header{HeaderBy: o.by}
+	o.header[withID|withBy] = nats.Header{nats.MsgIdHdr: o.id, HeaderBy: o.by}
 }
 
 func (o *outgoing) publish(nc *nats.Conn, pub *publish) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.msg.Subject, o.msg.Reply, o.msg.Data, o.msg.Header = pub.subject, pub.reply, pub.body, nil
-	if pub.msgID != "" {
-		o.id[0], o.msg.Header = pub.msgID, o.header
+	with := 0
+	if o.id[0] = pub.msgID; pub.msgID != "" {
+		with |= withID
 	}
+	if o.by[0] = pub.by; pub.by != "" {
+		with |= withBy
+	}
+	o.msg.Subject, o.msg.Reply, o.msg.Data, o.msg.Header = pub.subject, pub.reply, pub.body, o.header[with]
 	return nc.PublishMsg(&o.msg)
 }
 
@@ -98,6 +114,7 @@ type publish struct {
 	token          uint64
 	subject, reply string
 	msgID          string // empty: it may be sent again only if it certainly was not stored
+	by             string // of HeaderBy; empty: none
 	body           []byte
 	done           func(Stored, error)
 	born           time.Time
@@ -112,8 +129,7 @@ type publish struct {
 func NewPublisher(nc *nats.Conn, stats *PublishStats, times PublishTimes) (*Publisher, error) {
 	times = PublishTimes{cmp.Or(times.Deadline, publishDeadline), cmp.Or(times.Attempt, publishAttempt), cmp.Or(times.Retry, publishRetry)}
 	p := &Publisher{nc: nc, prefix: nc.NewInbox() + ".", stats: stats, times: times, pending: make(map[uint64]*publish)}
-	p.out.id = make([]string, 1)
-	p.out.header = nats.Header{nats.MsgIdHdr: p.out.id}
+	p.out.init()
 	p.timer = time.AfterFunc(time.Hour, p.sweep)
 	p.timer.Stop()
 	if _, err := nc.Subscribe(p.prefix+"*", p.onAck); err != nil {
@@ -125,10 +141,11 @@ func NewPublisher(nc *nats.Conn, stats *PublishStats, times PublishTimes) (*Publ
 // Send publishes body to the room's log: the fourth station of a message, still
 // on its sender's goroutine. Here it leaves the process. done is called once, on another
 // goroutine or on this one, and must not block. An event without a message id
-// is tried again only while it is certain that it was not stored.
-func (p *Publisher) Send(room, msgID string, body []byte, done func(Stored, error)) {
+// is tried again only while it is certain that it was not stored. by, if not
+// empty, is its HeaderBy.
+func (p *Publisher) Send(room, msgID, by string, body []byte, done func(Stored, error)) {
 	now := time.Now()
-	pub := &publish{subject: wire.EventSubject(room), msgID: msgID, body: body, done: done, born: now, tried: now}
+	pub := &publish{subject: wire.EventSubject(room), msgID: msgID, by: by, body: body, done: done, born: now, tried: now}
 
 	p.mu.Lock()
 	if p.closed {

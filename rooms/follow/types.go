@@ -5,6 +5,7 @@ type Event struct {
 	Seq  uint64
 	Time string // the log's, RFC 3339: with Seq it names the event
 	Body []byte // as stored; not looked at
+	By   string // what its header says of who it is from; not looked at
 }
 
 // Copy is an event as the stream's republish sends it to whoever listens.

@@ -59,7 +59,7 @@ func (a Author) claims() members {
 }
 
 // marked reports whether events of this type say who they are from.
-func marked(typ string) bool { return isMessage(typ) || typ == TypeSignal }
+func marked(typ string) bool { return IsMessage(typ) || typ == TypeSignal }
 
 // claimNamed is the claim that a member of that name makes. Names that only
 // differ in case are the same: some readers, encoding/json among them, take one
@@ -117,10 +117,14 @@ var stampNames = []string{"uid", "from", "username", "avatar_id", "client_id", "
 
 // Payload is the payload with uid and from, and with the username, the
 // avatar_id and the client_id that it has set right. What is no object becomes
-// its member data. raw must be valid JSON, as Decode gives it; it is copied but
-// for these members, so it grows by what they take at most. A failure is a
-// *Error: what is no object may nest a level less.
+// its member data. raw is copied but for these members, so it grows by what they
+// take at most. A failure is a *Error: raw is not JSON, or nests too deep; what
+// is no object may nest a level less.
 func (st *Stamp) Payload(raw json.RawMessage) (json.RawMessage, error) {
+	raw, ok := onePayload(raw)
+	if !ok {
+		return nil, errBadPayload()
+	}
 	dst := make([]byte, 0, len(raw)+len(`{"data":,"uid":"","from":"","username":"","avatar_id":"","client_id":""}`)+
 		len(st.UID)+len(st.From)+len(st.Username)+len(st.AvatarID)+len(st.ClientID))
 	var found [7]bool // by stampNames
@@ -175,18 +179,20 @@ func appendObject(dst, value []byte, drop func(name []byte) bool) (_ []byte, som
 
 // MemberText is the text of the payload's member of exactly that name, the last
 // one where it is repeated; "" when the payload is no object or has no such
-// text. payload must be valid JSON.
+// text.
 func MemberText(payload json.RawMessage, name string) (text string) {
 	s := scanner{text: payload}
 	if !s.take('{') || s.take('}') {
 		return ""
 	}
 	for more := true; more; more = s.take(',') {
-		key, _ := s.key()
+		key, ok := s.key()
+		if !ok {
+			return ""
+		}
 		s.peek()
 		start := s.at
-		s.skip(MaxDepth)
-		if string(key.bytes()) == name {
+		if s.skip(MaxDepth) && string(key.bytes()) == name {
 			text, _ = stringField(payload[start:s.at])
 		}
 	}

@@ -19,7 +19,7 @@ func NewBody(ev Event) (Body, error) {
 	}
 	payload, ok := onePayload(ev.Payload)
 	if !ok {
-		return Body{}, Errorf(BadJSON, "the payload is not one JSON value of at most %d levels in valid UTF-8", MaxDepth-1)
+		return Body{}, errBadPayload()
 	}
 	if err := checkLogged(ev.Type, payload); err != nil {
 		return Body{}, err
@@ -51,6 +51,10 @@ func MessageBody(m *Message, text Text) Body {
 	body := append(make([]byte, 0, bodyNames+len(typ)+m.size()+len(text.quoted)), `{"type":"`...)
 	body = append(append(body, typ...), `","payload":`...)
 	return Body{append(m.appendWith(body, text), '}')}
+}
+
+func errBadPayload() *Error {
+	return Errorf(BadJSON, "the payload is not one JSON value of at most %d levels in valid UTF-8", MaxDepth-1)
 }
 
 // bodyNames is what a body has besides its type and payload.

@@ -37,7 +37,7 @@ func (env *envelope) stored() (Stored, error) {
 	if _, ok := stringBytes(env.fields[fieldRoom]); !ok {
 		return Stored{}, errBadRoomField()
 	}
-	st := Stored{typ: typ, members: env.members, message: isMessage(string(typ))}
+	st := Stored{typ: typ, members: env.members, message: IsMessage(string(typ))}
 	if payload := env.fields[fieldPayload]; !isNull(payload) {
 		st.payload = payload
 	}
@@ -50,7 +50,7 @@ func checkLogged(typ string, payload []byte) error {
 	switch {
 	case Reserved(typ):
 		return Errorf(BadType, "type %q is made by the server only; inject another", strings.Clone(typ))
-	case isMessage(typ) && (len(payload) == 0 || payload[0] != '{'):
+	case IsMessage(typ) && (len(payload) == 0 || payload[0] != '{'):
 		return Errorf(BadPayload, "the payload of %s must be an object with message", strings.Clone(typ))
 	}
 	return nil
@@ -68,7 +68,9 @@ func (st *Stored) SetAuthor(a Author) {
 	}
 }
 
-func isMessage(typ string) bool { return typ == TypeNewMessage || typ == TypePrivateMessage }
+// IsMessage reports whether events of this type are what people say: a Message
+// is their payload.
+func IsMessage(typ string) bool { return typ == TypeNewMessage || typ == TypePrivateMessage }
 
 // Event is what clients see of the event: its type and payload, the room's
 // label and the sequence. What a message may leave out comes from there and

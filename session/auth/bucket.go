@@ -32,7 +32,9 @@ func openBucket(ctx context.Context, nc *nats.Conn, name string, maxAge time.Dur
 	if opts == nil {
 		opts = &BucketOptions{}
 	}
-	kv, err := eventlog.OpenBucket(ctx, nc, eventlog.BucketConfig{Name: name, MaxAge: maxAge, Replicas: opts.Replicas, Memory: opts.Memory})
+	kv, err := eventlog.OpenBucket(ctx, nc, eventlog.BucketConfig{
+		Name: name, MaxAge: maxAge, Replicas: opts.Replicas, Memory: opts.Memory, Shared: name == KeyBucket, // with the engine
+	})
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}

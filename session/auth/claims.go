@@ -48,7 +48,7 @@ func (c *tokenClaims) GetSubject() (string, error)                  { return c.S
 
 // identity translates the claims; the caller has checked the subject.
 func (c *tokenClaims) identity() Identity {
-	id := Identity{UID: c.Subject, Username: cleanName(c.Name), AvatarID: cleanName(string(c.Avatar))}
+	id := Identity{UID: c.Subject, Username: CleanName(c.Name), AvatarID: CleanName(string(c.Avatar))}
 	if id.Username == "" {
 		id.Username = c.Subject
 	}

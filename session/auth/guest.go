@@ -64,10 +64,10 @@ func (g *Guests) New(username, avatarID string) Identity {
 
 // renamed gives a guest the name it asks for now; what it does not ask for stays.
 func renamed(id Identity, username, avatarID string) Identity {
-	if name := cleanName(username); name != "" {
+	if name := CleanName(username); name != "" {
 		id.Username = name
 	}
-	if avatar := cleanName(avatarID); avatar != "" {
+	if avatar := CleanName(avatarID); avatar != "" {
 		id.AvatarID = avatar
 	}
 	return id

@@ -107,23 +107,3 @@ func checkUID(uid string) string {
 	}
 	return ""
 }
-
-// cleanName makes a name fit for display: valid UTF-8 without control characters and without the marks that change the direction
-// of the text around them, no white space at its ends, at most MaxName characters.
-func cleanName(name string) string {
-	name = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(name, ""))
-	name = strings.TrimSpace(name)
-	count := 0
-	for i := range name {
-		if count == MaxName {
-			return strings.TrimSpace(name[:i])
-		}
-		count++
-	}
-	return name
-}

@@ -1,0 +1,145 @@
+package auth
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// maxMarks is how many marks that take no room of their own may stand on one letter of a name. Hebrew with vowels and accents
+// has three, Tibetan four.
+const maxMarks = 4
+
+// CleanName makes a name fit for display, and of names that look the same one name, as far as that is possible: composed (NFC)
+// valid UTF-8 of at most MaxName characters, without what cannot be seen, changes the direction of the text around it or stands
+// on nothing, with single spaces between its words. It is "" when nothing is left. Joiners stay where they show: within emoji, and
+// in the scripts that need them.
+func CleanName(name string) string {
+	if plainName(name) {
+		return name
+	}
+	runes := []rune(norm.NFC.String(strings.ToValidUTF8(bounded(name), "")))
+	kept := make([]rune, 0, len(runes))
+	marks := 0
+	for i, r := range runes {
+		switch {
+		case unicode.IsControl(r):
+			continue
+		case unicode.IsSpace(r):
+			if r = ' '; len(kept) == 0 || kept[len(kept)-1] == ' ' {
+				continue
+			}
+			marks = 0
+		case isJoiner(r):
+			if !joins(kept, r, runes[i+1:]) {
+				continue
+			}
+		case invisible(r):
+			continue
+		case unicode.In(r, unicode.Mn, unicode.Me):
+			if marks++; marks > maxMarks || len(kept) == 0 || kept[len(kept)-1] == ' ' {
+				continue
+			}
+		default:
+			marks = 0
+		}
+		kept = append(kept, r)
+	}
+	kept = kept[:min(len(kept), MaxName)]
+	for len(kept) > 0 && (kept[len(kept)-1] == ' ' || isJoiner(kept[len(kept)-1]) && kept[len(kept)-1] != emojiStyle) {
+		kept = kept[:len(kept)-1]
+	}
+	return norm.NFC.String(string(kept))
+}
+
+// bounded cuts what is far too long before it is looked at: no name needs as many bytes, and more of them than its MaxName
+// characters may be dropped.
+func bounded(name string) string {
+	const most = 16 * MaxName * utf8.UTFMax
+	return name[:min(len(name), most)]
+}
+
+// plainName reports whether a name is as CleanName would give it because it is printable ASCII with single spaces, as most are.
+func plainName(name string) bool {
+	if len(name) > MaxName {
+		return false
+	}
+	space := true // also before the first letter
+	for i := range len(name) {
+		c := name[i]
+		if c < ' ' || c > '~' || c == ' ' && space {
+			return false
+		}
+		space = c == ' '
+	}
+	return !space || name == ""
+}
+
+// invisible reports whether a character shows nothing of its own, or who knows what: control and format characters with those
+// for direction and the tags, private ones, and what is to be ignored where it is not supported; and the few that are drawn as
+// nothing although they count as letters or symbols.
+func invisible(r rune) bool {
+	switch r {
+	case 0x2800, 0xfffc, 0x1d159, 0x13441, 0x13442: // blank Braille, an object that is not there, a note without its head, hieroglyphic blanks
+		return true
+	case 0x16fe4: // the filler of Khitan
+		return true
+	}
+	return unicode.In(r, unicode.C, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point,
+		unicode.Variation_Selector, unicode.Noncharacter_Code_Point)
+}
+
+const (
+	zeroWidthNonJoiner = 0x200c
+	zeroWidthJoiner    = 0x200d
+	emojiStyle         = 0xfe0f // the variation selector that asks for the picture
+)
+
+func isJoiner(r rune) bool {
+	return r == zeroWidthNonJoiner || r == zeroWidthJoiner || r == emojiStyle
+}
+
+// joins reports whether a joiner shows between what comes before and after it. It follows RFC 5892, appendix A, where names of
+// hosts have the same problem, and Unicode's sequences of emoji.
+func joins(before []rune, r rune, after []rune) bool {
+	if len(before) == 0 {
+		return false
+	}
+	last := before[len(before)-1]
+	if r == emojiStyle {
+		return emoji(last)
+	}
+	if len(after) == 0 || invisible(after[0]) || unicode.IsSpace(after[0]) || isJoiner(last) && last != emojiStyle {
+		return false
+	}
+	next := after[0]
+	switch {
+	case r == zeroWidthJoiner && (emoji(last) || last == emojiStyle) && emoji(next):
+		return true
+	case norm.NFC.PropertiesString(string(last)).CCC() == virama && unicode.IsLetter(next):
+		return true
+	case r == zeroWidthNonJoiner:
+		return joinsOn(last) && unicode.Is(unicode.Arabic, next) && unicode.IsLetter(next)
+	}
+	return false
+}
+
+// virama is the combining class of the signs that silence a vowel, after which Indic scripts use joiners.
+const virama = 9
+
+// joinsOn reports whether an Arabic letter would be tied to the next one: a non-joiner after one that is not shows nothing.
+func joinsOn(r rune) bool {
+	const never = "ءآأؤإاٱٲٳٵدذرزوىةژڈڑڌڎړڕږڗۀۃۄۅۆۇۈۉۊۋۍۏےۓە"
+	return unicode.Is(unicode.Arabic, r) && unicode.IsLetter(r) && !strings.ContainsRune(never, r)
+}
+
+// emoji reports whether a character is one of those that sequences of emoji are made of: the blocks of pictures, arrows and
+// symbols, and the tones of skin.
+func emoji(r rune) bool {
+	if r < 0x2190 || r > 0x27bf && r < 0x2b00 || r > 0x2bff && r < 0x1f000 || r > 0x1faff || r >= 0x2500 && r < 0x2600 {
+		return r == 0xa9 || r == 0xae || r == 0x203c || r == 0x2049 || r == 0x2122 || r == 0x2139 || r == 0x25b6 || r == 0x25c0
+	}
+	return unicode.In(r, unicode.So, unicode.Sk, unicode.Sm)
+}
