@@ -40,6 +40,11 @@ func TestTwoWindows(t *testing.T) {
 		percy.in(t).hears("table opens")
 		olga.in(t).hears("table opens")
 	})
+	t.Run("who speaks", func(t *testing.T) {
+		const kind = `document.querySelector('[data-testid=message]%s:not(.mine) [data-testid=kind]')?.dataset.kind === %q`
+		percy.in(t).until("olga's words are a guest's", fmt.Sprintf(kind, `[data-uid^="guest-"]`, "guest"))
+		percy.in(t).until("the dealer's are the site's", fmt.Sprintf(kind, `[data-uid=""]`, "service"))
+	})
 	t.Run("change room", func(t *testing.T) {
 		percy.in(t).move("vip")
 		olga.in(t).sees("olga")

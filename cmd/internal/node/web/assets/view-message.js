@@ -21,7 +21,7 @@ export function continues(before, event) {
   if (!before || !MESSAGES.has(before.type) || !MESSAGES.has(event.type)) return false;
   const a = before.payload ?? {};
   const b = event.payload ?? {};
-  const same = a.uid === b.uid && (a.from || a.username) === (b.from || b.username);
+  const same = a.uid === b.uid && (a.from || a.username) === (b.from || b.username) && kindOf(a) === kindOf(b);
   return same && timeOf(event) - timeOf(before) < GROUP_MS && sameDay(before, event);
 }
 
@@ -41,7 +41,8 @@ export function eventNode(event, { me, open }) {
   if (!MESSAGES.has(event.type)) return h("article", { ...attrs, class: "notice-event" }, ...tableEvent(event));
   const payload = event.payload ?? {};
   const mine = Boolean(payload.uid) && payload.uid === me.uid;
-  const service = !payload.uid;
+  const kind = kindOf(payload);
+  const service = kind === "service";
   const name = nameOf(payload);
   const face = avatar({ ...payload, username: name });
   const canOpen = !mine && !service;
@@ -50,9 +51,20 @@ export function eventNode(event, { me, open }) {
     { ...attrs, class: `msg${mine ? " mine" : ""}${service ? " service" : ""}` },
     canOpen ? h("button", { type: "button", class: "face", tabindex: "-1", "aria-label": t("people.talk", { name }), title: t("people.talk", { name }), onclick: () => open(payload.uid) }, face) : face,
     h("div", { class: "msg-body" },
-      h("p", { class: "msg-head" }, h("bdi", { class: "msg-name" }, name), service && h("span", { class: "tag" }, t("msg.service")), time(event)),
+      h("p", { class: "msg-head" }, h("bdi", { class: "msg-name" }, name), kind && !mine && tag(kind), time(event)),
       bubble(payload, name, formatFull(timeOf(event)))),
   );
+}
+
+// Who speaks, as the server knows it: "guest", "service", or "" for a user with a token. A message from before there
+// were marks has no uid when it is a service's.
+function kindOf({ guest, service, uid }) {
+  if (service === true || !uid) return "service";
+  return guest === true ? "guest" : "";
+}
+
+function tag(kind) {
+  return h("span", { class: `tag tag-${kind}`, dataset: { testid: "kind", kind }, title: t(`msg.${kind}.hint`) }, t(`msg.${kind}`));
 }
 
 function nameOf(payload) {
