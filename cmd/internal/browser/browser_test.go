@@ -60,6 +60,8 @@ func TestTwoWindows(t *testing.T) {
 	})
 	t.Run("private message", func(t *testing.T) { privately(t, percy, olga) })
 	t.Run("restart with nothing missed", func(t *testing.T) { restart(t, server, percy, olga) })
+	percy.content(t)
+	olga.content(t)
 }
 
 // in reports the failures of w's steps to the subtest.
@@ -140,12 +142,16 @@ func count(list []string, s string) (n int) {
 // inject does what `nats pub room.<room>.event` does, over TCP.
 func inject(t *testing.T, server *roomd, room, text string) {
 	t.Helper()
+	publish(t, server, room, fmt.Sprintf(`{"type":"new_message","payload":{"message":%q,"from":"dealer"}}`, text))
+}
+
+func publish(t *testing.T, server *roomd, room, body string) {
+	t.Helper()
 	nc, err := nats.Connect("nats://" + server.natsAddr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	body := fmt.Sprintf(`{"type":"new_message","payload":{"message":%q,"from":"dealer"}}`, text)
 	if err := nc.Publish("room."+room+".event", []byte(body)); err != nil {
 		t.Fatal(err)
 	}

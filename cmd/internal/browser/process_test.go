@@ -22,6 +22,7 @@ type roomd struct {
 	store    string
 	httpAddr string
 	natsAddr string
+	args     []string // more of them
 	cmd      *exec.Cmd
 }
 
@@ -67,7 +68,8 @@ func (r *roomd) url() string { return "http://" + r.httpAddr + "/" }
 
 func (r *roomd) start() {
 	r.t.Helper()
-	r.cmd = exec.Command(r.binary, "--addr", r.httpAddr, "--nats-addr", r.natsAddr, "--store-dir", r.store, "--log", "json")
+	args := []string{"--addr", r.httpAddr, "--nats-addr", r.natsAddr, "--store-dir", r.store, "--log", "json"}
+	r.cmd = exec.Command(r.binary, append(args, r.args...)...)
 	r.cmd.Env = os.Environ()
 	r.cmd.Stdout, r.cmd.Stderr = testLog{r.t}, testLog{r.t}
 	if err := r.cmd.Start(); err != nil {

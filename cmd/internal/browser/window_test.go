@@ -54,15 +54,20 @@ type window struct {
 	t    *testing.T
 	name string
 	ctx  context.Context
+
+	complaints *complaints
 }
 
 func openWindow(t *testing.T, browser context.Context, name, url string) *window {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	w := &window{t: t, name: name, ctx: ctx}
+	w := &window{t: t, name: name, ctx: ctx, complaints: &complaints{}}
 	if err := chromedp.Do(ctx); err != nil { // the first context used is the tab's life, so it has no timeout
 		t.Fatalf("open a tab: %v", err)
+	}
+	if err := chromedp.Listen(ctx, w.complaints.listen); err != nil {
+		t.Fatalf("listen to the tab: %v", err)
 	}
 	w.run("open "+url, chromedp.Navigate(url))
 	w.run("give a name", chromedp.SendKeys(id("name"), name))
