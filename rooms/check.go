@@ -116,7 +116,7 @@ func (st *store) checkStream(c *streamCheck) {
 	case eventlog.Gone(err):
 		st.restoreStream(ctx)
 	case err != nil:
-		st.eng.cfg.Log.Warn().Err(err).Msg("the log does not say where it stands; trying again at the next check")
+		st.eng.troubled().Err(err).Msg("the log does not say where it stands; trying again at the next check")
 	case st.renewed(now):
 		c.settled, c.told = false, 0
 	case now.Last == c.seen && c.settled:
@@ -256,7 +256,7 @@ func (st *store) check(list []*handle, tell bool) bool {
 	checks, err := st.log.Checks(ctx, names)
 	if err != nil {
 		if !st.eng.closed() {
-			st.eng.cfg.Log.Warn().Err(err).Int("rooms", len(list)).Msg("the last sequences of rooms could not be compared with the log; trying again at the next check")
+			st.eng.troubled().Err(err).Int("rooms", len(list)).Msg("the last sequences of rooms could not be compared with the log; trying again at the next check")
 		}
 		return false
 	}

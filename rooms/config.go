@@ -108,6 +108,7 @@ type tuning struct {
 	publish       eventlog.PublishTimes
 	open          time.Duration        // openTimeout
 	check         time.Duration        // checkInterval
+	health        time.Duration        // healthInterval
 	checkLeast    time.Duration        // checkLeast
 	checkRooms    int                  // checkRooms
 	heartbeat     time.Duration        // heartbeatInterval
@@ -136,6 +137,7 @@ func DefaultConfig() Config {
 		tuning: tuning{
 			open:          openTimeout,
 			check:         checkInterval,
+			health:        healthInterval,
 			checkLeast:    checkLeast,
 			checkRooms:    checkRooms,
 			heartbeat:     heartbeatInterval,
@@ -164,6 +166,7 @@ func (c Config) withDefaults() Config {
 	c.tuning.open = cmp.Or(c.tuning.open, d.tuning.open)
 	c.tuning.checkLeast = cmp.Or(c.tuning.checkLeast, d.tuning.checkLeast)
 	c.tuning.check = cmp.Or(c.tuning.check, d.tuning.check)
+	c.tuning.health = cmp.Or(c.tuning.health, d.tuning.health)
 	c.tuning.checkRooms = cmp.Or(c.tuning.checkRooms, d.tuning.checkRooms)
 	c.tuning.heartbeat = cmp.Or(c.tuning.heartbeat, d.tuning.heartbeat)
 	c.tuning.afterOpen = cmp.Or(c.tuning.afterOpen, d.tuning.afterOpen)

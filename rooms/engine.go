@@ -50,6 +50,9 @@ type Engine struct {
 	boot       presence.Boot // of this process
 	started    int64         // for nodes of version 0: see heartbeat
 	stats      Stats
+	watched    Watched                      // nil: an external NATS
+	writes     *eventlog.WriteProbe         // nil where watched is not
+	unready    atomic.Pointer[UnreadyError] // nil: the log takes events
 
 	// incarnation is that of the room made last. It begins with the time, for
 	// nodes of version 0, and then only counts: a clock that is set back is of
@@ -114,6 +117,12 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	if err := errors.Join(e.subs.start(), e.inspect(e.cfg.Node, e.cfg.HearAll), e.stores[wire.SpaceRooms].watch(), e.stores[wire.SpaceInboxes].watch(), e.watchPeers(), e.serve()); err != nil {
 		return err
 	}
+	if e.watched, _ = conn.(Watched); e.watched == nil {
+		if e.writes, err = e.stores[wire.SpaceRooms].log.NewWriteProbe(ctx); err != nil {
+			return fmt.Errorf("rooms: %w", err)
+		}
+	}
+	e.beside(e.healthLoop)
 	e.beside(func(context.Context) { e.heartbeatLoop() })
 	e.beside(func(context.Context) { e.dispatch() })
 	for _, st := range e.stores {
@@ -216,24 +225,3 @@ func (e *Engine) Epoch() string { return e.stores[wire.SpaceRooms].Epoch() }
 
 // Stats are the engine's counters; they may be read at any time.
 func (e *Engine) Stats() *Stats { return &e.stats }
-
-// Ping does a round trip through the log's server, of two seconds at most:
-// readiness depends on it.
-func (e *Engine) Ping(ctx context.Context) error {
-	if e.closed() {
-		return errClosed
-	}
-	for _, nc := range []*nats.Conn{e.nc, e.pubs} {
-		if !nc.IsConnected() {
-			return fmt.Errorf("the NATS connection %q is %s", nc.Opts.Name, nc.Status())
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, eventlog.RequestTimeout) // nats.go waits on when the connection ends
-	defer cancel()
-	for _, st := range e.stores {
-		if _, err := st.log.Standing(ctx); err != nil {
-			return fmt.Errorf("the log %s does not answer: %w", st.log.Name(), err)
-		}
-	}
-	return nil
-}

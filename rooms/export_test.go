@@ -234,3 +234,6 @@ func (e *Engine) SharingRooms() (sharing int, own int64) {
 	defer e.subs.mu.Unlock()
 	return e.subs.used, e.subs.own.Load()
 }
+
+// HealthEvery sets how often it is looked whether the log takes events.
+func (c *Config) HealthEvery(d time.Duration) { c.tuning.health = d }

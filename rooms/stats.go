@@ -31,4 +31,7 @@ type Stats struct {
 	PeersLost    atomic.Int64 // nodes that fell silent and were dropped with their members
 	PresenceFull atomic.Int64 // what other nodes told of their members and a full mailbox did not take; asked for again
 	RoomPanics   atomic.Int64
+
+	Unready      atomic.Int64 // times that the log ceased to take events: see Engine.Ready
+	ProbesFailed atomic.Int64 // looks at the log and writes beside it that failed
 }

@@ -57,6 +57,8 @@ type Publisher struct {
 	stats  *PublishStats
 	times  PublishTimes
 
+	counts [wire.Spaces]flowCounts
+
 	mu      sync.Mutex
 	pending map[uint64]*publish // by token of the ack inbox
 	bytes   int                 // of the pending bodies
@@ -112,6 +114,7 @@ type PublishTimes struct{ Deadline, Attempt, Retry time.Duration }
 type publish struct {
 	// fixed after start
 	token          uint64
+	space          wire.Space
 	subject, reply string
 	msgID          string // empty: it may be sent again only if it certainly was not stored
 	by             string // of HeaderBy; empty: none
@@ -145,7 +148,7 @@ func NewPublisher(nc *nats.Conn, stats *PublishStats, times PublishTimes) (*Publ
 // empty, is its HeaderBy.
 func (p *Publisher) Send(room, msgID, by string, body []byte, done func(Stored, error)) {
 	now := time.Now()
-	pub := &publish{subject: wire.EventSubject(room), msgID: msgID, by: by, body: body, done: done, born: now, tried: now}
+	pub := &publish{space: wire.SpaceOf(room), subject: wire.EventSubject(room), msgID: msgID, by: by, body: body, done: done, born: now, tried: now}
 
 	p.mu.Lock()
 	if p.closed {
@@ -221,6 +224,7 @@ func (p *Publisher) onAck(msg *nats.Msg) {
 		pub.done(Stored{}, wire.Errorf(wire.BadPayload, "the event is larger than %d bytes; send a smaller one", MaxEventBytes))
 	default:
 		p.stats.Published.Add(1)
+		p.counts[pub.space].acked.Add(1)
 		pub.done(Stored{Seq: ack.Seq, Duplicate: ack.Duplicate}, nil)
 	}
 }
@@ -251,6 +255,7 @@ func (p *Publisher) sweep() {
 	again, dead := p.due(time.Now())
 	for _, pub := range dead {
 		p.stats.PublishUnavailable.Add(1)
+		p.counts[pub.space].givenUp.Add(1)
 		pub.done(Stored{}, p.unavailable(pub))
 	}
 	for _, pub := range again {

@@ -1,13 +1,11 @@
 package node
 
 import (
-	"context"
+	"errors"
 	"net/http"
-	"time"
-)
 
-// readyTimeout is how long /readyz waits for the log to answer.
-const readyTimeout = 2 * time.Second
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+)
 
 // health answers /healthz: the process lives.
 func (n *Node) health(*http.Request) (any, error) {
@@ -20,23 +18,27 @@ type readiness struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// ready answers /readyz: whether new clients should be sent here.
-func (n *Node) ready(w http.ResponseWriter, r *http.Request) {
+// ready answers /readyz from memory: whether new clients should be sent here.
+func (n *Node) ready(w http.ResponseWriter, _ *http.Request) {
 	if n.draining.Load() {
 		respond(w, http.StatusServiceUnavailable, readiness{Reason: "this node is stopping"})
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
-	defer cancel()
-	if err := n.engine.Ping(ctx); err != nil {
-		if !n.unready.Swap(true) { // who asks, asks often
-			n.log.Warn().Err(err).Msg("not ready: the log does not answer")
-		}
-		respond(w, http.StatusServiceUnavailable, readiness{Reason: "NATS or the log on it does not answer"})
+	if err := n.engine.Ready(); err != nil {
+		respond(w, http.StatusServiceUnavailable, readiness{Reason: err.Error()})
 		return
 	}
-	if n.unready.Swap(false) {
-		n.log.Info().Msg("ready again: the log answers")
-	}
 	respond(w, http.StatusOK, readiness{Ready: true})
+}
+
+// unreadyReason is why new clients should not be sent here, as a label of a metric; "" if they should.
+func (n *Node) unreadyReason() string {
+	if n.draining.Load() {
+		return string(rooms.ReasonStopped)
+	}
+	var unready *rooms.UnreadyError
+	if errors.As(n.engine.Ready(), &unready) {
+		return string(unready.Reason)
+	}
+	return ""
 }

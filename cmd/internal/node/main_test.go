@@ -248,6 +248,21 @@ func mustFail(t *testing.T, err error, parts ...string) {
 	}
 }
 
+// eventually waits for what must come about.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	timeout := time.After(deadline)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-timeout:
+			t.Fatalf("it did not come about: %s", what)
+		}
+	}
+}
+
 func pretty(v any) string {
 	var buf bytes.Buffer
 	fmt.Fprintf(&buf, "%+v", v)

@@ -49,6 +49,7 @@ func (n *Node) metricsHandler() http.Handler {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(n.engine, n.sessions),
+		readyCollector{n},
 	)
 	if n.cert != nil {
 		registry.MustRegister(n.cert.expiry())

@@ -25,6 +25,8 @@ var roomHelp = map[string]string{
 	"Forged":             "Messages on a log subject that did not come from the log; ignored.",
 	"PeersLost":          "Nodes that fell silent and were dropped with their members.",
 	"PresenceFull":       "News of other nodes' members that found a room's mailbox full; asked for again.",
+	"Unready":            "Times that the log ceased to take events.",
+	"ProbesFailed":       "Looks whether the log takes events that failed.",
 	"RoomPanics":         "Panics in a room's code.",
 }
 

@@ -51,7 +51,6 @@ type Node struct {
 	metrics  *aside       // nil: no --metrics-addr
 
 	draining atomic.Bool
-	unready  atomic.Bool // what /readyz answered last
 	stopping sync.Once
 	stopErr  error // set under stopping
 }

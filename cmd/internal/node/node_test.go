@@ -187,8 +187,15 @@ func TestReadinessNeedsTheLog(t *testing.T) {
 	if err := srv.Close(); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "it is not ready", func() bool { return s.do(t, "GET", "/readyz", "").status == 503 })
 	if a := s.want(t, 503, "GET", "/readyz", ""); !strings.Contains(a.body, `"ready":false,"reason":"NATS`) {
 		t.Errorf("without NATS it says %s", a.body)
+	}
+	metrics := s.want(t, 200, "GET", "/metrics", "").body
+	for _, line := range []string{"\nroomd_ready 0\n", "\nroomd_unready{reason=\"disconnected\"} 1\n", "\nroomd_unready{reason=\"store\"} 0\n", "\nroomd_room_unready_total 1\n"} {
+		if !strings.Contains(metrics, line) {
+			t.Errorf("the metrics lack %q", line)
+		}
 	}
 	s.want(t, 200, "GET", "/healthz", "")
 }

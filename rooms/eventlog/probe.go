@@ -1,0 +1,111 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// FollowedWithin is how recently a majority of the replicas must have answered
+// the log's leader: three of its heartbeats, of which it sends one a second. A
+// leader alone steps down only after ten.
+const FollowedWithin = 3 * time.Second
+
+// ErrNoMajority says that the log's leader has not heard from enough replicas to
+// store anything.
+var ErrNoMajority = errors.New("a majority of the servers that hold the log does not answer its leader")
+
+// Led reports whether the log has a leader that a majority of the replicas
+// follows: nil, ErrNoMajority, or why nobody answers.
+func (l *Log) Led(ctx context.Context) error {
+	standing, err := l.Standing(ctx)
+	if err == nil && !standing.followedSince(FollowedWithin) {
+		return ErrNoMajority
+	}
+	return err
+}
+
+// The bucket that write probes write to: one key, so that it does not grow.
+const (
+	probeBucket  = "roomd_probe"
+	probeSubject = "$KV." + probeBucket + ".probe"
+	// probeBytes makes a full disk show by the second probe at the latest, as
+	// disks are given out in blocks of 4 KiB.
+	probeBytes = 2 << 10
+)
+
+// WriteProbe writes a little to the servers that hold the log, and nothing to
+// the log: by that a full disk is known before somebody's event is refused.
+type WriteProbe struct {
+	nc   *nats.Conn
+	cfg  BucketConfig
+	body []byte
+}
+
+// NewWriteProbe opens, or makes, the bucket that it writes to, with as many
+// replicas as the log.
+func (l *Log) NewWriteProbe(ctx context.Context) (*WriteProbe, error) {
+	w := &WriteProbe{nc: l.nc, body: make([]byte, probeBytes), cfg: BucketConfig{Name: probeBucket, Replicas: l.Replicas(), Memory: l.cfg.Memory}}
+	return w, w.open(ctx)
+}
+
+func (w *WriteProbe) open(ctx context.Context) error {
+	_, err := OpenBucket(ctx, w.nc, w.cfg)
+	return err
+}
+
+// Write returns when it is stored. A bucket that is gone is made again.
+func (w *WriteProbe) Write(ctx context.Context) error {
+	msg, err := w.nc.RequestWithContext(ctx, probeSubject, w.body)
+	if errors.Is(err, nats.ErrNoResponders) {
+		if err := w.open(ctx); err != nil {
+			return err
+		}
+		msg, err = w.nc.RequestWithContext(ctx, probeSubject, w.body)
+	}
+	if err != nil {
+		return fmt.Errorf("write to the bucket %s: %w", probeBucket, err)
+	}
+	ack, err := parseAck(msg.Data)
+	if err == nil && ack.Error != nil {
+		err = ack.Error
+	}
+	if err != nil {
+		return fmt.Errorf("write to the bucket %s: %w", probeBucket, err)
+	}
+	return nil
+}
+
+// Flow is how publishing into one stream goes at a moment.
+type Flow struct {
+	Acked   int64     // ever
+	GivenUp int64     // ever
+	Oldest  time.Time // when the oldest publish without an ack was sent first; zero: all have one
+	Why     error     // of its last refusal; nil: nobody answers
+}
+
+// flowCounts are what a publisher counts for Flow, of one stream.
+type flowCounts struct{ acked, givenUp atomic.Int64 }
+
+// Flow looks through what has no ack.
+func (p *Publisher) Flow() [wire.Spaces]Flow {
+	var flows [wire.Spaces]Flow
+	for space := range flows {
+		flows[space].Acked, flows[space].GivenUp = p.counts[space].acked.Load(), p.counts[space].givenUp.Load()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, pub := range p.pending {
+		f := &flows[pub.space]
+		if f.Oldest.IsZero() || pub.born.Before(f.Oldest) {
+			f.Oldest, f.Why = pub.born, pub.why
+		}
+	}
+	return flows
+}
