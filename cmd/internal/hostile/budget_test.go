@@ -39,6 +39,8 @@ func TestTwoGuestsIntoARoomOf200(t *testing.T) {
 // come at once.
 const (
 	clientBytes  = 32 << 10
+	addressBytes = 32 * clientBytes
+	answerBytes  = 8 * addressBytes // that answers to one address may have
 	roomBytes    = 256 << 10
 	burstSeconds = 4
 )
@@ -50,13 +52,15 @@ func TestHistoryFlood(t *testing.T) {
 	a.fill(a.server.connect(), []string{"pages"}, 400, 16000)
 	a.watch(nil)
 	before := a.counted("roomd_session_bytes_total")
-	a.flood(flood{guests: 5, rooms: func(int) []string { return []string{"pages"} }, rate: 20, from: documentation, back: 200 * time.Millisecond,
+	a.flood(flood{guests: 5, rooms: func(int) []string { return []string{"pages"} }, rate: 20, from: oneAddress, back: 200 * time.Millisecond,
 		event: func(room string, n int) string {
 			return fmt.Sprintf(`{"type":"get_history","id":"h%d","payload":{"name":%q,"limit":100}}`, n, room)
 		}}, lasts(3*time.Second, 30*time.Second))
 	out := a.counted("roomd_session_bytes_total") - before
 	took := time.Since(a.started).Seconds()
 	a.wave = fmt.Sprintf("%s/s came out", size(int64(out/took)))
+	bound := 1.2*answerBytes*(took+burstSeconds) + 5*1.7e6 // each may overdraw by a page
+	a.holds(out <= bound, "%s came out in %.1f s; the budget is %s", size(int64(out)), took, size(int64(bound)))
 	a.end()
 }
 
@@ -66,7 +70,7 @@ func TestHistoryBeforeTheRing(t *testing.T) {
 	nc := a.server.connect()
 	a.fill(nc, []string{"deep"}, 1000, 2000)
 	a.watch(nil)
-	a.flood(flood{guests: 5, rooms: func(int) []string { return []string{"deep"} }, rate: 20, from: documentation, back: 200 * time.Millisecond,
+	a.flood(flood{guests: 5, rooms: func(int) []string { return []string{"deep"} }, rate: 20, from: oneAddress, back: 200 * time.Millisecond,
 		event: func(room string, n int) string {
 			return fmt.Sprintf(`{"type":"get_history","id":"h%d","payload":{"name":%q,"limit":100,"before":%d}}`, n, room, 200+n%100)
 		}}, lasts(3*time.Second, 30*time.Second))

@@ -26,6 +26,9 @@ type flood struct {
 // documentation is an address from a range that nobody has: RFC 5737.
 func documentation(n int) string { return fmt.Sprintf("192.0.2.%d", 1+n%254) }
 
+// oneAddress is where all come from.
+func oneAddress(int) string { return documentation(0) }
+
 // message is a send_message whose frame has size bytes.
 func message(room string, n, size int) string {
 	text := fmt.Sprintf(`{"type":"send_message","id":"%d","room":%q,"payload":{"message":""}}`, n, room)
