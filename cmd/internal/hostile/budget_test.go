@@ -116,6 +116,7 @@ func TestFramesThatCarryNothing(t *testing.T) {
 // A message that comes byte by byte and is never complete.
 func TestSlowMessages(t *testing.T) {
 	a := begin(t, setup{name: "messages that drip, a byte at a time"})
+	length := lasts(2*time.Second, 45*time.Second) // a message has 30 s
 	var all sync.WaitGroup
 	for n := range 20 {
 		all.Go(func() {
@@ -134,7 +135,7 @@ func TestSlowMessages(t *testing.T) {
 					return
 				case <-tick.C:
 				}
-				if time.Since(a.started) > slowPatience || !p.write(raw[i:i+1]) {
+				if time.Since(a.started) > length || !p.write(raw[i:i+1]) {
 					return
 				}
 			}
@@ -147,24 +148,26 @@ func TestSlowMessages(t *testing.T) {
 		}
 		return n
 	})
-	a.holds(closed == 20, "%d of 20 were closed", closed)
+	a.holds(closed == 20 || !inFull(), "%d of 20 were closed", closed)
 	a.end()
 }
 
-// slowPatience is more than a message has to be complete.
-const slowPatience = 20 * time.Second
-
 // Who bursts and pauses stays below any limit that forgets.
 func TestBurstAndPause(t *testing.T) {
-	a := begin(t, setup{name: "bursts of 99 too many, with pauses"})
+	// By 99 it takes 18 s: what is forgotten per second is far less.
+	events := 40 + 99
+	if !inFull() {
+		events = 40 + 230 // more answers at once would not fit into --queue
+	}
+	a := begin(t, setup{name: fmt.Sprintf("bursts of %d too many, with pauses", events-40)})
 	p, err := a.knock(visit{from: documentation(1)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	heartbeat := appendFrame(nil, finalBit|opText, []byte(`{"type":"heartbeat"}`))
 	rounds := 0
-	for end := time.Now().Add(lasts(12*time.Second, 2*time.Minute)); time.Now().Before(end) && !p.over(); rounds++ {
-		if !p.write(bytes.Repeat(heartbeat, 139)) {
+	for end := time.Now().Add(lasts(12*time.Second, time.Minute)); time.Now().Before(end) && !p.over(); rounds++ {
+		if !p.write(bytes.Repeat(heartbeat, events)) {
 			break
 		}
 		p.awaitEnd(t.Context(), 1100*time.Millisecond)

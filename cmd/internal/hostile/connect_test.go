@@ -72,7 +72,7 @@ func TestLoginFlood(t *testing.T) {
 	bound := int64(loginBurst + loginRate*(time.Since(a.started).Seconds()+1))
 	a.holds(good.Load() <= bound, "%d logins were answered; the budget is %d", good.Load(), bound)
 	a.holds(refused.Load() > 0, "no login was refused with 429")
-	a.asks(http.MethodPost, "/login", `{"username":"x"}`, map[string]string{"X-Forwarded-For": documentation(10)}, http.StatusOK)
+	a.asks(http.MethodPost, "/login", `{"username":"x"}`, map[string]string{"X-Forwarded-For": documentation(10), "Content-Type": "application/json"}, http.StatusOK)
 	a.wave = fmt.Sprintf("%d logins, %d × 429", good.Load(), refused.Load())
 	a.end()
 }
