@@ -154,23 +154,20 @@ func TestSlowMessages(t *testing.T) {
 
 // Who bursts and pauses stays below any limit that forgets.
 func TestBurstAndPause(t *testing.T) {
-	// By 99 it takes 18 s: what is forgotten per second is far less.
-	events := 40 + 99
-	if !inFull() {
-		events = 40 + 230 // more answers at once would not fit into --queue
-	}
-	a := begin(t, setup{name: fmt.Sprintf("bursts of %d too many, with pauses", events-40)})
+	const events = 40 + 99 // what --burst lets through, and one less than what was once too many in 3 s
+	rest := lasts(400*time.Millisecond, 1100*time.Millisecond)
+	a := begin(t, setup{name: "bursts of 99 too many, with pauses"})
 	p, err := a.knock(visit{from: documentation(1)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	heartbeat := appendFrame(nil, finalBit|opText, []byte(`{"type":"heartbeat"}`))
 	rounds := 0
-	for end := time.Now().Add(lasts(12*time.Second, time.Minute)); time.Now().Before(end) && !p.over(); rounds++ {
+	for end := time.Now().Add(lasts(15*time.Second, time.Minute)); time.Now().Before(end) && !p.over(); rounds++ {
 		if !p.write(bytes.Repeat(heartbeat, events)) {
 			break
 		}
-		p.awaitEnd(t.Context(), 1100*time.Millisecond)
+		p.awaitEnd(t.Context(), rest)
 	}
 	p.awaitEnd(t.Context(), time.Second)
 	a.wave = fmt.Sprintf("%d bursts", rounds)

@@ -1,0 +1,69 @@
+//go:build linux
+
+package hostile
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+const guestsAtBudget = 50
+
+// Fifty guests say as much as they may, for as long as it takes to write the
+// whole log anew; what others have said is all still there. The log is smaller
+// than by default, and so is what a room keeps, in the same proportion.
+func TestFiftyGuestsUntilTheLogTurnsOver(t *testing.T) {
+	logBytes, history := int64(8<<20), 200
+	if inFull() {
+		logBytes, history = 64<<20, 1000
+	}
+	a := prepare(t, setup{name: fmt.Sprintf("50 guests at their full budget while a log of %s turns over", size(logBytes)), env: keys,
+		flags: []string{"--allow-guests", "--room-bytes=2MiB", fmt.Sprint("--history=", history), fmt.Sprint("--history-bytes=", logBytes)}})
+	mine := a.leaveTraces()
+	a.watch(asUser(t, "bystander"))
+	length := time.Duration(1.3*float64(logBytes)/(guestsAtBudget*clientBytes)*float64(time.Second)) + time.Second
+	a.flood(flood{guests: guestsAtBudget, rooms: func(int) []string { return []string{"general"} }, rate: 2, from: documentation, back: 200 * time.Millisecond, event: largeMessage}, length)
+	a.traces(mine, logBytes)
+	a.end()
+}
+
+// traces are what others left behind before the guests came.
+type traces struct {
+	alice                   *honest
+	quiet, results, private int
+}
+
+func (a *attack) leaveTraces() traces {
+	a.t.Helper()
+	left := traces{quiet: 30, results: 20, private: 10}
+	a.fill(a.server.connect(), []string{"quiet"}, left.quiet, 300)
+	for n := range left.results {
+		a.server.post("/api/rooms/results/events", fmt.Sprintf(`{"type":"round_result","payload":{"n":%d}}`, n))
+	}
+	left.alice = a.join("ws://"+a.server.addr+"/ws", "quiet", asUser(a.t, "alice"))
+	bob := a.join("ws://"+a.server.addr+"/ws", "quiet", asUser(a.t, "bob"))
+	for n := range left.private {
+		if _, err := bob.Publish(a.t.Context(), "", wire.TypePrivateMessage, map[string]any{"to_uid": "alice", "message": fmt.Sprint("private ", n)}); err != nil {
+			a.t.Fatal(err)
+		}
+	}
+	a.hears("alice", left.alice, "@me", left.private)
+	return left
+}
+
+// traces are all still there, although more than the log holds was stored.
+func (a *attack) traces(left traces, logBytes int64) {
+	a.t.Helper()
+	stored := read(a.tally, func(t *tally) int64 { return t.acks }) * large
+	a.wave = fmt.Sprintf("%s were stored", size(stored))
+	a.holds(stored > logBytes, "only %s were stored; the log holds %s", size(stored), size(logBytes))
+	events, _ := a.kept("quiet")
+	a.holds(events == left.quiet, "of %d events of a quiet room %d are left", left.quiet, events)
+	events, _ = a.kept("results")
+	a.holds(events == left.results, "of %d results %d are left", left.results, events)
+	private := a.pages(left.alice, "@me")
+	a.holds(private == left.private, "of %d private messages %d are left", left.private, private)
+}
