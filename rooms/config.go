@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -97,6 +98,12 @@ type Config struct {
 	IdleAfter        time.Duration // a room without members is unloaded after this
 	PresenceInterval time.Duration // one batch of membership changes per room and interval
 	PresenceGrace    time.Duration // a lost connection keeps its seat for this long; negative: not at all
+
+	// EndUser is asked by rooms.kick, before it ends a user's sessions, to
+	// refuse the user's credentials from before for a time; negative: for as
+	// long as the program does when nobody says. Its errors that are *wire.Error
+	// are shown. Nil: connections are ended, and that is all.
+	EndUser func(ctx context.Context, uid string, lasts time.Duration) error
 
 	Log zerolog.Logger
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
@@ -28,6 +30,7 @@ type serviceRequest struct {
 	Limit  int             `json:"limit"`
 	ID     string          `json:"id"`    // idempotency key of publish
 	Event  json.RawMessage `json:"event"` // of publish
+	ForS   *int64          `json:"for_s"` // of kick: seconds
 }
 
 // serve offers rooms.list, rooms.members, rooms.publish, rooms.history and
@@ -122,7 +125,7 @@ func (e *Engine) servePublish(ctx context.Context, r serviceRequest) (any, error
 }
 
 // serveKick takes a user out of a room, or, when none is named, ends the
-// user's sessions.
+// user's sessions, and keeps out who comes with a credential from before.
 func (e *Engine) serveKick(ctx context.Context, r serviceRequest) (any, error) {
 	if r.UID == "" {
 		return nil, wire.Errorf(wire.BadPayload, "uid must name a user")
@@ -131,6 +134,28 @@ func (e *Engine) serveKick(ctx context.Context, r serviceRequest) (any, error) {
 		n, err := e.Remove(ctx, r.Room, r.UID)
 		return map[string]any{"removed": n}, err
 	}
+	if err := e.keepOut(ctx, r); err != nil {
+		return nil, err
+	}
 	n, err := e.CloseUser(ctx, r.UID, wire.CloseRemoved)
 	return map[string]any{"closed": n}, err
+}
+
+func (e *Engine) keepOut(ctx context.Context, r serviceRequest) error {
+	lasts := time.Duration(-1)
+	switch {
+	case r.ForS == nil && e.cfg.EndUser == nil:
+		return nil
+	case r.ForS == nil:
+	case e.cfg.EndUser == nil && *r.ForS != 0:
+		return wire.Errorf(wire.BadPayload, "for_s is not possible here: this program only ends connections")
+	case *r.ForS < 0 || *r.ForS > math.MaxInt64/int64(time.Second):
+		return wire.Errorf(wire.BadPayload, "for_s is %d; it must be a number of seconds", *r.ForS)
+	default:
+		lasts = time.Duration(*r.ForS) * time.Second
+	}
+	if e.cfg.EndUser == nil {
+		return nil
+	}
+	return e.cfg.EndUser(ctx, r.UID, lasts)
 }

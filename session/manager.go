@@ -177,6 +177,9 @@ func (m *Manager) start(c *Client) {
 	for _, old := range surplus {
 		old.Close(wire.CloseReplaced)
 	}
+	if m.who.Refuses(c.who) { // ended while the connection was being opened: it was not among those that were closed
+		c.Close(wire.CloseRemoved)
+	}
 	m.stats.Connected.Add(1)
 	if draining {
 		c.sendAway(1)
@@ -229,6 +232,22 @@ func (m *Manager) CloseUser(uid string, code wire.CloseCode) int {
 		c.Close(code)
 	}
 	return len(own)
+}
+
+// CloseEnded ends the connections of a user on this node whose credential was
+// issued before the user's sessions were ended (auth.Ended), and returns how
+// many there were.
+func (m *Manager) CloseEnded(uid string) (count int) {
+	m.mu.Lock()
+	own := slices.Clone(m.byUser[uid])
+	m.mu.Unlock()
+	for _, c := range own {
+		if m.who.Refuses(c.who) {
+			c.Close(wire.CloseRemoved)
+			count++
+		}
+	}
+	return count
 }
 
 // Close ends all connections at once with 1001 and waits until they are gone.

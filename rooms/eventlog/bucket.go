@@ -30,6 +30,8 @@ const (
 type BucketConfig struct {
 	Name     string
 	MaxAge   time.Duration // 0: entries are kept for ever
+	EntryTTL bool          // an entry may say how long it is kept (the header Nats-TTL)
+	Most     int64         // entries; one more is refused; 0: no bound
 	Replicas int           // 0: 1
 	Memory   bool          // in memory, lost with the server (or, replicated, with the last of them)
 	// Shared: with who may ask for something else. One that exists stays in memory
@@ -101,6 +103,10 @@ func (c BucketConfig) stream() jetstream.StreamConfig {
 	if c.MaxAge > 0 && c.MaxAge < cfg.Duplicates {
 		cfg.Duplicates = c.MaxAge
 	}
+	if c.Most > 0 {
+		cfg.MaxMsgs = c.Most
+	}
+	cfg.AllowMsgTTL = c.EntryTTL
 	if c.Memory {
 		cfg.Storage = jetstream.MemoryStorage
 	}

@@ -14,6 +14,18 @@ type Authenticator struct {
 	Verifier *Verifier // nil: no user's JWT is accepted
 	Tickets  *Tickets  // nil: no tickets
 	Guests   *Guests   // nil: no guests
+	Ended    *Ended    // nil: no user's sessions are ended for longer than the moment
+
+	stats Stats
+}
+
+// Stats are the counters; they may be read at any time.
+func (a *Authenticator) Stats() *Stats { return &a.stats }
+
+// Refuses reports whether the sessions of the user were ended after the credential behind id was issued. A nil Authenticator
+// refuses nobody.
+func (a *Authenticator) Refuses(id Identity) bool {
+	return a != nil && a.Ended != nil && a.Ended.Refuses(id)
 }
 
 // Identify returns who the request is from, by the first of these that it carries: "Authorization: Bearer <token>", ?otp=<ticket>,
@@ -23,6 +35,19 @@ type Authenticator struct {
 //
 // Its errors are *Error. It waits for NATS at most some seconds, and only for a ticket.
 func (a *Authenticator) Identify(r *http.Request) (Identity, error) {
+	return a.admit(a.identify(r))
+}
+
+// admit refuses whose sessions were ended.
+func (a *Authenticator) admit(id Identity, err error) (Identity, error) {
+	if err == nil && a.Refuses(id) {
+		a.stats.RefusedEnded.Add(1)
+		return Identity{}, refuse("your sessions were ended by an operator; log in again")
+	}
+	return id, err
+}
+
+func (a *Authenticator) identify(r *http.Request) (Identity, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		// Reading on would pass over a credential that is in the damaged part.
@@ -59,7 +84,7 @@ func (a *Authenticator) Login(r *http.Request, username, avatarID string) (Login
 	var id Identity
 	var err error
 	if token, found := bearer(r); found {
-		id, err = a.token(token, username, avatarID)
+		id, err = a.admit(a.token(token, username, avatarID))
 	} else {
 		id, err = a.guest(username, avatarID)
 	}

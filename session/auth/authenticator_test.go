@@ -27,7 +27,6 @@ func TestIdentifyOrder(t *testing.T) {
 	otpOf := func(uid string) string { return issue(t, full.Tickets, Identity{UID: uid, Username: uid}) }
 	gina := full.Guests.New("Gina", "1")
 	ginasToken := guestToken(t, full.Guests, gina)
-	only := func(a Authenticator) *Authenticator { return &a }
 	for _, tc := range []struct {
 		name   string
 		who    *Authenticator
@@ -55,10 +54,10 @@ func TestIdentifyOrder(t *testing.T) {
 		{"damaged query", full, "otp=%zz", "", "", "malformed"},
 		{"forged guest", full, "token=" + guestToken(t, &Guests{secret: secret}, gina), "", "", "not signed with"},
 
-		{"no guests", only(Authenticator{Verifier: full.Verifier}), "username=x", "", "", "guests are not allowed"},
-		{"no guests, guest's token", only(Authenticator{Verifier: full.Verifier}), "token=" + ginasToken, "", "", "guests are not allowed"},
-		{"no key", only(Authenticator{Guests: full.Guests}), "token=" + jwtOf("c"), "", "", "no JWT"},
-		{"no tickets", only(Authenticator{Guests: full.Guests}), "otp=x", "", "", "no tickets"},
+		{"no guests", &Authenticator{Verifier: full.Verifier}, "username=x", "", "", "guests are not allowed"},
+		{"no guests, guest's token", &Authenticator{Verifier: full.Verifier}, "token=" + ginasToken, "", "", "guests are not allowed"},
+		{"no key", &Authenticator{Guests: full.Guests}, "token=" + jwtOf("c"), "", "", "no JWT"},
+		{"no tickets", &Authenticator{Guests: full.Guests}, "otp=x", "", "", "no tickets"},
 		{"nothing", &Authenticator{}, "", "", "", "log in first"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

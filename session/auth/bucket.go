@@ -32,9 +32,13 @@ func openBucket(ctx context.Context, nc *nats.Conn, name string, maxAge time.Dur
 	if opts == nil {
 		opts = &BucketOptions{}
 	}
-	kv, err := eventlog.OpenBucket(ctx, nc, eventlog.BucketConfig{
-		Name: name, MaxAge: maxAge, Replicas: opts.Replicas, Memory: opts.Memory, Shared: name == KeyBucket, // with the engine
-	})
+	return opts.open(ctx, nc, eventlog.BucketConfig{Name: name, MaxAge: maxAge, Shared: name == KeyBucket}) // with the engine
+}
+
+// open is OpenBucket with the options.
+func (o BucketOptions) open(ctx context.Context, nc *nats.Conn, c eventlog.BucketConfig) (jetstream.KeyValue, error) {
+	c.Replicas, c.Memory = o.Replicas, o.Memory
+	kv, err := eventlog.OpenBucket(ctx, nc, c)
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}

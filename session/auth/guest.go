@@ -57,7 +57,7 @@ func (g *Guests) New(username, avatarID string) Identity {
 	rand.Read(random) // never fails
 	id := Identity{
 		UID: guestPrefix + strings.ToLower(guestEncoding.EncodeToString(random)), Username: GuestName, Guest: true,
-		IssuedAt: time.Now().Round(time.Millisecond), Rooms: g.Rooms, Speak: g.Speak,
+		IssuedAt: time.Now().Truncate(time.Millisecond), Rooms: g.Rooms, Speak: g.Speak,
 	}
 	return renamed(id, username, avatarID)
 }

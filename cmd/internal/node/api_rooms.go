@@ -2,9 +2,11 @@ package node
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
 // listRooms answers the rooms that are open on any node.
@@ -76,10 +78,20 @@ func (n *Node) removeMember(r *http.Request) (any, error) {
 	return map[string]int{"removed": removed}, err
 }
 
-// closeSessions ends a user's connections; the code tells the client not to come back by itself.
+// closeSessions ends a user's connections; the code tells the client not to come back by itself, and for a time (?for=1h)
+// nobody comes back with what was issued to the user before.
 func (n *Node) closeSessions(r *http.Request) (any, error) {
 	uid, err := userOf(r)
 	if err != nil {
+		return nil, err
+	}
+	lasts := time.Duration(-1)
+	if text := r.URL.Query().Get("for"); text != "" {
+		if lasts, err = time.ParseDuration(text); err != nil || lasts < 0 {
+			return nil, wire.Errorf(wire.BadPayload, "for is %q; it must be a duration such as 1h, at most %s, or 0s to lift what an earlier call set", text, auth.MaxEndFor)
+		}
+	}
+	if err := n.endUser(r.Context(), uid, lasts); err != nil {
 		return nil, err
 	}
 	closed, err := n.engine.CloseUser(r.Context(), uid, wire.CloseRemoved)

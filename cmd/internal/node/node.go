@@ -42,6 +42,7 @@ type Node struct {
 	engine   *rooms.Engine
 	who      *auth.Authenticator
 	logins   interface{ Close() } // the connection to NATS of who
+	ended    atomic.Pointer[auth.Ended]
 	sessions *session.Manager
 	listener net.Listener
 	server   *http.Server
@@ -126,7 +127,7 @@ func (n *Node) startEngine(ctx context.Context) (err error) {
 	n.engine, err = rooms.New(ctx, n.conn, rooms.Config{
 		Node: n.cfg.NodeName, Memory: n.cfg.InMemory(), Replicas: n.cfg.Replicas,
 		History: n.cfg.History, HistoryAge: n.cfg.HistoryAge, HistoryBytes: int64(n.cfg.HistoryBytes),
-		PresenceInterval: n.cfg.PresenceInterval, PresenceGrace: grace, HearAll: n.cfg.NATSURL == "", Log: n.log,
+		PresenceInterval: n.cfg.PresenceInterval, PresenceGrace: grace, HearAll: n.cfg.NATSURL == "", EndUser: n.endUser, Log: n.log,
 	})
 	return err
 }
@@ -142,6 +143,10 @@ func (n *Node) startLogin(ctx context.Context) error {
 	if n.who.Tickets, err = auth.NewTickets(ctx, nc, opts); err != nil {
 		return err
 	}
+	if n.who.Ended, err = auth.NewEnded(ctx, nc, opts, n.log); err != nil {
+		return err
+	}
+	n.ended.Store(n.who.Ended)
 	if n.cfg.Guests() {
 		if n.who.Guests, err = auth.NewGuests(ctx, nc, opts); err != nil {
 			return err
@@ -175,6 +180,9 @@ func (n *Node) startSessions(context.Context) error {
 		MaxConnectionsPerUser: orNone(n.cfg.MaxConnectionsPerUser),
 		Origins:               origins, Log: n.log,
 	})
+	if err == nil {
+		n.who.Ended.OnEnd(closeEnded(n.sessions))
+	}
 	return err
 }
 
@@ -220,6 +228,9 @@ func (n *Node) stop(drain time.Duration) error {
 			n.drain(drain)
 		}
 		n.stopErr = errors.Join(n.stopHTTP(), n.stopEngine())
+		if list := n.ended.Load(); list != nil {
+			list.Close()
+		}
 		if n.logins != nil {
 			n.logins.Close()
 		}

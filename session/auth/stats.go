@@ -1,0 +1,8 @@
+package auth
+
+import "sync/atomic"
+
+// Stats counts what an Authenticator did since it was made. Any goroutine may read.
+type Stats struct {
+	RefusedEnded atomic.Int64 // credentials from before their user's sessions were ended
+}
