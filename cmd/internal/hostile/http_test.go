@@ -37,3 +37,14 @@ func TestWhatHTTPGivesAway(t *testing.T) {
 	}
 	a.end()
 }
+
+// Without any key the API and the counters are for this machine alone.
+func TestOperatorsWithoutAKey(t *testing.T) {
+	a := begin(t, setup{name: "/metrics and the API through a proxy, without keys"})
+	for _, header := range []map[string]string{{"X-Forwarded-For": documentation(1)}, {"Forwarded": "for=192.0.2.1"}, {"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}} {
+		for _, path := range []string{"/metrics", "/api/rooms", "/api/rooms/general/events"} {
+			a.asks(http.MethodGet, path, "", header, http.StatusForbidden, http.StatusNotFound)
+		}
+	}
+	a.end()
+}
