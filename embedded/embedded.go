@@ -70,6 +70,9 @@ type Config struct {
 	// SyncAlways syncs every message before it is acknowledged; about 30 times slower.
 	SyncAlways bool
 
+	// MaxConnections of clients, this process's own included; one more is refused. 0: the server's own default.
+	MaxConnections int
+
 	// Log receives the server's own log: its notices at debug level, warnings and errors as such, and the connection
 	// events of Connect. The zero Logger discards.
 	Log zerolog.Logger
@@ -97,6 +100,7 @@ func (c *Config) options(dir string) (*server.Options, error) {
 		SyncInterval:           c.Sync,
 		SyncAlways:             c.SyncAlways,
 		MaxPayload:             MaxPayload,
+		MaxConn:                c.MaxConnections,
 		// The streams have limits of their own. JetStream's would be three quarters of what is free when it starts, and stay so when
 		// there is more.
 		JetStreamMaxStore: maxStore,

@@ -250,20 +250,20 @@ func TestFlood(t *testing.T) {
 		run  func(refuse func(times int, apart time.Duration) bool) bool
 		ends bool
 	}{
-		{"a backlog at once", func(refuse func(int, time.Duration) bool) bool { return refuse(1000, 0) }, false},
+		{"a backlog at once", func(refuse func(int, time.Duration) bool) bool { return refuse(900, 0) }, false},
 		{"a backlog, then now and then one", func(refuse func(int, time.Duration) bool) bool {
-			return refuse(1000, 0) || refuse(1000, 2*time.Second)
+			return refuse(900, 0) || refuse(1000, 2*time.Second)
 		}, false},
 		{"a backlog every ten minutes", func(refuse func(int, time.Duration) bool) bool {
 			for range 20 {
-				if refuse(1000, 0) || refuse(1, 10*time.Minute) {
+				if refuse(900, 0) || refuse(1, 10*time.Minute) {
 					return true
 				}
 			}
 			return false
 		}, false},
 		{"a little over the rate for ever", func(refuse func(int, time.Duration) bool) bool { return refuse(10_000, time.Second/floodLeak) }, false},
-		{"far over the rate", func(refuse func(int, time.Duration) bool) bool { return refuse(1600, 10*time.Millisecond) }, true},
+		{"far over the rate", func(refuse func(int, time.Duration) bool) bool { return refuse(1100, 10*time.Millisecond) }, true},
 		{"bursts with pauses", func(refuse func(int, time.Duration) bool) bool { // 38,014 refused events were never closed for
 			for range 60 {
 				if refuse(99, 10*time.Millisecond) || refuse(1, 1100*time.Millisecond) {

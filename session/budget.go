@@ -3,7 +3,6 @@ package session
 import (
 	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -114,27 +113,16 @@ func (m *Manager) addressOf(r *http.Request) address {
 	if !peer.Addr.IsValid() {
 		return address{key: hostOf(r.RemoteAddr), exempt: true}
 	}
-	return address{key: keyOf(peer.Addr), exempt: peer.Addr.IsLoopback() && !peer.Forwarded}
+	return address{key: auth.AddrKey(peer.Addr), exempt: peer.Addr.IsLoopback() && !peer.Forwarded}
 }
 
 // addressOfConn is that of a connection that the program upgraded itself.
 func addressOfConn(conn net.Addr) address {
-	host := hostOf(conn.String())
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return address{key: host, exempt: true}
+	addr := auth.AddrOf(conn.String())
+	if !addr.IsValid() {
+		return address{key: hostOf(conn.String()), exempt: true}
 	}
-	addr = addr.Unmap().WithZone("")
-	return address{key: keyOf(addr), exempt: addr.IsLoopback()}
-}
-
-// keyOf is what connections of one address are counted by: of IPv6 the /64,
-// which is what one subscriber has at least.
-func keyOf(addr netip.Addr) string {
-	if addr.Is6() && !addr.IsLoopback() {
-		return netip.PrefixFrom(addr, 64).Masked().String()
-	}
-	return addr.String()
+	return address{key: auth.AddrKey(addr), exempt: addr.IsLoopback()}
 }
 
 // hostOf is an address without its port.

@@ -20,11 +20,11 @@ const (
 	// floodEvents are how many events over its own limits a client may have
 	// refused at once, as a backlog after a pause is, and floodLeak how many of
 	// them are forgotten per second; one that goes on is closed with 4504.
-	floodEvents = 1500
+	floodEvents = 1000
 	floodLeak   = 5
 	// messageTimeout is how long a message may take from its first frame to its
 	// last byte; then the connection is closed with 4001.
-	messageTimeout = 30 * time.Second
+	messageTimeout = 15 * time.Second
 	// smallFragment is the least size of a part of a message, the last one
 	// excepted, that costs nothing of its own; a smaller one costs an event.
 	smallFragment = 128

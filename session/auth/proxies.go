@@ -65,7 +65,7 @@ func ProxyHeader(r *http.Request) string {
 // address that is no trusted proxy's counts: what stands left of it may be anybody's invention. If all are trusted it is the
 // leftmost.
 func (p Proxies) Peer(r *http.Request) Peer {
-	peer := Peer{Addr: addrOf(r.RemoteAddr)}
+	peer := Peer{Addr: AddrOf(r.RemoteAddr)}
 	if !peer.Addr.IsValid() || !p.Trusts(peer.Addr) {
 		peer.Hidden = ProxyHeader(r) != ""
 		return peer
@@ -78,7 +78,7 @@ func (p Proxies) Peer(r *http.Request) Peer {
 	for _, line := range slices.Backward(lines) {
 		for line != "" {
 			cut := strings.LastIndexByte(line, ',')
-			hop := addrOf(strings.TrimSpace(line[cut+1:]))
+			hop := AddrOf(strings.TrimSpace(line[cut+1:]))
 			line = line[:max(cut, 0)]
 			if !hop.IsValid() {
 				peer.Hidden = true
@@ -93,8 +93,16 @@ func (p Proxies) Peer(r *http.Request) Peer {
 	return peer
 }
 
-// addrOf reads an address, with a port or without, in the one spelling that is compared.
-func addrOf(s string) netip.Addr {
+// AddrKey is what is counted by for an address: of IPv6 the /64, which is what one subscriber has at least.
+func AddrKey(addr netip.Addr) string {
+	if addr.Is6() && !addr.IsLoopback() {
+		return netip.PrefixFrom(addr, 64).Masked().String()
+	}
+	return addr.String()
+}
+
+// AddrOf reads an address, with a port or without, in the one spelling that is compared. What is none is not valid.
+func AddrOf(s string) netip.Addr {
 	if host, _, err := net.SplitHostPort(s); err == nil {
 		s = host
 	}

@@ -32,6 +32,7 @@ func (n *Node) startHTTP(context.Context) error {
 		handler = strict(handler)
 	}
 	n.server = n.newServer(handler)
+	n.visitors.attach(n.server)
 	listener, err := net.Listen("tcp", n.cfg.Addr)
 	if err != nil {
 		return &listenError{err}

@@ -3,6 +3,7 @@ package node
 import (
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -48,7 +49,7 @@ func (n *Node) metricsHandler() http.Handler {
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newCollector(n.engine, n.sessions),
+		newCollector(n.engine, n.sessions, n.visitors),
 		readyCollector{n},
 	)
 	if n.cert != nil {
@@ -68,6 +69,7 @@ func (n *Node) metricsHandler() http.Handler {
 var (
 	connectionsDesc = prometheus.NewDesc("roomd_connections", "WebSocket connections that are open.", nil, nil)
 	roomsDesc       = prometheus.NewDesc("roomd_rooms", "Rooms that are open on this node, inboxes not counted.", nil, nil)
+	visitorsDesc    = prometheus.NewDesc("roomd_http_connections", "Connections that are HTTP, not upgraded yet or never.", nil, nil)
 	membersDesc     = prometheus.NewDesc("roomd_members", "Sessions in those rooms; one in two rooms counts twice.", nil, nil)
 	closedDesc      = prometheus.NewDesc("roomd_session_closed_total", "Connections that ended, by close code; 1005 stands for all codes without a name.", []string{"code", "reason"}, nil)
 )
@@ -76,6 +78,7 @@ var (
 type collector struct {
 	engine   *rooms.Engine
 	sessions *session.Manager
+	visitors *visitors
 	counters []counter
 }
 
@@ -84,8 +87,9 @@ type counter struct {
 	value *atomic.Int64
 }
 
-func newCollector(engine *rooms.Engine, sessions *session.Manager) *collector {
-	return &collector{engine, sessions, append(counters("room", engine.Stats(), roomHelp), counters("session", sessions.Stats(), sessionHelp)...)}
+func newCollector(engine *rooms.Engine, sessions *session.Manager, visitors *visitors) *collector {
+	all := slices.Concat(counters("room", engine.Stats(), roomHelp), counters("session", sessions.Stats(), sessionHelp), counters("http", &visitors.stats, httpHelp))
+	return &collector{engine, sessions, visitors, all}
 }
 
 // counters are the atomic.Int64 fields of the struct that stats points to, named roomd_<subsystem>_<field>_total.
@@ -122,7 +126,7 @@ func snake(name string) string {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{connectionsDesc, roomsDesc, membersDesc, closedDesc} {
+	for _, desc := range []*prometheus.Desc{connectionsDesc, visitorsDesc, roomsDesc, membersDesc, closedDesc} {
 		out <- desc
 	}
 	for _, counter := range c.counters {
@@ -140,6 +144,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		members += room.Sessions
 	}
 	gauge(connectionsDesc, float64(c.sessions.Count()))
+	gauge(visitorsDesc, float64(c.visitors.count()))
 	gauge(roomsDesc, float64(len(open)))
 	gauge(membersDesc, float64(members))
 	for _, counter := range c.counters {

@@ -65,3 +65,10 @@ var sessionHelp = map[string]string{
 	"Unsent":                "Messages that were still queued when a connection ended.",
 	"WriteErrors":           "Writes to clients that failed.",
 }
+
+// httpHelp says what each counter of httpStats counts.
+var httpHelp = map[string]string{
+	"Visitors":    "Connections accepted over HTTP, those that became WebSockets included.",
+	"CutForAll":   "Connections that were cut before they became WebSockets, as the longest idle ones of too many.",
+	"CutForOther": "Connections that were cut before they became WebSockets, as the longest idle ones of too many of their address.",
+}

@@ -46,7 +46,7 @@ func TestEveryCounterIsDescribed(t *testing.T) {
 	for _, tt := range []struct {
 		stats any
 		help  map[string]string
-	}{{&rooms.Stats{}, roomHelp}, {&session.Stats{}, sessionHelp}} {
+	}{{&rooms.Stats{}, roomHelp}, {&session.Stats{}, sessionHelp}, {&httpStats{}, httpHelp}} {
 		fields := reflect.TypeOf(tt.stats).Elem()
 		found := 0
 		for _, field := range reflect.VisibleFields(fields) {

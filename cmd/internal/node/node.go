@@ -46,6 +46,8 @@ type Node struct {
 	sessions *session.Manager
 	listener net.Listener
 	server   *http.Server
+	visitors *visitors
+	files    fileShares
 
 	cert     *certificate // nil: no TLS
 	profiles *aside       // nil: no --pprof
@@ -66,7 +68,7 @@ func New(ctx context.Context, cfg Config, log zerolog.Logger, out io.Writer) (*N
 	n := &Node{cfg: cfg, log: log, out: out}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	for _, start := range []func(context.Context) error{n.startTLS, n.startPProf, n.startNATS, n.startEngine, n.startLogin, n.startSessions, n.startMetrics, n.startHTTP} {
+	for _, start := range []func(context.Context) error{n.startFiles, n.startTLS, n.startPProf, n.startNATS, n.startEngine, n.startLogin, n.startSessions, n.startMetrics, n.startHTTP} {
 		err := ctx.Err()
 		if err == nil {
 			err = start(ctx)
@@ -88,7 +90,7 @@ func (n *Node) startNATS(ctx context.Context) (err error) {
 	}
 	n.nats, err = embedded.Start(embedded.Config{
 		Addr: n.cfg.NATSAddr, PasswordFile: n.cfg.NATSPasswordFile(), StoreDir: n.cfg.StoreDir, Memory: n.cfg.InMemory(),
-		Sync: n.cfg.Sync.Every, SyncAlways: n.cfg.Sync.Always, Log: n.log,
+		Sync: n.cfg.Sync.Every, SyncAlways: n.cfg.Sync.Always, MaxConnections: n.files.nats, Log: n.log,
 	})
 	n.conn = n.nats
 	return err
@@ -174,7 +176,7 @@ func (n *Node) startSessions(context.Context) error {
 	n.sessions, err = session.NewManager(n.engine, n.who, session.Config{
 		MaxMessage: int64(n.cfg.MaxMessage), Compress: n.cfg.Compress, Rate: orNone(n.cfg.Rate), Burst: n.cfg.Burst, Ping: n.cfg.Ping,
 		QueueMessages: n.cfg.Queue, QueueBytes: int(n.cfg.QueueBytes),
-		MaxConnections: n.cfg.MaxConnections, MaxConnectionsPerAddress: n.cfg.MaxConnectionsPerAddress,
+		MaxConnections: n.maxConnections(), MaxConnectionsPerAddress: n.cfg.MaxConnectionsPerAddress,
 		RateBytes: int(n.cfg.RateBytes), RoomBytes: int(n.cfg.RoomBytes),
 		AddressConnectRate: n.cfg.ConnectRate, AddressLoginRate: n.cfg.LoginRate, Proxies: n.cfg.proxies(),
 		MaxConnectionsPerUser: orNone(n.cfg.MaxConnectionsPerUser),

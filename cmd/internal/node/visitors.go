@@ -1,0 +1,205 @@
+package node
+
+import (
+	"container/list"
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+)
+
+// maxVisitorsPerAddress is how many connections of one address may be HTTP: not upgraded yet, or never. One more cuts the one of
+// them that has done nothing for the longest.
+const maxVisitorsPerAddress = 128
+
+// httpStats counts what becomes of connections before they are WebSockets.
+type httpStats struct {
+	Visitors    atomic.Int64 // connections accepted
+	CutForAll   atomic.Int64 // cut because there were too many
+	CutForOther atomic.Int64 // cut because there were too many of their address
+}
+
+// visitors are the connections that are HTTP. There are so many at most; beyond that the one that has done nothing for the
+// longest is cut, so that sockets which never finish their handshake make room for who asks something. Its methods may be
+// called from any goroutine.
+type visitors struct {
+	// fixed after newVisitors
+	most    int
+	proxies auth.Proxies // have no bound of their own, as loopback has none
+	stats   httpStats
+
+	mu      sync.Mutex
+	here    map[net.Conn]*visitor
+	idle    *list.List            // of *visitor: those that are not being answered, the longest so first
+	byAddrs map[string]*list.List // the same by address
+	serving map[string]int        // those that are being answered, by address
+}
+
+// visitor is one connection. Guarded by visitors.mu.
+type visitor struct {
+	// fixed
+	conn net.Conn
+	key  string // of its address; "": it has no bound
+
+	gone            bool // cut, closed or upgraded
+	requests        int  // being answered
+	among, ofTheKey *list.Element
+}
+
+func newVisitors(most int, proxies auth.Proxies) *visitors {
+	return &visitors{
+		most: most, proxies: proxies, here: make(map[net.Conn]*visitor), idle: list.New(),
+		byAddrs: make(map[string]*list.List), serving: make(map[string]int),
+	}
+}
+
+// visitorKey finds a connection's visitor in the context of its requests.
+type visitorKey struct{}
+
+// attach has a server report its connections.
+func (v *visitors) attach(server *http.Server) {
+	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		return context.WithValue(ctx, visitorKey{}, v.arrive(conn))
+	}
+	server.ConnState = func(conn net.Conn, state http.ConnState) {
+		if state == http.StateHijacked || state == http.StateClosed {
+			v.leave(conn)
+		}
+	}
+	next := server.Handler
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if who, ok := r.Context().Value(visitorKey{}).(*visitor); ok {
+			v.serve(who, +1)
+			defer v.serve(who, -1)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// arrive notes a connection and cuts another one, or this one, if there are too many now.
+func (v *visitors) arrive(conn net.Conn) *visitor {
+	who := &visitor{conn: conn, key: v.keyOf(conn)}
+	v.stats.Visitors.Add(1)
+	v.mu.Lock()
+	v.here[conn] = who
+	v.rest(who)
+	var cut *visitor
+	switch ofKey := v.byAddrs[who.key]; {
+	case who.key != "" && ofKey.Len()+v.serving[who.key] > maxVisitorsPerAddress:
+		cut = ofKey.Front().Value.(*visitor)
+		v.stats.CutForOther.Add(1)
+	case len(v.here) > v.most:
+		cut = v.idle.Front().Value.(*visitor)
+		v.stats.CutForAll.Add(1)
+	}
+	if cut != nil {
+		v.forget(cut)
+	}
+	v.mu.Unlock()
+	if cut != nil {
+		cut.conn.Close() // an error says that it was closed already
+	}
+	return who
+}
+
+// leave forgets a connection that was closed, or is a WebSocket now.
+func (v *visitors) leave(conn net.Conn) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if who := v.here[conn]; who != nil {
+		v.forget(who)
+	}
+}
+
+// serve notes that a request of a connection is being answered, or was.
+func (v *visitors) serve(who *visitor, change int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if who.gone {
+		return
+	}
+	before := who.requests
+	who.requests += change
+	switch {
+	case before == 0:
+		v.stir(who)
+	case who.requests == 0:
+		v.unserve(who)
+		v.rest(who)
+	}
+}
+
+// forget needs mu.
+func (v *visitors) forget(who *visitor) {
+	who.gone = true
+	delete(v.here, who.conn)
+	if who.requests > 0 {
+		v.unserve(who)
+		return
+	}
+	v.unrest(who)
+}
+
+// rest puts a connection behind all others that wait. It needs mu.
+func (v *visitors) rest(who *visitor) {
+	who.among = v.idle.PushBack(who)
+	if who.key == "" {
+		return
+	}
+	ofKey := v.byAddrs[who.key]
+	if ofKey == nil {
+		ofKey = list.New()
+		v.byAddrs[who.key] = ofKey
+	}
+	who.ofTheKey = ofKey.PushBack(who)
+}
+
+// unrest needs mu.
+func (v *visitors) unrest(who *visitor) {
+	v.idle.Remove(who.among)
+	if who.key == "" {
+		return
+	}
+	ofKey := v.byAddrs[who.key]
+	if ofKey.Remove(who.ofTheKey); ofKey.Len() == 0 {
+		delete(v.byAddrs, who.key)
+	}
+}
+
+// stir takes a connection out of those that wait. It needs mu.
+func (v *visitors) stir(who *visitor) {
+	v.unrest(who)
+	if who.key != "" {
+		v.serving[who.key]++
+	}
+}
+
+// unserve needs mu.
+func (v *visitors) unserve(who *visitor) {
+	if who.key == "" {
+		return
+	}
+	if v.serving[who.key]--; v.serving[who.key] == 0 {
+		delete(v.serving, who.key)
+	}
+}
+
+// count is how many there are.
+func (v *visitors) count() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return len(v.here)
+}
+
+// keyOf is what connections of one address are counted by; "" for this machine and for trusted proxies, behind which there may
+// be any number of people.
+func (v *visitors) keyOf(conn net.Conn) string {
+	addr := auth.AddrOf(conn.RemoteAddr().String())
+	if !addr.IsValid() || addr.IsLoopback() || v.proxies.Trusts(addr) {
+		return ""
+	}
+	return auth.AddrKey(addr)
+}
