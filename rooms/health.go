@@ -145,6 +145,8 @@ func (h *health) judge(s look) (Reason, error) {
 		return ReasonNotStored, s.flow.Why
 	case h.doubted:
 		return ReasonNotStored, errors.New("publishes get no answer")
+	case errors.Is(s.write, context.DeadlineExceeded), errors.Is(s.write, nats.ErrNoResponders):
+		return ReasonNoAnswer, s.write
 	case s.write != nil:
 		return ReasonNotStored, s.write
 	}
@@ -190,8 +192,11 @@ func (e *Engine) judge(p *prober, seen [wire.Spaces]look) {
 	var cause error
 	for space, s := range seen {
 		reason, err := p.streams[space].judge(s)
-		if reason != "" && why == "" {
-			why, cause = reason, fmt.Errorf("the stream %s: %w", e.stores[space].log.Name(), err)
+		if why != "" || reason == "" {
+			continue
+		}
+		if why, cause = reason, err; reason == ReasonNoMajority || reason == ReasonNotStored {
+			cause = fmt.Errorf("the stream %s: %w", e.stores[space].log.Name(), err)
 		}
 	}
 	e.turn(seen[0].at, why, cause)

@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -33,7 +34,8 @@ func TestJudge(t *testing.T) {
 			{look{watched: true, store: bad}, ReasonStore},
 			{look{watched: true}, ""},
 		},
-		"the probe is not written": {{look{write: bad}, ReasonNotStored}, {look{}, ""}},
+		"the probe is refused":    {{look{write: bad}, ReasonNotStored}, {look{}, ""}},
+		"the probe has no answer": {{look{write: context.DeadlineExceeded}, ReasonNoAnswer}, {look{}, ""}},
 		"a publish is slow": {
 			{look{flow: flow(0, 0, 0.5, nil)}, ""},
 			{look{flow: flow(0, 0, 0.5, nil)}, ""},
