@@ -23,6 +23,8 @@ type roomd struct {
 	httpAddr string
 	natsAddr string
 	args     []string // more of them
+	scheme   string
+	client   *http.Client
 	cmd      *exec.Cmd
 }
 
@@ -42,7 +44,7 @@ func newRoomd(t *testing.T) *roomd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &roomd{t: t, binary: path, store: t.TempDir(), httpAddr: freeAddr(t), natsAddr: freeAddr(t)}
+	r := &roomd{t: t, binary: path, store: t.TempDir(), httpAddr: freeAddr(t), natsAddr: freeAddr(t), scheme: "http://", client: http.DefaultClient}
 	t.Cleanup(func() {
 		if r.cmd != nil {
 			r.kill()
@@ -64,7 +66,7 @@ func freeAddr(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func (r *roomd) url() string { return "http://" + r.httpAddr + "/" }
+func (r *roomd) url() string { return r.scheme + r.httpAddr + "/" }
 
 func (r *roomd) start() {
 	r.t.Helper()
@@ -93,7 +95,7 @@ func (r *roomd) ready(ctx context.Context) bool {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := r.client.Do(req)
 	if err != nil {
 		return false
 	}
