@@ -67,6 +67,7 @@ type Config struct {
 	AddressConnectRate       float64 // new connections per second of one address, ten times as many at once; more are refused with 429; 0: no limit
 	AddressLoginRate         float64 // the same of logins: see Manager.AdmitLogin
 	MaxConnectionsPerAddress int     // more are refused with 429; 0: no limit
+	MaxGuestRooms            int     // rooms of this node that only guests have entered; one more is refused with busy; negative: no limit
 	MaxConnectionsPerUser    int     // one more closes the user's oldest with 4502; negative: no limit
 
 	Origins auth.Origins   // pages that may connect
@@ -88,6 +89,7 @@ func DefaultConfig() Config {
 		QueueMessages:         256,
 		QueueBytes:            1 << 20,
 		MaxConnectionsPerUser: 20,
+		MaxGuestRooms:         10_000,
 		RateBytes:             32 << 10,
 		RoomBytes:             256 << 10,
 		AddressConnectRate:    20,
@@ -107,6 +109,7 @@ func (c Config) withDefaults() Config {
 	c.Handshake = cmp.Or(c.Handshake, d.Handshake)
 	c.QueueMessages = cmp.Or(c.QueueMessages, d.QueueMessages)
 	c.QueueBytes = cmp.Or(c.QueueBytes, d.QueueBytes)
+	c.MaxGuestRooms = cmp.Or(c.MaxGuestRooms, d.MaxGuestRooms)
 	c.MaxConnectionsPerUser = cmp.Or(c.MaxConnectionsPerUser, d.MaxConnectionsPerUser)
 	return c
 }

@@ -11,6 +11,7 @@ import (
 // tests of timers, which cannot run beside a NATS server.
 type engine interface {
 	Node() string
+	Room(room string) (rooms.RoomInfo, bool)
 	Join(ctx context.Context, room string, m rooms.Member, id string, since rooms.Since) error
 	Leave(room string, m rooms.Member, why rooms.Left)
 	LeaveAsked(ctx context.Context, room string, m rooms.Member, id string) error

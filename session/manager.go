@@ -30,17 +30,18 @@ var errDraining = wire.Errorf(wire.Unavailable, "this node is stopping; connect 
 // any goroutine.
 type Manager struct {
 	// fixed after New
-	cfg      Config
-	eng      engine
-	who      *auth.Authenticator
-	upgrader websocket.Upgrader
-	actors   *actor.Config[outgoing]
-	connects *rate.Limiter // nil: no limit
-	ctx      context.Context
-	stop     context.CancelFunc
-	wheel    *wheel
-	born     time.Time // signs of life, and budgets, are counted from here, on the monotonic clock
-	budgets  budgets
+	cfg        Config
+	eng        engine
+	who        *auth.Authenticator
+	upgrader   websocket.Upgrader
+	actors     *actor.Config[outgoing]
+	connects   *rate.Limiter // nil: no limit
+	ctx        context.Context
+	stop       context.CancelFunc
+	guestRooms *guestRooms
+	wheel      *wheel
+	born       time.Time // signs of life, and budgets, are counted from here, on the monotonic clock
+	budgets    budgets
 
 	stats     Stats
 	warnProxy sync.Once
@@ -78,6 +79,7 @@ func newManager(eng engine, who *auth.Authenticator, cfg Config) (*Manager, erro
 		CheckOrigin:      func(*http.Request) bool { return true }, // was checked before
 		Error:            refuseUpgrade,
 	}
+	m.guestRooms = newGuestRooms(cfg, func(room string) bool { _, open := eng.Room(room); return open })
 	m.wheel = newWheel(cfg.Ping/wheelSteps, (*Client).due)
 	m.actors = &actor.Config[outgoing]{
 		MaxMessages: cfg.QueueMessages, MaxBytes: cfg.QueueBytes, Cost: outgoingCost, OnPanic: m.onPanic, Yield: true,

@@ -81,6 +81,11 @@ func (r *Request) target() (room string, p wire.RoomRequest, err error) {
 // none, or if it is entered instead of another one, which will be left.
 func (c *Client) join(room, id string, since rooms.Since, makeCurrent bool, instead string) error {
 	was := c.isIn(room)
+	if !was {
+		if err := c.m.guestRooms.admit(c, room); err != nil {
+			return err
+		}
+	}
 	if room != c.inbox() {
 		if err := c.remember(room, instead); err != nil {
 			return err

@@ -20,6 +20,9 @@ type Stats struct {
 
 	RefusedSpeak atomic.Int64 // events into rooms and inboxes where their sender may not speak
 
+	RefusedGuestRooms atomic.Int64 // joins of guests that would have opened one room too many
+	LimitedGuestRooms atomic.Int64 // joins of guests whose address had opened too many in that time
+
 	LimitedConnects       atomic.Int64 // new connections that an address's rate refused; among RefusedRate
 	LimitedResumes        atomic.Int64 // those that wanted something replayed and owed for what was before; among RefusedRate
 	LimitedLogins         atomic.Int64 // logins that an address's rate refused

@@ -26,7 +26,8 @@ import (
 // live in a synctest bubble. Joins succeed and nothing else happens.
 type quietEngine struct{}
 
-func (quietEngine) Node() string { return "n1" }
+func (quietEngine) Node() string                       { return "n1" }
+func (quietEngine) Room(string) (rooms.RoomInfo, bool) { return rooms.RoomInfo{}, false }
 func (quietEngine) Join(_ context.Context, room string, m rooms.Member, id string, _ rooms.Since) error {
 	return m.Deliver(rooms.EventBurst(wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: room}))
 }

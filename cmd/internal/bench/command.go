@@ -37,7 +37,7 @@ type Command struct {
 	ServerFlag []string      `sep:"none" placeholder:"FLAG" help:"One more flag for roomd, such as --server-flag=--history=100; repeatable."`
 	Nodes      int           `placeholder:"N" help:"Run this many roomd on the servers of --nats; the members of each room are spread over them. 1."`
 	NATS       int           `name:"nats" placeholder:"N" help:"Run roomd on a cluster of this many NATS servers, which are part of what it costs: 0, which is its embedded one."`
-	URL        string        `name:"url" placeholder:"WS-URL" help:"Measure this running roomd instead of starting one. It needs --rate 0 --rate-bytes 0 --room-bytes 0 --max-connections-per-user 0 and guests."`
+	URL        string        `name:"url" placeholder:"WS-URL" help:"Measure this running roomd instead of starting one. It needs --rate 0 --rate-bytes 0 --room-bytes 0 --max-guest-rooms 0 --max-connections-per-user 0 and guests."`
 	PID        int           `name:"pid" placeholder:"PID" help:"Process of the server at --url, on this machine; without it, its CPU and memory are not measured."`
 	JSON       bool          `name:"json" help:"Print results as JSON, one object per line."`
 }

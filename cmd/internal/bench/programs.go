@@ -104,7 +104,7 @@ func (w *workshop) roomd(ctx context.Context, path string, flags []string, nodes
 		p.env = func(at place) []string { return []string{"ROOMD_NATS_URL=" + at.store} } // it has a password
 	}
 	p.args = func(at place) []string {
-		own := []string{"--addr", at.addr, "--store", "file", "--allow-guests", "--rate", "0", "--rate-bytes", "0", "--room-bytes", "0", "--connect-rate", "0", "--login-rate", "0", "--max-connections-per-user", "0", "--drain", "0s", "--log", "json"}
+		own := []string{"--addr", at.addr, "--store", "file", "--allow-guests", "--rate", "0", "--rate-bytes", "0", "--room-bytes", "0", "--connect-rate", "0", "--login-rate", "0", "--max-guest-rooms", "0", "--max-connections-per-user", "0", "--drain", "0s", "--log", "json"}
 		return slices.Concat(own, store(at), flags)
 	}
 	return p, nil

@@ -43,6 +43,7 @@ type Config struct {
 	JWTIssuer     string   `group:"login" name:"jwt-issuer" placeholder:"ISS" say:"the iss claim of your tokens, such as https://login.example.com" help:"A token's iss must be this. Unless it is set: iss is not looked at."`
 	JWTRequireExp bool     `group:"login" name:"jwt-require-exp" default:"true" negatable:"" say:"true or false" help:"Refuse tokens without exp, which would be good for ever."`
 	GuestRooms    []string `group:"login" placeholder:"ROOM" say:"a room, or a prefix and *, such as table-*; - for none" help:"A room that guests may enter, or a prefix and *; repeat it for more. Unless it is set: every room, or with a JWT key the room general."`
+	MaxGuestRooms int      `group:"limits" default:"10000" say:"a number such as 10000, or 0 for no limit" help:"Rooms that only guests have entered, open on this server; 0 for no limit."`
 	GuestSpeak    []string `group:"login" placeholder:"ROOM" say:"a room, or a prefix and *, such as table-*; @* for private messages; - for none" help:"The same of where guests may speak; @* lets them send private messages, - is nowhere."`
 
 	MaxMessage               Size          `group:"limits" default:"16KiB" say:"a size such as 16KiB" help:"Largest message a client may send."`

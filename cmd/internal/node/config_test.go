@@ -17,7 +17,7 @@ func TestDefaults(t *testing.T) {
 		Addr: "localhost:3000", NATSAddr: "127.0.0.1:4222", Store: "file", StoreDir: ".roomd", Sync: Sync{Every: 2 * time.Minute},
 		History: 1000, HistoryAge: 24 * time.Hour, HistoryBytes: 1 << 30, MaxMessage: 16 << 10, Rate: 20, Burst: 40,
 		RateBytes: 32 << 10, RoomBytes: 256 << 10, ConnectRate: 20, LoginRate: 5,
-		MaxConnectionsPerUser: 20, Queue: 256, QueueBytes: 1 << 20, Ping: 25 * time.Second,
+		MaxConnectionsPerUser: 20, MaxGuestRooms: 10_000, Queue: 256, QueueBytes: 1 << 20, Ping: 25 * time.Second,
 		PresenceInterval: time.Second, PresenceGrace: 15 * time.Second, Drain: 30 * time.Second, LogLevel: "info", JWTRequireExp: true,
 	}
 	if got := DefaultConfig(); !reflect.DeepEqual(got, want) {
@@ -135,6 +135,7 @@ func TestMistakes(t *testing.T) {
 		{"burst", []string{"--burst=0"}, nil, []string{"--burst", "ROOMD_BURST"}},
 		{"queue", []string{"--queue=1"}, nil, []string{"--queue", "ROOMD_QUEUE"}},
 		{"queue-bytes", []string{"--queue-bytes=1KiB"}, nil, []string{"--queue-bytes", "ROOMD_QUEUE_BYTES", "ROOMD_MAX_MESSAGE"}},
+		{"max-guest-rooms", []string{"--max-guest-rooms=-1"}, nil, []string{"--max-guest-rooms", "ROOMD_MAX_GUEST_ROOMS"}},
 		{"max-connections", []string{"--max-connections=-1"}, nil, []string{"--max-connections", "ROOMD_MAX_CONNECTIONS"}},
 		{"connect-rate", []string{"--connect-rate=-1"}, nil, []string{"--connect-rate", "ROOMD_CONNECT_RATE", "such as 20"}},
 		{"login-rate", []string{"--login-rate=NaN"}, nil, []string{"--login-rate", "ROOMD_LOGIN_RATE", "such as 5"}},

@@ -179,8 +179,8 @@ func (n *Node) startSessions(context.Context) error {
 		MaxConnections: n.maxConnections(), MaxConnectionsPerAddress: n.cfg.MaxConnectionsPerAddress,
 		RateBytes: int(n.cfg.RateBytes), RoomBytes: int(n.cfg.RoomBytes),
 		AddressConnectRate: n.cfg.ConnectRate, AddressLoginRate: n.cfg.LoginRate, Proxies: n.cfg.proxies(),
-		MaxConnectionsPerUser: orNone(n.cfg.MaxConnectionsPerUser),
-		Origins:               origins, Log: n.log,
+		MaxConnectionsPerUser: orNone(n.cfg.MaxConnectionsPerUser), MaxGuestRooms: orNone(n.cfg.MaxGuestRooms),
+		Origins: origins, Log: n.log,
 	})
 	if err == nil {
 		n.who.Ended.OnEnd(closeEnded(n.sessions))

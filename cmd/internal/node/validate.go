@@ -212,7 +212,7 @@ func checkLimits(c Config) *FlagError {
 		flag  string
 		value int
 	}{
-		{"max-connections", c.MaxConnections}, {"max-connections-per-address", c.MaxConnectionsPerAddress}, {"max-connections-per-user", c.MaxConnectionsPerUser},
+		{"max-connections", c.MaxConnections}, {"max-connections-per-address", c.MaxConnectionsPerAddress}, {"max-connections-per-user", c.MaxConnectionsPerUser}, {"max-guest-rooms", c.MaxGuestRooms},
 	} {
 		if f.value < 0 {
 			return wrong(f.flag, "%d is negative; write a number, or 0 for none", f.value)
