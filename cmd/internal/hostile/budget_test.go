@@ -116,7 +116,7 @@ func TestFramesThatCarryNothing(t *testing.T) {
 // A message that comes byte by byte and is never complete.
 func TestSlowMessages(t *testing.T) {
 	a := begin(t, setup{name: "messages that drip, a byte at a time"})
-	length := lasts(2*time.Second, 45*time.Second) // a message has 30 s
+	length := lasts(2*time.Second, 30*time.Second) // a message has 15 s
 	var all sync.WaitGroup
 	for n := range 20 {
 		all.Go(func() {
