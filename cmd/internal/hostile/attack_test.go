@@ -31,6 +31,7 @@ type attack struct {
 	readers   sync.WaitGroup
 	peers     crowd
 	limit     int64  // of memory
+	full      bool   // no bystander comes, as the server takes nobody any more
 	wave      string // what is told besides the tally; "": nothing
 	started   time.Time
 }
@@ -51,7 +52,7 @@ func prepare(t *testing.T, how setup) *attack {
 
 // beginAlone is an attack on a server that runs, without bystanders.
 func beginAlone(t *testing.T, how setup, s *server) *attack {
-	a := &attack{t: t, name: how.name, server: s, tally: newTally(), limit: memoryLimit, started: time.Now()}
+	a := &attack{t: t, name: how.name, server: s, tally: newTally(), full: how.full, limit: memoryLimit, started: time.Now()}
 	t.Cleanup(func() {
 		a.peers.leave()
 		a.readers.Wait()
@@ -94,7 +95,7 @@ func (a *attack) watch(token tokens) {
 	a.t.Helper()
 	a.server.forgetPeak()
 	a.started = time.Now()
-	b, err := watch(context.Background(), "ws://"+a.server.addr+"/ws", quietRoom, token)
+	b, err := watch(context.Background(), "ws://"+a.server.addr+"/ws", quietRoom, token, a.full)
 	if err != nil {
 		a.t.Fatal(err)
 	}

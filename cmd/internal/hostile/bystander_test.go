@@ -23,6 +23,7 @@ type bystander struct {
 	url    string
 	room   string
 	token  tokens
+	stay   bool               // nobody comes: the server is full
 	stop   context.CancelFunc // of talking
 	work   sync.WaitGroup
 	talk   []*client.Client
@@ -45,9 +46,9 @@ const (
 )
 
 // watch lets the bystanders in; they talk until leave.
-func watch(ctx context.Context, url, room string, token tokens) (*bystander, error) {
+func watch(ctx context.Context, url, room string, token tokens, stay bool) (*bystander, error) {
 	talking, stop := context.WithCancel(ctx)
-	b := &bystander{url: url, room: room, token: token, stop: stop, heard: make(map[uint64]int)}
+	b := &bystander{url: url, room: room, token: token, stay: stay, stop: stop, heard: make(map[uint64]int)}
 	var err error
 	if b.listen, err = b.dial(ctx, b.hear); err != nil {
 		stop()
@@ -64,7 +65,9 @@ func watch(ctx context.Context, url, room string, token tokens) (*bystander, err
 	for _, c := range b.talk {
 		b.work.Go(func() { b.talking(talking, c) })
 	}
-	b.work.Go(func() { b.coming(talking) })
+	if !stay {
+		b.work.Go(func() { b.coming(talking) })
+	}
 	return b, nil
 }
 
@@ -162,7 +165,7 @@ func (b *bystander) visit(ctx context.Context) error {
 func (b *bystander) seen(context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.acks) < 10 || len(b.visits) == 0 {
+	if len(b.acks) < 10 || len(b.visits) == 0 && !b.stay {
 		return fmt.Errorf("the bystanders got %d messages through and came %d times", len(b.acks), len(b.visits))
 	}
 	return nil

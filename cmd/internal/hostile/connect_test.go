@@ -80,7 +80,7 @@ func TestLoginFlood(t *testing.T) {
 // With few descriptors, sockets that say nothing and guests take all they can;
 // readiness, the API and NATS still answer, and so does the room.
 func TestFewDescriptors(t *testing.T) {
-	a := begin(t, setup{name: "400 half-open sockets and 400 guests, 300 descriptors", files: 300})
+	a := begin(t, setup{name: "400 half-open sockets and 400 guests, 300 descriptors", files: 300, full: true})
 	var sockets []net.Conn
 	letGo := func() {
 		for _, conn := range sockets {
@@ -110,6 +110,8 @@ func TestFewDescriptors(t *testing.T) {
 	letGo()
 	err := within(t.Context(), patience, a.answered)
 	a.holds(err == nil, "when they have gone: %v", err)
+	err = within(t.Context(), patience, a.bystander.visit)
+	a.holds(err == nil, "when they have gone, nobody can come: %v", err)
 	a.wave = fmt.Sprintf("readiness, API and NATS answered %d times", asked)
 	a.end()
 }

@@ -31,6 +31,7 @@ type setup struct {
 	name   string   // of the attack, as the table shows it
 	flags  []string // --name=value
 	env    []string
+	full   bool // the attack takes all places
 	beside bool // it uses the NATS of another, which env names
 	files  int  // the limit of open files, soft and hard; 0: as it is
 }
