@@ -33,6 +33,9 @@ const (
 	MaxPage = 1000
 	// ReadsAtOnce is how many reads run at a time; more wait for their turn.
 	ReadsAtOnce = 4
+	// PagesAtOnce is how many of them are for pages of history: who joins, and a
+	// room with a hole, find the others free of them.
+	PagesAtOnce = 2
 )
 
 // Config says what the stream should be.
@@ -55,6 +58,7 @@ type Log struct {
 	stream jetstream.Stream
 	cfg    Config
 	slots  chan struct{} // one per read under way
+	pages  chan struct{} // one per read for history, those that wait for a slot included
 
 	// companion is a subject that has events: see lastOf.
 	companion atomic.Pointer[string]
@@ -68,7 +72,7 @@ func Open(ctx context.Context, nc *nats.Conn, cfg Config) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eventlog: JetStream: %w", err)
 	}
-	l := &Log{name: streamNames[cfg.Space], nc: nc, js: js, cfg: cfg, slots: make(chan struct{}, ReadsAtOnce)}
+	l := &Log{name: streamNames[cfg.Space], nc: nc, js: js, cfg: cfg, slots: make(chan struct{}, ReadsAtOnce), pages: make(chan struct{}, PagesAtOnce)}
 	if l.stream, err = l.awaitStream(ctx); err != nil {
 		return nil, err
 	}
@@ -162,9 +166,12 @@ func Pause(ctx context.Context, attempt int) error {
 	}
 }
 
-func (l *Log) acquire(ctx context.Context) error {
+func (l *Log) acquire(ctx context.Context) error { return take(ctx, l.slots) }
+
+// take waits for a place in a channel.
+func take(ctx context.Context, places chan struct{}) error {
 	select {
-	case l.slots <- struct{}{}:
+	case places <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

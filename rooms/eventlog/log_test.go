@@ -146,6 +146,50 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// However many read history, who joins finds the log free.
+func TestHistoryLeavesSlots(t *testing.T) {
+	l, _ := open(t, 100)
+	x := store(t, l, "x", 3)
+	for range PagesAtOnce {
+		l.slots <- struct{}{} // under way
+		l.pages <- struct{}{}
+	}
+	ctx, cancel := context.WithCancel(within(t))
+	ended := make(chan error)
+	const readers = ReadsAtOnce + 1
+	for range readers {
+		go func() {
+			_, err := l.Read(ctx, "x", follow.Range{Upto: x[2], Newest: 2, History: true})
+			ended <- err
+		}()
+	}
+	for range 10 { // one after the other, past those who wait
+		p, err := l.Read(within(t), "x", follow.Range{Upto: x[2], Newest: 2})
+		if err != nil || !slices.Equal(seqsOf(p), x[1:]) {
+			t.Fatalf("a join reads %v, %v", seqsOf(p), err)
+		}
+	}
+	select {
+	case err := <-ended:
+		t.Fatalf("history was read beside %d other pages: %v", PagesAtOnce, err)
+	default:
+	}
+	<-l.pages
+	<-l.slots
+	if err := <-ended; err != nil {
+		t.Errorf("the first of those who wait: %v", err)
+	}
+	for range readers - 1 { // each goes on when one has ended
+		if err := <-ended; err != nil {
+			t.Errorf("another: %v", err)
+		}
+	}
+	cancel()
+	if len(l.slots) != PagesAtOnce-1 || len(l.pages) != PagesAtOnce-1 {
+		t.Errorf("%d slots and %d pages are taken when all have ended", len(l.slots), len(l.pages))
+	}
+}
+
 // TestAsk: what the leader says of a sequence and of its room.
 func TestAsk(t *testing.T) {
 	l, _ := open(t, 5)

@@ -25,11 +25,18 @@ const (
 var errMoved = errors.New("the log dropped events, or has another leader, since a read of it began")
 
 // Read reads a range of a room's log once, from who is asked to answer. It
-// waits while ReadsAtOnce reads are under way. An error means that nobody
+// waits while ReadsAtOnce reads are under way, for history also while
+// PagesAtOnce are for that. An error means that nobody
 // answered, or not coherently.
 func (l *Log) Read(ctx context.Context, room string, q follow.Range) (p follow.Page, err error) {
 	if q.Upto <= q.After {
 		return follow.Page{Op: q.Op, Seen: q.Upto}, nil
+	}
+	if q.History {
+		if err := take(ctx, l.pages); err != nil {
+			return p, err
+		}
+		defer func() { <-l.pages }()
 	}
 	if err := l.acquire(ctx); err != nil {
 		return p, err

@@ -173,7 +173,7 @@ func (f *Follower) tryHistory(h *History) need {
 
 func (f *Follower) readDeep(d *deepRead) {
 	d.op = f.op()
-	f.fx.Read(Range{Op: d.op, Upto: d.upto, Newest: d.h.Limit + 1, From: d.from, Attempt: d.attempt})
+	f.fx.Read(Range{Op: d.op, Upto: d.upto, Newest: d.h.Limit + 1, History: true, From: d.from, Attempt: d.attempt})
 }
 
 // deepPage answers with a page, if the replica that gave it was far enough.

@@ -47,7 +47,8 @@ type Range struct {
 	Op      uint64 // comes back in the Page
 	After   uint64 // if it is an event of the room, the page says so
 	Upto    uint64
-	Newest  int // not 0: only the newest that many; then After 0 asks for them wherever they begin
+	Newest  int  // not 0: only the newest that many; then After 0 asks for them wherever they begin
+	History bool // it is for a page of history: others go first
 	From    Source
 	Attempt int // 0 the first time; a later one should wait a little
 }
