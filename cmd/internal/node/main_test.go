@@ -43,8 +43,10 @@ const deadline = time.Minute
 // server is a whole node on free ports of the loopback.
 type server struct {
 	*Node
-	url  string
-	stop func() error // ends it as Ctrl-C does and returns what Run returned
+	url string
+	// client asks over TLS; nil: over a new connection each time, without.
+	client http.RoundTripper
+	stop   func() error // ends it as Ctrl-C does and returns what Run returned
 }
 
 // testConfig is a node on free ports that keeps nothing.
@@ -135,7 +137,10 @@ func (s *server) do(t *testing.T, method, path, body string, headers ...string) 
 			r.Header.Set(headers[i], headers[i+1])
 		}
 	}
-	transport := &http.Transport{DisableKeepAlives: true}
+	transport := s.client
+	if transport == nil {
+		transport = &http.Transport{DisableKeepAlives: true}
+	}
 	resp, err := transport.RoundTrip(r)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)

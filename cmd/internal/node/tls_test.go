@@ -140,8 +140,10 @@ func TestTLS(t *testing.T) {
 			t.Errorf("asked at %q, Strict-Transport-Security is %q, want %q", host, got, want)
 		}
 	}
-	if got := get("", "/metrics"); got.StatusCode != 200 {
-		t.Errorf("/metrics: %s", got.Status)
+	s.client = transport
+	s.url = s.pageURL()
+	if got := s.want(t, 200, "GET", "/metrics", "").body; !strings.Contains(got, "\nroomd_tls_not_after_seconds ") {
+		t.Error("the metrics do not say when the certificate expires")
 	}
 	for _, version := range []uint16{tls.VersionTLS10, tls.VersionTLS11, tls.VersionTLS12, tls.VersionTLS13} {
 		cfg := trust(p)

@@ -3,6 +3,7 @@ package node
 import (
 	"container/list"
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -100,9 +101,18 @@ func (v *visitors) arrive(conn net.Conn) *visitor {
 	}
 	v.mu.Unlock()
 	if cut != nil {
-		cut.conn.Close() // an error says that it was closed already
+		cutOff(cut.conn)
 	}
 	return who
+}
+
+// cutOff closes a connection at once. Over TLS that is without a farewell: for it Close would wait up to 5 s for a peer that
+// does not read, and here all others that come would wait with it.
+func cutOff(conn net.Conn) {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	conn.Close() // an error says that it was closed already
 }
 
 // leave forgets a connection that was closed, or is a WebSocket now.

@@ -3,11 +3,14 @@ package node
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -194,4 +197,42 @@ func TestServedAreNotCut(t *testing.T) {
 		t.Error(err)
 	}
 	<-served
+}
+
+// writesCounted counts what is written to a connection.
+type writesCounted struct {
+	net.Conn
+	writes atomic.Int64
+}
+
+func (c *writesCounted) Write(b []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(b)
+}
+
+// A TLS connection is cut without a word: one that does not read would keep all who come waiting for it.
+func TestCutOffOverTLS(t *testing.T) {
+	p := newPair(t, 1, time.Now().Add(time.Hour))
+	cert, err := tls.X509KeyPair(p.cert, p.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := net.Pipe()
+	counted := &writesCounted{Conn: ours}
+	cfg := trust(p)
+	cfg.ServerName = "rooms.example"
+	client, secure := tls.Client(theirs, cfg), tls.Server(counted, &tls.Config{Certificates: []tls.Certificate{cert}, SessionTicketsDisabled: true})
+	shaken := make(chan error, 1)
+	go func() { shaken <- client.Handshake() }()
+	if err := errors.Join(secure.Handshake(), <-shaken); err != nil {
+		t.Fatal(err)
+	}
+	before := counted.writes.Load()
+	cutOff(secure)
+	if got := counted.writes.Load(); got != before {
+		t.Errorf("%d writes for the farewell, want none", got-before)
+	}
+	if _, err := theirs.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the peer sees %v, want the end", err)
+	}
 }
