@@ -294,4 +294,3 @@ func TestBeforeTheSecret(t *testing.T) {
 		}
 	}
 }
-

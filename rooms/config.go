@@ -125,6 +125,7 @@ type tuning struct {
 	countAbove    int                  // presenceCountAbove
 	wildcardAbove int64                // wildcardAbove; negative: none has its own
 	lose          func(*nats.Msg) bool // live copies that never reach their room; nil: none
+	userBytes     int64                // userBytes and guestBytes
 	gate          *sync.RWMutex        // a read of a room's log waits while it is locked; nil: never
 	clock         func() time.Time     // time.Now; what incarnations begin with
 }

@@ -59,6 +59,8 @@ type Engine struct {
 	// no consequence.
 	incarnation atomic.Uint64
 
+	users users
+
 	work   sync.WaitGroup // goroutines beside the rooms
 	mu     sync.Mutex
 	waited bool // Close waits for work: nothing is added any more; guarded by mu
@@ -107,6 +109,9 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	if err := e.startSecret(ctx); err != nil {
 		return err
 	}
+	if err := e.users.open(ctx, e); err != nil {
+		return err
+	}
 	e.limits = follow.Limits{Replay: MaxReplay, RingBytes: ringBytes, Held: e.cfg.tuning.held, HeldBytes: heldBytes}
 	if e.pub, err = eventlog.NewPublisher(e.pubs, &e.stats.PublishStats, e.cfg.tuning.publish); err != nil {
 		return fmt.Errorf("rooms: %w", err)
@@ -125,6 +130,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	e.beside(e.healthLoop)
 	e.beside(func(context.Context) { e.heartbeatLoop() })
 	e.beside(func(context.Context) { e.dispatch() })
+	e.beside(e.users.writeLoop)
 	for _, st := range e.stores {
 		look := new(streamCheck)
 		st.checkStream(look) // for nextLook

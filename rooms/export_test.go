@@ -182,6 +182,20 @@ func (e *Engine) LastSequences(ctx context.Context, rooms []string) (map[string]
 // AnswerBytes is about how much one answer to that holds.
 const AnswerBytes = 4 << 20
 
+// UserBytes bounds the buckets of users and guests who were here.
+func (c *Config) UserBytes(n int64) { c.tuning.userBytes = n }
+
+// UserQueue is how many users may wait to be written.
+const UserQueue = userQueue
+
+// UsersRemembered is how many users this node knows by heart, and the most.
+func (e *Engine) UsersRemembered() (now, most int) {
+	m := &e.users.written
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.young) + len(m.old), 2 * usersKept
+}
+
 // Members is the set of a room's members.
 type Members struct{ m members }
 

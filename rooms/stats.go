@@ -34,4 +34,9 @@ type Stats struct {
 
 	Unready      atomic.Int64 // times that the log ceased to take events: see Engine.Ready
 	ProbesFailed atomic.Int64 // looks at the log and writes beside it that failed
+
+	UsersWritten   atomic.Int64 // users noted as seen
+	UsersUnwritten atomic.Int64 // users who could not be noted now: too many at once, or no room in the bucket
+	UsersLookedUp  atomic.Int64 // users of whom this node did not know whether they exist
+	UsersUnknown   atomic.Int64 // of those, the ones who do not
 }

@@ -19,6 +19,9 @@ type engine interface {
 	SignalAs(author wire.Author, room, except string, ev wire.Event) error
 	MessageID(room, uid, id string, n int) string
 	Online(ctx context.Context, room, after string, limit int) (wire.OnlineUsers, error)
+	Saw(uid string)
+	Knows(uid string) bool
+	Known(ctx context.Context, uid string) error
 	History(ctx context.Context, room string, before uint64, limit int) (wire.History, error)
 }
 

@@ -46,8 +46,8 @@ func sendMessage(r *Request) error {
 	return r.publish(room, wire.MessageBody(&msg, in.Text))
 }
 
-// privateMessage is stored in the inbox of the receiver and in the sender's
-// own, whose copy the ack speaks of.
+// privateMessage is stored in the inbox of the receiver and then in the
+// sender's own, whose copy the ack speaks of.
 func privateMessage(r *Request) error {
 	msg, in, err := r.message()
 	if err != nil {
@@ -60,13 +60,33 @@ func privateMessage(r *Request) error {
 	msg.ToUID, _ = wire.InboxOwner(inbox)
 	msg.RoomID = wire.InboxAlias
 	body := wire.MessageBody(&msg, in.Text)
-	if own := r.client.inbox(); inbox != own {
-		if err := r.publish(inbox, body); err != nil {
-			return err
-		}
-		inbox = own
+	own := r.client.inbox()
+	if inbox == own {
+		return r.publish(own, body)
 	}
-	return r.publish(inbox, body)
+	if err := r.client.maySpeak(inbox); err != nil {
+		return err
+	}
+	if err := r.known(msg.ToUID); err != nil {
+		return err
+	}
+	return r.publishBoth(inbox, own, body)
+}
+
+// known looks whether there is such a user. To have one looked up costs as any
+// answer does.
+func (r *Request) known(uid string) error {
+	c := r.client
+	if c.m.eng.Knows(uid) {
+		return nil
+	}
+	if err := c.mayAsk(); err != nil {
+		return err
+	}
+	c.charge(answerLeast)
+	ctx, cancel := r.context()
+	defer cancel()
+	return c.m.eng.Known(ctx, uid)
 }
 
 // message reads the payload of a message and stamps who sent it and when.

@@ -174,7 +174,10 @@ func (m *Manager) start(c *Client) {
 		return w
 	})
 	turn <- struct{}{}
-	<-turn // there is a writer: whoever closes the client now, it says goodbye
+	<-turn            // there is a writer: whoever closes the client now, it says goodbye
+	if !c.who.Guest { // a guest counts when it has stayed for a while: see due
+		m.eng.Saw(c.who.UID)
+	}
 	surplus, draining := m.add(c)
 	for _, old := range surplus {
 		old.Close(wire.CloseReplaced)

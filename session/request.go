@@ -130,27 +130,70 @@ func (r *Request) Publish(room string, ev wire.Event) error {
 // publish is Publish for a clean room and what was checked.
 func (r *Request) publish(room string, body wire.Body) error {
 	c := r.client
-	if err := c.maySpeak(room); err != nil {
+	if err := c.mayPublish(room, body); err != nil {
 		return err
 	}
-	if err := c.spendIn(room, len(body.Bytes())); err != nil {
+	t, n, err := r.begin()
+	if err != nil {
 		return err
 	}
-	select {
-	case c.window <- struct{}{}:
-	case <-c.self.Done():
-		return errGone
-	}
-	if r.tally == nil {
-		id := r.Event.ID
-		r.tally = newTally(func(room string, stored rooms.Stored, err error) { c.answer(id, room, stored, err) })
-	}
-	t, n := r.tally, r.tally.add()
 	c.m.eng.PublishAs(c.author(), room, c.m.eng.MessageID(room, c.who.UID, r.Event.ID, n), body, func(stored rooms.Stored, err error) {
 		<-c.window
 		t.published(n, roomLabel(c, room), stored, err)
 	})
 	return nil
+}
+
+// publishBoth is publish to one room and, when it is stored there, to another.
+// The answer speaks of the second; where the first fails, nothing is stored.
+func (r *Request) publishBoth(first, second string, body wire.Body) error {
+	c := r.client
+	for _, room := range []string{first, second} {
+		if err := c.mayPublish(room, body); err != nil {
+			return err
+		}
+	}
+	t, n, err := r.begin()
+	if err != nil {
+		return err
+	}
+	done := func(stored rooms.Stored, err error) {
+		<-c.window
+		t.published(n, roomLabel(c, second), stored, err)
+	}
+	key := c.m.eng.MessageID(first, c.who.UID, r.Event.ID, n)
+	next := c.m.eng.MessageID(second, c.who.UID, r.Event.ID, n+1)
+	c.m.eng.PublishAs(c.author(), first, key, body, func(stored rooms.Stored, err error) {
+		if err != nil {
+			done(stored, err)
+			return
+		}
+		c.m.eng.PublishAs(c.author(), second, next, body, done)
+	})
+	return nil
+}
+
+func (c *Client) mayPublish(room string, body wire.Body) error {
+	if err := c.maySpeak(room); err != nil {
+		return err
+	}
+	return c.spendIn(room, len(body.Bytes()))
+}
+
+// begin takes a place for one more publish of the client without an ack, and
+// waits until there is one.
+func (r *Request) begin() (t *tally, n int, err error) {
+	c := r.client
+	select {
+	case c.window <- struct{}{}:
+	case <-c.self.Done():
+		return nil, 0, errGone
+	}
+	if r.tally == nil {
+		id := r.Event.ID
+		r.tally = newTally(func(room string, stored rooms.Stored, err error) { c.answer(id, room, stored, err) })
+	}
+	return r.tally, r.tally.add(), nil
 }
 
 // errGone ends a handler whose client is gone; nobody sees it.

@@ -58,6 +58,7 @@ func TestListeningOnly(t *testing.T) {
 // its ticket was made with.
 func TestGuestsAreGranted(t *testing.T) {
 	s := newStack(t)
+	s.user("ann")
 	free := s.dial("username=Gus")
 	free.joined("general")
 	free.acked(wire.TypePrivateMessage, "", `{"to_uid":"ann","message":"hi"}`)

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -32,6 +33,7 @@ type BucketConfig struct {
 	MaxAge   time.Duration // 0: entries are kept for ever
 	EntryTTL bool          // an entry may say how long it is kept (the header Nats-TTL)
 	Most     int64         // entries; one more is refused; 0: no bound
+	MaxBytes int64         // a full bucket takes no new entry; 0: no bound
 	Replicas int           // 0: 1
 	Memory   bool          // in memory, lost with the server (or, replicated, with the last of them)
 	// Shared: with who may ask for something else. One that exists stays in memory
@@ -92,7 +94,7 @@ func (c BucketConfig) stream() jetstream.StreamConfig {
 		Subjects:          []string{"$KV." + c.Name + ".>"},
 		MaxMsgsPerSubject: 1,
 		MaxMsgs:           -1,
-		MaxBytes:          -1,
+		MaxBytes:          cmp.Or(c.MaxBytes, -1),
 		MaxConsumers:      -1,
 		MaxAge:            c.MaxAge,
 		Duplicates:        2 * time.Minute,

@@ -57,6 +57,12 @@ func ValidUID(uid string) bool {
 	return err == nil && uid != "" && room == Inbox(uid)
 }
 
+// GuestPrefix begins the uid of every guest and of no other user.
+const GuestPrefix = "guest-"
+
+// IsGuest reports whether a uid is a guest's.
+func IsGuest(uid string) bool { return strings.HasPrefix(uid, GuestPrefix) }
+
 // InboxOwner returns whose inbox a room is; ok is false for any other room.
 func InboxOwner(room string) (uid string, ok bool) {
 	return strings.CutPrefix(room, inboxPrefix)

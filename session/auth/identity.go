@@ -16,7 +16,7 @@ const (
 	// GuestName is the username of a guest who gave none.
 	GuestName = "guest"
 	// guestPrefix starts every guest's uid and no other's.
-	guestPrefix = "guest-"
+	guestPrefix = wire.GuestPrefix
 )
 
 // Identity is who a session belongs to. It is a value; nobody changes it after it was made.

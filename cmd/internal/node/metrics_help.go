@@ -28,6 +28,10 @@ var roomHelp = map[string]string{
 	"Unready":            "Times that the log ceased to take events.",
 	"ProbesFailed":       "Looks whether the log takes events that failed.",
 	"RoomPanics":         "Panics in a room's code.",
+	"UsersWritten":       "Users noted as seen, so that private messages may be sent to them.",
+	"UsersUnwritten":     "Users who could not be noted as seen; tried again while they are here.",
+	"UsersLookedUp":      "Users of whom this node did not know whether they exist.",
+	"UsersUnknown":       "Users to whom a private message was refused because nobody had seen them.",
 }
 
 // sessionHelp says what each counter of session.Stats counts.

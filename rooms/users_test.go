@@ -1,0 +1,171 @@
+package rooms_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// known is the code with which a user is not known; "" if he is.
+func known(t *testing.T, eng *rooms.Engine, uid string) wire.Code {
+	t.Helper()
+	err := eng.Known(within(t), uid)
+	if err == nil {
+		return ""
+	}
+	return wire.AsError(err).Code
+}
+
+// saw notes users and waits until they are written.
+func saw(t *testing.T, eng *rooms.Engine, uids ...string) {
+	t.Helper()
+	was := eng.Stats().UsersWritten.Load()
+	for _, uid := range uids {
+		eng.Saw(uid)
+	}
+	eventually(t, "they are written", func() bool { return eng.Stats().UsersWritten.Load() == was+int64(len(uids)) })
+}
+
+// TestUsersWhoWereHere: on the node itself, on another, and after both have
+// ended. Nobody else.
+func TestUsersWhoWereHere(t *testing.T) {
+	srv := startServer(t)
+	a, b := startEngine(t, srv, nil), startEngine(t, srv, nil)
+	uids := []string{"ann", "b.o.b", "百家樂", "auth0|5f", "guest-aaaa"}
+	saw(t, a, uids...)
+	a.Saw("ann") // is written once a day
+	closeEngine(t, a)
+	later := startEngine(t, srv, nil)
+	for _, eng := range []*rooms.Engine{b, later} {
+		for _, uid := range uids {
+			if eng.Knows(uid) {
+				t.Errorf("%s is known before anybody asked", uid)
+			}
+			if code := known(t, eng, uid); code != "" || !eng.Knows(uid) {
+				t.Errorf("%s: %s, then known without asking: %v", uid, code, eng.Knows(uid))
+			}
+		}
+		for _, uid := range []string{"an", "annn", "ANN", "*", ">", "guest-bbbb"} {
+			if code := known(t, eng, uid); code != wire.BadPayload || eng.Knows(uid) {
+				t.Errorf("%s, who was never here: %q", uid, code)
+			}
+		}
+	}
+	if written, unknown := a.Stats().UsersWritten.Load(), b.Stats().UsersUnknown.Load(); written != 5 || unknown != 6 {
+		t.Errorf("%d were written, %d were unknown", written, unknown)
+	}
+	err := b.Known(within(t), "nobody")
+	if err == nil || !strings.Contains(err.Error(), "30 days") {
+		t.Error(err)
+	}
+}
+
+// TestUserWhoIsHere: who is connected is known on all nodes at once, written or
+// not.
+func TestUserWhoIsHere(t *testing.T) {
+	srv := startServer(t)
+	a := startEngine(t, srv, func(c *rooms.Config) { c.Node = "a" })
+	b := startEngine(t, srv, func(c *rooms.Config) { c.Node = "b" })
+	eventually(t, "they know of each other", func() bool { return len(a.Peers()) == 1 && len(b.Peers()) == 1 })
+	m := join(t, b, wire.Inbox("ann"), "m", rooms.Since{})
+	if code := known(t, a, "ann"); code != "" {
+		t.Errorf("at another node: %s", code)
+	}
+	if !b.Knows("ann") {
+		t.Error("her own node does not know her")
+	}
+	b.Leave(wire.Inbox("ann"), m, rooms.LeftGone)
+	if code := known(t, a, "bob"); code != wire.BadPayload {
+		t.Errorf("who is not: %q", code)
+	}
+}
+
+// TestFullListOfUsers: when the bucket is full who is in it stays, who is not may
+// have been here, and guests take no place from users.
+func TestFullListOfUsers(t *testing.T) {
+	eng, _ := start(t, func(c *rooms.Config) { c.UserBytes(8 << 10) })
+	saw(t, eng, "ann")
+	for i := range 200 {
+		eng.Saw(fmt.Sprintf("guest-%d", i))
+	}
+	eventually(t, "the guests' is full", func() bool {
+		s := eng.Stats()
+		return s.UsersUnwritten.Load() > 0 && s.UsersUnwritten.Load()+s.UsersWritten.Load() == 201
+	})
+	if code := known(t, eng, "guest-unheard"); code != wire.Unavailable {
+		t.Errorf("a guest, with a full bucket: %q", code)
+	}
+	if code := known(t, eng, "guest-0"); code != "" {
+		t.Errorf("a guest in it: %s", code)
+	}
+	join(t, eng, wire.Inbox("guest-here"), "m", rooms.Since{})
+	if code := known(t, eng, "guest-here"); code != "" {
+		t.Errorf("a guest who is here: %s", code)
+	}
+	if code := known(t, eng, "nobody"); code != wire.BadPayload {
+		t.Errorf("a user, whose bucket is not full: %q", code)
+	}
+	saw(t, eng, "bob")
+}
+
+// TestListOfUsersAway: what cannot be looked up is no "no", and a bucket that was
+// lost is made again.
+func TestListOfUsersAway(t *testing.T) {
+	eng, srv := start(t, nil)
+	js, err := jetstream.New(outsider(t, srv))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := js.DeleteKeyValue(within(t), "roomd_users"); err != nil {
+		t.Fatal(err)
+	}
+	if code := known(t, eng, "nobody"); code != wire.Unavailable {
+		t.Errorf("without a bucket: %q", code)
+	}
+	eventually(t, "there is one again", func() bool { return known(t, eng, "nobody") == wire.BadPayload })
+	saw(t, eng, "ann")
+
+	if err := js.DeleteKeyValue(within(t), "roomd_users"); err != nil {
+		t.Fatal(err)
+	}
+	eng.Saw("bob") // finds none
+	eventually(t, "there is one again", func() bool { _, err := js.KeyValue(within(t), "roomd_users"); return err == nil })
+	eventually(t, "the memory of what was written into the old one is gone", func() bool { return !eng.Knows("ann") && !eng.Knows("bob") })
+	saw(t, eng, "ann", "bob")
+
+	if err := srv.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := eng.Known(ctx, "nobody"); wire.AsError(err).Code != wire.Unavailable {
+		t.Errorf("without NATS: %v", err)
+	}
+}
+
+// TestManyUsersAtOnce: a storm is written bit by bit, what does not fit is noted
+// at the next sign of life, and a node remembers no more than it may.
+func TestManyUsersAtOnce(t *testing.T) {
+	eng, _ := start(t, nil)
+	const extra = 2000
+	for i := range rooms.UserQueue + extra {
+		eng.Saw(fmt.Sprint("u-", i))
+	}
+	unwritten := eng.Stats().UsersUnwritten.Load()
+	if written := eng.Stats().UsersWritten.Load(); unwritten == 0 || unwritten > extra || unwritten+written < extra-1 { // one may be in hand
+		t.Errorf("%d could not be queued, %d were written meanwhile", unwritten, written)
+	}
+	if now, most := eng.UsersRemembered(); now > most {
+		t.Errorf("%d are remembered, at most %d may be", now, most)
+	}
+	if eng.Knows(fmt.Sprint("u-", rooms.UserQueue+extra-1)) {
+		t.Error("who found no place is not forgotten: no next sign of life would be noted")
+	}
+}
