@@ -136,19 +136,25 @@ func TestResultsPushedOut(t *testing.T) {
 	a.end()
 }
 
-// Guests go from room to room, each of which was not there before.
+// Guests of one address go from room to room, each of which was not there
+// before.
 func TestGuestsBringRooms(t *testing.T) {
-	a := begin(t, setup{name: "20 guests bring rooms into being"})
-	var at sync.Map
-	a.flood(flood{guests: 20, rooms: func(guest int) []string {
-		n, _ := at.LoadOrStore(guest, new(int))
-		*n.(*int)++ // by its guest alone
-		return []string{fmt.Sprintf("born-%d-%d", guest, *n.(*int))}
-	}, rate: 20, from: documentation, back: 20 * time.Millisecond,
+	a := begin(t, setup{name: "20 guests of an address bring rooms into being"})
+	var visits [20]int // of each guest
+	a.flood(flood{guests: len(visits), rooms: func(guest int) []string {
+		visits[guest]++
+		return []string{fmt.Sprintf("born-%d-%d", guest, visits[guest])}
+	}, rate: 19, from: oneAddress, back: 200 * time.Millisecond,
 		event: func(room string, n int) string {
 			return fmt.Sprintf(`{"type":"change_room","id":"c%d","payload":{"name":"%s-%d"}}`, n, room, n)
 		}}, lasts(3*time.Second, time.Minute))
-	most := a.server.metrics()["roomd_rooms"]
-	a.wave = fmt.Sprintf("%.0f rooms open", most)
+	open := a.server.metrics()["roomd_rooms"]
+	bound := newRoomBurst + newRoomRate*(time.Since(a.started).Seconds()+1) + 2 // general, and the bystanders'
+	a.holds(open <= bound, "%.0f rooms are open; the guests' budget is %.0f", open, bound)
+	a.wave = fmt.Sprintf("%.0f rooms open", open)
 	a.end()
 }
+
+// How many rooms the guests of an address bring into being: per second, and at
+// once.
+const newRoomRate, newRoomBurst = 4, 256
