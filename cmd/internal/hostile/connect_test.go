@@ -19,17 +19,39 @@ const (
 	loginRate, loginBurst     = 5, 50
 )
 
-// One address connects as fast as it can.
+// One address connects as fast as it can: with one of IPv4, which tells the
+// proxy that it is another each time, and with a network of IPv6.
 func TestConnectionFlood(t *testing.T) {
 	a := begin(t, setup{name: "connections of one address, as fast as they go"})
-	length := lasts(3*time.Second, 30*time.Second)
-	ctx, cancel := context.WithTimeout(t.Context(), length)
+	forged := func(n int) string { return fmt.Sprintf("203.0.113.%d, %s", 1+n%250, documentation(7)) }
+	network := func(n int) string { return fmt.Sprintf("2001:db8:1:2::%x", n) }
+	a.connect(lasts(3*time.Second, 30*time.Second), forged, network)
+	opened := read(a.tally, func(t *tally) int64 { return t.opened })
+	bound := int64(2 * (connectBurst + connectRate*(time.Since(a.started).Seconds()+1)))
+	a.holds(opened <= bound, "%d connections were opened; the budget of the two is %d", opened, bound)
+	a.holds(read(a.tally, func(t *tally) int64 { return t.refused["HTTP 429"] }) > 0, "none was refused with 429")
+	a.end()
+}
+
+// Each connection comes from a network that was never here: none is over its
+// budget, and what is remembered of them is bounded.
+func TestConnectionsOfManyNetworks(t *testing.T) {
+	a := begin(t, setup{name: "connections, each from another network"})
+	a.connect(lasts(3*time.Second, 30*time.Second), func(n int) string { return fmt.Sprintf("2001:db8:%x:%x::1", n>>16, n&0xffff) })
+	a.end()
+}
+
+// connect opens connections and breaks them off, for as long as d.
+func (a *attack) connect(d time.Duration, from ...func(n int) string) {
+	ctx, cancel := context.WithTimeout(a.t.Context(), d)
 	defer cancel()
 	var all sync.WaitGroup
+	var count atomic.Int64
 	for range 8 {
 		all.Go(func() {
 			for ctx.Err() == nil {
-				if p, err := a.knock(visit{from: documentation(7), deaf: true}, nil); err == nil {
+				n := int(count.Add(1))
+				if p, err := a.knock(visit{from: from[n%len(from)](n), deaf: true}, nil); err == nil {
 					p.leave()
 					a.peers.remove(p)
 				}
@@ -37,11 +59,6 @@ func TestConnectionFlood(t *testing.T) {
 		})
 	}
 	all.Wait()
-	opened := read(a.tally, func(t *tally) int64 { return t.opened })
-	bound := int64(connectBurst + connectRate*(time.Since(a.started).Seconds()+1))
-	a.holds(opened <= bound, "%d connections were opened; the budget is %d", opened, bound)
-	a.holds(read(a.tally, func(t *tally) int64 { return t.refused["HTTP 429"] }) > 0, "none was refused with 429")
-	a.end()
 }
 
 // One address logs in as fast as it can.
