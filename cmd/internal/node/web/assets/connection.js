@@ -7,6 +7,7 @@ import { Reconnector } from "./reconnect.js";
 import { DISCONNECTED, Requests } from "./requests.js";
 
 const MESSAGE_TOO_BIG = 1009;
+const ASK_AGAIN = 4; // times for a page that was refused for now
 
 /**
  * The listener (all functions are called in the order of the stream):
@@ -138,12 +139,12 @@ export class Connection {
 
   /** One page of a room's log before seq (undefined: the newest). Rejects when not connected. */
   history(room, before, limit) {
-    return this.#request("get_history", { name: room, before, limit }, room);
+    return this.#patiently("get_history", { name: room, before, limit }, room);
   }
 
   /** One page of who is in room. */
   online(room, after, limit) {
-    return this.#request("get_online_users", { name: room, after, limit }, room);
+    return this.#patiently("get_online_users", { name: room, after, limit }, room);
   }
 
   // ---- the life of a connection ----
@@ -278,6 +279,18 @@ export class Connection {
     const answer = this.#requests.wait(id, type);
     this.#reconnector.send({ type, id, room, payload });
     return answer;
+  }
+
+  // What was refused for now (too much was asked for, or too many ask) is asked for again, a little later each time.
+  async #patiently(type, payload, room) {
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return await this.#request(type, payload, room);
+      } catch (error) {
+        if (!error.retryable || error.code === DISCONNECTED.code || tries === ASK_AGAIN) throw error;
+        await new Promise((resolve) => setTimeout(resolve, backoff(tries)));
+      }
+    }
   }
 
   #join(room) {
