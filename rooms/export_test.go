@@ -108,7 +108,9 @@ type Fanout struct{ r *room }
 func NewFanout(members []Member) *Fanout {
 	f := &Fanout{&room{eng: &Engine{}, h: &handle{store: &store{}}, label: "x"}}
 	f.r.eng.cfg = DefaultConfig()
-	f.r.eng.secret.Store(newSecret(make([]byte, SecretBytes), time.Time{}))
+	if err := f.r.eng.setSecret(make([]byte, SecretBytes), time.Time{}); err != nil {
+		panic(err)
+	}
 	f.r.fanout.stats = &f.r.eng.stats
 	for _, m := range members {
 		f.r.fanout.members.add(m)

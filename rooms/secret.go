@@ -1,12 +1,15 @@
 package rooms
 
 import (
+	"bytes"
 	"context"
-	"crypto/hmac"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
-	"hash"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,12 +26,7 @@ const SecretBytes = eventlog.KeyBytes
 // dot and a mac that only nodes can make.
 const HeaderBy = eventlog.HeaderBy
 
-// macBytes is how much of a sum is kept: nobody can try many.
-const macBytes = 16
-
-var macLength = base64.RawURLEncoding.EncodedLen(macBytes)
-
-// What a sum is over begins with its purpose, so that none is good for another.
+// What a mac is over begins with its purpose, so that none is good for another.
 const (
 	forLog    = "event"
 	forSignal = "signal"
@@ -36,42 +34,77 @@ const (
 )
 
 // secret is the key that the nodes of a cluster share. Any goroutine may use it.
+//
+// Its macs are the tags of AES-GCM-SIV (RFC 8452) without what encrypts: GHASH
+// under one key, the sum encrypted by AES under another, so that nothing of the
+// first shows. With N macs of n blocks someone who does not have the key forges
+// one with a chance of N²n/2¹²⁸. A message costs two of them, 0.1 µs each, where
+// HMAC-SHA256 took 0.4 and was 3% of a message to a room of ten.
 type secret struct {
 	// fixed
 	key   []byte
-	since time.Time // what was stored before has no author; zero: everything has one
+	since time.Time   // what was stored before has no author; zero: everything has one
+	hash  cipher.AEAD // GCM of no text with one nonce: GHASH, masked with a constant
+	seal  cipher.Block
 
-	sums sync.Pool // of *summing
+	scratch sync.Pool // of *scratch
 }
 
-// summing is one HMAC at work. It keeps the states that the key leads to, so
-// that the next one starts from there, and the space for what goes in and out.
-type summing struct {
-	mac hash.Hash
-	in  []byte // before the body
-	out []byte // the sum, and then its text
-}
+// scratch is the space for one mac: what it is over, and its text.
+type scratch struct{ in, out []byte }
 
-func newSecret(key []byte, since time.Time) *secret {
+const (
+	macBytes = aes.BlockSize
+	// keepScratch is the largest space that goes back to the pool.
+	keepScratch = 64 << 10
+)
+
+var macLength = base64.RawURLEncoding.EncodedLen(macBytes)
+
+func newSecret(key []byte, since time.Time) (*secret, error) {
 	s := &secret{key: key, since: since}
-	s.sums.New = func() any {
-		return &summing{mac: hmac.New(sha256.New, s.key), in: make([]byte, 0, 256), out: make([]byte, 0, sha256.Size+macLength)}
+	s.scratch.New = func() any { return &scratch{in: make([]byte, 0, 1024), out: make([]byte, 0, macBytes+macLength)} }
+	hash, err := blockCipher(key, "roomd mac: hash")
+	if err != nil {
+		return nil, err
 	}
-	return s
+	if s.hash, err = cipher.NewGCM(hash); err != nil {
+		return nil, err
+	}
+	s.seal, err = blockCipher(key, "roomd mac: seal")
+	return s, err
 }
 
-// sum appends the text of a mac to prefix. Names that hold no control character
+// blockCipher is AES under a key of its own that the secret leads to.
+func blockCipher(secret []byte, purpose string) (cipher.Block, error) {
+	key, err := hkdf.Expand(sha256.New, secret, purpose, aes.BlockSize)
+	if err != nil {
+		return nil, err
+	}
+	return aes.NewCipher(key)
+}
+
+var noNonce [12]byte
+
+// mac is the text of a mac, in the scratch. Names that hold no control character
 // are told apart by those between them.
-func (s *secret) sum(w *summing, body []byte, names ...string) []byte {
-	w.mac.Reset()
+func (s *secret) mac(w *scratch, body []byte, names ...string) []byte {
 	w.in = w.in[:0]
 	for _, name := range names {
 		w.in = append(append(w.in, name...), 0)
 	}
-	w.mac.Write(w.in)
-	w.mac.Write(body)
-	w.out = w.mac.Sum(w.out[:0])
-	return base64.RawURLEncoding.AppendEncode(w.out, w.out[:macBytes])[sha256.Size:]
+	w.in = append(w.in, body...)
+	w.out = s.hash.Seal(w.out[:0], noNonce[:], nil, w.in)
+	s.seal.Encrypt(w.out, w.out)
+	return base64.RawURLEncoding.AppendEncode(w.out, w.out[:macBytes])[macBytes:]
+}
+
+func (s *secret) borrow() *scratch { return s.scratch.Get().(*scratch) }
+
+func (s *secret) giveBack(w *scratch) {
+	if cap(w.in) <= keepScratch {
+		s.scratch.Put(w)
+	}
 }
 
 // sign is the header by which nodes know that one of them publishes body for an
@@ -80,10 +113,10 @@ func (s *secret) sign(purpose string, author wire.Author, room string, body []by
 	if author != wire.FromUser && author != wire.FromGuest {
 		return ""
 	}
-	w := s.sums.Get().(*summing)
-	defer s.sums.Put(w)
+	w := s.borrow()
+	defer s.giveBack(w)
 	kind := author.String()
-	return kind + "." + string(s.sum(w, body, purpose, kind, room))
+	return kind + "." + string(s.mac(w, body, purpose, kind, room))
 }
 
 // author is who body is from by its header: what a node has not signed is a
@@ -101,11 +134,11 @@ func (s *secret) author(purpose, by, room string, body []byte) wire.Author {
 	default:
 		return wire.FromService
 	}
-	w := s.sums.Get().(*summing)
-	defer s.sums.Put(w)
-	want := s.sum(w, body, purpose, kind, room)
+	w := s.borrow()
+	defer s.giveBack(w)
+	want := s.mac(w, body, purpose, kind, room)
 	w.in = append(w.in[:0], mac...)
-	if !hmac.Equal(want, w.in) {
+	if subtle.ConstantTimeCompare(want, w.in) != 1 {
 		return wire.FromService
 	}
 	return author
@@ -124,9 +157,9 @@ func (s *secret) stored(by, room string, body []byte, logTime string) wire.Autho
 // id is the idempotency key of the nth event that a client's request publishes.
 // Who does not have the secret can make none, and so cannot use it first.
 func (s *secret) id(room, uid, id string, n int) string {
-	w := s.sums.Get().(*summing)
-	defer s.sums.Put(w)
-	return "by." + string(s.sum(w, nil, forID, room, uid, id, strconv.Itoa(n)))
+	w := s.borrow()
+	defer s.giveBack(w)
+	return "by." + string(s.mac(w, nil, forID, room, uid, id, strconv.Itoa(n)))
 }
 
 // MessageID is the idempotency key of the nth event that a user's request `id`
@@ -142,14 +175,21 @@ func (e *Engine) MessageID(room, uid, id string, n int) string {
 // startSecret takes the secret of the configuration, or the one in NATS.
 func (e *Engine) startSecret(ctx context.Context) error {
 	if e.cfg.Secret != nil {
-		e.secret.Store(newSecret(e.cfg.Secret, time.Time{}))
-		return nil
+		return e.setSecret(e.cfg.Secret, time.Time{})
 	}
 	key, since, err := e.stores[wire.SpaceRooms].log.Secret(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("rooms: the secret of the nodes: %w", err)
 	}
-	e.secret.Store(newSecret(key, since))
+	return e.setSecret(key, since)
+}
+
+func (e *Engine) setSecret(key []byte, since time.Time) error {
+	s, err := newSecret(key, since)
+	if err != nil {
+		return fmt.Errorf("rooms: the secret of the nodes: %w", err)
+	}
+	e.secret.Store(s)
 	return nil
 }
 
@@ -161,10 +201,10 @@ func (e *Engine) restoreSecret(ctx context.Context) {
 		return
 	}
 	key, _, err := e.stores[wire.SpaceRooms].log.Secret(ctx, was.key)
-	switch {
-	case err != nil:
+	if err == nil && !bytes.Equal(key, was.key) {
+		err = e.setSecret(key, was.since)
+	}
+	if err != nil {
 		e.cfg.Log.Error().Err(err).Msg("the secret of the nodes could not be put back: other nodes may show what this one publishes as a service's; restart this one")
-	case !hmac.Equal(key, was.key):
-		e.secret.Store(newSecret(key, was.since))
 	}
 }
