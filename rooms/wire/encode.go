@@ -74,12 +74,18 @@ func stringSize(s string) int {
 	return size
 }
 
+// shortEscapes are the letters by which some control characters are escaped:
+// what came so must not become longer.
+var shortEscapes = [0x20]byte{'\b': 'b', '\t': 't', '\n': 'n', '\f': 'f', '\r': 'r'}
+
 // appendEscaped appends what a string cannot hold as it is. A byte of no
 // character becomes U+FFFD.
 func appendEscaped(dst []byte, c byte) []byte {
 	switch {
 	case c == '"' || c == '\\':
 		return append(dst, '\\', c)
+	case c < 0x20 && shortEscapes[c] != 0:
+		return append(dst, '\\', shortEscapes[c])
 	case c < 0x20:
 		return append(dst, '\\', 'u', '0', '0', upperHex[c>>4], upperHex[c&15])
 	}
