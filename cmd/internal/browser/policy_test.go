@@ -123,7 +123,8 @@ func TestPictures(t *testing.T) {
 	stranger := newHost(t, "")
 	listed := newHost(t, stranger.URL+"/tracked.png")
 	server := newRoomd(t)
-	server.args = []string{"--image-host", listed.URL}
+	port := listed.URL[strings.LastIndex(listed.URL, ":"):]
+	server.args = []string{"--image-host", listed.URL, "--image-host", "http://*.localhost" + port}
 	server.start()
 	browser := newBrowser(t, path)
 	percy := openWindow(t, browser, "percy", server.url())
@@ -132,6 +133,10 @@ func TestPictures(t *testing.T) {
 
 	percy.sendPicture("from a stranger", stranger.URL+"/page.png")
 	percy.sendPicture("from our host", listed.URL+"/ours.png")
+	percy.sendPicture("from below a host", "http://cdn.localhost"+port+"/below.png")
+	percy.sendPicture("from that host itself", "http://localhost"+port+"/itself.png")
+	olga.until("one below the host is there", fmt.Sprintf(`document.querySelector('[data-testid=messages] [data-testid=picture][data-host="cdn.localhost%s"] img')?.naturalWidth > 0`, port))
+	olga.until("the host itself is a link", fmt.Sprintf(`document.querySelector('[data-testid=messages] [data-testid=picture][data-host="localhost%s"] .picture-host')`, port))
 	for _, w := range both {
 		w.until("the link is there", fmt.Sprintf(`document.querySelector('[data-testid=messages] [data-testid=picture][data-host=%q]')?.textContent.includes(%q)`, host0(stranger.URL), host0(stranger.URL)))
 		w.until("the picture is there", `document.querySelector('[data-testid=messages] [data-testid=picture] img')?.naturalWidth > 0`)
@@ -140,6 +145,9 @@ func TestPictures(t *testing.T) {
 	listed.was(t, "/ours.png")
 	if ref := listed.refs["/ours.png"]; ref != "" {
 		t.Errorf("the listed host was told the referrer %q", ref)
+	}
+	if slices.Contains(listed.requests(), "/itself.png") {
+		t.Error("a picture was loaded from a host of which only those below are listed")
 	}
 	if got := stranger.requests(); len(got) > 0 {
 		t.Fatalf("before anybody clicked, the stranger's host was asked for %q", got)
