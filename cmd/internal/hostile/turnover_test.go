@@ -67,3 +67,18 @@ func (a *attack) traces(left traces, logBytes int64) {
 	private := a.pages(left.alice, "@me")
 	a.holds(private == left.private, "of %d private messages %d are left", left.private, private)
 }
+
+// Guests write to one who exists, small messages, as many as they can: where
+// guests may not speak everywhere, they write to nobody.
+func TestOnesInboxIsFilled(t *testing.T) {
+	a := prepare(t, setup{name: "20 guests fill one user's inbox", env: keys, flags: []string{"--allow-guests"}})
+	mine := a.leaveTraces()
+	a.watch(asUser(t, "bystander"))
+	a.flood(flood{guests: 20, rooms: func(int) []string { return []string{"general"} }, rate: 19, from: documentation, back: 200 * time.Millisecond,
+		event: func(_ string, n int) string {
+			return fmt.Sprintf(`{"type":"private_message","id":"p%d","payload":{"to_uid":"alice","message":"spam"}}`, n)
+		}}, lasts(4*time.Second, 20*time.Second))
+	private := a.pages(mine.alice, "@me")
+	a.holds(private == mine.private, "of %d private messages %d are left", mine.private, private)
+	a.end()
+}
