@@ -82,3 +82,20 @@ func TestOnesInboxIsFilled(t *testing.T) {
 	a.holds(private == mine.private, "of %d private messages %d are left", mine.private, private)
 	a.end()
 }
+
+// Guests fill rooms of their own, many of them, where guests may speak in every
+// room.
+func TestManyRoomsUntilTheLogTurnsOver(t *testing.T) {
+	logBytes := int64(16 << 20)
+	if inFull() {
+		logBytes = 96 << 20
+	}
+	a := prepare(t, setup{name: fmt.Sprintf("50 guests in 100 rooms while a log of %s turns over", size(logBytes)), env: keys,
+		flags: []string{"--allow-guests", "--guest-rooms=*", "--guest-speak=chat-*", fmt.Sprint("--history-bytes=", logBytes)}})
+	mine := a.leaveTraces()
+	a.watch(asUser(t, "bystander"))
+	length := time.Duration(1.3*float64(logBytes)/(guestsAtBudget*clientBytes)*float64(time.Second)) + time.Second
+	a.flood(flood{guests: guestsAtBudget, rooms: numbered("chat", 2), rate: 2, from: documentation, back: 200 * time.Millisecond, event: largeMessage}, length)
+	a.traces(mine, logBytes)
+	a.end()
+}
