@@ -197,10 +197,13 @@ func Start(cfg Config) (*Server, error) {
 			return nil, &StoreError{Dir: os.TempDir(), Err: err}
 		}
 		s.temp = dir
-	} else if s.lock, err = lockStore(dir); err != nil {
-		return nil, err
+	} else if s.lock, err = lockStore(dir); err == nil {
+		err = scanStore(dir)
 	}
-	if err := s.run(&cfg, dir); err != nil {
+	if err == nil {
+		err = s.run(&cfg, dir)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil

@@ -50,7 +50,7 @@ type StoreError struct {
 	Dir string // as configured; "" when not given
 	Err error
 
-	damaged bool // it could be read, and holds what is no store
+	todo string // see Todo; "": what follows from Err
 }
 
 func (e *StoreError) Error() string {

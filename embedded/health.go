@@ -131,5 +131,9 @@ func (s *Server) unread(dir string, log *serverLog) error {
 	if said == "" {
 		said = err.Error()
 	}
-	return &StoreError{Dir: dir, damaged: true, Err: fmt.Errorf("it is damaged, and was left as it is: %s", said)}
+	return &StoreError{
+		Dir:  dir,
+		Err:  fmt.Errorf("it is damaged, and was left as it is: %s", said),
+		todo: "restore " + dir + " from a copy; or move the directory of that stream away, which gives up what is in it",
+	}
 }

@@ -56,8 +56,8 @@ func sweepProbes(dir string) error {
 // Todo is what a person can do about it, as a sentence without a full stop.
 func (e *StoreError) Todo() string {
 	switch {
-	case e.damaged:
-		return "restore " + e.Dir + " from a copy, or move what is named away, which gives up those events"
+	case e.todo != "":
+		return e.todo
 	case errors.Is(e.Err, syscall.ENOSPC), errors.Is(e.Err, syscall.EDQUOT):
 		return "free space on the file system of " + e.Dir
 	case errors.Is(e.Err, syscall.EMFILE), errors.Is(e.Err, syscall.ENFILE):
