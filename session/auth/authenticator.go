@@ -29,8 +29,8 @@ func (a *Authenticator) Refuses(id Identity) bool {
 }
 
 // Identify returns who the request is from, by the first of these that it carries: "Authorization: Bearer <token>", ?otp=<ticket>,
-// ?token=<token>; and if none, a new guest named by ?username= and ?avatar_id=, where guests are allowed. A token is a user's JWT or
-// a guest's, which the same two parameters may rename. A credential that is present and bad is an error, never a guest. Other
+// ?token=<JWT>; and if none, a new guest named by ?username= and ?avatar_id=, where guests are allowed. The token of the header is a
+// user's JWT or a guest's, which the same two parameters may rename. A credential that is present and bad is an error, never a guest. Other
 // schemes of Authorization are somebody else's, such as a proxy's, and are passed over. A ticket is used up by this call.
 //
 // Its errors are *Error. It waits for NATS at most some seconds, and only for a ticket.
@@ -61,6 +61,10 @@ func (a *Authenticator) identify(r *http.Request) (Identity, error) {
 		return a.ticket(r.Context(), query.Get("otp"))
 	}
 	if query.Has("token") {
+		if a.Guests != nil && isGuestToken(query.Get("token")) { // it is good for weeks, and URLs are in logs
+			a.stats.RefusedInURL.Add(1)
+			return Identity{}, refuse("a guest's token does not belong in a URL; get a ticket for it with POST /login and Authorization: Bearer, and connect with ?otp=")
+		}
 		return a.token(query.Get("token"), username, avatarID)
 	}
 	return a.guest(username, avatarID)

@@ -39,7 +39,7 @@ func TestIdentifyOrder(t *testing.T) {
 		{"bearer in other case", full, "", "bearer  " + jwtOf("a"), "a", ""},
 		{"otp before token", full, "token=y&otp=" + otpOf("b"), "", "b", ""},
 		{"token", full, "token=" + jwtOf("c") + "&username=x", "", "c", ""},
-		{"guest's token", full, "token=" + ginasToken, "", gina.UID, ""},
+		{"guest's token in a URL", full, "token=" + ginasToken, "", "", "POST /login"},
 		{"guest's token as bearer", full, "", "Bearer " + ginasToken, gina.UID, ""},
 		{"guest", full, "username=Gus&avatar_id=3", "", "guest-", ""},
 		{"somebody else's header", full, "", "Basic Zm9vOmJhcg==", "guest-", ""},
@@ -52,7 +52,7 @@ func TestIdentifyOrder(t *testing.T) {
 		{"empty token", full, "token=", "", "", "empty"},
 		{"token too long", full, "token=" + strings.Repeat("x", MaxToken+1), "", "", "longer"},
 		{"damaged query", full, "otp=%zz", "", "", "malformed"},
-		{"forged guest", full, "token=" + guestToken(t, &Guests{secret: secret}, gina), "", "", "not signed with"},
+		{"forged guest", full, "", "Bearer " + guestToken(t, &Guests{secret: secret}, gina), "", "not signed with"},
 
 		{"no guests", &Authenticator{Verifier: full.Verifier}, "username=x", "", "", "guests are not allowed"},
 		{"no guests, guest's token", &Authenticator{Verifier: full.Verifier}, "token=" + ginasToken, "", "", "guests are not allowed"},
@@ -89,11 +89,11 @@ func TestGuestIsNamedByTheQuery(t *testing.T) {
 		t.Errorf("guest %+v", first)
 	}
 	token := guestToken(t, who.Guests, first)
-	kept, err := who.Identify(request("token="+token, ""))
+	kept, err := who.Identify(request("", "Bearer "+token))
 	if err != nil || kept.Username != "小明" || kept.AvatarID != "3" {
 		t.Errorf("guest %+v, %v", kept, err)
 	}
-	again, err := who.Identify(request("username=Ming&token="+token, ""))
+	again, err := who.Identify(request("username=Ming", "Bearer "+token))
 	if err != nil || again.UID != first.UID || again.Username != "Ming" || again.AvatarID != "3" {
 		t.Errorf("renamed guest %+v, %v", again, err)
 	}

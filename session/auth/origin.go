@@ -71,6 +71,25 @@ func (o Origins) Allowed(r *http.Request) bool {
 	return false
 }
 
+// Names reports whether one of the patterns names the host of a Host header, whatever its port.
+func (o Origins) Names(host string) bool {
+	to, ok := parseOrigin("https://" + host)
+	if o.any || !ok {
+		return o.any
+	}
+	for from := range o.exact {
+		if from.host == to.host {
+			return true
+		}
+	}
+	for _, b := range o.below {
+		if strings.HasSuffix(to.host, b.host) && len(to.host) > len(b.host) {
+			return true
+		}
+	}
+	return false
+}
+
 // sameHost compares an origin with a Host header, which may or may not name the default port.
 func sameHost(from origin, host string) bool {
 	if defaultPorts[from.scheme] == "" {

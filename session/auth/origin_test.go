@@ -115,3 +115,25 @@ func FuzzOrigins(f *testing.F) {
 func sameName(a, b string) bool {
 	return strings.EqualFold(a, b) || strings.Contains(a, ":") && strings.Contains(b, ":")
 }
+
+func TestOriginsName(t *testing.T) {
+	o, err := ParseOrigins([]string{"https://game.example:8443", "http://*.tables.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for host, want := range map[string]bool{
+		"game.example": true, "GAME.example:443": true, "game.example:1": true, "a.tables.example": true, "a.b.tables.example:80": true,
+		"": false, "tables.example": false, "xgame.example": false, "game.example.evil.example": false, ".tables.example": false, "game.example/": false, "a b": false,
+	} {
+		if o.Names(host) != want {
+			t.Errorf("%q is named: %v", host, !want)
+		}
+	}
+	if (Origins{}).Names("localhost") {
+		t.Error("nothing is named by no pattern")
+	}
+	every, err := ParseOrigins([]string{"*"})
+	if err != nil || !every.Names("anything") || !every.Names("") {
+		t.Errorf("* does not name everything (%v)", err)
+	}
+}

@@ -56,11 +56,7 @@ func localOnly(r *http.Request, proxies auth.Proxies) error {
 	case !peer.Addr.IsLoopback():
 		return wire.Errorf(wire.Forbidden, "without an API key the API answers only on the server's own machine; %s", needKey)
 	}
-	host := r.Host
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	if !loopbackHost(host) {
+	if !sentToLoopback(r) {
 		return wire.Errorf(wire.Forbidden, "the request was sent to %q; without an API key the API answers only to localhost; %s", r.Host, needKey)
 	}
 	site := r.Header.Get("Sec-Fetch-Site")
@@ -68,4 +64,32 @@ func localOnly(r *http.Request, proxies auth.Proxies) error {
 		return wire.Errorf(wire.Forbidden, "a page of another origin may not use the API; %s", needKey)
 	}
 	return nil
+}
+
+// sentToLoopback reports whether the request names this machine as where it was sent to.
+func sentToLoopback(r *http.Request) bool {
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return loopbackHost(host)
+}
+
+// onlyOurNames keeps requests that were sent to a foreign name from a server on a loopback address. Any page can have its own
+// name point at this machine (DNS rebinding): for the visitor's browser our answers are then the page's own.
+func (n *Node) onlyOurNames(next http.Handler) http.Handler {
+	origins, err := auth.ParseOrigins(n.cfg.AllowOrigin)
+	if err != nil {
+		panic("node: --allow-origin was not validated: " + err.Error())
+	}
+	if !isLoopback(n.cfg.Addr) {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !sentToLoopback(r) && !origins.Names(r.Host) {
+			fail(w, r, n.log, wire.Errorf(wire.Forbidden, "the request was sent to %q, and a server on a loopback address answers to localhost only, as any web page could point a name at it (DNS rebinding); if a proxy serves that name, allow it: --allow-origin https://%[1]s", r.Host))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }

@@ -129,3 +129,32 @@ func TestAPIKeyIsAskedEverywhere(t *testing.T) {
 	open.want(t, 403, "POST", "/api/rooms/a/events", hello, "Origin", "https://evil.example")
 	open.want(t, 403, "GET", "/api/rooms", "", "Host", "evil.example")
 }
+
+// A page whose name points at this machine gets nothing from a server on a loopback address.
+func TestForeignNames(t *testing.T) {
+	cfg := testConfig()
+	cfg.AllowOrigin = []string{"https://game.example", "https://*.tables.example"}
+	s := serve(t, cfg)
+	port := s.url[strings.LastIndexByte(s.url, ':'):]
+	for _, r := range []struct {
+		method, path string
+		ok           int
+	}{{"GET", "/", 200}, {"GET", "/assets/main.js", 200}, {"POST", "/login", 200}, {"GET", "/ws", 400}} {
+		for _, host := range []string{"evil.example", "evil.example" + port, "localhost.evil.example", "127.0.0.1.evil.example" + port, "192.0.2.1", "game.example.evil.example"} {
+			a := s.do(t, r.method, r.path, "", "Host", host, "Origin", "http://"+host)
+			if a.status != 403 || a.code() != "forbidden" || !strings.Contains(a.body, "DNS rebinding") || !strings.Contains(a.body, "--allow-origin") {
+				t.Errorf("%s %s sent to %s: %d %s", r.method, r.path, host, a.status, a.body)
+			}
+		}
+		for _, host := range []string{"localhost" + port, "localhost", "LOCALHOST.", "127.0.0.1" + port, "127.1.2.3", "[::1]" + port, "a.localhost", "game.example", "game.example:443", "one.tables.example"} {
+			if a := s.do(t, r.method, r.path, "", "Host", host); a.status != r.ok {
+				t.Errorf("%s %s sent to %s: %d %s", r.method, r.path, host, a.status, a.body)
+			}
+		}
+	}
+	s.want(t, 200, "GET", "/healthz", "", "Host", "evil.example") // says nothing
+	cfg.Addr, cfg.JWTKey, cfg.AllowOrigin = "0.0.0.0:0", secret, nil
+	public := serve(t, cfg)
+	public.url = "http://127.0.0.1" + public.url[strings.LastIndexByte(public.url, ':'):]
+	public.want(t, 200, "GET", "/", "", "Host", "game.example")
+}

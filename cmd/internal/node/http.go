@@ -59,9 +59,9 @@ func (n *Node) newServer(handler http.Handler) *http.Server {
 // handler is everything that is answered over HTTP.
 func (n *Node) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", n.pageHandler())
-	mux.Handle("/ws", n.sessions)
-	mux.Handle("/login", n.loginHandler())
+	mux.Handle("/", n.onlyOurNames(n.pageHandler()))
+	mux.Handle("/ws", n.onlyOurNames(n.sessions))
+	mux.Handle("/login", n.onlyOurNames(n.loginHandler()))
 	mux.Handle("/api/", n.apiHandler())
 	mux.Handle("/healthz", endpoint(n.log, nil, methods{http.MethodGet: n.health}))
 	mux.Handle("/readyz", http.HandlerFunc(n.ready))

@@ -111,10 +111,10 @@ export class Identity {
 
   // ---- what the connection asks ----
 
-  /** Query parameters for one connection. A JWT is exchanged for a ticket, so that it is in no URL. */
+  /** Query parameters for one connection. A token is exchanged for a ticket, so that it is in no URL. */
   async authorize() {
-    if (this.isGuest) return { token: this.#window.token };
-    const { otp } = await post("/login", { bearer: this.#window.token });
+    const { otp, token } = await post("/login", { bearer: this.#window.token });
+    if (this.isGuest && typeof token === "string") this.#keep({ ...this.#window, token }); // good for longer than the old one
     return { otp };
   }
 

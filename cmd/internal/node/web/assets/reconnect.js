@@ -93,7 +93,9 @@ export class Reconnector {
       if (generation === this.#generation) this.#dial(query, generation);
     } catch (error) {
       if (generation !== this.#generation) return;
-      if (error.final) this.#end(error.code, error.message);
+      const hopeful = error.status === 401 && await this.#renewed();
+      if (generation !== this.#generation) return;
+      if (error.final && !hopeful) this.#end(error.code, error.message);
       else this.#retryLater();
     }
   }
