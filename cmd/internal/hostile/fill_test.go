@@ -67,20 +67,6 @@ func (a *attack) kept(room string) (events, size int) {
 	}
 }
 
-// stored is what a stream holds.
-func (a *attack) stored(nc *nats.Conn, stream string) (messages, size uint64) {
-	a.t.Helper()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	s, err := js.Stream(a.t.Context(), stream)
-	if err != nil {
-		a.t.Fatalf("the stream %s: %v", stream, err)
-	}
-	return s.CachedInfo().State.Msgs, s.CachedInfo().State.Bytes
-}
-
 // epoch is of a room's log.
 func (a *attack) epoch(room string) string {
 	a.t.Helper()

@@ -4,7 +4,6 @@ package hostile
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -17,33 +16,6 @@ import (
 	"sync/atomic"
 	"time"
 )
-
-// Opcodes of WebSocket frames: RFC 6455 section 5.2.
-const (
-	opContinue byte = 0
-	opText     byte = 1
-	opClose    byte = 8
-	opPing     byte = 9
-	opPong     byte = 10
-
-	finalBit = 0x80
-	maskBit  = 0x80
-)
-
-// appendFrame appends a client's frame. Its mask is 0, which is a mask like any
-// other.
-func appendFrame(dst []byte, first byte, data []byte) []byte {
-	dst = append(dst, first)
-	switch n := len(data); {
-	case n < 126:
-		dst = append(dst, maskBit|byte(n))
-	case n <= 0xffff:
-		dst = binary.BigEndian.AppendUint16(append(dst, maskBit|126), uint16(n))
-	default:
-		dst = binary.BigEndian.AppendUint64(append(dst, maskBit|127), uint64(n))
-	}
-	return append(append(dst, 0, 0, 0, 0), data...)
-}
 
 // visit says how an attacker connects.
 type visit struct {
@@ -172,33 +144,6 @@ func (p *peer) read(r *bufio.Reader) {
 	p.conn.Close()
 }
 
-// nextFrame reads one frame into buf.
-func nextFrame(r *bufio.Reader, buf []byte) (op byte, data []byte, err error) {
-	var head [8]byte
-	if _, err := io.ReadFull(r, head[:2]); err != nil {
-		return 0, nil, err
-	}
-	op = head[0] & 0x0f
-	n := int(head[1])
-	switch n {
-	case 126:
-		_, err = io.ReadFull(r, head[:2])
-		n = int(binary.BigEndian.Uint16(head[:]))
-	case 127:
-		_, err = io.ReadFull(r, head[:])
-		n = int(binary.BigEndian.Uint64(head[:]))
-	}
-	if err != nil {
-		return 0, nil, err
-	}
-	if cap(buf) < n {
-		buf = make([]byte, n)
-	}
-	data = buf[:n]
-	_, err = io.ReadFull(r, data)
-	return op, data, err
-}
-
 // frame writes one; false when the connection is over.
 func (p *peer) frame(first byte, data []byte) bool {
 	return p.write(appendFrame(nil, first, data))
@@ -250,59 +195,4 @@ func (p *peer) awaitEnd(ctx context.Context, patience time.Duration) bool {
 	case <-ctx.Done():
 	}
 	return false
-}
-
-// tally is what the attackers of one attack sent and got.
-type tally struct {
-	mu        sync.Mutex
-	opened    int64            // connections
-	refused   map[string]int64 // those that were not opened, and why
-	sent      int64            // events
-	sentBytes int64
-	got       int64 // frames
-	gotBytes  int64
-	acks      int64
-	errors    map[string]int64 // error events, by code
-	closed    map[int]int64    // connections that have ended, by close code; 1006: without one
-}
-
-func newTally() *tally {
-	return &tally{refused: make(map[string]int64), errors: make(map[string]int64), closed: make(map[int]int64)}
-}
-
-func (t *tally) add(change func(*tally)) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	change(t)
-}
-
-// read returns a value while nobody changes it.
-func read[V any](t *tally, value func(*tally) V) V {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return value(t)
-}
-
-func (t *tally) refuse(why string) { t.add(func(t *tally) { t.refused[why]++ }) }
-
-var (
-	ackStart   = []byte(`{"type":"ack"`)
-	errorStart = []byte(`{"type":"error"`)
-	codeField  = []byte(`"code":"`)
-)
-
-func (t *tally) heard(op byte, data []byte) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.got++
-	t.gotBytes += int64(len(data))
-	switch {
-	case op != opText:
-	case bytes.HasPrefix(data, ackStart):
-		t.acks++
-	case bytes.HasPrefix(data, errorStart):
-		_, rest, _ := bytes.Cut(data, codeField)
-		code, _, _ := bytes.Cut(rest, []byte(`"`))
-		t.errors[string(code)]++
-	}
 }

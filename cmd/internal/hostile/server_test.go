@@ -5,17 +5,12 @@ package hostile
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -174,135 +169,6 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// eventually asks until the answer is nil.
-func eventually(t *testing.T, what string, patience time.Duration, ask func(context.Context) error) {
-	t.Helper()
-	if err := within(t.Context(), patience, ask); err != nil {
-		t.Fatalf("%s: not after %v: %v", what, patience, err)
-	}
-}
-
-// within asks until the answer is nil, and returns the last one that was not.
-func within(ctx context.Context, patience time.Duration, ask func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	var why error
-	for {
-		err := ask(ctx)
-		if err == nil {
-			return nil
-		}
-		if why == nil || ctx.Err() == nil {
-			why = err // and not that the time was over
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return why
-		}
-	}
-}
-
-// web is without kept connections, which would look like a leak.
-var web = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
-
-// answer is what an HTTP request came to.
-type answer struct {
-	status int
-	header http.Header
-	body   string
-}
-
-// code is the one in an error's body.
-func (a answer) code() string {
-	var e struct{ Error struct{ Code string } }
-	if json.Unmarshal([]byte(a.body), &e) != nil {
-		return ""
-	}
-	return e.Error.Code
-}
-
-// call makes one request. Header values "Host" replace the host.
-func (s *server) call(ctx context.Context, method, path, body string, header map[string]string) (answer, error) {
-	return ask(ctx, method, "http://"+s.addr+path, body, header)
-}
-
-func ask(ctx context.Context, method, url, body string, header map[string]string) (answer, error) {
-	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
-	if err != nil {
-		return answer{}, err
-	}
-	for name, value := range header {
-		req.Header.Set(name, value)
-		if name == "Host" {
-			req.Host = value
-		}
-	}
-	res, err := web.Do(req)
-	if err != nil {
-		return answer{}, err
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	return answer{res.StatusCode, res.Header, string(text)}, err
-}
-
-// own are the headers of the operator: the API's key if there is one.
-func (s *server) own() map[string]string {
-	if s.apiKey == "" {
-		return nil
-	}
-	return map[string]string{"Authorization": "Bearer " + s.apiKey}
-}
-
-// get returns what a path answers the operator with 200.
-func (s *server) get(ctx context.Context, path string) (string, error) {
-	got, err := s.call(ctx, http.MethodGet, path, "", s.own())
-	if err == nil && got.status != http.StatusOK {
-		err = fmt.Errorf("GET %s: %d %s", path, got.status, strings.TrimSpace(got.body))
-	}
-	return got.body, err
-}
-
-// post is an operator's request that must succeed.
-func (s *server) post(path, body string) string {
-	s.t.Helper()
-	header := map[string]string{"Content-Type": "application/json"}
-	maps.Copy(header, s.own())
-	got, err := s.call(s.t.Context(), http.MethodPost, path, body, header)
-	if err != nil || got.status/100 != 2 {
-		s.t.Fatalf("POST %s: %d %s, %v", path, got.status, got.body, err)
-	}
-	return got.body
-}
-
-// metrics are the program's counters of its own, by name and labels. They are
-// asked for again while the server is too busy to answer.
-func (s *server) metrics() map[string]float64 {
-	s.t.Helper()
-	values := make(map[string]float64)
-	eventually(s.t, "the server tells its counters", 30*time.Second, func(ctx context.Context) error {
-		s.alive()
-		got, err := ask(ctx, http.MethodGet, "http://"+s.counting+"/metrics", "", s.own())
-		if err != nil {
-			return err
-		}
-		if got.status != http.StatusOK {
-			return fmt.Errorf("GET /metrics: %d %s", got.status, start(got.body))
-		}
-		for line := range strings.Lines(got.body) {
-			name, value, found := strings.Cut(strings.TrimSpace(line), " ")
-			if number, err := strconv.ParseFloat(value, 64); found && err == nil && strings.HasPrefix(name, "roomd_") {
-				values[name] = number
-			}
-		}
-		return nil
-	})
-	return values
-}
-
 // connect is a service on this machine.
 func (s *server) connect(options ...nats.Option) *nats.Conn {
 	s.t.Helper()
@@ -324,41 +190,6 @@ func (s *server) password() []nats.Option {
 		s.t.Errorf("read the password of NATS: %v", err)
 	}
 	return []nats.Option{nats.UserInfo("roomd", strings.TrimSpace(string(secret)))}
-}
-
-// status is a line of /proc/PID/status in bytes.
-func (s *server) status(name string) int64 {
-	s.t.Helper()
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
-	if err != nil {
-		s.alive()
-		s.t.Fatalf("read what the server holds: %v", err)
-	}
-	for line := range strings.Lines(string(data)) {
-		fields := strings.Fields(line)
-		if len(fields) == 3 && fields[0] == name {
-			kb, err := strconv.ParseInt(fields[1], 10, 64)
-			if err != nil {
-				s.t.Fatalf("/proc says %q", line)
-			}
-			return kb << 10
-		}
-	}
-	s.t.Fatalf("/proc has no %s", name)
-	return 0
-}
-
-// peak is the most memory that the process held since forgetPeak.
-func (s *server) peak() int64 { return s.status("VmHWM:") }
-
-func (s *server) resident() int64 { return s.status("VmRSS:") }
-
-func (s *server) forgetPeak() {
-	s.t.Helper()
-	const resetPeak = "5" // proc(5), clear_refs
-	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.cmd.Process.Pid), []byte(resetPeak), 0); err != nil {
-		s.t.Fatalf("forget what the server held at most: %v", err)
-	}
 }
 
 // another starts a second node on the NATS of the attack's server.

@@ -54,9 +54,8 @@ func TestForgedSenders(t *testing.T) {
 		guest.say(fmt.Sprintf(`{"type":"signal","id":"s%d","room":"open","payload":{"from":%s,%s}}`, n, name, claim))
 		a.answerTo(guest, fmt.Sprint("s", n))
 	}
-	seen := func(typ string) []wire.Event { return hears.events(typ) }
 	eventually(t, "what the guest said is heard", patience, a.told(func() bool {
-		return len(seen(wire.TypeNewMessage)) > 0 && len(seen(wire.TypeSignal)) > 0
+		return len(hears.events(wire.TypeNewMessage)) > 0 && len(hears.events(wire.TypeSignal)) > 0
 	}))
 	user := a.listenTo(visit{query: "room=open", header: bearer(userToken(t, "bob"))})
 	user.say(`{"type":"send_message","id":"u1","room":"open","payload":{"message":"m","from":"alice",` + claim + `}}`)
@@ -83,14 +82,14 @@ func TestForgedSenders(t *testing.T) {
 	a.server.post("/api/rooms/open/events", `{"type":"new_message","payload":{"message":"over HTTP","from":"table",`+claim+`}}`)
 	eventually(t, "what the services said is heard", patience, a.told(func() bool {
 		n := 0
-		for _, ev := range seen(wire.TypeNewMessage) {
+		for _, ev := range hears.events(wire.TypeNewMessage) {
 			if strings.Contains(string(ev.Payload), "service ") || strings.Contains(string(ev.Payload), "over HTTP") {
 				n++
 			}
 		}
 		return n == 5
 	}))
-	messages, judged := append(seen(wire.TypeNewMessage), seen(wire.TypeSignal)...), map[string]int{}
+	messages, judged := append(hears.events(wire.TypeNewMessage), hears.events(wire.TypeSignal)...), map[string]int{}
 	for _, ev := range messages {
 		judged[a.judge(ev, guestUID)]++
 	}
