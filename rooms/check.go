@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 // checkLoop looks for live copies that were lost with nothing after them: a
@@ -145,9 +146,21 @@ func (c *streamCheck) tellAll(now eventlog.Standing) bool {
 	return now.Last-min(c.told, now.Last) > c.half
 }
 
+// noteLimit notes what limit per room there is, and, of the inboxes, sets it:
+// anybody may have many of them and write to many, and who does is not to push
+// out what others have.
 func (st *store) noteLimit(ctx context.Context, now eventlog.Standing) {
-	if err := st.log.NoteLimit(ctx, now); err != nil && !st.eng.closed() {
-		st.eng.cfg.Log.Warn().Err(err).Msg("a change of the log's limit per room could not be noted in the stream's metadata; trying again at the next check")
+	err := st.log.NoteLimit(ctx, now)
+	if err == nil && st.space == wire.SpaceInboxes {
+		var limit int64
+		var changed bool
+		if limit, changed, err = st.log.Share(ctx, now); changed && err == nil {
+			st.eng.stats.InboxLimits.Add(1)
+			st.eng.cfg.Log.Warn().Int64("limit", limit).Msg("the log of the inboxes is filling up, or has place again: each inbox keeps another number of messages")
+		}
+	}
+	if err != nil && !st.eng.closed() {
+		st.eng.cfg.Log.Warn().Err(err).Str("stream", st.log.Name()).Msg("a change of the log's limit per room could not be made, or noted in the stream's metadata; trying again at the next check")
 	}
 }
 

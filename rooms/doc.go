@@ -1,4 +1,5 @@
-// Package rooms is the engine: room actors over a JetStream stream.
+// Package rooms is the engine: room actors over a JetStream stream. A user's
+// inbox is a room, in a stream of its own.
 //
 // A message passes seven stations; => is a hop to another goroutine:
 //

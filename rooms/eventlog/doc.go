@@ -1,5 +1,5 @@
-// Package eventlog is the I/O on the stream that is every room's log: opening
-// it, appending with an ack, and reading.
+// Package eventlog is the I/O on the streams that are the logs of every room,
+// and of every inbox: opening one, appending with an ack, and reading.
 //
 // Reads are direct gets, which any replica of the stream may answer, and it may
 // be behind. So every answer says how far the one who gave it certainly was;

@@ -38,6 +38,7 @@ type Config struct {
 	History      int64         `group:"log" default:"1000" say:"a number such as 1000" help:"Events kept per room."`
 	HistoryAge   time.Duration `group:"log" default:"24h" say:"a duration such as 24h" help:"Older events are dropped."`
 	HistoryBytes Size          `group:"log" default:"1GiB" say:"a size such as 1GiB" help:"Size of the whole log; beyond it the oldest events are dropped."`
+	InboxBytes   Size          `group:"log" default:"256MiB" say:"a size such as 256MiB" help:"Size of the log of all users' inboxes, which is one of its own; from three quarters on, inboxes keep fewer messages each."`
 
 	JWTAudience   []string `group:"login" name:"jwt-audience" placeholder:"AUD" say:"the aud claim of your tokens" help:"A token's aud must name this; repeat it for more. Unless it is set: aud is not looked at."`
 	JWTIssuer     string   `group:"login" name:"jwt-issuer" placeholder:"ISS" say:"the iss claim of your tokens, such as https://login.example.com" help:"A token's iss must be this. Unless it is set: iss is not looked at."`

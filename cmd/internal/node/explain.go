@@ -59,7 +59,11 @@ func explainConflict(e *eventlog.ConflictError) error {
 	text := fmt.Sprintf("the log %s exists with other settings, and changing them would lose events:", e.Stream)
 	for _, d := range e.Differences {
 		name := d.Setting
-		if flag, ok := conflictFlags[d.Setting]; ok {
+		flag, ok := conflictFlags[d.Setting]
+		if flag == "history-bytes" && e.Stream == eventlog.InboxStream {
+			flag = "inbox-bytes"
+		}
+		if ok {
 			name = fmt.Sprintf("--%s (%s)", flag, EnvName(flag))
 		}
 		text += fmt.Sprintf("\n  %s: the log has %s, wanted is %s", name, d.Have, d.Want)

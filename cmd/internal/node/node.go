@@ -128,7 +128,7 @@ func (n *Node) startEngine(ctx context.Context) (err error) {
 	}
 	n.engine, err = rooms.New(ctx, n.conn, rooms.Config{
 		Node: n.cfg.NodeName, Memory: n.cfg.InMemory(), Replicas: n.cfg.Replicas,
-		History: n.cfg.History, HistoryAge: n.cfg.HistoryAge, HistoryBytes: int64(n.cfg.HistoryBytes),
+		History: n.cfg.History, HistoryAge: n.cfg.HistoryAge, HistoryBytes: int64(n.cfg.HistoryBytes), InboxBytes: int64(n.cfg.InboxBytes),
 		PresenceInterval: n.cfg.PresenceInterval, PresenceGrace: grace, HearAll: n.cfg.NATSURL == "", EndUser: n.endUser, Log: n.log,
 	})
 	return err

@@ -183,6 +183,8 @@ func checkLog(c Config) *FlagError {
 		return wrong("history-age", "%s is too short; write a duration from %s up", c.HistoryAge, minHistoryAge)
 	case c.HistoryBytes < minHistoryBytes:
 		return wrong("history-bytes", "%s is too small; write a size from %s up", c.HistoryBytes, Size(minHistoryBytes))
+	case c.InboxBytes < minHistoryBytes:
+		return wrong("inbox-bytes", "%s is too small; write a size from %s up", c.InboxBytes, Size(minHistoryBytes))
 	}
 	return nil
 }
