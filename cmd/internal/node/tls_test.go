@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -210,28 +211,50 @@ func TestWebSocketOverTLS(t *testing.T) {
 	}
 }
 
+// journal is a log to look into.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+// take returns what was logged since the last time.
+func (j *journal) take() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	defer j.text.Reset()
+	return j.text.String()
+}
+
 // A new pair is used from the next connection on; one that does not fit, cannot be read or has expired changes nothing.
 func TestCertificateIsReadAgain(t *testing.T) {
 	hour := time.Now().Add(time.Hour)
 	one, two, expired := newPair(t, 1, hour), newPair(t, 2, hour), newPair(t, 3, time.Now().Add(-time.Hour))
 	f := newFiles(t, one)
-	var said bytes.Buffer
-	cfg := f.config()
-	cfg.NATSAddr = "-"
-	s := serve(t, cfg)
-	s.log = zerolog.New(&said) // nobody else logs to it
+	said := &journal{}
+	n, err := New(t.Context(), f.config(), zerolog.New(said), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := run(t, n)
 	all := trust(one, two)
 	step := func(what string, p pair, want int64, says ...string) {
 		t.Helper()
 		f.write(t, p)
-		said.Reset()
+		said.take()
 		s.rereadCertificate()
+		said := said.take()
 		if got := serial(t, s, all); got != want {
 			t.Errorf("%s: new connections get certificate %d, want %d", what, got, want)
 		}
 		for _, part := range says {
-			if !strings.Contains(said.String(), part) {
-				t.Errorf("%s: the log does not say %q: %s", what, part, said.String())
+			if !strings.Contains(said, part) {
+				t.Errorf("%s: the log does not say %q: %s", what, part, said)
 			}
 		}
 	}
