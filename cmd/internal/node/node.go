@@ -204,6 +204,7 @@ func (n *Node) Run(ctx context.Context) error {
 	watching, stopWatching := context.WithCancel(ctx)
 	var watcher sync.WaitGroup
 	watcher.Go(func() { n.watchMemory(watching) })
+	watcher.Go(func() { n.watchClock(watching) })
 	watcher.Go(func() { n.rereadOnHangup(watching) })
 	defer watcher.Wait()
 	defer stopWatching()
