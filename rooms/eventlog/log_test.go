@@ -107,6 +107,13 @@ func TestRead(t *testing.T) {
 		{"the newest after", "x", follow.Range{After: x[1], Upto: last, Newest: 2}, x[4:], true, true, 0, false},
 		{"the first of all", "a", follow.Range{Upto: last, Newest: 3}, a, false, false, 0, false},
 		{"more than a page", "y", follow.Range{After: 4, Upto: last}, nil, false, true, 0, false},
+		{"as many bytes as may be", "x", follow.Range{After: x[0], Upto: last, Bytes: 60}, x[1:3], true, true, 0, false},
+		{"one event in any case", "x", follow.Range{After: x[0], Upto: last, Bytes: 1}, x[1:2], true, true, 0, false},
+		{"the newest bytes", "x", follow.Range{Upto: last, Newest: 5, Bytes: 60}, x[4:], false, true, 0, false},
+		{"the newest in any case", "x", follow.Range{Upto: last, Newest: 5, Bytes: 1}, x[5:], false, true, 0, false},
+		{"everything", "x", follow.Range{After: x[1], Upto: last, Newest: 4, Bytes: 120, All: true}, x[2:], true, false, 0, false},
+		{"everything or nothing", "x", follow.Range{After: x[1], Upto: last, Newest: 3, All: true}, nil, true, true, 0, false},
+		{"every byte or nothing", "x", follow.Range{After: x[1], Upto: last, Newest: 4, Bytes: 100, All: true}, nil, true, true, 0, false},
 		{"nothing is asked", "x", follow.Range{After: 9, Upto: 9}, nil, false, false, 0, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,10 @@ const (
 
 	readBatch = 500 // messages per request of a scan
 	readBytes = 4 << 20
+
+	// MaxPageBytes bounds the bodies of a page for which the reader names no
+	// bound; an event that is larger comes alone.
+	MaxPageBytes = 4 << 20
 )
 
 // errMoved: the parts of an answer do not join up, because another replica,
@@ -58,11 +63,11 @@ func (l *Log) readBack(ctx context.Context, room string, q follow.Range) (p foll
 		part := q
 		part.After = q.Upto - min(width, q.Upto)
 		p, err = l.readOnce(ctx, room, part)
-		p.Start, p.Whole = false, 0 // they are about part.After
+		p.Start, p.StartTime, p.Whole = false, "", 0 // they are about part.After
 		switch {
 		case err != nil, part.After == 0, p.Seen < q.Upto:
 			return p, err
-		case len(p.Events) >= q.Newest:
+		case p.Cut, len(p.Events) >= q.Newest:
 			p.Cut = true // for all that is known
 			return p, nil
 		}
@@ -80,7 +85,7 @@ func (l *Log) readOnce(ctx context.Context, room string, q follow.Range) (follow
 // begins with the last event of the room that is known, which must be there, or
 // the two do not join up.
 func (l *Log) readAny(ctx context.Context, room string, q follow.Range) (follow.Page, error) {
-	c := collector{token: wire.RoomToken(room), q: q}
+	c := newCollector(room, q)
 	whole := q.Upto-q.After <= MaxUnfiltered
 	for from := max(q.After, 1); ; {
 		req := directRequest{Seq: from, MaxBytes: readBytes}
@@ -114,7 +119,7 @@ func (l *Log) readAny(ctx context.Context, room string, q follow.Range) (follow.
 // the stream before and after: what lies in between is its own only if it is
 // the same one.
 func (l *Log) readLeader(ctx context.Context, room string, q follow.Range) (follow.Page, error) {
-	c := collector{token: wire.RoomToken(room), q: q}
+	c := newCollector(room, q)
 	before, err := l.ask(ctx)
 	if err != nil {
 		return c.page, err
@@ -148,9 +153,15 @@ type collector struct {
 	token string
 	q     follow.Range
 
-	page follow.Page
-	last uint64 // the newest event of the room so far, After included; 0: none
-	full bool   // as many as were to be read
+	page  follow.Page
+	bytes int    // of the page's bodies
+	last  uint64 // the newest event of the room so far, After included; 0: none
+	full  bool   // as many as were to be read
+}
+
+func newCollector(room string, q follow.Range) collector {
+	q.Bytes = cmp.Or(q.Bytes, MaxPageBytes)
+	return collector{token: wire.RoomToken(room), q: q}
 }
 
 // take adds an answer to a request from `from`; false: it does not go on from
@@ -174,26 +185,49 @@ func (c *collector) add(s stored) {
 		return
 	case s.Seq == c.q.After:
 		c.page.Start, c.page.StartTime = true, s.Time
-	case c.q.Newest == 0 && len(c.page.Events) == MaxPage:
+	case c.q.All && c.tooMuch(s):
+		c.full, c.page.Cut, c.page.Events = true, true, nil
+		return
+	case c.q.Newest == 0 && len(c.page.Events) > 0 && (len(c.page.Events) == MaxPage || c.bytes+len(s.Body) > c.q.Bytes):
 		c.full, c.page.Cut = true, true
 		return
 	default:
 		c.page.Events = append(c.page.Events, s.Event)
-		if c.q.Newest > 0 && len(c.page.Events) == 2*c.q.Newest {
+		c.bytes += len(s.Body)
+		if c.q.Newest > 0 && (len(c.page.Events) == 2*c.q.Newest || c.bytes > 2*c.q.Bytes) {
 			c.clip()
 		}
 	}
 	c.last = s.Seq
 }
 
-// clip keeps the newest ones. It is done when there are twice as many, so that
-// a long range takes little memory and little copying.
+// tooMuch reports whether the page is more than is wanted with one more event.
+func (c *collector) tooMuch(s stored) bool {
+	return len(c.page.Events) == c.q.Newest || c.bytes+len(s.Body) > c.q.Bytes
+}
+
+// clip keeps the newest ones. It is done when there are twice as many, or twice
+// the bytes, so that a long range takes little memory and little copying.
 func (c *collector) clip() {
-	if extra := len(c.page.Events) - c.q.Newest; c.q.Newest > 0 && extra > 0 {
-		kept := copy(c.page.Events, c.page.Events[extra:])
-		clear(c.page.Events[kept:])
-		c.page.Events, c.page.Cut = c.page.Events[:kept], true
+	if c.q.Newest == 0 {
+		return
 	}
+	events := c.page.Events
+	extra, bytes := max(0, len(events)-c.q.Newest), 0
+	for i := len(events) - 1; i >= extra; i-- {
+		if bytes += len(events[i].Body); bytes > c.q.Bytes && i < len(events)-1 {
+			extra = i + 1
+		}
+	}
+	if extra == 0 {
+		return
+	}
+	for _, e := range events[:extra] {
+		c.bytes -= len(e.Body)
+	}
+	kept := copy(events, events[extra:])
+	clear(events[kept:])
+	c.page.Events, c.page.Cut = events[:kept], true
 }
 
 // finish takes what the end of an answer says of the replica.

@@ -109,12 +109,30 @@ func (f *Follower) tryJoin(j *Join) need {
 	case !f.knows(since.Seq):
 		return newer
 	case f.ring.covers(since.Seq):
-		f.admit(j, f.ring.after(since.Seq), true, since.Seq)
-	case len(f.ring.entries) >= f.limits.Replay || j.loaded:
+		replay := f.ring.after(since.Seq)
+		if f.tooMuch(replay) {
+			return f.admitAnew(j)
+		}
+		f.admit(j, replay, true, since.Seq)
+	case len(f.ring.entries) >= f.limits.Replay || j.tooMuch || f.tooMuch(f.ring.entries):
+		return f.admitAnew(j)
+	case j.loaded:
 		f.admit(j, nil, false, f.pos)
 	default:
 		return older
 	}
+	return nothing
+}
+
+// tooMuch reports whether a join is not replayed so much at once.
+func (f *Follower) tooMuch(entries []Entry) bool {
+	return f.limits.ReplayBytes > 0 && Bytes(entries) > f.limits.ReplayBytes
+}
+
+// admitAnew admits a member that missed more than can be replayed.
+func (f *Follower) admitAnew(j *Join) need {
+	f.fx.Report(TooMuch, j.Since.Seq)
+	f.admit(j, nil, false, f.pos)
 	return nothing
 }
 
@@ -124,7 +142,7 @@ func (f *Follower) tryJoinLast(j *Join) need {
 	if n > len(f.ring.entries) && !f.ring.bottom && !f.tail {
 		return older
 	}
-	replay := f.ring.tail(n)
+	replay := newestWithin(f.ring.tail(n), f.limits.ReplayBytes, frameSize)
 	at := f.pos
 	if len(replay) > 0 {
 		at = replay[0].Seq - 1
@@ -153,9 +171,12 @@ func (f *Follower) tryHistory(h *History) need {
 		return newer
 	}
 	page := f.ring.before(h.Before, h.Limit+1)
-	switch {
-	case len(page) > h.Limit:
+	switch within := newestWithin(page, h.Bytes, frameSize); {
+	case len(page) > h.Limit && len(within) >= h.Limit:
 		f.fx.Page(h, page[1:], nil, true)
+	case len(within) < len(page):
+		f.fx.Report(PageCut, h.Before)
+		f.fx.Page(h, within, nil, true)
 	case f.ring.bottom:
 		f.fx.Page(h, page, nil, false)
 	case !f.tail:
@@ -173,7 +194,7 @@ func (f *Follower) tryHistory(h *History) need {
 
 func (f *Follower) readDeep(d *deepRead) {
 	d.op = f.op()
-	f.fx.Read(Range{Op: d.op, Upto: d.upto, Newest: d.h.Limit + 1, History: true, From: d.from, Attempt: d.attempt})
+	f.fx.Read(Range{Op: d.op, Upto: d.upto, Newest: d.h.Limit + 1, Bytes: d.h.Bytes, History: true, From: d.from, Attempt: d.attempt})
 }
 
 // deepPage answers with a page, if the replica that gave it was far enough.
@@ -197,6 +218,10 @@ func (f *Follower) deepPage(p Page) {
 	events, more := p.Events, p.Cut
 	if len(events) > d.h.Limit {
 		events, more = events[len(events)-d.h.Limit:], true
+	}
+	if within := newestWithin(events, d.h.Bytes, bodySize); len(within) < len(events) || more && len(events) < d.h.Limit {
+		f.fx.Report(PageCut, d.h.Before)
+		events, more = within, true
 	}
 	f.fx.Page(d.h, nil, events, more)
 }

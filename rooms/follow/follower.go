@@ -79,12 +79,13 @@ func (f *Follower) startAt(epoch string, last uint64, time string, through uint6
 	if last == 0 {
 		f.pos, f.time = through, ""
 	}
+	f.ring.release(f.limits)
 	f.ring = ring{floor: f.pos, bottom: last == 0}
 	f.tail = false
 	f.older = olderWork{}
 	f.sure = 0
 	for _, j := range f.joins {
-		j.loaded, j.beyond = false, false
+		j.loaded, j.tooMuch, j.beyond = false, false, false
 	}
 }
 
@@ -163,7 +164,7 @@ func (f *Follower) Missed() {
 // sequences after pos may be of a log that has others there now.
 func (f *Follower) Doubt() {
 	f.doubt, f.sure, f.through = true, 0, f.pos
-	for _, c := range f.held.take() { // those may be of what was rolled back
+	for _, c := range f.held.take(f.limits) { // those may be of what was rolled back
 		f.lookup, f.dropped = true, max(f.dropped, c.Seq)
 	}
 	f.lookup = f.lookup || f.phase == opening
@@ -211,6 +212,7 @@ func (f *Follower) deliver(e Event) {
 	f.pos, f.time, f.through = e.Seq, e.Time, max(f.through, e.Seq)
 	if frame := f.fx.Deliver(e); frame != nil {
 		f.ring.push(e.Seq, frame, f.limits)
+		f.share()
 	}
 }
 
@@ -219,7 +221,7 @@ func (f *Follower) goOn() {
 	if f.phase != following {
 		return
 	}
-	for _, c := range f.held.take() {
+	for _, c := range f.held.take(f.limits) {
 		f.Live(c)
 	}
 	if f.phase != following {
@@ -244,14 +246,50 @@ func (f *Follower) op() uint64 {
 	return f.ops
 }
 
+// CopyBytes is what a live copy costs beside its body, while it waits.
+const CopyBytes = 512
+
+func (c *Copy) cost() int { return len(c.Body) + CopyBytes }
+
+// share makes room for what was pushed when the rings of all rooms take too
+// much, unless somebody waits for what is there.
+func (f *Follower) share() {
+	if len(f.joins)+len(f.histories) == 0 && f.ring.share(f.limits) {
+		f.tail = false
+	}
+}
+
+// Remembered is what the room's ring costs, in bytes.
+func (f *Follower) Remembered() int { return f.ring.bytes }
+
+// Forget cuts the ring to its newest events of at most so many bytes; the log
+// has the rest. It does nothing while somebody waits for what is there. It
+// reports whether it cut anything.
+func (f *Follower) Forget(keep int) bool {
+	if len(f.joins)+len(f.histories) > 0 || f.older.op != 0 {
+		return false
+	}
+	cut := f.ring.drop(f.limits, func(_, bytes int) bool { return bytes > keep })
+	f.tail = f.tail && !cut
+	return cut
+}
+
+// Close gives back what the room takes of the budgets. Nothing may be called
+// after it but GiveUp.
+func (f *Follower) Close() {
+	f.ring.release(f.limits)
+	f.held.take(f.limits)
+}
+
 // heldCopies are kept until the log was read.
 type heldCopies struct {
 	list  []Copy
 	bytes int
 }
 
-func (h *heldCopies) take() []Copy {
+func (h *heldCopies) take(l *Limits) []Copy {
 	list := h.list
+	l.Copies.Give(h.bytes)
 	*h = heldCopies{}
 	return list
 }
@@ -259,7 +297,14 @@ func (h *heldCopies) take() []Copy {
 // dropForged takes out the copies that turned out not to be of the log.
 func (f *Follower) dropForged(seq uint64, forged func(Copy) bool) {
 	before := len(f.held.list)
-	f.held.list = slices.DeleteFunc(f.held.list, forged)
+	f.held.list = slices.DeleteFunc(f.held.list, func(c Copy) bool {
+		if !forged(c) {
+			return false
+		}
+		f.held.bytes -= c.cost()
+		f.limits.Copies.Give(c.cost())
+		return true
+	})
 	if len(f.held.list) < before {
 		f.fx.Report(Forged, seq)
 	}
@@ -267,11 +312,11 @@ func (f *Follower) dropForged(seq uint64, forged func(Copy) bool) {
 
 // hold keeps a copy. What is dropped beyond the bound is read from the log.
 func (f *Follower) hold(c Copy) {
-	if len(f.held.list) >= f.limits.Held || f.held.bytes > f.limits.HeldBytes {
+	if len(f.held.list) >= f.limits.Held || f.held.bytes > f.limits.HeldBytes || !f.limits.Copies.Take(c.cost()) {
 		f.lookup, f.dropped = true, max(f.dropped, c.Seq)
 		f.fx.Report(HeldDropped, c.Seq)
 		return
 	}
 	f.held.list = append(f.held.list, c)
-	f.held.bytes += len(c.Body)
+	f.held.bytes += c.cost()
 }

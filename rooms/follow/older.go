@@ -33,7 +33,7 @@ func (f *Follower) needsOlder(j *Join) bool {
 func (f *Follower) loadFrom(w olderWork) {
 	w.op, w.page = f.op(), nil
 	f.older = w
-	f.fx.Read(Range{Op: w.op, After: w.after, Upto: w.floor, Newest: f.limits.Replay + 1, From: w.from, Attempt: w.attempt})
+	f.fx.Read(Range{Op: w.op, After: w.after, Upto: w.floor, Newest: f.limits.Replay + 1, Bytes: f.limits.ReplayBytes, All: !w.tail, From: w.from, Attempt: w.attempt})
 }
 
 func (f *Follower) olderPage(p Page) {
@@ -44,6 +44,8 @@ func (f *Follower) olderPage(p Page) {
 		f.refuseWaiting()
 	case w.floor != f.ring.floor:
 		f.loaded(w, p, false) // newer events have filled the ring meanwhile
+	case p.tooMuch(): // also on a replica that is behind
+		f.loaded(w, p, false)
 	case p.Seen < w.floor:
 		w.from, w.attempt = f.askAgain(w.from, w.attempt)
 		f.loadFrom(w)
@@ -97,16 +99,23 @@ func (f *Follower) olderVerdict(v Verdict) {
 func (f *Follower) loaded(w olderWork, p Page, proven bool) {
 	f.older = olderWork{}
 	for _, j := range f.joins {
-		if f.needsOlder(j) && !w.tail && j.Since.Seq >= w.after {
-			j.loaded = true
+		// A page that has nothing because it would be too much says nothing of
+		// those who missed less.
+		if f.needsOlder(j) && !w.tail && j.Since.Seq >= w.after && (!p.tooMuch() || j.Since.Seq == w.after) {
+			j.loaded, j.tooMuch = true, p.tooMuch()
 		}
 	}
 	if w.floor == f.ring.floor {
 		f.extend(w, p, proven)
 	}
-	f.tail = f.tail || w.tail || p.Cut
+	f.tail = f.tail || w.tail || p.Cut && !p.tooMuch()
 	f.goOn()
+	f.share()
 }
+
+// tooMuch reports whether the page is the answer to a Range with All that was
+// too much.
+func (p *Page) tooMuch() bool { return p.Cut && len(p.Events) == 0 }
 
 func (f *Follower) extend(w olderWork, p Page, proven bool) {
 	older := make([]Entry, 0, len(p.Events))

@@ -2,42 +2,83 @@ package follow
 
 import "sort"
 
+// entryBytes is what an event in a ring costs beside its frame: its Entry, and
+// what the slice of them has allocated ahead.
+const entryBytes = 64
+
+// SmallRing is up to how many bytes a ring is left alone, while the rings of all
+// rooms together take more than their budget, as long as there are larger ones.
+const SmallRing = 64 << 10
+
 // ring is the tail of a room's log in memory: every event after floor, up to
 // the newest, within limits.
 type ring struct {
 	floor   uint64  // all events with a higher sequence are here
 	entries []Entry // rising sequences
-	bytes   int
-	bottom  bool // it holds all that the log has of the room
+	bytes   int     // what it costs, counted in Limits.Rings as well
+	bottom  bool    // it holds all that the log has of the room
 }
 
 // Entry is a remembered event.
 type Entry struct {
-	Seq   uint64
-	Frame []byte // as sent to clients; shared, never changed
+	Seq uint64
+	// Frame is as sent to clients; shared, never changed. Its capacity is what
+	// it holds in memory.
+	Frame []byte
 }
+
+func (e *Entry) cost() int { return cap(e.Frame) + entryBytes }
 
 // push appends the newest event.
 func (r *ring) push(seq uint64, frame []byte, l *Limits) {
-	r.entries = append(r.entries, Entry{seq, frame})
-	r.bytes += len(frame)
+	e := Entry{seq, frame}
+	r.entries = append(r.entries, e)
+	r.bytes += e.cost()
+	l.Rings.Force(e.cost())
 	r.trim(l)
 }
 
-// trim drops the oldest. The slice's front is let go; what is left moves when
-// push runs out of room, so that a push costs O(1) amortised.
+// trim drops the oldest beyond the room's own limits.
 func (r *ring) trim(l *Limits) {
-	drop := 0
-	for n := len(r.entries); n-drop > 0 && (n-drop > l.Replay || r.bytes > l.RingBytes); drop++ {
-		r.bytes -= len(r.entries[drop].Frame)
+	r.drop(l, func(left, bytes int) bool { return left > l.Replay || bytes > l.RingBytes })
+}
+
+// share drops the oldest while the rings of all rooms take more than they may,
+// down to a small ring. It reports whether it did.
+func (r *ring) share(l *Limits) bool {
+	over := l.Rings.Over()
+	if over == 0 || r.bytes <= SmallRing {
+		return false
+	}
+	keep := max(SmallRing, r.bytes-int(min(over, int64(r.bytes))))
+	return r.drop(l, func(_, bytes int) bool { return bytes > keep })
+}
+
+// drop drops the oldest while more says so of what is left. The slice's front is
+// let go; what is left moves when push runs out of room, so that a push costs
+// O(1) amortised.
+func (r *ring) drop(l *Limits, more func(left, bytes int) bool) bool {
+	drop, before := 0, r.bytes
+	for n := len(r.entries); n-drop > 0 && more(n-drop, r.bytes); drop++ {
+		r.bytes -= r.entries[drop].cost()
 		r.floor = r.entries[drop].Seq
 	}
 	if drop == 0 {
-		return
+		return false
 	}
+	l.Rings.Give(before - r.bytes)
 	r.bottom = false
 	clear(r.entries[:drop])
-	r.entries = r.entries[drop:]
+	if r.entries = r.entries[drop:]; len(r.entries) == 0 {
+		r.entries = nil
+	}
+	return true
+}
+
+// release gives back all that the ring costs.
+func (r *ring) release(l *Limits) {
+	l.Rings.Give(r.bytes)
+	r.entries, r.bytes = nil, 0
 }
 
 // prepend puts older events in front. floor is what all of them follow, bottom
@@ -45,8 +86,9 @@ func (r *ring) trim(l *Limits) {
 func (r *ring) prepend(older []Entry, floor uint64, bottom bool, l *Limits) {
 	r.floor, r.bottom = floor, bottom
 	r.entries = append(older, r.entries...)
-	for _, e := range older {
-		r.bytes += len(e.Frame)
+	for i := range older {
+		r.bytes += older[i].cost()
+		l.Rings.Force(older[i].cost())
 	}
 	r.trim(l)
 }
@@ -73,3 +115,30 @@ func (r *ring) before(seq uint64, n int) []Entry {
 	}
 	return r.entries[max(0, i-n):i]
 }
+
+// Bytes is how long the frames are together.
+func Bytes(entries []Entry) int {
+	n := 0
+	for i := range entries {
+		n += len(entries[i].Frame)
+	}
+	return n
+}
+
+// newestWithin returns the newest of list that have at most so many bytes
+// together, at least one. No bound: 0.
+func newestWithin[T any](list []T, most int, size func(*T) int) []T {
+	if most <= 0 {
+		return list
+	}
+	bytes := 0
+	for i := len(list) - 1; i >= 0; i-- {
+		if bytes += size(&list[i]); bytes > most && i < len(list)-1 {
+			return list[i+1:]
+		}
+	}
+	return list
+}
+
+func frameSize(e *Entry) int { return len(e.Frame) }
+func bodySize(e *Event) int  { return len(e.Body) }

@@ -79,7 +79,7 @@ func TestRingIsBoundedInBytes(t *testing.T) {
 	for seq := range uint64(400) {
 		ring.Push(seq+1, eventBytes)
 	}
-	if events, bytes, _ := ring.Size(); bytes > ringBytes || events != ringBytes/eventBytes || ring.Covers(399-uint64(events)) {
+	if events, bytes, _ := ring.Size(); bytes > ringBytes || events != ringBytes/(eventBytes+64) || ring.Covers(399-uint64(events)) {
 		t.Errorf("%d events, %d bytes", events, bytes)
 	}
 }

@@ -21,7 +21,8 @@ var update = flag.Bool("update", false, "write what the stories in testdata prin
 // that the stories give it; "last 0" is an empty room. The punctuation , : ; at
 // the end of a word is for people.
 //
-//	limits replay N held N           before the first open; 4 and 4 when not said
+//	limits replay N held N [bytes N] before the first open; 4 and 4 when not said; an event has as
+//	                                 many bytes as its sequence has digits
 //	restart                          the node starts again and knows nothing
 //	open EPOCH last EVENT through N [first N]
 //	live EVENT after N
@@ -29,7 +30,8 @@ var update = flag.Bool("update", false, "write what the stories in testdata prin
 //	verdict [late] on N: failed|[STATE] stream N..N has none|EVENT… [limit N [since N]] [epoch EPOCH]
 //	check last EVENT through N [first N]
 //	join NAME since EPOCH:N          also: last N
-//	history NAME before N limit N [known N]
+//	history NAME before N limit N [known N] [bytes N]
+//	forget down to N                 what the ring costs; each event costs 64 and its digits
 //	doubt                            also: missed, renewed
 //	stands                           where the room is, and whether it rests
 //
@@ -130,8 +132,12 @@ func (s *story) do(w *words) {
 	case "join":
 		s.join(w)
 	case "history":
-		h := &follow.History{Ref: w.word(), Before: w.after("before"), Limit: int(w.after("limit")), Known: w.maybe("known", 0)}
+		h := &follow.History{Ref: w.word(), Before: w.after("before"), Limit: int(w.after("limit")), Known: w.maybe("known", 0), Bytes: int(w.maybe("bytes", 0))}
 		s.input(w, func() { s.f.History(h) })
+	case "forget":
+		w.wants("down")
+		keep := int(w.after("to"))
+		s.input(w, func() { s.print("forgot: %v", s.f.Forget(keep)) })
 	case "doubt":
 		s.f.Doubt()
 	case "missed":
@@ -156,6 +162,7 @@ func (s *story) setLimits(w *words) {
 		w.fail("limits are not changed")
 	}
 	s.limits.Replay, s.limits.Held = int(w.after("replay")), int(w.after("held"))
+	s.limits.ReplayBytes = int(w.maybe("bytes", 0))
 }
 
 func (s *story) restart() {
@@ -394,10 +401,10 @@ func (s *story) print(format string, args ...any) {
 
 func (s *story) Deliver(e follow.Event) []byte {
 	s.print("deliver %s", brief(e))
-	return []byte(brief(e))
+	return slices.Clip([]byte(brief(e)))
 }
 
-func (s *story) Frame(e follow.Event) []byte { return []byte(brief(e)) }
+func (s *story) Frame(e follow.Event) []byte { return slices.Clip([]byte(brief(e))) }
 func (s *story) Refresh()                    { s.print("refresh at %s", position(s.f.Position())) }
 
 func (s *story) Read(r follow.Range) {
@@ -405,6 +412,9 @@ func (s *story) Read(r follow.Range) {
 	line := fmt.Sprintf("read %s after %d upto %d", sourceName(r.From), r.After, r.Upto)
 	if r.Newest > 0 {
 		line += fmt.Sprint(" newest ", r.Newest)
+	}
+	if r.All {
+		line += " or nothing"
 	}
 	s.print("%s%s", line, again(r.Attempt))
 }
@@ -463,6 +473,7 @@ func (s *story) Refuse(j *follow.Join, h *follow.History) {
 
 var incidents = map[follow.Incident]string{
 	follow.Repair: "repair", follow.HeldDropped: "held dropped", follow.Forged: "forged",
+	follow.TooMuch: "too much since", follow.PageCut: "page cut before",
 	follow.Lost: "lost", follow.RolledBack: "rolled back", follow.Renewed: "renewed",
 }
 

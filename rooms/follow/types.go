@@ -44,11 +44,18 @@ const (
 // Range is a read of a room's log: the events after After up to and including
 // Upto.
 type Range struct {
-	Op      uint64 // comes back in the Page
-	After   uint64 // if it is an event of the room, the page says so
-	Upto    uint64
-	Newest  int  // not 0: only the newest that many; then After 0 asks for them wherever they begin
-	History bool // it is for a page of history: others go first
+	Op     uint64 // comes back in the Page
+	After  uint64 // if it is an event of the room, the page says so
+	Upto   uint64
+	Newest int // not 0: only the newest that many; then After 0 asks for them wherever they begin
+	// Bytes, if not 0, bounds the bodies of the page: with Newest the newest that
+	// fit, at least one, else as far as they fit.
+	Bytes int
+	// All asks for everything after After or nothing: with more than Newest, or
+	// Bytes, the page is Cut and has no events.
+	All bool
+	// History: it is for a page of history; others go first.
+	History bool
 	From    Source
 	Attempt int // 0 the first time; a later one should wait a little
 }
@@ -124,8 +131,9 @@ type Join struct {
 	Last  int       // replay the newest that many
 	Ref   any       // the caller's
 
-	loaded bool // the log was read back to Since or as far as it goes
-	beyond bool // the log ends before Since
+	loaded  bool // the log was read back to Since or as far as it goes
+	tooMuch bool // and has more than can be replayed
+	beyond  bool // the log ends before Since
 }
 
 // Admission answers a Join.
@@ -140,6 +148,7 @@ type History struct {
 	Before uint64 // of sequences below that; 0: the newest
 	Limit  int
 	Known  uint64 // the answer must reach this sequence, which is stored; 0: none in particular
+	Bytes  int    // of the events, at most, but for the first; 0: no bound
 	Ref    any    // the caller's
 }
 
@@ -154,6 +163,8 @@ const (
 	Lost                        // a hole that the log does not fill; members are told to refresh [its end]
 	RolledBack                  // the log does not have what was delivered; members are told to refresh [that event's]
 	Renewed                     // the log is another one; members are told to refresh [the old position]
+	TooMuch                     // a join missed more than is replayed; it is told to refresh [its position]
+	PageCut                     // a page of history is shorter than asked for, because of its bytes [before which]
 )
 
 // Effects is what a Follower wants done. The calls come from within its
@@ -182,8 +193,12 @@ type Effects interface {
 
 // Limits bound what a Follower keeps.
 type Limits struct {
-	Replay    int // events remembered and replayed
-	RingBytes int // of their frames
-	Held      int // live copies kept while the log is read
-	HeldBytes int // of them
+	Replay      int // events remembered and replayed
+	ReplayBytes int // of the frames that one join is replayed; 0: no bound
+	RingBytes   int // that the remembered ones cost
+	Held        int // live copies kept while the log is read
+	HeldBytes   int // of them
+
+	Rings  *Budget // what is remembered in all rooms; nil: no bound
+	Copies *Budget // live copies that wait or are kept in all rooms; nil: no bound
 }

@@ -268,6 +268,9 @@ func (w *world) page(q follow.Range, s *state) follow.Page {
 func (w *world) cut(q follow.Range, p *follow.Page) {
 	if q.Newest > 0 && len(p.Events) > q.Newest {
 		p.Events, p.Cut, p.Start, p.Whole = p.Events[len(p.Events)-q.Newest:], true, false, 0
+		if q.All {
+			p.Events = nil
+		}
 	}
 	if q.Newest == 0 && len(p.Events) > 3 {
 		p.Events, p.Cut = p.Events[:3], true
