@@ -159,6 +159,17 @@ func (r *Ref[M]) Len() int {
 	return len(r.shift.waiting.msgs)
 }
 
+// Bytes returns what the messages cost that are waiting in the mailbox, in the
+// bytes of Config.Cost.
+func (r *Ref[M]) Bytes() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.shift == nil {
+		return 0
+	}
+	return r.shift.waiting.bytes
+}
+
 // retire stops the actor unless a message is waiting.
 func (r *Ref[M]) retire() {
 	r.mu.Lock()

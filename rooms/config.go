@@ -20,6 +20,15 @@ const (
 	// MaxReplay is the most events a join replays, and the most a room keeps
 	// in memory. Who missed more is told to refresh (recovered=false).
 	MaxReplay = 500
+	// MaxReplayBytes is the most bytes that a join replays of one room, and
+	// MaxResumeBytes of all the rooms of one handshake. Who missed more is told to
+	// refresh in the rooms for which there is nothing left.
+	MaxReplayBytes = 1 << 20
+	MaxResumeBytes = 4 << 20
+	// MaxHistoryBytes is the most bytes of events in one answer to get_history,
+	// which is then shorter and says that there are more; but one event is given
+	// in any case.
+	MaxHistoryBytes = 1 << 20
 	// MaxHistoryPage is the most events in one answer to get_history; a larger
 	// limit is cut to it.
 	MaxHistoryPage = 100
@@ -42,14 +51,19 @@ const (
 	burstBytes    = 256 << 10
 
 	// ringBytes bounds the memory of one room's recent events; older ones
-	// are read from the log again.
-	ringBytes = 12 << 20
+	// are read from the log again. Config.RingBytes bounds that of all rooms.
+	ringBytes = 4 << 20
+
+	// mailboxBytes bounds what NATS has sent and waits for one room. A live event
+	// beyond it is read from the log, a signal is lost, and what other nodes tell
+	// of their members is asked for again. Config.CopyBytes bounds that of all rooms.
+	mailboxBytes = 2 << 20
 
 	// heldEvents and heldBytes bound the live events a room keeps while it
 	// reads the log; beyond them they are dropped (counted) and read from the
 	// log as well.
 	heldEvents = 4096
-	heldBytes  = 8 << 20
+	heldBytes  = 2 << 20
 
 	// openTimeout bounds all that a room needs to open, and each read of its
 	// log; after it joins are answered unavailable.
@@ -94,6 +108,11 @@ type Config struct {
 	// nil: they keep one in NATS, in the bucket eventlog.KeyBucket.
 	Secret []byte
 
+	RingBytes    int64 // what the rooms' recent events may cost, all together; the least used are cut; negative: no limit
+	CopyBytes    int64 // what live events may that wait for their rooms; more are read from the log; negative: no limit
+	PublishBytes int64 // what events may that have no ack yet; one more is refused with busy
+	WaitingBytes int64 // what waits for all clients; see Waiting; negative: no limit
+
 	Mailbox          int           // messages queued per room; a join beyond it is refused with busy
 	IdleAfter        time.Duration // a room without members is unloaded after this
 	PresenceInterval time.Duration // one batch of membership changes per room and interval
@@ -137,6 +156,10 @@ func DefaultConfig() Config {
 		HistoryAge:       24 * time.Hour,
 		HistoryBytes:     1 << 30,
 		InboxBytes:       256 << 20,
+		RingBytes:        128 << 20,
+		CopyBytes:        32 << 20,
+		PublishBytes:     eventlog.MaxPendingBytes,
+		WaitingBytes:     64 << 20,
 		Mailbox:          1024,
 		IdleAfter:        time.Minute,
 		PresenceInterval: time.Second,
@@ -167,6 +190,10 @@ func (c Config) withDefaults() Config {
 	c.HistoryAge = cmp.Or(c.HistoryAge, d.HistoryAge)
 	c.HistoryBytes = cmp.Or(c.HistoryBytes, d.HistoryBytes)
 	c.InboxBytes = cmp.Or(c.InboxBytes, d.InboxBytes)
+	c.RingBytes = cmp.Or(c.RingBytes, d.RingBytes)
+	c.CopyBytes = cmp.Or(c.CopyBytes, d.CopyBytes)
+	c.PublishBytes = cmp.Or(c.PublishBytes, d.PublishBytes)
+	c.WaitingBytes = cmp.Or(c.WaitingBytes, d.WaitingBytes)
 	c.Mailbox = cmp.Or(c.Mailbox, d.Mailbox)
 	c.IdleAfter = cmp.Or(c.IdleAfter, d.IdleAfter)
 	c.PresenceInterval = cmp.Or(c.PresenceInterval, d.PresenceInterval)
@@ -211,6 +238,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("rooms: inbox bytes is %d; it must be at least %d", c.InboxBytes, 1<<20)
 	case c.Secret != nil && len(c.Secret) != SecretBytes:
 		return fmt.Errorf("rooms: the secret has %d bytes; it must have %d, or be nil", len(c.Secret), SecretBytes)
+	case c.RingBytes > 0 && c.RingBytes < 1<<20, c.CopyBytes > 0 && c.CopyBytes < 1<<20, c.PublishBytes < 1<<20, c.WaitingBytes > 0 && c.WaitingBytes < 1<<20:
+		return fmt.Errorf("rooms: the budgets are %d bytes for rings, %d for copies, %d for publishes and %d for clients; each must be at least %d", c.RingBytes, c.CopyBytes, c.PublishBytes, c.WaitingBytes, 1<<20)
 	case c.Mailbox < 16:
 		return fmt.Errorf("rooms: mailbox is %d messages; it must be at least 16", c.Mailbox)
 	case c.PresenceInterval < 10*time.Millisecond:

@@ -173,6 +173,10 @@ func (x effects) Report(what follow.Incident, seq uint64) {
 		stats.Repairs.Add(1)
 	case follow.HeldDropped:
 		stats.HeldDropped.Add(1)
+	case follow.TooMuch:
+		stats.ReplayCut.Add(1)
+	case follow.PageCut:
+		stats.HistoryCut.Add(1)
 	case follow.Forged:
 		stats.Forged.Add(1)
 		r.eng.roomLog(r.h.name).Warn().Uint64("seq", seq).Msg("a copy on a room's log subject is, or follows, an event that the log does not have, and was dropped; who publishes there?")

@@ -38,6 +38,8 @@ type Engine struct {
 	pubs       *nats.Conn // publishes to the log and their acks
 	stores     [wire.Spaces]*store
 	limits     follow.Limits
+	waiting    *Waiting
+	sweep      chan struct{} // calls the sweeper; buffered by one
 	pub        *eventlog.Publisher
 	secret     atomic.Pointer[secret] // changes only when NATS has lost it
 	live       chan *nats.Msg
@@ -74,7 +76,7 @@ func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	started := max(cfg.tuning.clock().UnixNano(), 1)
-	e := &Engine{cfg: cfg, boot: newBoot(), started: started, live: make(chan *nats.Msg, liveQueue)}
+	e := &Engine{cfg: cfg, boot: newBoot(), started: started, live: make(chan *nats.Msg, liveQueue), waiting: NewWaiting(cfg.WaitingBytes), sweep: make(chan struct{}, 1)}
 	for space := range e.stores {
 		e.stores[space] = newStore(e, wire.Space(space))
 	}
@@ -112,13 +114,16 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	if err := e.users.open(ctx, e); err != nil {
 		return err
 	}
-	e.limits = follow.Limits{Replay: MaxReplay, RingBytes: ringBytes, Held: e.cfg.tuning.held, HeldBytes: heldBytes}
-	if e.pub, err = eventlog.NewPublisher(e.pubs, &e.stats.PublishStats, e.cfg.tuning.publish); err != nil {
+	e.limits = follow.Limits{
+		Replay: MaxReplay, ReplayBytes: MaxReplayBytes, RingBytes: ringBytes, Held: e.cfg.tuning.held, HeldBytes: heldBytes,
+		Rings: follow.NewBudget(max(0, e.cfg.RingBytes)), Copies: follow.NewBudget(max(0, e.cfg.CopyBytes)),
+	}
+	if e.pub, err = eventlog.NewPublisher(e.pubs, &e.stats.PublishStats, e.cfg.tuning.publish, e.cfg.PublishBytes); err != nil {
 		return fmt.Errorf("rooms: %w", err)
 	}
 	e.opener = actor.Spawn(&actor.Config[*room]{MaxMessages: openQueue, MaxBatch: openBatch, OnPanic: e.onPanic},
 		func(*actor.Ref[*room]) actor.Receiver[*room] { return &opener{eng: e} })
-	e.rooms = actor.NewGroup(&actor.Config[message]{MaxMessages: e.cfg.Mailbox, Cost: cost, OnPanic: e.onPanic, OnUnread: refuseAll}, e.cfg.IdleAfter, e.startRoom)
+	e.rooms = actor.NewGroup(&actor.Config[message]{MaxMessages: e.cfg.Mailbox, MaxBytes: mailboxBytes, Cost: cost, OnPanic: e.onPanic, OnUnread: e.unread}, e.cfg.IdleAfter, e.startRoom)
 	if err := errors.Join(e.subs.start(), e.inspect(e.cfg.Node, e.cfg.HearAll), e.stores[wire.SpaceRooms].watch(), e.stores[wire.SpaceInboxes].watch(), e.watchPeers(), e.serve()); err != nil {
 		return err
 	}
@@ -131,6 +136,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	e.beside(func(context.Context) { e.heartbeatLoop() })
 	e.beside(func(context.Context) { e.dispatch() })
 	e.beside(e.users.writeLoop)
+	e.beside(e.sweepLoop)
 	for _, st := range e.stores {
 		look := new(streamCheck)
 		st.checkStream(look) // for nextLook
@@ -155,8 +161,9 @@ func (e *Engine) onPanic(p actor.Panic) {
 	}
 }
 
-func refuseAll(unread []message) {
+func (e *Engine) unread(unread []message) {
 	for _, m := range unread {
+		e.received(m)
 		refuseMessage(m, errClosed)
 	}
 }
@@ -228,6 +235,14 @@ func (e *Engine) Node() string { return e.cfg.Node }
 // Epoch names the present life of the log of all rooms: see wire.Position.
 // Inboxes have another.
 func (e *Engine) Epoch() string { return e.stores[wire.SpaceRooms].Epoch() }
+
+// Waiting counts what waits for clients; who writes it to them says so there.
+func (e *Engine) Waiting() *Waiting { return e.waiting }
+
+// RingBytes is what the rings of all rooms cost, CopyBytes what live copies do
+// that wait for their rooms, or are kept while a room reads its log.
+func (e *Engine) RingBytes() int64 { return e.limits.Rings.Used() }
+func (e *Engine) CopyBytes() int64 { return e.limits.Copies.Used() }
 
 // Stats are the engine's counters; they may be read at any time.
 func (e *Engine) Stats() *Stats { return &e.stats }

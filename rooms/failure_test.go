@@ -155,7 +155,7 @@ func TestAbandonedJoin(t *testing.T) {
 type panicOnReplay struct{ *member }
 
 func (p *panicOnReplay) Deliver(b *rooms.Burst) error {
-	if b.Bytes == 0 {
+	if b.Whole {
 		panic("replay")
 	}
 	return p.member.Deliver(b)

@@ -13,7 +13,8 @@ import (
 // fanout is what hands frames to the members of a room, the same bytes to all.
 // Owned by the room's actor.
 type fanout struct {
-	stats   *Stats // fixed after start
+	stats   *Stats   // fixed after start
+	waiting *Waiting // the same
 	members members
 	out     outbox
 	gather  *gathering // nil until it was needed
@@ -27,6 +28,8 @@ const yieldEvery = 512
 // returns those that can take no more. Deliver is the hop to the goroutine of
 // the member's client.
 func (f *fanout) burst(b *Burst, except string) (gone []Member) {
+	b.Hold(f.waiting)
+	defer b.Release(f.waiting)
 	delivered := 0
 	for i, m := range f.members.list {
 		if i%yieldEvery == yieldEvery-1 {

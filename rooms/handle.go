@@ -23,6 +23,8 @@ type handle struct {
 	sessions atomic.Int64
 	last     atomic.Uint64
 	touched  atomic.Int64 // unix nanoseconds of the last event
+	asked    atomic.Int64 // of the last request
+	ring     atomic.Int64 // bytes that its ring costs
 
 	// shares is set by the opener: the room hears signals and presence by the
 	// wildcard subscriptions.

@@ -22,15 +22,19 @@ func pages(t *testing.T, eng *rooms.Engine, room string, before uint64, limit in
 		if err != nil {
 			t.Fatal(err)
 		}
-		seqs := make([]uint64, len(page.Events))
+		seqs, bytes := make([]uint64, len(page.Events)), 0
 		for i, raw := range page.Events {
 			ev, err := wire.DecodeServer(raw)
 			if err != nil || ev.Room != room {
 				t.Fatalf("history has %s: %v", raw, err)
 			}
 			seqs[i] = ev.Seq
+			bytes += len(raw)
 		}
-		if want := min(limit, rooms.MaxHistoryPage); len(seqs) > want || page.More && len(seqs) != want {
+		if most := rooms.MaxHistoryBytes + rooms.MaxEventBytes; bytes > most {
+			t.Fatalf("a page has %d bytes, want %d at most", bytes, most)
+		}
+		if want := min(limit, rooms.MaxHistoryPage); len(seqs) > want || page.More && len(seqs) != want && bytes < rooms.MaxHistoryBytes/2 {
 			t.Fatalf("a page of %d has %d events, more: %t", limit, len(seqs), page.More)
 		}
 		all = append(seqs, all...)
@@ -221,8 +225,30 @@ func TestHistoryOfLargeEvents(t *testing.T) {
 	if got := pages(t, eng, "x", 0, 15); !slices.Equal(got, want) {
 		t.Error(firstDifference(got, want))
 	}
+	if n := eng.Stats().HistoryCut.Load(); n == 0 {
+		t.Error("no page was counted as cut")
+	}
 	fresh := startEngine(t, srv, nil)
-	m := join(t, fresh, "x", "m", from(fresh, want[0]))
-	m.awaitSeq(t, want[len(want)-1])
-	wantSeqs(t, m, want[1:])
+	if got := pages(t, fresh, "x", 0, 15); !slices.Equal(got, want) {
+		t.Error(firstDifference(got, want))
+	}
+	// A replay has a bound in bytes as well, from the log and from memory.
+	fresh = startEngine(t, srv, nil)
+	for round := range 2 {
+		tooMuch := join(t, fresh, "x", fmt.Sprint("too much", round), from(fresh, want[len(want)-9]))
+		if j := tooMuch.joined(t, 0); j.Recovered || j.Replayed != 0 || j.Seq != want[len(want)-1] {
+			t.Errorf("who missed 1.6 MB gets recovered %t, %d replayed", j.Recovered, j.Replayed)
+		}
+		m := join(t, fresh, "x", fmt.Sprint("m", round), from(fresh, want[len(want)-5]))
+		m.awaitSeq(t, want[len(want)-1])
+		wantSeqs(t, m, want[len(want)-4:])
+		last := join(t, fresh, "x", fmt.Sprint("last", round), rooms.Since{Last: 20})
+		last.awaitSeq(t, want[len(want)-1])
+		if n := len(last.seqs()); n < 4 || n > 5 {
+			t.Errorf("who wants the last 20 gets %d of 200 KB", n)
+		}
+	}
+	if n := fresh.Stats().ReplayCut.Load(); n != 2 {
+		t.Errorf("%d replays were counted as cut, want 2", n)
+	}
 }

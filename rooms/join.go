@@ -12,6 +12,9 @@ func (r *room) onJoin(j *joinRequest) {
 	case r.fanout.members.has(j.member.ID()):
 		r.flush() // what is gathered is before the position it is told
 		r.answer(j, r.joined(j.id, r.follower.Position().Seq, false, 0))
+	case j.since.Position != nil && j.since.Allowance.spent():
+		r.eng.stats.ReplayCut.Add(1)
+		r.follower.Join(&follow.Join{Ref: j})
 	default:
 		r.follower.Join(&follow.Join{Since: j.since.position(), Last: j.since.Last, Ref: j})
 	}
@@ -29,6 +32,10 @@ func (r *room) admit(j *joinRequest, a follow.Admission) {
 			reply(j.done, err)
 			return
 		}
+	}
+	if !j.since.Allowance.take(follow.Bytes(a.Replay)) {
+		r.eng.stats.ReplayCut.Add(1)
+		a = follow.Admission{Seq: r.follower.Position().Seq}
 	}
 	r.fanout.members.add(j.member)
 	r.h.sessions.Store(int64(len(r.fanout.members.list)))

@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
@@ -32,8 +33,19 @@ type Member interface {
 type Burst struct {
 	Frames [][]byte // each holds one or more complete frames
 	Count  int      // messages charged to the member's queue
-	Bytes  int      // bytes charged to the member's queue
+	Bytes  int      // of the frames
 	Asked  int      // bytes that this one member asked for: a room_joined, a replay; 0: it is for all
+	// Whole: it is one answer, and no sign of a slow member however large it is.
+	// It is charged to the member's queue as a quarter of that at most.
+	Whole bool
+	// Written, if not nil, is called when nobody holds the burst any more: see
+	// Release. It must not block.
+	Written func()
+
+	// Remembered: the frames are a room's memory as well.
+	Remembered bool
+
+	holders atomic.Int32 // see Hold
 
 	deflate  sync.Once
 	deflated [][]byte
@@ -43,10 +55,10 @@ var deflaters = sync.Pool{New: func() any { return wire.NewDeflater() }}
 
 // Deflated returns the frames for members that agreed on permessage-deflate
 // (wire.Deflater). The first one who asks pays for it, all others share
-// what it made. Frames that are charged to no queue, because the room's memory
-// holds them anyway, stay as they are. It may be called from any goroutine.
+// what it made. What is replayed from a room's memory stays as it is. It may be
+// called from any goroutine.
 func (b *Burst) Deflated() [][]byte {
-	if b.Bytes == 0 {
+	if b.Remembered {
 		return b.Frames
 	}
 	b.deflate.Do(func() {
@@ -83,7 +95,9 @@ func frameBurst(frame []byte) *Burst {
 // replays nothing.
 type Since struct {
 	Position *wire.Position
-	Last     int // the newest n events, at most MaxReplay
+	Last     int // the newest n events, at most MaxReplay and MaxReplayBytes
+
+	Allowance *Allowance // of all the rooms that are resumed at once; nil: no bound
 }
 
 func (s Since) position() *follow.Position {

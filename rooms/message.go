@@ -56,6 +56,7 @@ type (
 		// events are those that were found so far, newest first: a page of the log
 		// may have some that are not valid. Owned by the room.
 		events []json.RawMessage
+		bytes  int // of them
 	}
 
 	// What follows is sent by a room, or for it, to itself. `of` tells it from
@@ -139,12 +140,21 @@ func (graceTick) roomMessage()       {}
 // must not be lost counts nothing: there is never more of it than of the
 // members, timers and reads that it comes from.
 func cost(m message) (count, bytes int) {
-	switch m.(type) {
-	case liveEvent, liveSignal, livePresence, *joinRequest, *historyRequest, *membersRequest:
+	switch m := m.(type) {
+	case liveEvent:
+		return 1, copyCost(m.msg)
+	case liveSignal:
+		return 1, copyCost(m.msg)
+	case livePresence:
+		return 1, copyCost(m.msg)
+	case *joinRequest, *historyRequest, *membersRequest:
 		return 1, 0
 	}
 	return 0, 0
 }
+
+// copyCost is what a message from NATS costs while it waits.
+func copyCost(msg *nats.Msg) int { return len(msg.Data) + follow.CopyBytes }
 
 // reply answers a request whose channel is buffered by one. Only the first
 // answer counts: a room that fails does not know what it had answered.

@@ -179,11 +179,34 @@ func (e *Engine) dispatchOne(msg *nats.Msg) {
 	}
 	switch verb {
 	case lastOfSignal:
-		if h.self.Send(liveSignal{msg}) == actor.ErrFull {
+		if e.hand(h, liveSignal{msg}, msg) == actor.ErrFull {
 			e.stats.SignalFull.Add(1)
 		}
 	case lastOfPresence:
 		e.handShared(h, msg)
+	}
+}
+
+// hand gives an event or a signal from NATS to its room, if there is memory for it.
+func (e *Engine) hand(h *handle, m message, msg *nats.Msg) error {
+	n := copyCost(msg)
+	if !e.limits.Copies.Take(n) {
+		return actor.ErrFull
+	}
+	err := h.self.Send(m)
+	if err != nil {
+		e.limits.Copies.Give(n)
+	}
+	return err
+}
+
+// received gives back what hand took.
+func (e *Engine) received(m message) {
+	switch m := m.(type) {
+	case liveEvent:
+		e.limits.Copies.Give(copyCost(m.msg))
+	case liveSignal:
+		e.limits.Copies.Give(copyCost(m.msg))
 	}
 }
 
@@ -196,7 +219,7 @@ func (st *store) handLive(token string, msg *nats.Msg) {
 		defer func() { st.copies.handed.Store(st.copies.to.Load()) }()
 	}
 	if h := st.handles.get(token); h != nil {
-		err := h.self.Send(liveEvent{msg})
+		err := e.hand(h, liveEvent{msg}, msg)
 		if err == nil {
 			return
 		}

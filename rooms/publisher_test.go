@@ -175,7 +175,7 @@ func code(err error) wire.Code {
 func TestNoIDIsNotRetriedBlindly(t *testing.T) {
 	nc, attempts, _ := silent(t)
 	stats := new(eventlog.PublishStats)
-	p, err := eventlog.NewPublisher(nc, stats, eventlog.PublishTimes{Deadline: time.Hour, Attempt: 50 * time.Millisecond, Retry: 10 * time.Millisecond})
+	p, err := eventlog.NewPublisher(nc, stats, eventlog.PublishTimes{Deadline: time.Hour, Attempt: 50 * time.Millisecond, Retry: 10 * time.Millisecond}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func TestNoIDIsNotRetriedBlindly(t *testing.T) {
 	<-got
 	eventually(t, "all that was sent is taken", func() bool { return attempts.Load() == 2+stats.PublishRetries.Load() })
 
-	q, err := eventlog.NewPublisher(nc, stats, eventlog.PublishTimes{Deadline: 50 * time.Millisecond, Attempt: 10 * time.Millisecond, Retry: 10 * time.Millisecond})
+	q, err := eventlog.NewPublisher(nc, stats, eventlog.PublishTimes{Deadline: 50 * time.Millisecond, Attempt: 10 * time.Millisecond, Retry: 10 * time.Millisecond}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func TestPublishAnswers(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			nc, attempts, answer := silent(t)
 			stats := new(eventlog.PublishStats)
-			p, err := eventlog.NewPublisher(nc, stats, eventlog.PublishTimes{Deadline: 400 * time.Millisecond, Attempt: 200 * time.Millisecond, Retry: 10 * time.Millisecond})
+			p, err := eventlog.NewPublisher(nc, stats, eventlog.PublishTimes{Deadline: 400 * time.Millisecond, Attempt: 200 * time.Millisecond, Retry: 10 * time.Millisecond}, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -255,7 +255,7 @@ func TestPublishBusy(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			nc, _, answer := silent(t)
 			stats := new(eventlog.PublishStats)
-			p, err := eventlog.NewPublisher(nc, stats, eventlog.PublishTimes{Deadline: time.Minute, Attempt: time.Minute, Retry: time.Minute})
+			p, err := eventlog.NewPublisher(nc, stats, eventlog.PublishTimes{Deadline: time.Minute, Attempt: time.Minute, Retry: time.Minute}, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -295,7 +295,7 @@ func TestPublishBusy(t *testing.T) {
 // TestDrain waits for what is on its way, refuses what comes, and gives up.
 func TestDrain(t *testing.T) {
 	nc, attempts, answer := silent(t)
-	p, err := eventlog.NewPublisher(nc, new(eventlog.PublishStats), eventlog.PublishTimes{Deadline: time.Minute, Attempt: time.Minute, Retry: time.Minute})
+	p, err := eventlog.NewPublisher(nc, new(eventlog.PublishStats), eventlog.PublishTimes{Deadline: time.Minute, Attempt: time.Minute, Retry: time.Minute}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,7 +328,7 @@ func TestDrain(t *testing.T) {
 	}
 	p.Close()
 
-	q, err := eventlog.NewPublisher(nc, new(eventlog.PublishStats), eventlog.PublishTimes{Deadline: time.Minute, Attempt: time.Minute, Retry: time.Minute})
+	q, err := eventlog.NewPublisher(nc, new(eventlog.PublishStats), eventlog.PublishTimes{Deadline: time.Minute, Attempt: time.Minute, Retry: time.Minute}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,29 +12,43 @@ import (
 // is, the follower says. Owned by the room's actor.
 type replay struct {
 	again []*historyRequest // want an older page than the one just read
+
+	last        *Burst // the last replay of the batch in hand; nil: none yet
+	first, upto uint64 // its first and last event
 }
 
-// giveReplay hands over events that the ring holds. They are charged as one
-// message, because their memory is the room's and not the member's.
+// giveReplay hands over events that the ring holds, as one answer. Those who come
+// back at once with the same position share what is handed over.
 func (r *room) giveReplay(m Member, entries []follow.Entry) {
 	if len(entries) == 0 {
 		return
 	}
-	frames, bytes := make([][]byte, len(entries)), 0
-	for i, e := range entries {
-		frames[i] = e.Frame
-		bytes += len(e.Frame)
-	}
 	r.eng.stats.Replayed.Add(int64(len(entries)))
-	if m.Deliver(&Burst{Frames: frames, Count: 1, Asked: bytes}) != nil {
+	if m.Deliver(r.replay.burst(entries)) != nil {
 		r.remove(m, LeftLost)
 	}
+}
+
+// burst makes the burst of a replay, or returns the last one if it is the same.
+func (p *replay) burst(entries []follow.Entry) *Burst {
+	first, last := entries[0].Seq, entries[len(entries)-1].Seq
+	if p.last != nil && p.first == first && p.upto == last {
+		return p.last
+	}
+	frames := make([][]byte, len(entries))
+	for i, e := range entries {
+		frames[i] = e.Frame
+	}
+	p.first, p.upto = first, last
+	bytes := follow.Bytes(entries)
+	p.last = &Burst{Frames: frames, Count: 1, Bytes: bytes, Asked: bytes, Whole: true, Remembered: true}
+	return p.last
 }
 
 // onHistory answers one page of the room's log. The newest page has what this
 // node was told is stored, also when its live copy is still on the way.
 func (r *room) onHistory(a *historyRequest) {
-	r.follower.History(&follow.History{Before: a.before, Limit: a.limit - len(a.events), Known: r.h.acked.Load(), Ref: a})
+	r.follower.History(&follow.History{Before: a.before, Limit: a.limit - len(a.events), Bytes: MaxHistoryBytes - a.bytes, Known: r.h.acked.Load(), Ref: a})
 }
 
 // askAgain goes on with the pages that had events which are not valid.
@@ -46,19 +60,25 @@ func (r *room) askAgain() {
 	}
 }
 
+// take puts an older event in front of those that were found.
+func (a *historyRequest) take(ev []byte) {
+	a.events = append(a.events, ev)
+	a.bytes += len(ev)
+}
+
 // Page implements follow.Effects. It reads on past events that are not valid: a
 // page without an event would leave the client nothing to ask on from.
 func (x effects) Page(h *follow.History, frames []follow.Entry, events []follow.Event, more bool) {
 	r, a := x.r, h.Ref.(*historyRequest)
 	for _, e := range slices.Backward(frames) {
-		a.events = append(a.events, wire.FramePayload(e.Frame))
+		a.take(wire.FramePayload(e.Frame))
 	}
 	for _, e := range slices.Backward(events) {
 		if stored, err := r.read(e); err == nil {
-			a.events = append(a.events, wire.AppendEvent(nil, stored.Event(r.label, e.Seq, e.Time)))
+			a.take(wire.AppendEvent(nil, stored.Event(r.label, e.Seq, e.Time)))
 		}
 	}
-	if more && len(a.events) < a.limit && len(events) > 0 {
+	if more && len(a.events) < a.limit && a.bytes < MaxHistoryBytes/2 && len(events) > 0 {
 		a.before = events[0].Seq
 		r.replay.again = append(r.replay.again, a)
 		return

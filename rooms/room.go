@@ -34,7 +34,7 @@ func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver
 	h := &handle{store: e.storeOf(name), name: name, inbox: inbox, self: self}
 	h.touched.Store(time.Now().UnixNano())
 	r := &room{eng: e, h: h, label: roomLabel(name), used: time.Now()}
-	r.fanout.stats = &e.stats
+	r.fanout.stats, r.fanout.waiting = &e.stats, e.waiting
 	r.follower = follow.New(effects{r}, &e.limits)
 	if !inbox {
 		r.roster = newRoster(e, h, r.label)
@@ -54,6 +54,7 @@ func (r *room) Receive(b *actor.Batch[message]) {
 		r.follower.Doubt()
 	}
 	for m, ok := b.Next(); ok; m, ok = b.Next() {
+		r.eng.received(m)
 		r.fanout.out.expect = b.Len() + 1
 		r.handle(m)
 	}
@@ -65,6 +66,8 @@ func (r *room) Receive(b *actor.Batch[message]) {
 	}
 	r.askAgain()
 	r.leave()
+	r.replay.last = nil
+	r.accountRing()
 	r.retire()
 }
 
@@ -88,6 +91,7 @@ func (r *room) handle(m message) {
 		}
 	case *joinRequest, *leaveRequest, *removeUser, *membersRequest, *historyRequest:
 		r.used = time.Now()
+		r.h.asked.Store(r.used.UnixNano())
 		r.handleRequest(m)
 	default:
 		r.handleOwn(m)
@@ -135,6 +139,8 @@ func (r *room) handleOwn(m message) {
 		r.onChecked(m)
 	case renewed:
 		r.follower.Renewed()
+	case forgetRing:
+		r.forget(m)
 	case gatherTick:
 		if m.of == r {
 			r.fanout.gather.ticking = false // Receive ends with leave
@@ -182,6 +188,7 @@ func (r *room) Idle() bool {
 func (r *room) Stopped(unread []message) {
 	r.release()
 	for _, m := range unread {
+		r.eng.received(m)
 		switch {
 		case r.eng.closed():
 			refuseMessage(m, errClosed)
@@ -227,6 +234,7 @@ func (r *room) release() {
 		r.roster.release()
 	}
 	r.fanout.release()
+	r.follower.Close()
 	r.subs.end()
 	r.h.store.handles.drop(r.h)
 }

@@ -24,6 +24,9 @@ type Stats struct {
 	LiveFull     atomic.Int64 // live copies that found the room's mailbox full; read again from the log
 	SlowConsumer atomic.Int64 // live copies that nats.go dropped; read again from the log
 	SignalFull   atomic.Int64 // signals that found the room's mailbox full; lost, as signals may be
+	RingsCut     atomic.Int64 // rooms' rings that were cut because all together were too large
+	ReplayCut    atomic.Int64 // joins that missed more than is replayed; told to refresh
+	HistoryCut   atomic.Int64 // pages of history that are shorter than asked for, because of their bytes
 	JoinBusy     atomic.Int64 // joins that found the room's mailbox full
 	Dropped      atomic.Int64 // members that a room dropped because they could not take more
 	Rejected     atomic.Int64 // injected events that were not valid

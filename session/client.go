@@ -38,6 +38,7 @@ type Client struct {
 
 	// written by any goroutine
 	heard  atomic.Int64  // when the last frame came from the peer, in nanoseconds after m.born
+	inHand atomic.Int64  // bytes that are being written, if they are many
 	ending atomic.Uint32 // the close code, with byPeer if it is the peer's; 0 while open. The first one stands
 
 	// owned by the reading goroutine
@@ -75,7 +76,11 @@ func (c *Client) Deliver(b *rooms.Burst) error {
 	if b.Asked > 0 {
 		c.charge(b.Asked)
 	}
+	b.Hold(c.m.waiting)
 	err := c.self.Send(outgoing{burst: b})
+	if err != nil {
+		b.Release(c.m.waiting)
+	}
 	if err == actor.ErrFull {
 		c.Close(wire.CloseTooSlow)
 	}
@@ -93,7 +98,7 @@ func (c *Client) sendPayload(ev wire.Event, payload any) error {
 }
 
 func (c *Client) sendOwn(b *rooms.Burst) error {
-	b.Bytes = min(b.Bytes, c.m.cfg.QueueBytes/4)
+	b.Whole = true
 	return c.Deliver(b)
 }
 

@@ -31,6 +31,9 @@ const (
 	// publishWindow is how many events of a client may wait for their ack;
 	// the connection is not read while the window is full.
 	publishWindow = 64
+	// historyAtOnce is how many pages of history the node answers at a time; one
+	// more waits for its turn, and is answered busy after requestTimeout.
+	historyAtOnce = 16
 	// requestTimeout bounds what a handler waits for; then it is answered
 	// unavailable.
 	requestTimeout = 5 * time.Second

@@ -180,8 +180,8 @@ func TestCompressionBomb(t *testing.T) {
 	other.silent()
 }
 
-// A burst is compressed once, for however many; what is charged to nobody's
-// queue is not copied.
+// A burst is compressed once, for however many; what is a room's memory
+// as well is not copied.
 func TestDeflatedIsShared(t *testing.T) {
 	b := rooms.EventBurst(wire.Event{Type: "x", Payload: wire.MarshalPayload(strings.Repeat("y", 1000))})
 	first := b.Deflated()
@@ -191,7 +191,7 @@ func TestDeflatedIsShared(t *testing.T) {
 	if again := b.Deflated(); &again[0][0] != &first[0][0] {
 		t.Error("it was compressed twice")
 	}
-	replay := &rooms.Burst{Frames: b.Frames, Count: 1}
+	replay := &rooms.Burst{Frames: b.Frames, Count: 1, Bytes: b.Bytes, Remembered: true}
 	if got := replay.Deflated(); &got[0][0] != &b.Frames[0][0] {
 		t.Error("frames of the room's memory were copied")
 	}

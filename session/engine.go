@@ -12,6 +12,7 @@ import (
 type engine interface {
 	Node() string
 	Room(room string) (rooms.RoomInfo, bool)
+	Waiting() *rooms.Waiting
 	Join(ctx context.Context, room string, m rooms.Member, id string, since rooms.Since) error
 	Leave(room string, m rooms.Member, why rooms.Left)
 	LeaveAsked(ctx context.Context, room string, m rooms.Member, id string) error

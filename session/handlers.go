@@ -195,6 +195,10 @@ func getHistory(r *Request) error {
 	defer done()
 	ctx, cancel := r.context()
 	defer cancel()
+	if err := r.client.m.takePage(ctx); err != nil {
+		return err
+	}
+	defer func() { <-r.client.m.pages }()
 	page, err := r.client.m.eng.History(ctx, room, p.Before, p.Limit)
 	if err != nil {
 		return err

@@ -130,13 +130,14 @@ func (m *Manager) firstRooms(r *http.Request, who auth.Identity) ([]firstRoom, e
 		}
 		list = appendRoom(list, room, rooms.Since{})
 	}
+	allowance := rooms.NewAllowance()
 	for _, item := range resume {
 		room, err := resolve(who, item.Room)
 		if err != nil {
 			list = append(list, firstRoom{name: item.Room, refused: err})
 			continue
 		}
-		list = appendRoom(list, room, rooms.Since{Position: &item.Since})
+		list = appendRoom(list, room, rooms.Since{Position: &item.Since, Allowance: allowance})
 	}
 	if len(list) > MaxRooms+1 {
 		return nil, wire.Errorf(wire.TooManyRooms, "a client is in at most %d rooms; resume fewer", MaxRooms)

@@ -42,10 +42,13 @@ type Manager struct {
 	wheel      *wheel
 	born       time.Time // signs of life, and budgets, are counted from here, on the monotonic clock
 	budgets    budgets
+	waiting    *rooms.Waiting // what waits for all clients
+	pages      chan struct{}  // one element per page of history that is being answered
 
 	stats     Stats
 	warnProxy sync.Once
 	handlers  atomic.Pointer[map[string]HandlerFunc] // replaced as a whole, under mu
+	relieving atomic.Bool                            // relieve runs
 	running   sync.WaitGroup                         // one per connection, those being opened included; grows under mu, not while draining
 
 	mu        sync.Mutex
@@ -71,6 +74,8 @@ func newManager(eng engine, who *auth.Authenticator, cfg Config) (*Manager, erro
 		cfg: cfg, eng: eng, who: who, born: time.Now(), budgets: newBudgets(cfg),
 		clients: make(map[string]*Client), byUser: make(map[string][]*Client), byAddress: make(map[string]int),
 	}
+	m.waiting, m.pages = eng.Waiting(), make(chan struct{}, historyAtOnce)
+	m.waiting.OnFull(m.relieveSoon)
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	m.upgrader = websocket.Upgrader{
 		HandshakeTimeout: cfg.Handshake,
@@ -82,7 +87,7 @@ func newManager(eng engine, who *auth.Authenticator, cfg Config) (*Manager, erro
 	m.guestRooms = newGuestRooms(cfg, func(room string) bool { _, open := eng.Room(room); return open })
 	m.wheel = newWheel(cfg.Ping/wheelSteps, (*Client).due)
 	m.actors = &actor.Config[outgoing]{
-		MaxMessages: cfg.QueueMessages, MaxBytes: cfg.QueueBytes, Cost: outgoingCost, OnPanic: m.onPanic, Yield: true,
+		MaxMessages: cfg.QueueMessages, MaxBytes: cfg.QueueBytes, Cost: outgoingCost(cfg.QueueBytes), OnPanic: m.onPanic, OnUnread: m.unread, Yield: true,
 	}
 	if cfg.ConnectRate > 0 {
 		m.connects = rate.NewLimiter(rate.Limit(cfg.ConnectRate), max(1, int(cfg.ConnectRate)))
@@ -96,6 +101,15 @@ func (m *Manager) onPanic(p actor.Panic) {
 	m.stats.Panics.Add(1)
 	m.cfg.Log.Error().Interface("panic", p.Value).Str("where", string(p.Where)).Bytes("stack", p.Stack).
 		Msg("a client actor panicked; its connection was closed")
+}
+
+// unread lets go of what waited for a client whose actor failed.
+func (m *Manager) unread(left []outgoing) {
+	for _, o := range left {
+		if o.burst != nil {
+			o.burst.Release(m.waiting)
+		}
+	}
 }
 
 // Handle routes events of a type to fn: a new type of the program's own, or a

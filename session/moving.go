@@ -93,14 +93,23 @@ func (c *Client) join(room, id string, since rooms.Since, makeCurrent bool, inst
 	}
 	ctx, cancel := c.request()
 	defer cancel()
+	if err := c.roomFor(ctx, since); err != nil {
+		c.forgetUnless(was, room)
+		return err
+	}
 	if err := c.m.eng.Join(ctx, room, c, id, since); err != nil {
-		if !was {
-			c.forget(room)
-		}
+		c.forgetUnless(was, room)
 		return err
 	}
 	c.settle(room, makeCurrent)
 	return nil
+}
+
+// forgetUnless is for a join that failed.
+func (c *Client) forgetUnless(was bool, room string) {
+	if !was {
+		c.forget(room)
+	}
 }
 
 func (c *Client) leave(room, id string) error {

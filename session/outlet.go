@@ -5,6 +5,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 )
 
 // maxSegments is how many slices one system call takes (IOV_MAX).
@@ -21,14 +23,17 @@ const joinBelow = 16 << 10
 // outlet gathers the frames of one write. It belongs to the actor that took it
 // from outlets, until that puts it back.
 type outlet struct {
-	list [][]byte    // gathered; kept beside rest, which writing consumes
-	rest net.Buffers // what is not written yet
-	join []byte      // copies of short ones
-	one  []byte      // the rest when it is a single slice, else
-	vec  vector      // the first maxSegments of it
-	n    int         // of the last try
-	err  error       // of the last try
-	try  func(fd uintptr) bool
+	list  [][]byte       // gathered; kept beside rest, which writing consumes
+	rest  net.Buffers    // what is not written yet
+	of    *Client        // who is written to
+	held  []*rooms.Burst // whose frames these are
+	bytes int            // of them
+	join  []byte         // copies of short ones
+	one   []byte         // the rest when it is a single slice, else
+	vec   vector         // the first maxSegments of it
+	n     int            // of the last try
+	err   error          // of the last try
+	try   func(fd uintptr) bool
 }
 
 var outlets = sync.Pool{New: func() any {
@@ -39,8 +44,30 @@ var outlets = sync.Pool{New: func() any {
 
 func (o *outlet) add(frames ...[]byte) { o.list = append(o.list, frames...) }
 
+// hold has the burst released with the outlet.
+func (o *outlet) hold(b *rooms.Burst) {
+	o.held = append(o.held, b)
+	o.bytes += b.Bytes
+}
+
+// begin says what is being written, if it is worth saying.
+func (o *outlet) begin() {
+	if o.bytes > joinBelow {
+		o.of.inHand.Store(int64(o.bytes))
+	}
+}
+
 // release gives the outlet back. It keeps no frame alive.
 func (o *outlet) release() {
+	for _, b := range o.held {
+		b.Release(o.of.m.waiting)
+	}
+	if o.bytes > joinBelow {
+		o.of.inHand.Store(0)
+	}
+	o.of, o.bytes = nil, 0
+	clear(o.held)
+	o.held = o.held[:0]
 	clear(o.list)
 	o.vec.clear()
 	o.list, o.rest, o.one, o.err = o.list[:0], nil, nil, nil

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
 	"time"
 )
 

@@ -16,12 +16,18 @@ type outgoing struct {
 	burst *rooms.Burst // nil: a tick
 }
 
-// outgoingCost charges a burst to the client's queue.
-func outgoingCost(o outgoing) (count, bytes int) {
-	if o.burst == nil {
-		return 0, 0
+// outgoingCost charges bursts to a client's queue of that many bytes; what is one
+// answer as a quarter of it at most.
+func outgoingCost(queue int) func(outgoing) (count, bytes int) {
+	return func(o outgoing) (count, bytes int) {
+		switch {
+		case o.burst == nil:
+			return 0, 0
+		case o.burst.Whole:
+			return o.burst.Count, min(o.burst.Bytes, queue/4)
+		}
+		return o.burst.Count, o.burst.Bytes
 	}
-	return o.burst.Count, o.burst.Bytes
 }
 
 // writer is the client actor. It alone writes to the connection: data, pings,
@@ -54,6 +60,7 @@ func (w *writer) Receive(b *actor.Batch[outgoing]) {
 // with the answer to the handshake.
 func (w *writer) outlet() *outlet {
 	out := outlets.Get().(*outlet)
+	out.of = w.c
 	if w.c.handshake != nil {
 		out.add(w.c.handshake)
 		w.c.handshake = nil
@@ -69,9 +76,11 @@ func (w *writer) gather(out *outlet, b *actor.Batch[outgoing]) (count int) {
 			w.tick(time.Now())
 			continue
 		}
+		out.hold(o.burst)
 		out.add(w.framesOf(o.burst)...)
 		count += o.burst.Count
 	}
+	out.begin()
 	return count
 }
 
@@ -203,6 +212,7 @@ func (w *writer) Stopped(unread []outgoing) {
 		if o.burst == nil {
 			continue
 		}
+		out.hold(o.burst)
 		count += o.burst.Count
 		if !tooSlow {
 			out.add(w.framesOf(o.burst)...)

@@ -34,7 +34,7 @@ const (
 	// MaxPending and MaxPendingBytes bound the publishes without an ack of a
 	// Publisher; one more is refused with busy.
 	MaxPending      = 1 << 16
-	MaxPendingBytes = 64 << 20
+	MaxPendingBytes = 32 << 20
 )
 
 // PublishStats counts what a Publisher did. Every field may be read from any
@@ -56,6 +56,7 @@ type Publisher struct {
 	prefix string // of the inbox that gets the acks, with the dot
 	stats  *PublishStats
 	times  PublishTimes
+	most   int // bytes pending
 
 	counts [wire.Spaces]flowCounts
 
@@ -128,10 +129,11 @@ type publish struct {
 }
 
 // NewPublisher publishes on nc, which is for nothing else: the acks of a busy
-// node are as many as its events. The caller ends it with Drain and Close.
-func NewPublisher(nc *nats.Conn, stats *PublishStats, times PublishTimes) (*Publisher, error) {
+// node are as many as its events. most bounds the bytes without an ack, 0:
+// MaxPendingBytes. The caller ends it with Drain and Close.
+func NewPublisher(nc *nats.Conn, stats *PublishStats, times PublishTimes, most int64) (*Publisher, error) {
 	times = PublishTimes{cmp.Or(times.Deadline, publishDeadline), cmp.Or(times.Attempt, publishAttempt), cmp.Or(times.Retry, publishRetry)}
-	p := &Publisher{nc: nc, prefix: nc.NewInbox() + ".", stats: stats, times: times, pending: make(map[uint64]*publish)}
+	p := &Publisher{nc: nc, prefix: nc.NewInbox() + ".", stats: stats, times: times, most: int(cmp.Or(most, MaxPendingBytes)), pending: make(map[uint64]*publish)}
 	p.out.init()
 	p.timer = time.AfterFunc(time.Hour, p.sweep)
 	p.timer.Stop()
@@ -156,7 +158,7 @@ func (p *Publisher) Send(room, msgID, by string, body []byte, done func(Stored, 
 		done(Stored{}, wire.Errorf(wire.Unavailable, "this node is stopping; send again under the same id"))
 		return
 	}
-	if len(p.pending) >= MaxPending || p.bytes+len(body) > MaxPendingBytes && len(p.pending) > 0 {
+	if len(p.pending) >= MaxPending || p.bytes+len(body) > p.most && len(p.pending) > 0 {
 		p.mu.Unlock()
 		p.stats.PublishBusy.Add(1)
 		done(Stored{}, wire.Errorf(wire.Busy, "too many events wait for the log; send again in a moment"))

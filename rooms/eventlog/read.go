@@ -88,7 +88,7 @@ func (l *Log) readAny(ctx context.Context, room string, q follow.Range) (follow.
 	c := newCollector(room, q)
 	whole := q.Upto-q.After <= MaxUnfiltered
 	for from := max(q.After, 1); ; {
-		req := directRequest{Seq: from, MaxBytes: readBytes}
+		req := directRequest{Seq: from, MaxBytes: min(readBytes, c.q.Bytes+MaxEventBytes)}
 		if whole {
 			req.Batch = int(q.Upto-from) + 2 // one more shows that the replica is past Upto
 		} else {

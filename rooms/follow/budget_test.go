@@ -36,8 +36,8 @@ func TestRingsShareABudget(t *testing.T) {
 			t.Fatalf("%d bytes are used, %d by the only room with events, of %d", used, loud.Remembered(), budget)
 		}
 	}
-	live(quiet, 2, follow.SmallRing-100)
-	if got := quiet.Remembered(); got < follow.SmallRing-100 {
+	live(quiet, 2, l.SmallRing()-100)
+	if got := quiet.Remembered(); got < l.SmallRing()-100 {
 		t.Errorf("a small ring was cut to %d", got)
 	}
 	if over := l.Rings.Over(); over == 0 {

@@ -6,9 +6,16 @@ import "sort"
 // what the slice of them has allocated ahead.
 const entryBytes = 64
 
+// smallRing and smallPart are up to how many bytes a ring is small: 64 KiB, and
+// that part of the budget.
+const (
+	smallRing = 64 << 10
+	smallPart = 64
+)
+
 // SmallRing is up to how many bytes a ring is left alone, while the rings of all
 // rooms together take more than their budget, as long as there are larger ones.
-const SmallRing = 64 << 10
+func (l *Limits) SmallRing() int { return int(min(smallRing, l.Rings.Limit()/smallPart)) }
 
 // ring is the tail of a room's log in memory: every event after floor, up to
 // the newest, within limits.
@@ -47,10 +54,10 @@ func (r *ring) trim(l *Limits) {
 // down to a small ring. It reports whether it did.
 func (r *ring) share(l *Limits) bool {
 	over := l.Rings.Over()
-	if over == 0 || r.bytes <= SmallRing {
+	if over == 0 || r.bytes <= l.SmallRing() {
 		return false
 	}
-	keep := max(SmallRing, r.bytes-int(min(over, int64(r.bytes))))
+	keep := max(l.SmallRing(), r.bytes-int(min(over, int64(r.bytes))))
 	return r.drop(l, func(_, bytes int) bool { return bytes > keep })
 }
 
