@@ -32,8 +32,8 @@ func TestRemovalReachesAJoinThatWaits(t *testing.T) {
 			defer release() // or the engine could not close
 			m, bystander := newMember("m"), newMember("bystander")
 			answer, other := make(chan error, 1), make(chan error, 1)
-			go func() { answer <- eng.Join(within(t), tc.room, m, "j", from(eng, seqs[0])) }()
-			go func() { other <- eng.Join(within(t), tc.room, bystander, "j", from(eng, seqs[0])) }()
+			go func() { answer <- eng.Join(within(t), tc.room, m, "j", fromOf(eng, tc.room, seqs[0])) }()
+			go func() { other <- eng.Join(within(t), tc.room, bystander, "j", fromOf(eng, tc.room, seqs[0])) }()
 			// It is no member: what is found can only be the join.
 			eventually(t, "the waiting join is found", func() bool {
 				n, err := tc.remove(within(t), eng, m.user.UID)
