@@ -17,8 +17,6 @@ const (
 	// One in httpPart of the rest, up to maxHTTP, are for connections that are HTTP: readiness, the API, handshakes.
 	httpPart = 4
 	maxHTTP  = 1 << 14
-	// assumedFiles is where the system tells no limit.
-	assumedFiles = 1 << 16
 )
 
 // fileShares says what the process's open files are for.
