@@ -33,40 +33,79 @@ type jwk struct {
 // parseJWKS reads a key set, or a single key. Keys for other purposes are passed over, as issuers put several kinds into one
 // document; that none is left, or that one of ours is damaged, is an error.
 func parseJWKS(data []byte) (Key, error) {
-	var doc struct {
-		jwk
-		Keys []jwk `json:"keys"`
-	}
-	if err := json.Unmarshal(data, &doc); err != nil {
-		return Key{}, fmt.Errorf("auth: the key begins like a JWKS document but is not valid JSON: %w", err)
-	}
-	if doc.Keys == nil && doc.Kty != "" {
-		doc.Keys = []jwk{doc.jwk}
+	list, err := readJWKS(data)
+	if err != nil {
+		return Key{}, err
 	}
 	key := Key{set: true}
-	for i, j := range doc.Keys {
-		public, err := j.public()
+	for i, j := range list {
+		one, err := j.verifyKey()
 		if err != nil {
-			return Key{}, fmt.Errorf("auth: key %d of the JWKS: %w", i+1, err)
+			return Key{}, fmt.Errorf("auth: key %d of the JWKS: %s", i+1, strings.TrimPrefix(err.Error(), "auth: "))
 		}
-		if public == nil {
-			continue
+		if one != nil {
+			key.keys = append(key.keys, *one)
 		}
-		var method jwt.SigningMethod = jwt.SigningMethodHS256
-		if _, secret := public.([]byte); !secret {
-			if method, err = methodFor(public); err != nil {
-				return Key{}, fmt.Errorf("auth: key %d of the JWKS: %s", i+1, strings.TrimPrefix(err.Error(), "auth: "))
-			}
-		}
-		if j.Alg != "" && j.Alg != method.Alg() {
-			continue
-		}
-		key.keys = append(key.keys, verifyKey{kid: j.Kid, method: method, public: public})
 	}
 	if len(key.keys) == 0 {
 		return Key{}, errors.New("auth: the JWKS has no key for HS256, RS256, ES256 or EdDSA signatures")
 	}
 	return key, nil
+}
+
+// parseIssuerKeys reads a key set that was fetched. Here a key that cannot be used does not keep the others out, as nobody is there
+// to mend it (RFC 7517, section 5), and a secret that everybody can read is none.
+func parseIssuerKeys(data []byte) (Key, error) {
+	list, err := readJWKS(data)
+	if err != nil {
+		return Key{}, err
+	}
+	if len(list) > MaxKeys {
+		return Key{}, fmt.Errorf("auth: the JWKS has %d keys, at most %d are taken", len(list), MaxKeys)
+	}
+	key := Key{set: true}
+	for _, j := range list {
+		if one, err := j.verifyKey(); err == nil && one != nil && j.Kty != "oct" {
+			key.keys = append(key.keys, *one)
+		}
+	}
+	if len(key.keys) == 0 {
+		return Key{}, errors.New("auth: the JWKS has no public key for RS256, ES256 or EdDSA signatures")
+	}
+	return key, nil
+}
+
+// readJWKS returns the keys of a document, or the one that it is.
+func readJWKS(data []byte) ([]jwk, error) {
+	var doc struct {
+		jwk
+		Keys []jwk `json:"keys"`
+	}
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return nil, fmt.Errorf("auth: the key begins like a JWKS document but is not valid JSON: %w", err)
+	}
+	if doc.Keys == nil && doc.Kty != "" {
+		doc.Keys = []jwk{doc.jwk}
+	}
+	return doc.Keys, nil
+}
+
+// verifyKey is the key with the algorithm that it pins; nil if it is for something else.
+func (j *jwk) verifyKey() (*verifyKey, error) {
+	public, err := j.public()
+	if err != nil || public == nil {
+		return nil, err
+	}
+	var method jwt.SigningMethod = jwt.SigningMethodHS256
+	if _, secret := public.([]byte); !secret {
+		if method, err = methodFor(public); err != nil {
+			return nil, err
+		}
+	}
+	if j.Alg != "" && j.Alg != method.Alg() {
+		return nil, nil
+	}
+	return &verifyKey{kid: j.Kid, method: method, public: public}, nil
 }
 
 // public is the key in the form the jwt package wants; nil if it is not one of ours.

@@ -25,6 +25,9 @@ type Verifier struct {
 // NewVerifier returns a Verifier for tokens signed with (one of) key.
 func NewVerifier(key Key) *Verifier { return &Verifier{keys: key} }
 
+// NewIssuerVerifier returns a Verifier for tokens signed with one of the keys of an issuer, which it fetches.
+func NewIssuerVerifier(keys *KeySet) *Verifier { return &Verifier{keys: keys} }
+
 // Verify returns who token is for. The claims it reads: sub (required: the uid, up to 63 characters without white space, not
 // starting with "@" or "guest-"), name (default: the uid), avatar (text or number), rooms and speak (see Identity.MayEnter and
 // MaySpeak; absent or null: every room), exp and nbf (honoured within Leeway), iat (Identity.IssuedAt), and aud and iss where the

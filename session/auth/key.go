@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -22,6 +23,8 @@ const (
 	MinSecret = 16
 	// minRSABits is the size of the smallest RSA key.
 	minRSABits = 2048
+	// maxRSABits is that of the largest: checking a signature takes the longer the larger its key is.
+	maxRSABits = 8192
 )
 
 // Key is what tokens are checked with: one or more keys, each of which pins its algorithm. Immutable.
@@ -118,6 +121,9 @@ func methodFor(public crypto.PublicKey) (jwt.SigningMethod, error) {
 		if k.N.BitLen() < minRSABits {
 			return nil, fmt.Errorf("auth: the RSA key has %d bits, at least %d are needed", k.N.BitLen(), minRSABits)
 		}
+		if k.N.BitLen() > maxRSABits {
+			return nil, fmt.Errorf("auth: the RSA key has %d bits, at most %d are taken", k.N.BitLen(), maxRSABits)
+		}
 		return jwt.SigningMethodRS256, nil
 	case *ecdsa.PublicKey:
 		if k.Curve != elliptic.P256() {
@@ -128,6 +134,12 @@ func methodFor(public crypto.PublicKey) (jwt.SigningMethod, error) {
 		return jwt.SigningMethodEdDSA, nil
 	}
 	return nil, fmt.Errorf("auth: a key of type %T is not supported; use RSA, P-256 or Ed25519", public)
+}
+
+// names reports whether the key that a token names is in the set; a token that names none may be of any.
+func (k Key) names(token *jwt.Token) bool {
+	kid, named := token.Header["kid"].(string)
+	return !named || slices.ContainsFunc(k.keys, func(key verifyKey) bool { return key.kid == kid })
 }
 
 // choose is the jwt.Keyfunc: the keys that may have signed the token. The algorithm in the token's header selects among keys,
