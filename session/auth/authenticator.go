@@ -62,7 +62,7 @@ func (a *Authenticator) identify(r *http.Request) (Identity, error) {
 	}
 	if query.Has("token") {
 		if a.Guests != nil && isGuestToken(query.Get("token")) { // it is good for weeks, and URLs are in logs
-			a.stats.RefusedInURL.Add(1)
+			a.stats.RefusedInAddress.Add(1)
 			return Identity{}, refuse("a guest's token does not belong in a URL; get a ticket for it with POST /login and Authorization: Bearer, and connect with ?otp=")
 		}
 		return a.token(query.Get("token"), username, avatarID)

@@ -86,11 +86,8 @@ func NewKeySet(ctx context.Context, address string, log zerolog.Logger) (*KeySet
 }
 
 func newKeySet(address string, log zerolog.Logger) (*KeySet, error) {
-	u, err := url.Parse(address)
+	u, err := parseKeyURL(address)
 	if err != nil {
-		return nil, fmt.Errorf("auth: the address of the keys is no URL; write one such as https://login.example.com/.well-known/jwks.json")
-	}
-	if err := checkKeyURL(u); err != nil {
 		return nil, err
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -110,6 +107,20 @@ func (s *KeySet) start(ctx context.Context) {
 	following, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	go s.follow(following)
+}
+
+// CheckKeyURL says what is wrong with the address of a KeySet.
+func CheckKeyURL(address string) error {
+	_, err := parseKeyURL(address)
+	return err
+}
+
+func parseKeyURL(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if err != nil { // whose text may hold a password
+		return nil, errors.New("auth: the address of the keys is no URL; write one such as https://login.example.com/.well-known/jwks.json")
+	}
+	return u, checkKeyURL(u)
 }
 
 // checkKeyURL refuses what anybody on the way could change.

@@ -241,18 +241,25 @@ func TestWhatIsNoKeySet(t *testing.T) {
 		answer http.HandlerFunc
 		want   string
 	}{
-		"an error":          {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "500"},
-		"a page":            {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, "not valid JSON"},
-		"no key":            {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":[]}`) }, "no public key"},
-		"a public secret":   {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, secretKey) }, "no public key"},
-		"too many":          {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, document(many)) }, "at most 100"},
-		"too large":         {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat(" ", MaxKeySet), document(nil)) }, "more than"},
-		"broken off":        {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "9"); fmt.Fprint(w, "{") }, "EOF"},
+		"an error":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "500"},
+		"a page":          {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, "not valid JSON"},
+		"no key":          {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":[]}`) }, "no public key"},
+		"a public secret": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, secretKey) }, "no public key"},
+		"too many":        {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, document(many)) }, "at most 100"},
+		"too large": {func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, strings.Repeat(" ", MaxKeySet), document(nil))
+		}, "more than"},
+		"broken off": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "9")
+			fmt.Fprint(w, "{")
+		}, "EOF"},
 		"silence":           {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "deadline"},
 		"a redirect to ftp": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "ftp://127.0.0.1/", 302) }, "https"},
 		"a redirect away":   {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://192.0.2.1/", 302) }, "https"},
 		"redirects":         {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", 302) }, "too many redirects"},
-		"private keys":      {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AA","d":"AA"}]}`) }, "no public key"},
+		"private keys": {func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AA","d":"AA"}]}`)
+		}, "no public key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i.publishes(map[string]pair{"a": key})

@@ -40,6 +40,7 @@ type Config struct {
 	HistoryBytes Size          `group:"log" default:"1GiB" say:"a size such as 1GiB" help:"Size of the whole log; beyond it the oldest events are dropped."`
 	InboxBytes   Size          `group:"log" default:"256MiB" say:"a size such as 256MiB" help:"Size of the log of all users' inboxes, which is one of its own; from three quarters on, inboxes keep fewer messages each."`
 
+	JWKSURL       string   `group:"login" name:"jwks-url" placeholder:"URL" say:"the https URL of your issuer's JWKS document" help:"Fetch the keys that tokens are checked with from there, and follow when they change. https, or http on this machine."`
 	JWTAudience   []string `group:"login" name:"jwt-audience" placeholder:"AUD" say:"the aud claim of your tokens" help:"A token's aud must name this; repeat it for more. Unless it is set: aud is not looked at."`
 	JWTIssuer     string   `group:"login" name:"jwt-issuer" placeholder:"ISS" say:"the iss claim of your tokens, such as https://login.example.com" help:"A token's iss must be this. Unless it is set: iss is not looked at."`
 	JWTRequireExp bool     `group:"login" name:"jwt-require-exp" default:"true" negatable:"" say:"true or false" help:"Refuse tokens without exp, which would be good for ever."`
@@ -92,7 +93,7 @@ func (c Config) Guests() bool {
 }
 
 // takesTokens reports whether users log in with tokens.
-func (c Config) takesTokens() bool { return c.JWTKey != "" }
+func (c Config) takesTokens() bool { return c.JWTKey != "" || c.JWKSURL != "" }
 
 // guestRights are the rooms that guests may enter and speak in, as auth.Guests has them. Beside users with tokens they have the
 // room that everybody begins in.

@@ -95,10 +95,13 @@ func (n *Node) natsLine() string {
 
 func (n *Node) guestLine() string {
 	tokens := "people with a token that the JWT key checks"
+	if n.cfg.JWKSURL != "" {
+		tokens = "people with a token of the issuer of --jwks-url"
+	}
 	switch {
-	case n.cfg.JWTKey != "" && n.cfg.Guests():
+	case n.cfg.takesTokens() && n.cfg.Guests():
 		return tokens + ", and guests in " + n.guestRooms()
-	case n.cfg.JWTKey != "":
+	case n.cfg.takesTokens():
 		return tokens
 	case n.cfg.AllowGuests != nil:
 		return "everybody, as a guest (--allow-guests)"

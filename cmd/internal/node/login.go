@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 
@@ -8,6 +9,37 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
+
+// startVerifier makes what checks users' tokens, if there is a key. Keys that cannot be fetched yet are no error.
+func (n *Node) startVerifier(ctx context.Context) error {
+	switch {
+	case n.cfg.JWKSURL != "":
+		keys, err := auth.NewKeySet(ctx, n.cfg.JWKSURL, n.log)
+		if err != nil {
+			return err
+		}
+		n.keys, n.who.Verifier = keys, auth.NewIssuerVerifier(keys)
+	case n.cfg.JWTKey != "":
+		key, err := auth.ParseKey([]byte(n.cfg.JWTKey))
+		if err != nil {
+			return err
+		}
+		n.who.Verifier = auth.NewVerifier(key)
+	default:
+		return nil
+	}
+	v := n.who.Verifier
+	v.Audience, v.Issuer, v.RequireExpiry = n.cfg.JWTAudience, n.cfg.JWTIssuer, n.cfg.JWTRequireExp
+	return nil
+}
+
+// keyStats are the counters of the keys that are fetched; all 0 where none are.
+func (n *Node) keyStats() *auth.KeyStats {
+	if n.keys == nil {
+		return new(auth.KeyStats)
+	}
+	return n.keys.Stats()
+}
 
 // maxLogin is the most bytes of a body of POST /login; more is answered 413.
 const maxLogin = 4 << 10

@@ -1,7 +1,16 @@
 package node
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -178,4 +187,47 @@ func TestLoginRate(t *testing.T) {
 	}
 	s.want(t, 200, "POST", "/login", "{}", "X-Forwarded-For", "192.0.2.2")
 	s.want(t, 405, "GET", "/login", "", "X-Forwarded-For", "192.0.2.1") // no login
+}
+
+// An issuer that is away does not keep the node from starting; tokens are then answered 503 and not 401, until it is there.
+func TestKeysByURL(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var there atomic.Bool
+	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if !there.Load() {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		fmt.Fprintf(w, `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k1","x":%q}]}`, base64.RawURLEncoding.EncodeToString(public))
+	}))
+	t.Cleanup(issuer.Close)
+	cfg := testConfig()
+	cfg.JWKSURL = issuer.URL
+	s := serve(t, cfg)
+	token, err := auth.Sign(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}), auth.Claims{UID: "ann", KeyID: "k1", Expires: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := s.want(t, 503, "POST", "/login", "", "Authorization", "Bearer "+token)
+	if a.code() != "unavailable" || a.header.Get("Retry-After") == "" {
+		t.Errorf("answered %s %v", a.body, a.header)
+	}
+	s.want(t, 503, "GET", "/ws", "", "Authorization", "Bearer "+token)
+	s.want(t, 401, "POST", "/login", `{"username":"percy"}`)          // no guests
+	s.want(t, 403, "GET", "/api/rooms", "")                           // and no API without its key
+	s.want(t, 401, "POST", "/login", "", "Authorization", "Bearer x") // what is no token is none
+	there.Store(true)
+	eventually(t, "the issuer is there", func() bool {
+		return s.do(t, "POST", "/login", "", "Authorization", "Bearer "+token).status == 200
+	})
+	if w := s.dial(t, "", token).Welcome(); w.UID != "ann" {
+		t.Errorf("welcome %+v", w)
+	}
 }

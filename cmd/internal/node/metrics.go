@@ -16,6 +16,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
 // guardedMetrics serves /metrics beside the page: to whom the API answers too. Where other machines can connect and there
@@ -49,7 +50,7 @@ func (n *Node) metricsHandler() http.Handler {
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newCollector(n.engine, n.sessions, n.visitors),
+		newCollector(n.engine, n.sessions, n.visitors, n.who.Stats(), n.keyStats()),
 		readyCollector{n},
 	)
 	if n.cert != nil {
@@ -87,8 +88,9 @@ type counter struct {
 	value *atomic.Int64
 }
 
-func newCollector(engine *rooms.Engine, sessions *session.Manager, visitors *visitors) *collector {
-	all := slices.Concat(counters("room", engine.Stats(), roomHelp), counters("session", sessions.Stats(), sessionHelp), counters("http", &visitors.stats, httpHelp))
+func newCollector(engine *rooms.Engine, sessions *session.Manager, visitors *visitors, logins *auth.Stats, keys *auth.KeyStats) *collector {
+	all := slices.Concat(counters("room", engine.Stats(), roomHelp), counters("session", sessions.Stats(), sessionHelp), counters("http", &visitors.stats, httpHelp),
+		counters("login", logins, loginHelp), counters("jwks", keys, keysHelp))
 	return &collector{engine, sessions, visitors, all}
 }
 

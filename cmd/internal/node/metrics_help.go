@@ -85,3 +85,17 @@ var httpHelp = map[string]string{
 	"CutForAll":   "Connections that were cut before they became WebSockets, as the longest idle ones of too many.",
 	"CutForOther": "Connections that were cut before they became WebSockets, as the longest idle ones of too many of their address.",
 }
+
+// loginHelp says what each counter of auth.Stats counts, keysHelp those of auth.KeyStats.
+var (
+	loginHelp = map[string]string{
+		"RefusedInAddress": "Guests' tokens that came in a URL.",
+		"RefusedEnded":     "Credentials from before their user's sessions were ended.",
+	}
+	keysHelp = map[string]string{
+		"Fetched":     "Key sets fetched from --jwks-url.",
+		"FetchErrors": "Fetches of --jwks-url that failed.",
+		"FetchSaved":  "Tokens of unknown keys that came too soon after a fetch for another.",
+		"Outdated":    "Tokens answered with 503, as no keys are known that are not too old.",
+	}
+)

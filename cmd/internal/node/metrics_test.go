@@ -11,6 +11,7 @@ import (
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
 func TestMetrics(t *testing.T) {
@@ -46,7 +47,7 @@ func TestEveryCounterIsDescribed(t *testing.T) {
 	for _, tt := range []struct {
 		stats any
 		help  map[string]string
-	}{{&rooms.Stats{}, roomHelp}, {&session.Stats{}, sessionHelp}, {&httpStats{}, httpHelp}} {
+	}{{&rooms.Stats{}, roomHelp}, {&session.Stats{}, sessionHelp}, {&httpStats{}, httpHelp}, {&auth.Stats{}, loginHelp}, {&auth.KeyStats{}, keysHelp}} {
 		fields := reflect.TypeOf(tt.stats).Elem()
 		found := 0
 		for _, field := range reflect.VisibleFields(fields) {

@@ -43,6 +43,7 @@ type Node struct {
 	who      *auth.Authenticator
 	logins   interface{ Close() } // the connection to NATS of who
 	ended    atomic.Pointer[auth.Ended]
+	keys     *auth.KeySet // nil: no --jwks-url
 	sessions *session.Manager
 	listener net.Listener
 	server   *http.Server
@@ -157,15 +158,7 @@ func (n *Node) startLogin(ctx context.Context) error {
 			return err
 		}
 	}
-	if n.cfg.JWTKey != "" {
-		key, err := auth.ParseKey([]byte(n.cfg.JWTKey))
-		if err != nil {
-			return err
-		}
-		n.who.Verifier = auth.NewVerifier(key)
-		n.who.Verifier.Audience, n.who.Verifier.Issuer, n.who.Verifier.RequireExpiry = n.cfg.JWTAudience, n.cfg.JWTIssuer, n.cfg.JWTRequireExp
-	}
-	return nil
+	return n.startVerifier(ctx)
 }
 
 func (n *Node) startSessions(context.Context) error {
@@ -231,6 +224,9 @@ func (n *Node) stop(drain time.Duration) error {
 			n.drain(drain)
 		}
 		n.stopErr = errors.Join(n.stopHTTP(), n.stopEngine())
+		if n.keys != nil {
+			n.keys.Close()
+		}
 		if list := n.ended.Load(); list != nil {
 			list.Close()
 		}

@@ -119,8 +119,17 @@ func checkLogin(c Config) *FlagError {
 			if len(c.JWTAudience) == 0 {
 				flag = "jwt-issuer"
 			}
-			return wrong(flag, "it is for users' tokens, and there is no key to check them with; set ROOMD_JWT_KEY or --jwt-key-file FILE, or leave this out")
+			return wrong(flag, "it is for users' tokens, and there is no key to check them with; set ROOMD_JWT_KEY, --jwt-key-file FILE or --jwks-url URL, or leave this out")
 		}
+	}
+	if c.JWKSURL != "" {
+		if c.JWTKey != "" {
+			return wrong("jwks-url", "there is a JWT key as well (%s or --jwt-key-file); keep one of the two", EnvName("jwt-key"))
+		}
+		if err := auth.CheckKeyURL(c.JWKSURL); err != nil {
+			return wrong("jwks-url", "%s", strings.TrimPrefix(err.Error(), "auth: "))
+		}
+		return nil
 	}
 	if c.JWTKey != "" {
 		if _, err := auth.ParseKey([]byte(c.JWTKey)); err != nil {
@@ -130,12 +139,12 @@ func checkLogin(c Config) *FlagError {
 	}
 	if isLoopback(c.Addr) {
 		if !c.Guests() {
-			return wrong("allow-guests", "guests are not allowed and there is no JWT key, so nobody could connect; set ROOMD_JWT_KEY or --jwt-key-file FILE, or leave --allow-guests out")
+			return wrong("allow-guests", "guests are not allowed and there is no JWT key, so nobody could connect; set ROOMD_JWT_KEY, --jwt-key-file FILE or --jwks-url URL, or leave --allow-guests out")
 		}
 		return nil
 	}
 	if !c.Guests() {
-		return wrong("addr", "%s can be reached from other machines, and nobody would have to log in; set ROOMD_JWT_KEY or --jwt-key-file FILE, or write --allow-guests if everybody may come in", c.Addr)
+		return wrong("addr", "%s can be reached from other machines, and nobody would have to log in; set ROOMD_JWT_KEY, --jwt-key-file FILE or --jwks-url URL, or write --allow-guests if everybody may come in", c.Addr)
 	}
 	return nil
 }
