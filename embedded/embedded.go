@@ -234,6 +234,7 @@ func (s *Server) run(cfg *Config, dir string) error {
 		if err := errors.Join(s.unread(dir, log), sweepProbes(dir)); err != nil {
 			return err
 		}
+		s.tellMissing(dir, log)
 		ctx, cancel := context.WithCancel(context.Background())
 		s.quiet = cancel
 		s.watcher.Go(func() { (&healer{s: s, opts: opts, dir: dir}).watch(ctx, healthEvery) })

@@ -137,3 +137,12 @@ func (s *Server) unread(dir string, log *serverLog) error {
 		todo: "restore " + dir + " from a copy; or move the directory of that stream away, which gives up what is in it",
 	}
 }
+
+// tellMissing says that files with messages are gone: the server goes on without them, and they cannot be brought back from here.
+func (s *Server) tellMissing(dir string, log *serverLog) {
+	for _, warning := range log.warnings() {
+		if strings.Contains(warning, "could not locate msg block") {
+			s.log.Error().Str("store", dir).Str("nats", warning).Msg("a file of the NATS store is missing, and the events in it are gone; if there is a copy, stop, put the whole directory back, and start again")
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
 )
 
 // blockOf is the first block of the stream T in dir.
@@ -117,6 +118,19 @@ func TestTornMessage(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// A file that is gone cannot be brought back, but it is told.
+func TestMissingBlock(t *testing.T) {
+	dir, _ := stored(t, 100)
+	if err := os.Remove(blockOf(dir)); err != nil {
+		t.Fatal(err)
+	}
+	buf := &syncBuffer{}
+	start(t, Config{Addr: InProcessOnly, StoreDir: dir, Log: zerolog.New(buf)})
+	if got := strings.Count(buf.String(), `"level":"error"`); got != 1 || !strings.Contains(buf.String(), "a file of the NATS store is missing") {
+		t.Errorf("the log says %s", buf)
 	}
 }
 

@@ -14,7 +14,7 @@ const (
 	// healBytes and healFiles must be free before JetStream is started again: with less it would find no room for the next
 	// message, or, worse, could not open what it has.
 	healBytes = MaxPayload
-	healFiles = 64
+	healFiles = 16
 	// probePattern is how the files are called that a probe makes; a process that was killed may leave some.
 	probePattern = "probe-*"
 )
@@ -52,6 +52,9 @@ func sweepProbes(dir string) error {
 	}
 	return nil
 }
+
+// Damaged reports whether the directory can be used, and what is in it cannot.
+func (e *StoreError) Damaged() bool { return e.todo != "" }
 
 // Todo is what a person can do about it, as a sentence without a full stop.
 func (e *StoreError) Todo() string {

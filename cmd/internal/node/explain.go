@@ -35,6 +35,8 @@ func explain(err error, cfg Config) error {
 		return hint(err, "store-dir", "the file is in that directory, also with --store memory; choose one that this user may write to, or --nats-addr - for a NATS without a port")
 	case errors.As(err, &locked):
 		return hint(err, "store-dir", "stop that process, or choose another directory (or --store memory)")
+	case errors.As(err, &store) && store.Damaged():
+		return hint(err, "store-dir", store.Todo())
 	case errors.As(err, &store):
 		return hint(err, "store-dir", store.Todo()+", or choose another directory (or --store memory)")
 	case errors.As(err, &connect):
