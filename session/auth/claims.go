@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -50,7 +51,7 @@ func (c *tokenClaims) GetSubject() (string, error)                  { return c.S
 func (c *tokenClaims) identity() Identity {
 	id := Identity{UID: c.Subject, Username: CleanName(c.Name), AvatarID: CleanName(string(c.Avatar))}
 	if id.Username == "" {
-		id.Username = c.Subject
+		id.Username = CleanName(c.Subject) // of a uid something can be seen, or it is none
 	}
 	if c.ExpiresAt != nil {
 		id.Expires = c.ExpiresAt.Time
@@ -114,6 +115,9 @@ func (i issuedAt) MarshalJSON() ([]byte, error) {
 func parseToken(token string, choose jwt.Keyfunc) (*tokenClaims, error) {
 	if len(token) > MaxToken {
 		return nil, refuse("the token is longer than %d bytes", MaxToken)
+	}
+	if strings.ContainsAny(token, "\r\n") { // which Go's base64 passes over: a token has one spelling
+		return nil, tokenError(jwt.ErrTokenMalformed)
 	}
 	claims := &tokenClaims{}
 	parser := jwt.NewParser(jwt.WithLeeway(Leeway), jwt.WithStrictDecoding())

@@ -102,6 +102,8 @@ func checkUID(uid string) string {
 		return `it starts with "` + guestPrefix + `", which is kept for guests`
 	case strings.ContainsFunc(uid, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }):
 		return "it contains white space or control characters"
+	case CleanName(uid) == "":
+		return "it contains nothing that can be seen"
 	case !wire.ValidUID(uid):
 		return "it is longer than 63 characters, or not in the composed form (NFC) of Unicode"
 	}

@@ -206,6 +206,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{"two parts", parts[0] + "." + parts[1], "well-formed"},
 		{"four parts", good + ".x", "well-formed"},
 		{"empty", "", "well-formed"},
+		{"line break in the signature", good[:len(good)-5] + "\n" + good[len(good)-5:], "well-formed"},
 		{"null claims", parts[0] + "." + b64(`null`) + "." + parts[2], "not signed with"},
 		{"unknown extension", forge(t, jwt.SigningMethodHS256, secret, jwt.MapClaims{"sub": "u1"}, "crit", "b64"), "extensions"},
 		{"too long", good + strings.Repeat("A", MaxToken), fmt.Sprint(MaxToken)},
