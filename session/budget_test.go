@@ -385,3 +385,39 @@ func TestBudgetsOfConfig(t *testing.T) {
 	same(t, "connections", b.doors.New().Rate(connects), budget.Rate{PerSecond: 20, Burst: 200})
 	same(t, "logins", b.doors.New().Rate(logins), budget.Rate{PerSecond: 5, Burst: 50})
 }
+
+// What a join replays is charged to who asked for it, also when it is handed
+// over from memory, and to nobody else.
+func TestReplaysAreCharged(t *testing.T) {
+	s := newStack(t, func(set *setup) { set.cfg.RateBytes = 1 << 10 })
+	const size = 200_000
+	asked := func(p *peer) float64 {
+		a := s.client(p).accounts[ofUser]
+		return a.Part(bytesAsked, s.m.now()) * a.Rate(bytesAsked).Burst
+	}
+	talker, member := s.user("talker"), s.user("member")
+	member.acked(wire.TypeJoinRoom, "", `{"name":"room"}`)
+	for i := range size / 10_000 {
+		_, err := s.eng.PublishWait(t.Context(), "room", "", wire.Event{Type: "service", Payload: []byte(text("%q", text("%d", i)+strings.Repeat("x", 10_000)))})
+		must(t, err)
+	}
+	for range size / 10_000 {
+		member.awaitType("service")
+	}
+	if got := asked(member); got > 10_000 {
+		t.Errorf("a member that asked for nothing owes %v", got)
+	}
+	from := s.m.now()
+	talker.acked(wire.TypeJoinRoom, "", `{"name":"room","last":100}`)
+	for range size / 10_000 {
+		talker.awaitType("service")
+	}
+	got := asked(talker)
+	leaked := (s.m.now() - from).Seconds() * userShare * answerShare * (1 << 10)
+	if got > 0 && got < size-leaked {
+		t.Errorf("who had %d bytes replayed owes %v", size, got)
+	}
+	if got == 0 && leaked < size {
+		t.Error("who had something replayed owes nothing")
+	}
+}

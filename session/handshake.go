@@ -198,6 +198,9 @@ func writeError(w http.ResponseWriter, status int, e *wire.Error) {
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
+	if again := status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable; again && h.Get("Retry-After") == "" {
+		h.Set("Retry-After", "1") // how long it takes depends on others
+	}
 	w.WriteHeader(status)
 	body := wire.MarshalPayload(map[string]any{"error": map[string]any{"code": e.Code, "message": e.Message}})
 	_, _ = w.Write(body) // an error says that the client has gone

@@ -70,7 +70,12 @@ func TestOriginThatIsAllowed(t *testing.T) {
 func TestConnectionRate(t *testing.T) {
 	s := newStack(t, func(set *setup) { set.cfg.ConnectRate = 0.001 })
 	s.user("ann")
-	status, code, _ := s.refused("", nil)
+	_, resp, err := websocket.DefaultDialer.Dial("ws://"+s.addr()+"/ws", nil)
+	if !errors.Is(err, websocket.ErrBadHandshake) {
+		t.Fatalf("the second connection: %v", err)
+	}
+	same(t, "Retry-After", resp.Header.Get("Retry-After"), "1")
+	status, code, _ := refusal(t, resp)
 	if status != 429 || code != string(wire.RateLimited) {
 		t.Errorf("the second connection was refused with %d %s", status, code)
 	}
