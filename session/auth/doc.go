@@ -7,6 +7,7 @@
 //	id, err := who.Identify(r)                          // *auth.Error says what to answer
 //
 // Every error of Identify and Login is a *[Error]: a sentence for the person at the other end that never repeats a credential, and
-// a status. What this server needs to share with the others of its cluster (tickets, the guests' key) is in two NATS KV buckets,
-// [TicketBucket] and [KeyBucket]; whoever may read them may log in as anybody, so on a shared NATS give them to the nodes only.
+// a status. What this server needs to share with the others of its cluster is in three NATS KV buckets: tickets in [TicketBucket], the
+// guests' key in [KeyBucket], and whose sessions were ended in [EndedBucket]. Whoever may read the first two may log in as anybody, and
+// who may write the third keeps anybody out or lets him in, so on a shared NATS give them to the nodes only.
 package auth
