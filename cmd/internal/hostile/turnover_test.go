@@ -38,7 +38,7 @@ type traces struct {
 
 func (a *attack) leaveTraces() traces {
 	a.t.Helper()
-	left := traces{quiet: 30, results: 20, private: 10}
+	left := traces{quiet: 20, results: 20, private: 10}
 	a.fill(a.server.connect(), []string{"quiet"}, left.quiet, 300)
 	for n := range left.results {
 		a.server.post("/api/rooms/results/events", fmt.Sprintf(`{"type":"round_result","payload":{"n":%d}}`, n))
@@ -91,7 +91,7 @@ func TestManyRoomsUntilTheLogTurnsOver(t *testing.T) {
 		logBytes = 96 << 20
 	}
 	a := prepare(t, setup{name: fmt.Sprintf("50 guests in 100 rooms while a log of %s turns over", size(logBytes)), env: keys,
-		flags: []string{"--allow-guests", "--guest-rooms=*", "--guest-speak=chat-*", fmt.Sprint("--history-bytes=", logBytes)}})
+		flags: []string{"--allow-guests", "--guest-rooms=*", "--guest-speak=chat-*", "--history=100", fmt.Sprint("--history-bytes=", logBytes)}})
 	mine := a.leaveTraces()
 	a.watch(asUser(t, "bystander"))
 	length := time.Duration(1.3*float64(logBytes)/(guestsAtBudget*clientBytes)*float64(time.Second)) + time.Second
