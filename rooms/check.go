@@ -9,7 +9,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
-	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 // checkLoop looks for live copies that were lost with nothing after them: a
@@ -146,17 +145,18 @@ func (c *streamCheck) tellAll(now eventlog.Standing) bool {
 	return now.Last-min(c.told, now.Last) > c.half
 }
 
-// noteLimit notes what limit per room there is, and, of the inboxes, sets it:
-// anybody may have many of them and write to many, and who does is not to push
-// out what others have.
+// noteLimit notes what limit per room there is, and sets it: anybody may speak
+// in many rooms and write to many inboxes, and who does is not to push out what
+// others have.
 func (st *store) noteLimit(ctx context.Context, now eventlog.Standing) {
 	err := st.log.NoteLimit(ctx, now)
-	if err == nil && st.space == wire.SpaceInboxes {
+	if err == nil {
 		var limit int64
 		var changed bool
 		if limit, changed, err = st.log.Share(ctx, now); changed && err == nil {
-			st.eng.stats.InboxLimits.Add(1)
-			st.eng.cfg.Log.Warn().Int64("limit", limit).Msg("the log of the inboxes is filling up, or has place again: each inbox keeps another number of messages")
+			st.eng.stats.HistoryLimits.Add(1)
+			st.eng.cfg.Log.Warn().Str("stream", st.log.Name()).Int64("limit", limit).
+				Msg("the log is filling up, or has place again: each room, or inbox, keeps another number of events (see --history-bytes and --inbox-bytes)")
 		}
 	}
 	if err != nil && !st.eng.closed() {

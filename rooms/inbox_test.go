@@ -157,37 +157,45 @@ func TestNoiseInRoomsAndInboxes(t *testing.T) {
 	}
 }
 
-// TestNoisyInboxesShareTheLog: who writes to many inboxes as much as the log
-// takes pushes nothing out of a quiet one.
-func TestNoisyInboxesShareTheLog(t *testing.T) {
-	eng, srv := start(t, func(c *rooms.Config) { c.InboxBytes = 1 << 20 })
-	inbox := wire.Inbox("percy")
-	quiet := publish(t, eng, inbox, 0, eventlog.LeastKept)
-	js, err := jetstream.New(outsider(t, srv))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := js.Stream(within(t), eventlog.InboxStream)
-	if err != nil {
-		t.Fatal(err)
-	}
-	body := []byte(`{"type":"note","payload":"` + strings.Repeat("x", 4<<10) + `"}`)
-	for i := range 600 { // 2.4 MB
-		if _, err := js.Publish(within(t), wire.EventSubject(wire.Inbox(fmt.Sprint("noise-", i%20))), body); err != nil {
-			t.Fatal(err)
-		}
-		if i%10 == 0 {
-			eventually(t, "there is place left", func() bool {
-				info, err := s.Info(within(t))
-				return err == nil && info.State.Bytes < 800<<10
-			})
-		}
-	}
-	m := join(t, eng, inbox, "a", fromOf(eng, inbox, quiet[0]))
-	m.awaitSeq(t, quiet[len(quiet)-1])
-	wantSeqs(t, m, quiet[1:])
-	if !m.joined(t, 0).Recovered || eng.Stats().InboxLimits.Load() == 0 {
-		t.Errorf("recovered: %v; the limit was changed %d times", m.joined(t, 0).Recovered, eng.Stats().InboxLimits.Load())
+// TestNoisyShareTheLog: who writes to many rooms, or many inboxes, as much as the
+// log takes pushes nothing out of a quiet one.
+func TestNoisyShareTheLog(t *testing.T) {
+	room := func(name string) string { return name }
+	for _, tc := range []struct {
+		stream string
+		name   func(string) string
+	}{{eventlog.RoomsStream, room}, {eventlog.InboxStream, wire.Inbox}} {
+		t.Run(tc.stream, func(t *testing.T) {
+			eng, srv := start(t, func(c *rooms.Config) { c.HistoryBytes, c.InboxBytes = 1<<20, 1<<20 })
+			percy := tc.name("percy")
+			quiet := publish(t, eng, percy, 0, eventlog.LeastKept)
+			js, err := jetstream.New(outsider(t, srv))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := js.Stream(within(t), tc.stream)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body := []byte(`{"type":"note","payload":"` + strings.Repeat("x", 4<<10) + `"}`)
+			for i := range 600 { // 2.4 MB
+				if _, err := js.Publish(within(t), wire.EventSubject(tc.name(fmt.Sprint("noise-", i%20))), body); err != nil {
+					t.Fatal(err)
+				}
+				if i%10 == 0 {
+					eventually(t, "there is place left", func() bool {
+						info, err := s.Info(within(t))
+						return err == nil && info.State.Bytes < 800<<10
+					})
+				}
+			}
+			m := join(t, eng, percy, "a", fromOf(eng, percy, quiet[0]))
+			m.awaitSeq(t, quiet[len(quiet)-1])
+			wantSeqs(t, m, quiet[1:])
+			if !m.joined(t, 0).Recovered || eng.Stats().HistoryLimits.Load() == 0 {
+				t.Errorf("recovered: %v; the limit was changed %d times", m.joined(t, 0).Recovered, eng.Stats().HistoryLimits.Load())
+			}
+		})
 	}
 }
 

@@ -42,5 +42,5 @@ type Stats struct {
 	UsersUnwritten atomic.Int64 // users who could not be noted now: too many at once, or no room in the bucket
 	UsersLookedUp  atomic.Int64 // users of whom this node did not know whether they exist
 	UsersUnknown   atomic.Int64 // of those, the ones who do not
-	InboxLimits    atomic.Int64 // times that the number of messages that an inbox keeps was changed, because of the log's size
+	HistoryLimits  atomic.Int64 // times that the number of events that a room, or an inbox, keeps was changed, because of its log's size
 }

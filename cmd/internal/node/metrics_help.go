@@ -34,7 +34,7 @@ var roomHelp = map[string]string{
 	"UsersWritten":       "Users noted as seen, so that private messages may be sent to them.",
 	"UsersUnwritten":     "Users who could not be noted as seen; tried again while they are here.",
 	"UsersLookedUp":      "Users of whom this node did not know whether they exist.",
-	"InboxLimits":        "Times that the number of messages that each inbox keeps was changed because of the log's size.",
+	"HistoryLimits":      "Times that the number of events that each room, or each inbox, keeps was changed because of its log's size.",
 	"UsersUnknown":       "Users to whom a private message was refused because nobody had seen them.",
 }
 
