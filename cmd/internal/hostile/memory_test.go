@@ -22,7 +22,7 @@ func TestEightGuestsIn56Rooms(t *testing.T) {
 // Twenty guests in three waves, each in rooms that are new.
 func TestTwentyGuestsInThreeWaves(t *testing.T) {
 	a := begin(t, setup{name: "20 guests in three waves, 32 rooms each"})
-	a.waves(3, lasts(1500*time.Millisecond, 2*time.Minute))
+	a.waves(3, lasts(1500*time.Millisecond, time.Minute))
 	a.end()
 }
 
@@ -37,7 +37,7 @@ func TestWavesBelowAMemoryLimit(t *testing.T) {
 	const limit = 256 << 20
 	a := begin(t, setup{name: "the waves, GOMEMLIMIT=256MiB", env: []string{fmt.Sprint("GOMEMLIMIT=", limit)}})
 	a.limit = limit
-	a.waves(3, lasts(time.Second, time.Minute))
+	a.waves(3, lasts(time.Second, 30*time.Second))
 	a.end()
 }
 
