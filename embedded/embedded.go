@@ -12,6 +12,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,8 @@ const (
 	InProcessOnly = "-"
 	// DefaultSync is how often JetStream syncs its files to disk when Config.Sync is 0.
 	DefaultSync = 2 * time.Minute
+	// DefaultBufferBytes is Config.BufferBytes when that is 0.
+	DefaultBufferBytes = 32 << 20
 	// MaxPayload is the largest message the server takes, in bytes. A publisher of a larger one is disconnected by the server.
 	MaxPayload = 1 << 20
 
@@ -73,6 +76,10 @@ type Config struct {
 	// MaxConnections of clients, this process's own included; one more is refused. 0: the server's own default.
 	MaxConnections int
 
+	// BufferBytes bounds what each stream has taken and not stored yet: beyond it a publish is refused, one that asks for no
+	// ack is lost. Twice as much may wait for one NATS client before it is cut off. 0: DefaultBufferBytes.
+	BufferBytes int64
+
 	// Log receives the server's own log: its notices at debug level, warnings and errors as such, and the connection
 	// events of Connect. The zero Logger discards.
 	Log zerolog.Logger
@@ -100,6 +107,9 @@ func (c *Config) options(dir string) (*server.Options, error) {
 		SyncInterval:           c.Sync,
 		SyncAlways:             c.SyncAlways,
 		MaxPayload:             MaxPayload,
+		JetStreamMaxMemory:     1 << 40, // else what GOMEMLIMIT is when it starts; the streams have limits of their own
+		StreamMaxBufferedSize:  cmp.Or(c.BufferBytes, DefaultBufferBytes),
+		MaxPending:             2 * cmp.Or(c.BufferBytes, DefaultBufferBytes),
 		MaxConn:                c.MaxConnections,
 		// The streams have limits of their own. JetStream's would be three quarters of what is free when it starts, and stay so when
 		// there is more.

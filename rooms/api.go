@@ -243,6 +243,9 @@ func (e *Engine) Rooms() []RoomInfo {
 	return list
 }
 
+// OpenRooms is how many rooms are open on this node, inboxes included.
+func (e *Engine) OpenRooms() int { return e.rooms.Len() }
+
 // Room returns what Rooms does for one room; ok is false when it is not open
 // on this node.
 func (e *Engine) Room(room string) (info RoomInfo, ok bool) {

@@ -40,7 +40,9 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) erro
 	if err != nil {
 		return err
 	}
-	n, err := node.New(ctx, cfg, node.NewLogger(cfg, stderr), stdout)
+	log := node.NewLogger(cfg, stderr)
+	node.LimitMemory(log)
+	n, err := node.New(ctx, cfg, log, stdout)
 	if errors.Is(err, context.Canceled) {
 		return nil // stopped while it was starting
 	}

@@ -61,6 +61,7 @@ type Config struct {
 	MaxConnectionsPerUser    int           `group:"limits" default:"20" say:"a number such as 20, or 0 for no limit" help:"Connections of one user; 0 for no limit."`
 	Queue                    int           `group:"limits" default:"256" say:"a number such as 256" help:"Messages that wait for one slow client before it is closed (it resumes)."`
 	QueueBytes               Size          `group:"limits" default:"1MiB" say:"a size such as 1MiB" help:"The same in bytes."`
+	Memory                   Size          `group:"limits" default:"128MiB" say:"a size such as 128MiB, or 0 for no limit" help:"What all rooms together remember of their logs in memory; the least used forget first. At most a quarter of GOMEMLIMIT. 0 for no limit."`
 	Ping                     time.Duration `group:"limits" default:"25s" say:"a duration such as 25s" help:"How often a silent client is pinged; it has 10s to answer."`
 	PresenceInterval         time.Duration `group:"limits" default:"1s" say:"a duration such as 1s" help:"Who came and went is told once per interval."`
 	PresenceGrace            time.Duration `group:"limits" default:"15s" say:"a duration such as 15s, or 0s for none" help:"A lost connection keeps its seat for this long."`

@@ -17,7 +17,7 @@ func TestDefaults(t *testing.T) {
 		Addr: "localhost:3000", NATSAddr: "127.0.0.1:4222", Store: "file", StoreDir: ".roomd", Sync: Sync{Every: 2 * time.Minute},
 		History: 1000, HistoryAge: 24 * time.Hour, HistoryBytes: 1 << 30, InboxBytes: 256 << 20, MaxMessage: 16 << 10, Rate: 20, Burst: 40,
 		RateBytes: 32 << 10, RoomBytes: 256 << 10, ConnectRate: 20, LoginRate: 5,
-		MaxConnectionsPerUser: 20, MaxGuestRooms: 10_000, Queue: 256, QueueBytes: 1 << 20, Ping: 25 * time.Second,
+		MaxConnectionsPerUser: 20, MaxGuestRooms: 10_000, Queue: 256, QueueBytes: 1 << 20, Memory: 128 << 20, Ping: 25 * time.Second,
 		PresenceInterval: time.Second, PresenceGrace: 15 * time.Second, Drain: 30 * time.Second, LogLevel: "info", JWTRequireExp: true,
 	}
 	if got := DefaultConfig(); !reflect.DeepEqual(got, want) {

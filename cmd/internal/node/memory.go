@@ -2,9 +2,83 @@ package node
 
 import (
 	"context"
+	"math"
+	"os"
 	"runtime/debug"
 	"time"
+
+	"github.com/rs/zerolog"
 )
+
+// What the process may take. A container's limit, or GOMEMLIMIT, is the whole; without one the runtime is told to keep the
+// garbage of a flood from piling up, but not to fight for what many connections and rooms need.
+const (
+	// limitPart of a container's limit becomes the runtime's, in tenths: the rest is for what the runtime does not count.
+	limitPart = 9
+	// plainLimit is the runtime's limit without a container's, plainConnection and plainRoom what each connection and each
+	// open room adds: some three times what they take.
+	plainLimit      = 384 << 20
+	plainConnection = 32 << 10
+	plainRoom       = 12 << 10
+)
+
+// LimitMemory has the Go runtime keep to the memory limit of the container that the process is in, unless GOMEMLIMIT is
+// set. It is for a program to call once, before New.
+func LimitMemory(log zerolog.Logger) {
+	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
+		log.Info().Stringer("memory_limit", Size(limit)).Msg("GOMEMLIMIT is set; the budgets of memory follow from it")
+		return
+	}
+	limit, file := containerLimit(os.DirFS("/"))
+	if limit == 0 {
+		log.Info().Msg("no memory limit: neither GOMEMLIMIT nor one of a container; the budgets of memory are as the flags say")
+		return
+	}
+	debug.SetMemoryLimit(limit / 10 * limitPart)
+	log.Info().Stringer("container_limit", Size(limit)).Str("file", file).Stringer("memory_limit", Size(limit/10*limitPart)).
+		Msg("the container has a memory limit; GOMEMLIMIT is set to nine tenths of it, and the budgets of memory follow from that")
+}
+
+// budgets are parts of memory, in bytes.
+type budgets struct {
+	rings   int64 // what rooms remember; negative: no limit
+	waiting int64 // what waits for clients
+	copies  int64 // what waits for rooms
+	publish int64 // what has no ack yet
+	nats    int64 // what the embedded server has not stored yet, per stream
+}
+
+// Budgets as they are where there is memory enough, and the part of the limit that each may be.
+const (
+	waitingBudget = 64 << 20
+	copiesBudget  = 32 << 20
+	publishBudget = 32 << 20
+	natsBudget    = 32 << 20
+	leastBudget   = 1 << 20
+
+	ringsPart   = 4
+	waitingPart = 8
+	otherPart   = 16
+)
+
+// budgetsFor shares out a limit; math.MaxInt64 is none. rings is what the flag says, 0: no limit.
+func budgetsFor(limit, rings int64) budgets {
+	atMost := func(budget, part int64) int64 { return max(leastBudget, min(budget, limit/part)) }
+	b := budgets{
+		rings: -1, waiting: atMost(waitingBudget, waitingPart), copies: atMost(copiesBudget, otherPart),
+		publish: atMost(publishBudget, otherPart), nats: atMost(natsBudget, otherPart),
+	}
+	if rings > 0 {
+		b.rings = atMost(rings, ringsPart)
+	}
+	return b
+}
+
+// logBytes is how large the log and the inboxes may be that are kept in this process's memory: together some third of the
+// limit, whatever the flags say.
+func logBytes(limit, log, inboxes int64) (int64, int64) {
+	return max(leastBudget, min(log, limit/4)), max(leastBudget, min(inboxes, limit/16))
+}
 
 // Opening a connection or a room needs several times the memory and the stack that an idle one keeps. After a storm of
 // them the runtime would hold on to that until the next collection, which an idle server does not come to by itself.
@@ -30,14 +104,25 @@ func (s *storm) over(opened int64) bool {
 	return true
 }
 
-// watchMemory gives memory back to the system after each storm, until ctx ends.
+// watchMemory gives memory back to the system after each storm, and where nobody has set a limit has the runtime's follow
+// what is open, until ctx ends.
 func (n *Node) watchMemory(ctx context.Context) {
 	tick := time.NewTicker(stormPause)
 	defer tick.Stop()
+	limit, free := int64(0), debug.SetMemoryLimit(-1) == math.MaxInt64
+	if free {
+		limit = n.plainLimit()
+		debug.SetMemoryLimit(limit)
+		defer debug.SetMemoryLimit(math.MaxInt64)
+	}
 	var s storm
 	for {
 		select {
 		case <-tick.C:
+			if now := n.plainLimit(); free && now != limit {
+				limit = now
+				debug.SetMemoryLimit(limit)
+			}
 			if s.over(n.sessions.Stats().Connected.Load() + n.engine.Stats().Opened.Load()) {
 				debug.FreeOSMemory()
 			}
@@ -45,4 +130,11 @@ func (n *Node) watchMemory(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// plainLimit is the runtime's limit where nobody has set one. It moves in steps.
+func (n *Node) plainLimit() int64 {
+	const step = 32 << 20
+	open := int64(n.sessions.Count())*plainConnection + int64(n.engine.OpenRooms())*plainRoom
+	return plainLimit + open/step*step
 }

@@ -71,6 +71,9 @@ var (
 	connectionsDesc = prometheus.NewDesc("roomd_connections", "WebSocket connections that are open.", nil, nil)
 	roomsDesc       = prometheus.NewDesc("roomd_rooms", "Rooms that are open on this node, inboxes not counted.", nil, nil)
 	visitorsDesc    = prometheus.NewDesc("roomd_http_connections", "Connections that are HTTP, not upgraded yet or never.", nil, nil)
+	ringsDesc       = prometheus.NewDesc("roomd_ring_bytes", "What all rooms together remember, in bytes.", nil, nil)
+	copiesDesc      = prometheus.NewDesc("roomd_copy_bytes", "Live events that wait for their rooms, in bytes.", nil, nil)
+	waitingDesc     = prometheus.NewDesc("roomd_waiting_bytes", "What waits to be written to clients, in bytes.", nil, nil)
 	membersDesc     = prometheus.NewDesc("roomd_members", "Sessions in those rooms; one in two rooms counts twice.", nil, nil)
 	closedDesc      = prometheus.NewDesc("roomd_session_closed_total", "Connections that ended, by close code; 1005 stands for all codes without a name.", []string{"code", "reason"}, nil)
 )
@@ -128,7 +131,7 @@ func snake(name string) string {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{connectionsDesc, visitorsDesc, roomsDesc, membersDesc, closedDesc} {
+	for _, desc := range []*prometheus.Desc{connectionsDesc, visitorsDesc, roomsDesc, membersDesc, ringsDesc, copiesDesc, waitingDesc, closedDesc} {
 		out <- desc
 	}
 	for _, counter := range c.counters {
@@ -149,6 +152,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge(visitorsDesc, float64(c.visitors.count()))
 	gauge(roomsDesc, float64(len(open)))
 	gauge(membersDesc, float64(members))
+	gauge(ringsDesc, float64(c.engine.RingBytes()))
+	gauge(copiesDesc, float64(c.engine.CopyBytes()))
+	gauge(waitingDesc, float64(c.engine.Waiting().Bytes()))
 	for _, counter := range c.counters {
 		out <- prometheus.MustNewConstMetric(counter.desc, prometheus.CounterValue, float64(counter.value.Load()))
 	}

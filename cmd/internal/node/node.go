@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,6 +50,8 @@ type Node struct {
 	server   *http.Server
 	visitors *visitors
 	files    fileShares
+	limit    int64 // the runtime's limit of memory when it started; math.MaxInt64: none
+	memory   budgets
 
 	cert     *certificate // nil: no TLS
 	profiles *aside       // nil: no --pprof
@@ -66,7 +69,8 @@ func New(ctx context.Context, cfg Config, log zerolog.Logger, out io.Writer) (*N
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: log, out: out}
+	n := &Node{cfg: cfg, log: log, out: out, limit: debug.SetMemoryLimit(-1)}
+	n.memory = budgetsFor(n.limit, int64(cfg.Memory))
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for _, start := range []func(context.Context) error{n.startFiles, n.startTLS, n.startPProf, n.startNATS, n.startEngine, n.startLogin, n.startSessions, n.startMetrics, n.startHTTP} {
@@ -91,7 +95,7 @@ func (n *Node) startNATS(ctx context.Context) (err error) {
 	}
 	n.nats, err = embedded.Start(embedded.Config{
 		Addr: n.cfg.NATSAddr, PasswordFile: n.cfg.NATSPasswordFile(), StoreDir: n.cfg.StoreDir, Memory: n.cfg.InMemory(),
-		Sync: n.cfg.Sync.Every, SyncAlways: n.cfg.Sync.Always, MaxConnections: n.files.nats, Log: n.log,
+		Sync: n.cfg.Sync.Every, SyncAlways: n.cfg.Sync.Always, MaxConnections: n.files.nats, BufferBytes: n.memory.nats, Log: n.log,
 	})
 	n.conn = n.nats
 	return err
@@ -127,9 +131,14 @@ func (n *Node) startEngine(ctx context.Context) (err error) {
 	if grace == 0 {
 		grace = -1 // the engine's zero is its default
 	}
+	history, inboxes := int64(n.cfg.HistoryBytes), int64(n.cfg.InboxBytes)
+	if n.cfg.InMemory() && n.nats != nil {
+		history, inboxes = logBytes(n.limit, history, inboxes)
+	}
 	n.engine, err = rooms.New(ctx, n.conn, rooms.Config{
 		Node: n.cfg.NodeName, Memory: n.cfg.InMemory(), Replicas: n.cfg.Replicas,
-		History: n.cfg.History, HistoryAge: n.cfg.HistoryAge, HistoryBytes: int64(n.cfg.HistoryBytes), InboxBytes: int64(n.cfg.InboxBytes),
+		History: n.cfg.History, HistoryAge: n.cfg.HistoryAge, HistoryBytes: history, InboxBytes: inboxes,
+		RingBytes: n.memory.rings, WaitingBytes: n.memory.waiting, CopyBytes: n.memory.copies, PublishBytes: n.memory.publish,
 		PresenceInterval: n.cfg.PresenceInterval, PresenceGrace: grace, HearAll: n.cfg.NATSURL == "", EndUser: n.endUser, Log: n.log,
 	})
 	return err

@@ -214,6 +214,8 @@ func checkLimits(c Config) *FlagError {
 		return wrong("connect-rate", "%v is out of range; write a number such as 20, or 0 for no limit", c.ConnectRate)
 	case !(c.LoginRate >= 0) || c.LoginRate > 1e9:
 		return wrong("login-rate", "%v is out of range; write a number such as 5, or 0 for no limit", c.LoginRate)
+	case c.Memory != 0 && c.Memory < leastBudget:
+		return wrong("memory", "%s is too small; write a size from %s up, or 0 for no limit", c.Memory, Size(leastBudget))
 	case c.Queue < minQueue:
 		return wrong("queue", "%d is too small; write a number from %d up", c.Queue, minQueue)
 	case c.QueueBytes < max(minQueueBytes, c.MaxMessage):
