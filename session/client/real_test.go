@@ -219,6 +219,7 @@ func TestRoomsOfTheRealServer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	heard.wait(t, 3) // an ack may come before the room has them
 	late := newLog()
 	other := s.dial("other", client.Config{Room: "elsewhere", OnEvent: late.event})
 	joined, err := other.Join(t.Context(), "general", client.JoinOptions{Last: 2})
