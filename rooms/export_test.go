@@ -187,6 +187,13 @@ const AnswerBytes = 4 << 20
 // UserBytes bounds the buckets of users and guests who were here.
 func (c *Config) UserBytes(n int64) { c.tuning.userBytes = n }
 
+// HoldLookups takes all places in which users are looked up.
+func (e *Engine) HoldLookups() {
+	for range userLookups {
+		e.users.slots <- struct{}{}
+	}
+}
+
 // UserQueue is how many users may wait to be written.
 const UserQueue = userQueue
 

@@ -85,6 +85,25 @@ func TestUserWhoIsHere(t *testing.T) {
 	if code := known(t, a, "bob"); code != wire.BadPayload {
 		t.Errorf("who is not: %q", code)
 	}
+	b.Kill()
+	if code := known(t, a, "cy"); code != wire.Unavailable {
+		t.Errorf("who may be at a node that does not answer: %q", code)
+	}
+}
+
+// TestLookupsAtOnce: who finds no place in time is told to try again.
+func TestLookupsAtOnce(t *testing.T) {
+	eng, _ := start(t, nil)
+	saw(t, eng, "ann")
+	eng.HoldLookups()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := eng.Known(ctx, "nobody"); wire.AsError(err).Code != wire.Busy {
+		t.Error(err)
+	}
+	if err := eng.Known(ctx, "ann"); err != nil {
+		t.Errorf("who is known needs no place: %v", err)
+	}
 }
 
 // TestFullListOfUsers: when the bucket is full who is in it stays, who is not may
