@@ -4,6 +4,7 @@ package hostile
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,5 +98,34 @@ func TestManyRoomsUntilTheLogTurnsOver(t *testing.T) {
 	length := time.Duration(1.3*float64(logBytes)/(guestsAtBudget*clientBytes)*float64(time.Second)) + time.Second
 	a.flood(flood{guests: guestsAtBudget, rooms: numbered("chat", 2), rate: 2, from: documentation, back: 200 * time.Millisecond, event: largeMessage}, length)
 	a.traces(mine, logBytes)
+	a.end()
+}
+
+// Guests fill many inboxes, until all inboxes together would be over their
+// bound: those with the most in them keep less.
+func TestManyInboxesUntilTheirLogTurnsOver(t *testing.T) {
+	inboxBytes, receivers := int64(32<<20), 20
+	a := prepare(t, setup{name: fmt.Sprintf("50 guests fill %d inboxes while their log of %s turns over", guestsAtBudget+receivers, size(inboxBytes)), env: keys,
+		flags: []string{"--allow-guests", "--guest-rooms=*", "--guest-speak=*", fmt.Sprint("--inbox-bytes=", inboxBytes)}})
+	mine := a.leaveTraces()
+	for n := range receivers {
+		p, err := a.knock(visit{query: "room=general", header: bearer(userToken(t, fmt.Sprint("receiver-", n)))}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.leave() // was here
+		a.peers.remove(p)
+	}
+	a.watch(asUser(t, "bystander"))
+	length := time.Duration(1.3*float64(inboxBytes)/(2*guestsAtBudget*clientBytes)*float64(time.Second)) + time.Second // each is stored for its sender too
+	a.flood(flood{guests: guestsAtBudget, rooms: numbered("r", 1), rate: 2, from: documentation, back: 200 * time.Millisecond, event: func(_ string, n int) string {
+		event := fmt.Sprintf(`{"type":"private_message","id":"p%d","payload":{"to_uid":"receiver-%d","message":""}}`, n, n%receivers)
+		return strings.Replace(event, `"message":""`, `"message":"`+strings.Repeat("x", 15000)+`"`, 1)
+	}}, length)
+	stored := 2 * 15000 * read(a.tally, func(t *tally) int64 { return t.acks })
+	a.wave = fmt.Sprintf("%s were stored", size(stored))
+	a.holds(stored > inboxBytes, "only %s were stored; the log holds %s", size(stored), size(inboxBytes))
+	private := a.pages(mine.alice, "@me")
+	a.holds(private == mine.private, "of %d private messages %d are left", mine.private, private)
 	a.end()
 }
