@@ -145,7 +145,7 @@ func (h *health) judge(s look) (Reason, error) {
 		return ReasonNotStored, s.flow.Why
 	case h.doubted:
 		return ReasonNotStored, errors.New("publishes get no answer")
-	case errors.Is(s.write, context.DeadlineExceeded), errors.Is(s.write, nats.ErrNoResponders):
+	case errors.Is(s.write, context.DeadlineExceeded):
 		return ReasonNoAnswer, s.write
 	case s.write != nil:
 		return ReasonNotStored, s.write
@@ -208,7 +208,7 @@ func (e *Engine) judge(p *prober, seen [wire.Spaces]look) {
 }
 
 // look asks nobody about a stream while publishes into it are acknowledged:
-// that says it all.
+// that says it all, unless it is to be ready again, with all that belongs to it.
 func (e *Engine) look(ctx context.Context, p *prober) (seen [wire.Spaces]look) {
 	common := look{at: time.Now(), watched: e.watched != nil}
 	if common.watched {
@@ -222,11 +222,11 @@ func (e *Engine) look(ctx context.Context, p *prober) (seen [wire.Spaces]look) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, eventlog.RequestTimeout)
 	defer cancel()
-	flows, quiet := e.pub.Flow(), true
+	flows, quiet, ready := e.pub.Flow(), true, e.unready.Load() == nil
 	for space, flow := range flows {
 		seen[space] = common
 		seen[space].flow = flow
-		if flow.Acked > p.streams[space].flow.Acked {
+		if ready && flow.Acked > p.streams[space].flow.Acked {
 			quiet = false
 		} else if common.lost == nil {
 			seen[space].led = e.counted(e.stores[space].log.Led(ctx))
@@ -234,9 +234,12 @@ func (e *Engine) look(ctx context.Context, p *prober) (seen [wire.Spaces]look) {
 	}
 	if quiet && common.lost == nil && e.writes != nil && common.at.Sub(p.wrote) >= writeProbeEvery {
 		p.wrote = common.at
-		if err := e.counted(e.writes.Write(ctx)); err != nil {
+		err := e.counted(e.writes.Write(ctx))
+		if err != nil {
 			p.wrote = time.Time{} // until it succeeds every look tries
-			for space := range seen {
+		}
+		for space := range seen {
+			if !errors.Is(err, eventlog.ErrProbeAway) {
 				seen[space].write = err
 			}
 		}

@@ -167,10 +167,10 @@ func TestProof(t *testing.T) {
 	})
 	publish(t, eng, "x", 0, 1)
 	r.down()
+	eventually(t, "not ready", func() bool { return eng.Ready() != nil }) // a look has seen the ack
 	if _, err := eng.PublishWait(within(t), "x", "id", note(1)); code(err) != wire.Unavailable {
 		t.Fatal(err)
 	}
-	eventually(t, "not ready", func() bool { return eng.Ready() != nil })
 	r.up()
 	eventually(t, "ready again", func() bool { return eng.Ready() == nil })
 	page, err := eng.History(within(t), rooms.ProofRoom, 0, 10)

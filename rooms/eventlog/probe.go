@@ -60,14 +60,20 @@ func (w *WriteProbe) open(ctx context.Context) error {
 	return err
 }
 
+// ErrProbeAway says that the bucket of the write probe has no leader at the
+// moment, of which nothing follows for the log: it may have another.
+var ErrProbeAway = errors.New("the bucket " + probeBucket + " has no leader")
+
 // Write returns when it is stored. A bucket that is gone is made again.
 func (w *WriteProbe) Write(ctx context.Context) error {
 	msg, err := w.nc.RequestWithContext(ctx, probeSubject, w.body)
 	if errors.Is(err, nats.ErrNoResponders) {
-		if err := w.open(ctx); err != nil {
-			return err
+		if err = w.open(ctx); err == nil {
+			msg, err = w.nc.RequestWithContext(ctx, probeSubject, w.body)
 		}
-		msg, err = w.nc.RequestWithContext(ctx, probeSubject, w.body)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrProbeAway, err)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("write to the bucket %s: %w", probeBucket, err)
