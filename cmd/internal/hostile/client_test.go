@@ -5,8 +5,8 @@ package hostile
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -45,7 +45,9 @@ func (a *attack) join(url, room string, token tokens) *honest {
 		OnStatus: func(s client.Status) {
 			h.mu.Lock()
 			defer h.mu.Unlock()
-			if s.Err != nil && (strings.Contains(s.Err.Error(), "429") || strings.Contains(s.Err.Error(), "45")) {
+			var refused *client.RefusedError
+			var closed *client.ClosedError
+			if errors.As(s.Err, &refused) || errors.As(s.Err, &closed) && !closed.Code.Reconnect() {
 				h.refused = append(h.refused, s.Err.Error())
 			}
 		}})

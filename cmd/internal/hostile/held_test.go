@@ -148,7 +148,8 @@ func TestThousandsThatNeverRead(t *testing.T) {
 		})
 	}
 	all.Wait()
-	a.flood(flood{guests: 2, rooms: func(int) []string { return []string{"silent"} }, rate: 2, event: largeMessage, from: documentation, back: 200 * time.Millisecond}, lasts(2*time.Second, 30*time.Second))
+	a.flood(flood{guests: 2, rooms: func(int) []string { return []string{"silent"} }, rate: 10, from: documentation, back: 200 * time.Millisecond,
+		event: func(room string, n int) string { return message(room, n, 200) }}, lasts(2*time.Second, 30*time.Second))
 	a.holds(read(a.tally, func(t *tally) int64 { return t.opened }) >= int64(n), "only %s", a.got())
 	a.end()
 }
