@@ -142,6 +142,9 @@ func TestWhoSpeaks(t *testing.T) {
 	read.awaitSeq(t, last)
 	check("from the log", read.events(kinds...))
 
+	if n := one.Stats().NotSigned.Load(); n < 6 {
+		t.Errorf("%d headers that no node made were counted, want 6", n)
+	}
 	later := startEngine(t, srv, nil)
 	page, err := later.History(within(t), "x", 0, 100)
 	if err != nil {

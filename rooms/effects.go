@@ -28,7 +28,8 @@ func (r *room) read(e follow.Event) (wire.Stored, error) {
 		stored, err = wire.ReadStored(body)
 	}
 	if err == nil && stored.Marked() {
-		stored.SetAuthor(r.eng.secret.Load().stored(e.By, r.h.name, body, e.Time))
+		author := r.eng.secret.Load().stored(e.By, r.h.name, body, e.Time)
+		stored.SetAuthor(r.eng.believed(author, e.By))
 	}
 	return stored, err
 }

@@ -104,7 +104,7 @@ func (r *room) deliverBurst(b *Burst, except string) {
 // onSignal delivers what is not logged to the members other than its sender.
 func (r *room) onSignal(msg *nats.Msg) {
 	author := r.eng.secret.Load().author(forSignal, msg.Header.Get(HeaderBy), r.h.name, msg.Data)
-	ev, err := wire.ReadSignal(msg.Data, author)
+	ev, err := wire.ReadSignal(msg.Data, r.eng.believed(author, msg.Header.Get(HeaderBy)))
 	if err != nil {
 		r.eng.stats.Rejected.Add(1)
 		return

@@ -162,6 +162,14 @@ func (s *secret) id(room, uid, id string, n int) string {
 	return "by." + string(s.mac(w, nil, forID, room, uid, id, strconv.Itoa(n)))
 }
 
+// believed counts what claims an author and is a service's.
+func (e *Engine) believed(author wire.Author, by string) wire.Author {
+	if author == wire.FromService && by != "" {
+		e.stats.NotSigned.Add(1)
+	}
+	return author
+}
+
 // MessageID is the idempotency key of the nth event that a user's request `id`
 // publishes in a room, the same on all nodes: no two users, rooms or events share
 // one, and nobody else can know it. Without an id there is none.

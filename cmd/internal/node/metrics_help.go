@@ -25,6 +25,7 @@ var roomHelp = map[string]string{
 	"HistoryCut":         "Pages of history that were shorter than asked for, because of their bytes.",
 	"Dropped":            "Members that a room dropped because they could not take more.",
 	"Rejected":           "Injected events that were not valid.",
+	"NotSigned":          "Times that an event or signal was read with a Roomd-By header that no node has made; shown as a service's.",
 	"Forged":             "Messages on a log subject that did not come from the log; ignored.",
 	"PeersLost":          "Nodes that fell silent and were dropped with their members.",
 	"PresenceFull":       "News of other nodes' members that found a room's mailbox full; asked for again.",
