@@ -253,10 +253,14 @@ func TestWhatIsNoKeySet(t *testing.T) {
 			w.Header().Set("Content-Length", "9")
 			fmt.Fprint(w, "{")
 		}, "EOF"},
-		"silence":           {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "deadline"},
-		"a redirect to ftp": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "ftp://127.0.0.1/", 302) }, "https"},
-		"a redirect away":   {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://192.0.2.1/", 302) }, "https"},
-		"redirects":         {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", 302) }, "too many redirects"},
+		"silence": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "deadline"},
+		"a redirect to ftp": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "ftp://127.0.0.1/", http.StatusFound)
+		}, "https"},
+		"a redirect away": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
+		}, "https"},
+		"redirects": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusFound) }, "too many redirects"},
 		"private keys": {func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprint(w, `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AA","d":"AA"}]}`)
 		}, "no public key"},
