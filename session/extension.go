@@ -21,12 +21,12 @@ func offersDeflate(h http.Header) bool {
 
 func isDeflateOffer(offer string) bool {
 	parts := strings.Split(offer, ";")
-	if strings.TrimSpace(parts[0]) != "permessage-deflate" {
+	if strings.Trim(parts[0], " \t") != "permessage-deflate" {
 		return false
 	}
 	for _, param := range parts[1:] {
 		name, _, _ := strings.Cut(param, "=")
-		switch strings.TrimSpace(name) {
+		switch strings.Trim(name, " \t") {
 		case "server_no_context_takeover", "client_no_context_takeover", "client_max_window_bits":
 		default:
 			return false

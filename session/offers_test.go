@@ -8,7 +8,7 @@ import (
 )
 
 // oneOffer is an offer of compression that we can keep, as RFC 7692 writes it.
-var oneOffer = regexp.MustCompile(`^\s*permessage-deflate\s*(;\s*(server_no_context_takeover|client_no_context_takeover|client_max_window_bits)\s*(=[^;]*)?)*$`)
+var oneOffer = regexp.MustCompile(`^[ \t]*permessage-deflate[ \t]*(;[ \t]*(server_no_context_takeover|client_no_context_takeover|client_max_window_bits)[ \t]*(=[^;]*)?)*$`)
 
 // FuzzOffersDeflate compares with the pattern.
 func FuzzOffersDeflate(f *testing.F) {
