@@ -23,7 +23,7 @@ func TestFiftyGuestsUntilTheLogTurnsOver(t *testing.T) {
 	}
 	a := prepare(t, setup{name: fmt.Sprintf("50 guests at their full budget while a log of %s turns over", size(logBytes)), env: keys,
 		flags: []string{"--allow-guests", "--room-bytes=2MiB", fmt.Sprint("--history=", history), fmt.Sprint("--history-bytes=", logBytes)}})
-	mine := a.leaveTraces()
+	mine := a.leaveTraces(20)
 	a.watch(asUser(t, "bystander"))
 	length := time.Duration(1.3*float64(logBytes)/(guestsAtBudget*clientBytes)*float64(time.Second)) + time.Second
 	a.flood(flood{guests: guestsAtBudget, rooms: func(int) []string { return []string{"general"} }, rate: 2, from: documentation, back: 200 * time.Millisecond, event: largeMessage}, length)
@@ -37,9 +37,10 @@ type traces struct {
 	quiet, results, private int
 }
 
-func (a *attack) leaveTraces() traces {
+// leaveTraces lets others say something, in each room each events.
+func (a *attack) leaveTraces(each int) traces {
 	a.t.Helper()
-	left := traces{quiet: 20, results: 20, private: 10}
+	left := traces{quiet: each, results: each, private: 10}
 	a.fill(a.server.connect(), []string{"quiet"}, left.quiet, 300)
 	for n := range left.results {
 		a.server.post("/api/rooms/results/events", fmt.Sprintf(`{"type":"round_result","payload":{"n":%d}}`, n))
@@ -73,7 +74,7 @@ func (a *attack) traces(left traces, logBytes int64) {
 // guests may not speak everywhere, they write to nobody.
 func TestOnesInboxIsFilled(t *testing.T) {
 	a := prepare(t, setup{name: "20 guests fill one user's inbox", env: keys, flags: []string{"--allow-guests"}})
-	mine := a.leaveTraces()
+	mine := a.leaveTraces(20)
 	a.watch(asUser(t, "bystander"))
 	a.flood(flood{guests: 20, rooms: func(int) []string { return []string{"general"} }, rate: 19, from: documentation, back: 200 * time.Millisecond,
 		event: func(_ string, n int) string {
@@ -87,13 +88,13 @@ func TestOnesInboxIsFilled(t *testing.T) {
 // Guests fill rooms of their own, many of them, where guests may speak in every
 // room.
 func TestManyRoomsUntilTheLogTurnsOver(t *testing.T) {
-	logBytes := int64(16 << 20)
+	logBytes, each := int64(16<<20), 8 // of so small a log no room keeps more in the end
 	if inFull() {
-		logBytes = 96 << 20
+		logBytes, each = 96<<20, 20
 	}
 	a := prepare(t, setup{name: fmt.Sprintf("50 guests in 100 rooms while a log of %s turns over", size(logBytes)), env: keys,
 		flags: []string{"--allow-guests", "--guest-rooms=*", "--guest-speak=chat-*", "--history=100", fmt.Sprint("--history-bytes=", logBytes)}})
-	mine := a.leaveTraces()
+	mine := a.leaveTraces(each)
 	a.watch(asUser(t, "bystander"))
 	length := time.Duration(1.3*float64(logBytes)/(guestsAtBudget*clientBytes)*float64(time.Second)) + time.Second
 	a.flood(flood{guests: guestsAtBudget, rooms: numbered("chat", 2), rate: 2, from: documentation, back: 200 * time.Millisecond, event: largeMessage}, length)
@@ -107,7 +108,7 @@ func TestManyInboxesUntilTheirLogTurnsOver(t *testing.T) {
 	inboxBytes, receivers := int64(32<<20), 20
 	a := prepare(t, setup{name: fmt.Sprintf("50 guests fill %d inboxes while their log of %s turns over", guestsAtBudget+receivers, size(inboxBytes)), env: keys,
 		flags: []string{"--allow-guests", "--guest-rooms=*", "--guest-speak=*", fmt.Sprint("--inbox-bytes=", inboxBytes)}})
-	mine := a.leaveTraces()
+	mine := a.leaveTraces(20)
 	for n := range receivers {
 		p, err := a.knock(visit{query: "room=general", header: bearer(userToken(t, fmt.Sprint("receiver-", n)))}, nil)
 		if err != nil {
