@@ -251,6 +251,11 @@ func (c *Client) flooded(now time.Duration) bool {
 	return true
 }
 
+// crowd is how many members of a room here an event reaches for what it costs
+// the sender; to more it costs as many times as much. So no room has more than
+// crowd times --room-bytes written to its members, however many these are.
+const crowd = 256
+
 // spendIn takes n bytes of what clients may send into a room.
 func (c *Client) spendIn(room string, n int) error {
 	if !c.m.budgets.rooms.Limits() {
@@ -260,12 +265,19 @@ func (c *Client) spendIn(room string, n int) error {
 	if c.accounts[ofClient].Part(bytesSent, now) < lightPart {
 		part = lightExtra
 	}
-	if c.m.budgets.rooms.Get(room, now).TakeUpTo(bytesSent, now, float64(n), part) {
+	account := c.m.budgets.rooms.Get(room, now)
+	cost := min(c.m.costIn(room, n), account.Rate(bytesSent).Burst) // more could never be said
+	if account.TakeUpTo(bytesSent, now, cost, part) {
 		return nil
 	}
 	c.m.stats.RateLimited.Add(1)
 	c.m.stats.LimitedRoomBytes.Add(1)
 	return wire.Errorf(wire.RateLimited, "too much is being said in the room %q; try again in a moment", roomLabel(c, room))
+}
+
+// costIn is what n bytes cost a room.
+func (m *Manager) costIn(room string, n int) float64 {
+	return float64(n) * max(1, float64(m.eng.Members(room))/crowd)
 }
 
 // mayAsk reports whether the client may be given more, as an error if not.

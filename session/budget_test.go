@@ -12,6 +12,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/internal/budget"
@@ -104,6 +105,28 @@ func TestRoomBytes(t *testing.T) {
 	loud.acked(wire.TypeJoinRoom, "", wire.RoomRequest{Name: "other"})
 	loud.say("other", "in another room")
 }
+
+// What is said to a crowd costs the room as many times as much.
+func TestRoomBytesOfACrowd(t *testing.T) {
+	s := newStack(t)
+	for n := range 3 * crowd {
+		switch n {
+		case 0, crowd:
+			same(t, "cost of 100 bytes up to a crowd", s.m.costIn("hall", 100), 100)
+		}
+		must(t, s.eng.Join(t.Context(), "hall", passerby(n), "", rooms.Since{}))
+	}
+	same(t, "cost of 100 bytes to three crowds", s.m.costIn("hall", 100), 300)
+}
+
+// passerby is a member without a connection.
+type passerby int
+
+func (p passerby) ID() string               { return text("passerby-%d", int(p)) }
+func (p passerby) User() wire.User          { return wire.User{UID: p.ID()} }
+func (passerby) Deliver(*rooms.Burst) error { return nil }
+func (passerby) Left(string)                {}
+func (passerby) Close(wire.CloseCode)       {}
 
 // What is given on request is charged, and beyond the budget refused until it
 // is paid off.
