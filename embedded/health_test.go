@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,45 +14,9 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/embedded/smalldisk"
 )
-
-// smallDisk is a file system of its own of so many MiB; without the right to mount one the test is skipped.
-func smallDisk(t *testing.T, mib int) string {
-	t.Helper()
-	dir := t.TempDir()
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dm", mib), "tmpfs", dir).CombinedOutput(); err != nil {
-		t.Skipf("a small file system cannot be mounted here (as root on Linux it can): %v %s", err, out)
-	}
-	t.Cleanup(func() {
-		if out, err := exec.Command("umount", "-l", dir).CombinedOutput(); err != nil {
-			t.Errorf("umount: %v %s", err, out)
-		}
-	})
-	return dir
-}
-
-// fill takes all that is free on the disk of dir; the returned function gives it back.
-func fill(t *testing.T, dir string) (free func()) {
-	t.Helper()
-	ballast := filepath.Join(dir, "ballast")
-	f, err := os.Create(ballast)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := io.Copy(f, zeros{}); !errors.Is(err, syscall.ENOSPC) {
-		t.Fatalf("filling the disk: %v", err)
-	}
-	return func() {
-		if err := os.Remove(ballast); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // writer publishes to a stream and knows what was acknowledged.
 type writer struct {
@@ -122,7 +85,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // A full disk is known at once, says what to do, lets the log be read, and is over when there is space: without a restart, without a
 // lost connection, and with all that was acknowledged.
 func TestFullDisk(t *testing.T) {
-	dir := smallDisk(t, 8)
+	dir := smalldisk.New(t, 8)
 	buf := &syncBuffer{}
 	s := start(t, Config{Addr: "127.0.0.1:0", StoreDir: dir, Log: zerolog.New(buf)})
 	w := newWriter(t, s)
@@ -130,7 +93,7 @@ func TestFullDisk(t *testing.T) {
 		if err := w.write(300); err != nil {
 			t.Fatal(err)
 		}
-		free := fill(t, dir)
+		free := smalldisk.Fill(t, dir)
 		if err := w.write(300); err == nil {
 			t.Fatal("a full disk takes 300 messages; this test would prove nothing")
 		}
@@ -169,9 +132,9 @@ func TestFullDisk(t *testing.T) {
 
 // A full disk is known where nobody writes, too, and JetStream is left alone.
 func TestFullDiskOfAnIdleServer(t *testing.T) {
-	dir := smallDisk(t, 4)
+	dir := smalldisk.New(t, 4)
 	s := start(t, Config{Addr: InProcessOnly, StoreDir: dir})
-	free := fill(t, dir)
+	free := smalldisk.Fill(t, dir)
 	eventually(t, "the full disk is known", func() bool { return errors.Is(s.Health(), syscall.ENOSPC) })
 	free()
 	eventually(t, "it is well again", func() bool { return s.Health() == nil })
@@ -237,7 +200,7 @@ func TestHealPauses(t *testing.T) {
 
 // A directory that cannot be written to is an error of the start that says so.
 func TestReadOnlyStore(t *testing.T) {
-	dir := smallDisk(t, 4)
+	dir := smalldisk.New(t, 4)
 	first := start(t, Config{Addr: InProcessOnly, StoreDir: dir})
 	if err := first.Close(); err != nil {
 		t.Fatal(err)

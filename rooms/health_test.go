@@ -4,63 +4,19 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
+	"github.com/passoncomtw/baccarat-websocket-cluster/embedded/smalldisk"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
-
-// smallDisk is a file system of its own of so many MiB; without the right to
-// mount one the test is skipped.
-func smallDisk(t *testing.T, mib int) string {
-	t.Helper()
-	dir := t.TempDir()
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dm", mib), "tmpfs", dir).CombinedOutput(); err != nil {
-		t.Skipf("a small file system cannot be mounted here (as root on Linux it can): %v %s", err, out)
-	}
-	t.Cleanup(func() {
-		if out, err := exec.Command("umount", "-l", dir).CombinedOutput(); err != nil {
-			t.Errorf("umount: %v %s", err, out)
-		}
-	})
-	return dir
-}
-
-// fill takes all that is free on the disk of dir; the returned function gives
-// it back.
-func fill(t *testing.T, dir string) (free func()) {
-	t.Helper()
-	ballast := filepath.Join(dir, "ballast")
-	f, err := os.Create(ballast)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := io.Copy(f, zeros{}); !errors.Is(err, syscall.ENOSPC) {
-		t.Fatalf("filling the disk: %v", err)
-	}
-	return func() {
-		if err := os.Remove(ballast); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // logbook is a log that is written and read at the same time.
 type logbook struct {
@@ -106,7 +62,7 @@ func (l *logbook) wantTurns(t *testing.T, n int, parts ...string) {
 // not ready, members stay and history is read; when there is space, what was
 // published meanwhile is stored once, and everybody hears it.
 func TestFullDisk(t *testing.T) {
-	dir := smallDisk(t, 8)
+	dir := smalldisk.New(t, 8)
 	log := &logbook{}
 	srv, err := embedded.Start(embedded.Config{Addr: "127.0.0.1:0", StoreDir: dir})
 	if err != nil {
@@ -120,7 +76,7 @@ func TestFullDisk(t *testing.T) {
 	m := join(t, eng, "x", "m", rooms.Since{})
 	seqs := publish(t, eng, "x", 0, 50)
 	for round := range 2 {
-		free := fill(t, dir)
+		free := smalldisk.Fill(t, dir)
 		waiting := make(chan outcome, 20)
 		for i := range cap(waiting) {
 			ev := wire.Event{Type: "note", Payload: wire.MarshalPayload(strings.Repeat("x", 4000))}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,51 +11,13 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/embedded/smalldisk"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/client"
 )
-
-// smallDisk is a file system of its own of so many MiB; without the right to mount one the test is skipped.
-func smallDisk(t *testing.T, mib int) string {
-	t.Helper()
-	dir := t.TempDir()
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dm", mib), "tmpfs", dir).CombinedOutput(); err != nil {
-		t.Skipf("a small file system cannot be mounted here (as root on Linux it can): %v %s", err, out)
-	}
-	t.Cleanup(func() {
-		if out, err := exec.Command("umount", "-l", dir).CombinedOutput(); err != nil {
-			t.Errorf("umount: %v %s", err, out)
-		}
-	})
-	return dir
-}
-
-// fill takes all that is free on the disk of dir; the returned function gives it back.
-func fill(t *testing.T, dir string) (free func()) {
-	t.Helper()
-	ballast := filepath.Join(dir, "ballast")
-	f, err := os.Create(ballast)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := io.Copy(f, zeros{}); !errors.Is(err, syscall.ENOSPC) {
-		t.Fatalf("filling the disk: %v", err)
-	}
-	return func() {
-		if err := os.Remove(ballast); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // readiness asks /readyz until it answers with that status, and returns how long that took and the last answer.
 func (p *process) readiness(t *testing.T, status int) (time.Duration, string) {
@@ -157,6 +118,33 @@ func (x *talker) hear(ev wire.Event) {
 	x.heard[body.Message]++
 }
 
+// heardAll reports whether all that was acknowledged was heard.
+func (x *talker) heardAll() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for message := range x.acked {
+		if x.heard[message] == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// check looks for what failed, broke or was heard again.
+func (x *talker) check(t *testing.T) {
+	t.Helper()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.failed != nil || x.lost != 0 {
+		t.Errorf("sends failed: %v; connections lost: %d", x.failed, x.lost)
+	}
+	for message := range x.acked {
+		if x.heard[message] != 1 {
+			t.Errorf("%q, which was acknowledged, was heard %d times", message, x.heard[message])
+		}
+	}
+}
+
 func (x *talker) count() int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -194,7 +182,7 @@ func (p *process) logged(t *testing.T) map[uint64]string {
 // TestFullDisk: somebody talks while the disk of the real program becomes full, twice, and has space again. It says that it is not
 // ready, and why, once; it goes on without a restart; no connection is lost; and after kill -9 all that was acknowledged is there.
 func TestFullDisk(t *testing.T) {
-	dir := smallDisk(t, 12)
+	dir := smalldisk.New(t, 12)
 	p := start(t, "--store-dir", dir, "--rate=0")
 	x := talk(t, p)
 	until := func(what string, ok func() bool) {
@@ -213,7 +201,7 @@ func TestFullDisk(t *testing.T) {
 	for round := range 2 {
 		was := x.count()
 		until("messages are acknowledged", func() bool { return x.count() > was+20 })
-		free := fill(t, dir)
+		free := smalldisk.Fill(t, dir)
 		took, body := p.readiness(t, http.StatusServiceUnavailable)
 		t.Logf("not ready %.1f s after the disk was full: %s", took.Seconds(), strings.TrimSpace(body))
 		if !strings.Contains(body, `"reason":"the store of the embedded NATS cannot be written to"`) || strings.Contains(body, dir) {
@@ -239,14 +227,8 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("the log does not say %q: %s", part, p.said())
 		}
 	}
-	if x.failed != nil || x.lost != 0 {
-		t.Errorf("sends failed: %v; connections lost: %d", x.failed, x.lost)
-	}
-	for message := range x.acked {
-		if x.heard[message] != 1 {
-			t.Errorf("%q, which was acknowledged, was heard %d times", message, x.heard[message])
-		}
-	}
+	until("what was acknowledged is heard", x.heardAll) // an ack may come first
+	x.check(t)
 	if err := p.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -278,8 +260,8 @@ func TestStoreThatCannotBeUsed(t *testing.T) {
 	}
 	fails(t, append(quick, "--store-dir", damaged), "damaged", meta, "from a copy", "--store-dir", "ROOMD_STORE_DIR")
 
-	dir := smallDisk(t, 4)
-	free := fill(t, dir)
+	dir := smalldisk.New(t, 4)
+	free := smalldisk.Fill(t, dir)
 	fails(t, append(quick, "--store-dir", dir), "no space left on device", "free space on the file system of "+dir, "--store-dir")
 	free()
 	if out, err := exec.Command("mount", "-o", "remount,ro", dir).CombinedOutput(); err != nil {

@@ -6,15 +6,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/embedded/smalldisk"
 )
 
 // readiness is what a node says of it in its log.
@@ -132,33 +132,13 @@ func TestQuorumLost(t *testing.T) {
 	m.until(t, "what was acknowledged", reachWithin, func() bool { return len(m.seqs) >= 2 })
 }
 
-// smallDisk is a file system of its own of so many MiB; without the right to
-// mount one the test is skipped.
-func smallDisk(t *testing.T, mib int) string {
-	t.Helper()
-	dir := t.TempDir()
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%dm", mib), "tmpfs", dir).CombinedOutput(); err != nil {
-		t.Skipf("a small file system cannot be mounted here (as root on Linux it can): %v %s", err, out)
-	}
-	t.Cleanup(func() {
-		if out, err := exec.Command("umount", "-l", dir).CombinedOutput(); err != nil {
-			t.Errorf("umount: %v %s", err, out)
-		}
-	})
-	return dir
-}
-
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
-
 // A NATS server of somebody else has a full disk. The node, on which nobody
 // publishes, is not ready; nor is it when there is space, until that server has
 // been restarted, as it stores nothing before.
 func TestFullDiskOfAnExternalServer(t *testing.T) {
 	faults(t, 0, 0)
 	const room = "disk"
-	dir := smallDisk(t, 16)
+	dir := smalldisk.New(t, 16)
 	port, monitor := freePort(t), freePort(t)
 	config := filepath.Join(t.TempDir(), "nats.conf")
 	text := fmt.Sprintf("listen: %q\nhttp: %q\njetstream { store_dir: %q, max_file_store: 2GB }\n", address(port), address(monitor), dir)
@@ -175,19 +155,9 @@ func TestFullDiskOfAnExternalServer(t *testing.T) {
 	if err := post(t.Context(), x, room, "before"); err != nil {
 		t.Fatal(err)
 	}
-	ballast := filepath.Join(dir, "ballast")
-	f, err := os.Create(ballast)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.Copy(f, zeros{}); !errors.Is(err, syscall.ENOSPC) {
-		t.Fatalf("filling the disk: %v", err)
-	}
-	f.Close()
+	free := smalldisk.Fill(t, dir)
 	t.Logf("not ready %.1f s after the disk was full", x.unready().Seconds())
-	if err := os.Remove(ballast); err != nil {
-		t.Fatal(err)
-	}
+	free()
 	looks := x.probesFailed(t)
 	eventually(t, "three more looks", 60*time.Second, func(ctx context.Context) error {
 		if _, err := get(ctx, "http://"+address(x.port)+"/readyz"); err == nil {
