@@ -139,9 +139,14 @@ func (s *Server) unread(dir string, log *serverLog) error {
 }
 
 // tellMissing says that files with messages are gone: the server goes on without them, and they cannot be brought back from here.
+// A bucket may also have lost a file because all that was in it had expired when the process was killed.
 func (s *Server) tellMissing(dir string, log *serverLog) {
 	for _, warning := range log.warnings() {
-		if strings.Contains(warning, "could not locate msg block") {
+		switch {
+		case !strings.Contains(warning, "could not locate msg block"):
+		case strings.Contains(warning, "[KV_"):
+			s.log.Warn().Str("store", dir).Str("nats", warning).Msg("a file of a key-value bucket in the NATS store is not there: its entries had expired when the server was killed, or the file was removed; no stream but that bucket is concerned")
+		default:
 			s.log.Error().Str("store", dir).Str("nats", warning).Msg("a file of the NATS store is missing, and the events in it are gone; if there is a copy, stop, put the whole directory back, and start again")
 		}
 	}

@@ -134,6 +134,38 @@ func TestMissingBlock(t *testing.T) {
 	}
 }
 
+// Of a bucket all entries may have expired when the process was killed: its file is gone, and nothing is lost.
+func TestMissingBlockOfABucket(t *testing.T) {
+	dir := t.TempDir()
+	s := start(t, Config{Addr: InProcessOnly, StoreDir: dir})
+	nc, err := s.Connect("bucket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kv, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "short"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kv.PutString(t.Context(), "key", "value"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "jetstream", "$G", "streams", "KV_short", "msgs", "1.blk")); err != nil {
+		t.Fatal(err)
+	}
+	buf := &syncBuffer{}
+	start(t, Config{Addr: InProcessOnly, StoreDir: dir, Log: zerolog.New(buf)})
+	if strings.Contains(buf.String(), `"level":"error"`) || !strings.Contains(buf.String(), "no stream but that bucket is concerned") {
+		t.Errorf("the log says %s", buf)
+	}
+}
+
 // What JetStream writes in a life of every kind is no damage: headers, limits, removed and purged messages, rollups, ages, many blocks.
 func TestScanKnowsAllRecords(t *testing.T) {
 	dir := t.TempDir()

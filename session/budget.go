@@ -106,8 +106,12 @@ func (m *Manager) addressOf(r *http.Request) address {
 	peer := m.cfg.Proxies.Peer(r)
 	if peer.Hidden && r.Header.Get("X-Forwarded-For") != "" {
 		m.warnProxy.Do(func() {
+			means := "limits per address count all who come that way as one"
+			if peer.Addr.IsLoopback() {
+				means = "as it is this machine, who comes that way has no limits per address"
+			}
 			m.cfg.Log.Warn().Stringer("proxy", peer.Addr).
-				Msg("requests come with X-Forwarded-For from an address that --trusted-proxy does not name: limits per address count all who come that way as one; name it if it is your proxy")
+				Msg("requests come with X-Forwarded-For from an address that --trusted-proxy does not name: " + means + "; name it if it is your proxy")
 		})
 	}
 	if !peer.Addr.IsValid() {

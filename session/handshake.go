@@ -122,7 +122,9 @@ func (m *Manager) firstRooms(r *http.Request, who auth.Identity) ([]firstRoom, e
 	list := []firstRoom{{name: wire.Inbox(who.UID)}}
 	if name := query.Get("room"); name != "" || len(resume) == 0 {
 		if name == "" {
-			name = m.cfg.DefaultRoom
+			if name = m.cfg.DefaultRoom; !who.MayEnter(name) {
+				return nil, wire.Errorf(wire.Forbidden, "you may not enter the room %q, in which a connection begins that names none; name one that you may: ?room=", name)
+			}
 		}
 		room, err := resolve(who, name)
 		if err != nil {

@@ -134,3 +134,14 @@ func TestHangupReadsTheCertificateAgain(t *testing.T) {
 	p.wantStatus(t, 0)
 	fails(t, []string{"--addr=127.0.0.1:0", "--nats-addr=-", "--store=memory", "--tls-cert", cert, "--tls-key", key}, "--tls-cert", "--tls-key", "does not match")
 }
+
+// Without a certificate there is nothing to read again, and the program goes on.
+func TestHangupWithoutACertificate(t *testing.T) {
+	p := start(t, "--store=memory")
+	before := len(p.said())
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	p.waitForAfter(t, before, "there is no certificate to read again")
+	p.readiness(t, http.StatusOK)
+}

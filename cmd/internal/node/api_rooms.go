@@ -85,6 +85,11 @@ func (n *Node) closeSessions(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	for name := range r.URL.Query() {
+		if name != "for" {
+			return nil, wire.Errorf(wire.BadPayload, "there is no parameter %q; write ?for=1h to keep the user's tokens out for that long", name)
+		}
+	}
 	lasts := time.Duration(-1)
 	if text := r.URL.Query().Get("for"); text != "" {
 		if lasts, err = time.ParseDuration(text); err != nil || lasts < 0 {
@@ -95,5 +100,6 @@ func (n *Node) closeSessions(r *http.Request) (any, error) {
 		return nil, err
 	}
 	closed, err := n.engine.CloseUser(r.Context(), uid, wire.CloseRemoved)
+	n.log.Info().Str("uid", uid).Str("for", r.URL.Query().Get("for")).Int("closed", closed).Msg("a user's sessions were ended over the API")
 	return map[string]int{"closed": closed}, err
 }

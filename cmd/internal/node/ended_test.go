@@ -111,6 +111,14 @@ func TestSessionsEndForATime(t *testing.T) {
 	}
 }
 
+// A parameter that is written wrongly is not passed over.
+func TestSessionsEndWithAnotherParameter(t *testing.T) {
+	one, _ := two(t)
+	if a := one.want(t, 400, "DELETE", "/api/users/bob/sessions?For=1h", "", withKey...); a.code() != "bad_payload" || !strings.Contains(a.body, "?for=1h") {
+		t.Errorf("the answer is %s", a.body)
+	}
+}
+
 // Unless it is said for how long, it is auth.DefaultEndFor; and the service on NATS ends as the API does.
 func TestSessionsEndByTheService(t *testing.T) {
 	one, other := two(t)

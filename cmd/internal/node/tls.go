@@ -85,9 +85,10 @@ func (n *Node) secured(listener net.Listener) net.Listener {
 	return tls.NewListener(listener, n.cert.config())
 }
 
-// rereadOnHangup reads the certificate again at each SIGHUP, until ctx ends. Without TLS a SIGHUP is what it always is.
+// rereadOnHangup reads the certificate again at each SIGHUP, until ctx ends. Without TLS there is nothing to read, and a SIGHUP, which
+// a service manager sends to reload, ends nothing; but in a terminal it says that the terminal is gone, and ends the program as always.
 func (n *Node) rereadOnHangup(ctx context.Context) {
-	if n.cert == nil {
+	if n.cert == nil && isTerminal(os.Stdin) {
 		return
 	}
 	hangups := make(chan os.Signal, 1)
@@ -104,6 +105,10 @@ func (n *Node) rereadOnHangup(ctx context.Context) {
 }
 
 func (n *Node) rereadCertificate() {
+	if n.cert == nil {
+		n.log.Info().Msg("SIGHUP: there is no certificate to read again (--tls-cert); everything goes on as it was")
+		return
+	}
 	if err := n.cert.replace(); err != nil {
 		n.log.Error().Err(err).Time("not_after", n.cert.current.Load().Leaf.NotAfter).
 			Msg("the certificate was not replaced; new connections get the one from before. Mend the files (--tls-cert, --tls-key) and send SIGHUP again")
