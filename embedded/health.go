@@ -35,6 +35,10 @@ func (s *Server) Health() error {
 // Heals counts how often JetStream was started again.
 func (s *Server) Heals() int64 { return s.heals.Load() }
 
+// notListening is how Healthz begins when the server did not answer it within a millisecond, which says that the machine is busy and
+// nothing of the store.
+const notListening = "failed to be ready for connections"
+
 // healer watches the store of one server. It is owned by the goroutine of watch.
 type healer struct {
 	s     *Server
@@ -91,7 +95,7 @@ func (h *healer) look(ctx context.Context, now time.Time) error {
 // stuck is what JetStream says of a stream that it does not write to any more or could not read, or of itself; nil if all is well.
 func (s *Server) stuck() error {
 	status := s.ns.Healthz(nil)
-	if status.Status == "ok" {
+	if status.Status == "ok" || strings.HasPrefix(status.Error, notListening) {
 		return nil
 	}
 	return errors.New(status.Error)

@@ -128,6 +128,23 @@ func (passerby) Deliver(*rooms.Burst) error { return nil }
 func (passerby) Left(string)                {}
 func (passerby) Close(wire.CloseCode)       {}
 
+// While all places are taken, pages of history and lists of people wait, and
+// are busy when their time is over.
+func TestPagesAtOnce(t *testing.T) {
+	s := newStack(t)
+	ann, bob := s.user("ann"), s.user("bob")
+	for range historyAtOnce {
+		s.m.pages <- struct{}{}
+	}
+	ann.send(wire.TypeGetHistory, "h", "", "{}")
+	bob.send(wire.TypeGetOnlineUsers, "o", "", "{}")
+	ann.wantError(ann.await("an answer", func(ev wire.Event) bool { return ev.ID == "h" }), wire.Busy)
+	bob.wantError(bob.await("an answer", func(ev wire.Event) bool { return ev.ID == "o" }), wire.Busy)
+	same(t, "answered busy", s.m.Stats().PagesBusy.Load(), 2)
+	s.m.givePage()
+	bob.acked(wire.TypeGetOnlineUsers, "", wire.RoomRequest{})
+}
+
 // What is given on request is charged, and beyond the budget refused until it
 // is paid off.
 func TestAnswersAreCharged(t *testing.T) {

@@ -172,6 +172,10 @@ func getOnlineUsers(r *Request) error {
 	}
 	ctx, cancel := r.context()
 	defer cancel()
+	if err := r.client.m.takePage(ctx); err != nil {
+		return err
+	}
+	defer r.client.m.givePage()
 	online, err := r.client.m.eng.Online(ctx, room, p.After, p.Limit)
 	if err != nil {
 		return err
@@ -198,7 +202,7 @@ func getHistory(r *Request) error {
 	if err := r.client.m.takePage(ctx); err != nil {
 		return err
 	}
-	defer func() { <-r.client.m.pages }()
+	defer r.client.m.givePage()
 	page, err := r.client.m.eng.History(ctx, room, p.Before, p.Limit)
 	if err != nil {
 		return err

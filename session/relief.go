@@ -103,13 +103,16 @@ func (c *Client) roomFor(ctx context.Context, since rooms.Since) error {
 	}
 }
 
-// takePage takes a place among the pages of history that are being answered.
+// takePage takes a place among the pages of history, and of who is there, that
+// are being answered; givePage gives it back.
 func (m *Manager) takePage(ctx context.Context) error {
 	select {
 	case m.pages <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		m.stats.PagesBusy.Add(1)
-		return wire.Errorf(wire.Busy, "too many pages of history are being read; try again in a moment")
+		return wire.Errorf(wire.Busy, "too many pages of history and lists of people are being read; try again in a moment")
 	}
 }
+
+func (m *Manager) givePage() { <-m.pages }

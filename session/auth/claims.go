@@ -39,6 +39,30 @@ type tokenClaims struct {
 	Issuer    json.RawMessage  `json:"iss,omitempty"`
 }
 
+// claimNames are the names in tokenClaims.
+var claimNames = []string{"sub", "name", "avatar", "rooms", "speak", "exp", "nbf", "iat", "aud", "iss"}
+
+// UnmarshalJSON reads claims by exactly their names, as RFC 7519 has them in section 4.1: to encoding/json "SUB", which an issuer may
+// let users choose, would be "sub" too.
+func (c *tokenClaims) UnmarshalJSON(data []byte) error {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(data, &all); err != nil {
+		return err
+	}
+	known := make(map[string]json.RawMessage, len(claimNames))
+	for _, name := range claimNames {
+		if value, ok := all[name]; ok {
+			known[name] = value
+		}
+	}
+	exact, err := json.Marshal(known)
+	if err != nil {
+		return err
+	}
+	type plain tokenClaims // without this method
+	return json.Unmarshal(exact, (*plain)(c))
+}
+
 // The methods of jwt.Claims that its validator reads; what is nil is not checked.
 func (c *tokenClaims) GetExpirationTime() (*jwt.NumericDate, error) { return c.ExpiresAt, nil }
 func (c *tokenClaims) GetNotBefore() (*jwt.NumericDate, error)      { return c.NotBefore, nil }

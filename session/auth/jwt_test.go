@@ -117,6 +117,23 @@ func TestVerifyClaims(t *testing.T) {
 	}
 }
 
+// Claims have exactly their names: what an issuer lets users choose beside its
+// own says nothing here, whatever comes first.
+func TestClaimsAreNamedExactly(t *testing.T) {
+	v := NewVerifier(mustKey(t, secret))
+	token := forge(t, jwt.SigningMethodHS256, secret, jwt.MapClaims{
+		"sub": "u1", "SUB": "admin", "Sub": "root", "name": "n", "NAME": "Boss", "rooms": []string{"general"}, "Rooms": []string{"*"}, "ſpeak": []string{"*"}, "Speak": []string{"*"},
+		"exp": time.Now().Add(time.Hour).Unix(), "EXP": time.Now().Add(1000 * time.Hour).Unix(),
+	})
+	id, err := v.Verify(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id.UID != "u1" || id.Username != "n" || id.MayEnter("vip") || id.Speak != nil || time.Until(id.Expires) > 2*time.Hour {
+		t.Errorf("it is %+v", id)
+	}
+}
+
 func TestVerifyRules(t *testing.T) {
 	strict := NewVerifier(mustKey(t, secret))
 	strict.Issuer, strict.Audience, strict.RequireExpiry = "https://issuer.example", []string{"roomd", "table"}, true

@@ -16,9 +16,9 @@ const (
 	// limitPart of a container's limit becomes the runtime's, in tenths: the rest is for what the runtime does not count.
 	limitPart = 9
 	// plainLimit is the runtime's limit without a container's, plainConnection and plainRoom what each connection and each
-	// open room adds: some three times what they take.
-	plainLimit      = 384 << 20
-	plainConnection = 32 << 10
+	// open room adds: some twice what a connection takes, and four times what a room does.
+	plainLimit      = 352 << 20
+	plainConnection = 16 << 10
 	plainRoom       = 12 << 10
 )
 
