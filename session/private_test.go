@@ -116,3 +116,19 @@ func TestPrivateMessageIsStoredForBothOrNone(t *testing.T) {
 		}
 	}
 }
+
+// An id that was used for one receiver and comes again for another, as from a
+// second tab that counts like the first, is another message.
+func TestPrivateMessagesOfOneID(t *testing.T) {
+	s := newStack(t)
+	s.user("bob")
+	s.user("carl")
+	p := s.user("ann")
+	for _, uid := range []string{"bob", "carl", "carl"} {
+		p.send(wire.TypePrivateMessage, "c-1", "", `{"to_uid":"`+uid+`","message":"for `+uid+`"}`)
+		same(t, "the answer", p.await("the ack", func(ev wire.Event) bool { return ev.ID == "c-1" }).Type, wire.TypeAck)
+	}
+	if got := s.inboxOf("ann"); len(got) != 2 || !strings.Contains(got[0], "for bob") || !strings.Contains(got[1], "for carl") {
+		t.Errorf("ann has %v", got)
+	}
+}

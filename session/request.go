@@ -162,7 +162,9 @@ func (r *Request) publishBoth(first, second string, body wire.Body) error {
 		t.published(n, roomLabel(c, second), stored, err)
 	}
 	key := c.m.eng.MessageID(first, c.who.UID, r.Event.ID, n)
-	next := c.m.eng.MessageID(second, c.who.UID, r.Event.ID, n+1)
+	// Named after the first: an id that is used again for another receiver is
+	// another message, in both.
+	next := c.m.eng.MessageID(second+"\x00"+first, c.who.UID, r.Event.ID, n+1)
 	c.m.eng.PublishAs(c.author(), first, key, body, func(stored rooms.Stored, err error) {
 		if err != nil {
 			done(stored, err)

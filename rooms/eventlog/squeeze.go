@@ -14,8 +14,12 @@ const (
 	// squeezeFrom is the part of the log's bytes from which each room keeps half as
 	// many events, and again until that is enough; below looseFrom it keeps twice as
 	// many, up to History.
-	squeezeFrom = 3.0 / 4
-	looseFrom   = 1.0 / 4
+	//
+	// There is much room between squeezeFrom and the whole: when a NATS server is
+	// killed, events that a limit has dropped in the last minutes are back when it
+	// starts, and what they are too many by it takes from the oldest of all.
+	squeezeFrom = 3.0 / 8
+	looseFrom   = 1.0 / 8
 	// LeastKept is what a room keeps in any case.
 	LeastKept = 8
 

@@ -18,9 +18,9 @@ func TestShareOf(t *testing.T) {
 		part     float64
 		want     int64
 	}{
-		{1000, "", 0.7, 1000}, {1000, "", 0.76, 500}, {500, "true", 0.76, 250}, {9, "true", 0.9, 8}, {8, "true", 1, 8}, {3, "", 1, 3},
-		{500, "true", 0.3, 500}, {500, "true", 0.2, 1000}, {800, "true", 0, 1000}, {1000, "true", 0, 1000},
-		{500, "", 0.2, 500}, {500, "false", 0, 500}, // somebody else's limit
+		{1000, "", 0.37, 1000}, {1000, "", 0.38, 500}, {500, "true", 0.38, 250}, {9, "true", 0.9, 8}, {8, "true", 1, 8}, {3, "", 1, 3},
+		{500, "true", 0.15, 500}, {500, "true", 0.1, 1000}, {800, "true", 0, 1000}, {1000, "true", 0, 1000},
+		{500, "", 0.1, 500}, {500, "false", 0, 500}, // somebody else's limit
 		{-1, "", 0.9, 500}, {-1, "", 0.1, -1},
 	} {
 		c := jetstream.StreamConfig{MaxMsgsPerSubject: tc.limit, MaxBytes: 1 << 30, Metadata: map[string]string{metaSqueezed: tc.squeezed}}
@@ -37,7 +37,8 @@ func TestShareOf(t *testing.T) {
 // not; what is dropped is known to be, and later the limit is what it was.
 func TestShare(t *testing.T) {
 	_, nc := open(t, 100) // another stream on the same server
-	l, err := Open(within(t), nc, Config{Space: wire.SpaceInboxes, History: 100, HistoryAge: DedupWindow, HistoryBytes: 1 << 20})
+	cfg := Config{Space: wire.SpaceInboxes, History: 100, HistoryAge: DedupWindow, HistoryBytes: 1 << 20}
+	l, err := Open(within(t), nc, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,9 +78,15 @@ func TestShare(t *testing.T) {
 		t.Errorf("a noisy one: %+v, %v", v, err)
 	}
 
+	if _, err := Open(within(t), nc, cfg); err != nil { // as a node does that starts meanwhile
+		t.Fatal(err)
+	}
 	stream, err := l.js.Stream(within(t), InboxStream)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if now := stream.CachedInfo().Config.MaxMsgsPerSubject; now >= 100 {
+		t.Errorf("a node that started took the limit back to %d", now)
 	}
 	larger := stream.CachedInfo().Config
 	larger.MaxBytes = 16 << 20

@@ -43,6 +43,9 @@ func (l *Log) updateStream(ctx context.Context, have, want jetstream.StreamConfi
 	if err := conflicts(have, want); err != nil {
 		return err
 	}
+	if have.Metadata[metaSqueezed] == "true" && lower(have.MaxMsgsPerSubject, want.MaxMsgsPerSubject) {
+		want.MaxMsgsPerSubject = have.MaxMsgsPerSubject // Share raises it again when there is room
+	}
 	// What limit there was is noted before it is raised: it may have been lowered
 	// by hand while no node ran.
 	if err := l.noteNow(ctx); err != nil {

@@ -90,7 +90,7 @@ func TestOnesInboxIsFilled(t *testing.T) {
 func TestManyRoomsUntilTheLogTurnsOver(t *testing.T) {
 	logBytes, each := int64(16<<20), 8 // of so small a log no room keeps more in the end
 	if inFull() {
-		logBytes, each = 96<<20, 20
+		logBytes, each = 192<<20, 20
 	}
 	a := prepare(t, setup{name: fmt.Sprintf("50 guests in 100 rooms while a log of %s turns over", size(logBytes)), env: keys,
 		flags: []string{"--allow-guests", "--guest-rooms=*", "--guest-speak=chat-*", "--history=100", fmt.Sprint("--history-bytes=", logBytes)}})
@@ -105,7 +105,7 @@ func TestManyRoomsUntilTheLogTurnsOver(t *testing.T) {
 // Guests fill many inboxes, until all inboxes together would be over their
 // bound: those with the most in them keep less.
 func TestManyInboxesUntilTheirLogTurnsOver(t *testing.T) {
-	inboxBytes, receivers := int64(32<<20), 20
+	inboxBytes, receivers := int64(64<<20), 20
 	a := prepare(t, setup{name: fmt.Sprintf("50 guests fill %d inboxes while their log of %s turns over", guestsAtBudget+receivers, size(inboxBytes)), env: keys,
 		flags: []string{"--allow-guests", "--guest-rooms=*", "--guest-speak=*", fmt.Sprint("--inbox-bytes=", inboxBytes)}})
 	mine := a.leaveTraces(20)

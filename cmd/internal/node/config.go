@@ -37,8 +37,8 @@ type Config struct {
 	Replicas     int           `group:"log" default:"0" say:"a number from 1 to 5, or 0 to choose" help:"Copies of the log. 0: 1, or 3 on a NATS cluster of 3 or more."`
 	History      int64         `group:"log" default:"1000" say:"a number such as 1000" help:"Events kept per room."`
 	HistoryAge   time.Duration `group:"log" default:"24h" say:"a duration such as 24h" help:"Older events are dropped."`
-	HistoryBytes Size          `group:"log" default:"1GiB" say:"a size such as 1GiB" help:"Size of the whole log; from three quarters on, rooms keep fewer events each, and beyond it the oldest of all are dropped."`
-	InboxBytes   Size          `group:"log" default:"256MiB" say:"a size such as 256MiB" help:"Size of the log of all users' inboxes, which is one of its own; from three quarters on, inboxes keep fewer messages each."`
+	HistoryBytes Size          `group:"log" default:"1GiB" say:"a size such as 1GiB" help:"Size of the whole log; from three eighths on, rooms keep fewer events each, and beyond it the oldest of all are dropped."`
+	InboxBytes   Size          `group:"log" default:"256MiB" say:"a size such as 256MiB" help:"Size of the log of all users' inboxes, which is one of its own; from three eighths on, inboxes keep fewer messages each."`
 
 	JWKSURL       string   `group:"login" name:"jwks-url" placeholder:"URL" say:"the https URL of your issuer's JWKS document" help:"Fetch the keys that tokens are checked with from there, and follow when they change. https, or http on this machine."`
 	JWTAudience   []string `group:"login" name:"jwt-audience" placeholder:"AUD" say:"the aud claim of your tokens" help:"A token's aud must name this; repeat it for more. Unless it is set: aud is not looked at."`
