@@ -207,7 +207,8 @@ func (n *Node) Run(ctx context.Context) error {
 	var watcher sync.WaitGroup
 	watcher.Go(func() { n.watchMemory(watching) })
 	watcher.Go(func() { n.watchClock(watching) })
-	watcher.Go(func() { n.rereadOnHangup(watching) })
+	hangups := n.hangups() // before anybody is told that we are ready
+	watcher.Go(func() { n.rereadOnHangup(watching, hangups) })
 	defer watcher.Wait()
 	defer stopWatching()
 	n.greet()

@@ -87,12 +87,7 @@ func (n *Node) secured(listener net.Listener) net.Listener {
 
 // rereadOnHangup reads the certificate again at each SIGHUP, until ctx ends. Without TLS there is nothing to read, and a SIGHUP, which
 // a service manager sends to reload, ends nothing; but in a terminal it says that the terminal is gone, and ends the program as always.
-func (n *Node) rereadOnHangup(ctx context.Context) {
-	if n.cert == nil && isTerminal(os.Stdin) {
-		return
-	}
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
+func (n *Node) rereadOnHangup(ctx context.Context, hangups chan os.Signal) {
 	defer signal.Stop(hangups)
 	for {
 		select {
@@ -102,6 +97,15 @@ func (n *Node) rereadOnHangup(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// hangups gets each SIGHUP from now on, unless that is to end the program.
+func (n *Node) hangups() chan os.Signal {
+	hangups := make(chan os.Signal, 1)
+	if n.cert != nil || !isTerminal(os.Stdin) {
+		signal.Notify(hangups, syscall.SIGHUP)
+	}
+	return hangups
 }
 
 func (n *Node) rereadCertificate() {
