@@ -23,8 +23,8 @@ const (
 	// MaxReplayBytes is the most bytes that a join replays of one room, and
 	// MaxResumeBytes of all the rooms of one handshake. Who missed more is told to
 	// refresh in the rooms for which there is nothing left.
-	MaxReplayBytes = 1 << 20
-	MaxResumeBytes = 4 << 20
+	MaxReplayBytes = 8 << 20
+	MaxResumeBytes = 16 << 20
 	// MaxHistoryBytes is the most bytes of events in one answer to get_history,
 	// which is then shorter and says that there are more; but one event is given
 	// in any case.
