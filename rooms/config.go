@@ -51,8 +51,10 @@ const (
 	burstBytes    = 256 << 10
 
 	// ringBytes bounds the memory of one room's recent events; older ones
-	// are read from the log again. Config.RingBytes bounds that of all rooms.
-	ringBytes = 4 << 20
+	// are read from the log again. Config.RingBytes bounds that of all rooms. A
+	// replay comes from there, and events take more than they are long: it is the
+	// larger of the two, or who missed less than a replay may be would not get it.
+	ringBytes = MaxReplayBytes + MaxReplayBytes/4
 
 	// mailboxBytes bounds what NATS has sent and waits for one room. A live event
 	// beyond it is read from the log, a signal is lost, and what other nodes tell

@@ -208,8 +208,9 @@ func TestPoisonousHeaders(t *testing.T) {
 
 func TestHistoryOfLargeEvents(t *testing.T) {
 	eng, srv := start(t, nil)
-	text := json.RawMessage(`"` + strings.Repeat("x", 200<<10) + `"`)
-	want := make([]uint64, 40) // 8 MB: more than one answer of the log holds
+	const size, fit = 200 << 10, rooms.MaxReplayBytes / (200 << 10)
+	text := json.RawMessage(`"` + strings.Repeat("x", size) + `"`)
+	want := make([]uint64, fit+20) // more than one answer of the log holds
 	var all sync.WaitGroup
 	for i := range want {
 		all.Add(1)
@@ -235,17 +236,17 @@ func TestHistoryOfLargeEvents(t *testing.T) {
 	// A replay has a bound in bytes as well, from the log and from memory.
 	fresh = startEngine(t, srv, nil)
 	for round := range 2 {
-		tooMuch := join(t, fresh, "x", fmt.Sprint("too much", round), from(fresh, want[len(want)-9]))
+		tooMuch := join(t, fresh, "x", fmt.Sprint("too much", round), from(fresh, want[len(want)-fit-4]))
 		if j := tooMuch.joined(t, 0); j.Recovered || j.Replayed != 0 || j.Seq != want[len(want)-1] {
-			t.Errorf("who missed 1.6 MB gets recovered %t, %d replayed", j.Recovered, j.Replayed)
+			t.Errorf("who missed %d bytes gets recovered %t, %d replayed", (fit+3)*size, j.Recovered, j.Replayed)
 		}
 		m := join(t, fresh, "x", fmt.Sprint("m", round), from(fresh, want[len(want)-5]))
 		m.awaitSeq(t, want[len(want)-1])
 		wantSeqs(t, m, want[len(want)-4:])
-		last := join(t, fresh, "x", fmt.Sprint("last", round), rooms.Since{Last: 20})
+		last := join(t, fresh, "x", fmt.Sprint("last", round), rooms.Since{Last: fit + 10})
 		last.awaitSeq(t, want[len(want)-1])
-		if n := len(last.seqs()); n < 4 || n > 5 {
-			t.Errorf("who wants the last 20 gets %d of 200 KB", n)
+		if n := len(last.seqs()); n < fit-1 || n > fit {
+			t.Errorf("who wants the last %d gets %d of 200 KB", fit+10, n)
 		}
 	}
 	if n := fresh.Stats().ReplayCut.Load(); n != 2 {
