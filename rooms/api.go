@@ -256,15 +256,6 @@ func (e *Engine) Room(room string) (info RoomInfo, ok bool) {
 	return h.info(), true
 }
 
-// Members is how many sessions of this node are in the room; 0 when it is not
-// open here. It asks nobody, and may be called from any goroutine.
-func (e *Engine) Members(room string) int {
-	if h := e.handleOf(room); h != nil {
-		return int(h.sessions.Load())
-	}
-	return 0
-}
-
 func (h *handle) info() RoomInfo {
 	return RoomInfo{
 		Name: h.name, Users: h.users.Load(), Sessions: h.sessions.Load(),

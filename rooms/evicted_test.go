@@ -1,10 +1,8 @@
 package rooms_test
 
 import (
-	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -22,16 +20,7 @@ func tiny(c *rooms.Config) { c.HistoryBytes = 1 << 20 }
 // large stores n events that drop older ones of all rooms.
 func large(t *testing.T, eng *rooms.Engine, room string, n int) []uint64 {
 	t.Helper()
-	text := json.RawMessage(`"` + strings.Repeat("x", 200<<10) + `"`)
-	seqs := make([]uint64, n)
-	for i := range seqs {
-		s, err := eng.PublishWait(within(t), room, "", wire.Event{Type: "note", Payload: text})
-		if err != nil {
-			t.Fatal(err)
-		}
-		seqs[i] = s.Seq
-	}
-	return seqs
+	return store(t, eng, room, n, 200<<10)
 }
 
 // stored reports whether the log has an event of the room.

@@ -48,6 +48,11 @@ const (
 	// room do not silence those who say little in it.
 	lightPart  = 1.0 / 8
 	lightExtra = 1.25
+
+	// crowd is how many members of a room here an event reaches for what it costs
+	// the sender; to more it costs as many times as much. So no room has more than
+	// crowd times --room-bytes written to its members, however many these are.
+	crowd = 256
 )
 
 // What the two kinds of a table's accounts are.
@@ -255,11 +260,6 @@ func (c *Client) flooded(now time.Duration) bool {
 	return true
 }
 
-// crowd is how many members of a room here an event reaches for what it costs
-// the sender; to more it costs as many times as much. So no room has more than
-// crowd times --room-bytes written to its members, however many these are.
-const crowd = 256
-
 // spendIn takes n bytes of what clients may send into a room.
 func (c *Client) spendIn(room string, n int) error {
 	if !c.m.budgets.rooms.Limits() {
@@ -269,9 +269,7 @@ func (c *Client) spendIn(room string, n int) error {
 	if c.accounts[ofClient].Part(bytesSent, now) < lightPart {
 		part = lightExtra
 	}
-	account := c.m.budgets.rooms.Get(room, now)
-	cost := min(c.m.costIn(room, n), account.Rate(bytesSent).Burst) // more could never be said
-	if account.TakeUpTo(bytesSent, now, cost, part) {
+	if c.m.budgets.rooms.Get(room, now).TakeUpTo(bytesSent, now, c.m.costIn(room, n), part) {
 		return nil
 	}
 	c.m.stats.RateLimited.Add(1)
@@ -281,7 +279,8 @@ func (c *Client) spendIn(room string, n int) error {
 
 // costIn is what n bytes cost a room.
 func (m *Manager) costIn(room string, n int) float64 {
-	return float64(n) * max(1, float64(m.eng.Members(room))/crowd)
+	info, _ := m.eng.Room(room) // of one that is not open: nobody is in it
+	return float64(n) * max(1, float64(info.Sessions)/crowd)
 }
 
 // mayAsk reports whether the client may be given more, as an error if not.

@@ -18,7 +18,6 @@ type engine interface {
 	LeaveAsked(ctx context.Context, room string, m rooms.Member, id string) error
 	PublishAs(author wire.Author, room, msgID string, body wire.Body, done func(rooms.Stored, error))
 	SignalAs(author wire.Author, room, except string, ev wire.Event) error
-	Members(room string) int
 	MessageID(room, uid, id string, n int) string
 	Online(ctx context.Context, room, after string, limit int) (wire.OnlineUsers, error)
 	Saw(uid string)

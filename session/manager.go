@@ -244,23 +244,24 @@ func (m *Manager) Stats() *Stats { return &m.stats }
 // CloseUser ends every connection of a user on this node and returns how many
 // there were.
 func (m *Manager) CloseUser(uid string, code wire.CloseCode) int {
-	m.mu.Lock()
-	own := slices.Clone(m.byUser[uid])
-	m.mu.Unlock()
+	own := m.connectionsOf(uid)
 	for _, c := range own {
 		c.Close(code)
 	}
 	return len(own)
 }
 
+func (m *Manager) connectionsOf(uid string) []*Client {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.byUser[uid])
+}
+
 // CloseEnded ends the connections of a user on this node whose credential was
 // issued before the user's sessions were ended (auth.Ended), and returns how
 // many there were.
 func (m *Manager) CloseEnded(uid string) (count int) {
-	m.mu.Lock()
-	own := slices.Clone(m.byUser[uid])
-	m.mu.Unlock()
-	for _, c := range own {
+	for _, c := range m.connectionsOf(uid) {
 		if m.who.Refuses(c.who) {
 			c.Close(wire.CloseRemoved)
 			count++

@@ -38,7 +38,6 @@ func (quietEngine) LeaveAsked(context.Context, string, rooms.Member, string) err
 }
 func (quietEngine) PublishAs(wire.Author, string, string, wire.Body, func(rooms.Stored, error)) {}
 func (quietEngine) SignalAs(wire.Author, string, string, wire.Event) error                      { return nil }
-func (quietEngine) Members(string) int                                                          { return 0 }
 func (quietEngine) MessageID(string, string, string, int) string                                { return "" }
 func (quietEngine) Saw(string)                                                                  {}
 func (quietEngine) Knows(string) bool                                                           { return true }

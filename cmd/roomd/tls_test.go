@@ -2,15 +2,9 @@ package main
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"io"
-	"math/big"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,34 +12,20 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/cmd/internal/testcert"
 )
 
 // certify writes a certificate of 127.0.0.1 that signs itself, and its key, and has roots trust it.
 func certify(t *testing.T, certFile, keyFile string, serial int64, roots *x509.CertPool) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	for path, content := range map[string][]byte{certFile: cert, keyFile: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})} {
+	pair := testcert.New(t, serial, time.Now().Add(time.Hour))
+	for path, content := range map[string][]byte{certFile: pair.Cert, keyFile: pair.Key} {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	roots.AppendCertsFromPEM(cert)
+	roots.AppendCertsFromPEM(pair.Cert)
 }
 
 // SIGHUP has the certificate read again: new connections get it, those that are there go on, and a bad one changes

@@ -2,7 +2,6 @@ package eventlog
 
 import (
 	"context"
-	"maps"
 	"strconv"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -35,15 +34,7 @@ func (l *Log) Share(ctx context.Context, s Standing) (limit int64, changed bool,
 	if limit == c.MaxMsgsPerSubject {
 		return limit, false, nil
 	}
-	all := maps.Clone(c.Metadata)
-	if all == nil {
-		all = map[string]string{}
-	}
-	all[metaSqueezed] = strconv.FormatBool(limit < l.cfg.History)
-	metadata := make(map[string]any, len(all))
-	for key, value := range all {
-		metadata[key] = value
-	}
+	metadata := metadataWith(c, map[string]string{metaSqueezed: strconv.FormatBool(limit < l.cfg.History)})
 	return limit, true, l.edit(ctx, map[string]any{"max_msgs_per_subject": limit, "metadata": metadata})
 }
 

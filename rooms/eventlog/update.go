@@ -92,12 +92,19 @@ func (l *Log) NoteLimit(ctx context.Context, s Standing) error {
 	if err != nil || lower(noted, c.MaxMsgsPerSubject) {
 		since = s.Last
 	}
-	all := map[string]any{}
-	for key, value := range c.Metadata {
-		all[key] = value
+	metadata := metadataWith(c, map[string]string{metaLimit: limit, metaSince: strconv.FormatUint(since, 10)})
+	return l.edit(ctx, map[string]any{"metadata": metadata})
+}
+
+// metadataWith is the stream's metadata with some of it set anew.
+func metadataWith(c jetstream.StreamConfig, set map[string]string) map[string]any {
+	all := make(map[string]any, len(c.Metadata)+len(set))
+	for _, from := range []map[string]string{c.Metadata, set} {
+		for key, value := range from {
+			all[key] = value
+		}
 	}
-	all[metaLimit], all[metaSince] = limit, strconv.FormatUint(since, 10)
-	return l.edit(ctx, map[string]any{"metadata": all})
+	return all
 }
 
 // ours are the fields of the stream's configuration that this program sets, as

@@ -21,7 +21,7 @@ const module = "github.com/passoncomtw/baccarat-websocket-cluster/"
 // import those of the layers below its own, and in its own only what is named
 // in sideways.
 var layers = [][]string{
-	{"actor", "embedded", "embedded/smalldisk", "rooms/presence", "rooms/follow", "session/internal/budget"},
+	{"actor", "embedded", "embedded/smalldisk", "cmd/internal/testcert", "rooms/presence", "rooms/follow", "session/internal/budget"},
 	{"rooms/wire"},
 	{"rooms/eventlog"},
 	{"rooms", "session/auth"},

@@ -59,8 +59,7 @@ func localOnly(r *http.Request, proxies auth.Proxies) error {
 	if !sentToLoopback(r) {
 		return wire.Errorf(wire.Forbidden, "the request was sent to %q; without an API key the API answers only to localhost; %s", r.Host, needKey)
 	}
-	site := r.Header.Get("Sec-Fetch-Site")
-	if !(auth.Origins{}).Allowed(r) || site == "cross-site" || site == "same-site" {
+	if !(auth.Origins{}).Allowed(r) || fromAnotherSite(r) {
 		return wire.Errorf(wire.Forbidden, "a page of another origin may not use the API; %s", needKey)
 	}
 	return nil
@@ -73,6 +72,12 @@ func sentToLoopback(r *http.Request) bool {
 		host = name
 	}
 	return loopbackHost(host)
+}
+
+// fromAnotherSite reports whether a browser says that a page of another origin asks.
+func fromAnotherSite(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return site == "cross-site" || site == "same-site"
 }
 
 // onlyOurNames keeps requests that were sent to a foreign name from a server on a loopback address. Any page can have its own

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -29,7 +30,7 @@ func containerLimit(root fs.FS) (limit int64, file string) {
 		switch {
 		case parts[1] == "":
 			base, name = "sys/fs/cgroup", "memory.max"
-		case hasController(parts[1], "memory"):
+		case slices.Contains(strings.Split(parts[1], ","), "memory"):
 			base, name = "sys/fs/cgroup/memory", "memory.limit_in_bytes"
 		default:
 			continue
@@ -46,15 +47,6 @@ func containerLimit(root fs.FS) (limit int64, file string) {
 		}
 	}
 	return limit, file
-}
-
-func hasController(list, name string) bool {
-	for c := range strings.SplitSeq(list, ",") {
-		if c == name {
-			return true
-		}
-	}
-	return false
 }
 
 // readLimit is the number in a file; 0 if there is none, or no file.

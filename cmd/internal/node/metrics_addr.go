@@ -37,15 +37,10 @@ func (n *Node) startMetrics(context.Context) error {
 // pointed at this machine (DNS rebinding). Programs of this machine are let in.
 func (n *Node) local(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if name, _, err := net.SplitHostPort(host); err == nil {
-			host = name
-		}
-		site := r.Header.Get("Sec-Fetch-Site")
 		switch {
-		case !loopbackHost(host):
+		case !sentToLoopback(r):
 			fail(w, r, n.log, wire.Errorf(wire.Forbidden, "the request was sent to %q; this address answers only to localhost", r.Host))
-		case site == "cross-site" || site == "same-site":
+		case fromAnotherSite(r):
 			fail(w, r, n.log, wire.Errorf(wire.Forbidden, "a page of another origin may not ask here"))
 		default:
 			next.ServeHTTP(w, r)

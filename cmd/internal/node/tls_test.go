@@ -4,14 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -24,41 +19,16 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/rs/zerolog"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/cmd/internal/testcert"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/client"
 )
 
-// pair is a certificate of 127.0.0.1 and rooms.example that signs itself, and its key, as PEM.
-type pair struct{ cert, key []byte }
-
-func newPair(t *testing.T, serial int64, until time.Time) pair {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: until, IsCA: true, BasicConstraintsValid: true,
-		DNSNames: []string{"rooms.example"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pair{
-		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}),
-	}
-}
-
 // trust is a client's configuration that believes these certificates and no others.
-func trust(pairs ...pair) *tls.Config {
+func trust(pairs ...testcert.Pair) *tls.Config {
 	roots := x509.NewCertPool()
 	for _, p := range pairs {
-		roots.AppendCertsFromPEM(p.cert)
+		roots.AppendCertsFromPEM(p.Cert)
 	}
 	return &tls.Config{RootCAs: roots}
 }
@@ -66,7 +36,7 @@ func trust(pairs ...pair) *tls.Config {
 // files are where a node finds its pair.
 type files struct{ cert, key string }
 
-func newFiles(t *testing.T, p pair) files {
+func newFiles(t *testing.T, p testcert.Pair) files {
 	t.Helper()
 	dir := t.TempDir()
 	f := files{filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
@@ -74,9 +44,9 @@ func newFiles(t *testing.T, p pair) files {
 	return f
 }
 
-func (f files) write(t *testing.T, p pair) {
+func (f files) write(t *testing.T, p testcert.Pair) {
 	t.Helper()
-	for path, content := range map[string][]byte{f.cert: p.cert, f.key: p.key} {
+	for path, content := range map[string][]byte{f.cert: p.Cert, f.key: p.Key} {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -101,7 +71,7 @@ func serial(t *testing.T, s *server, cfg *tls.Config) int64 {
 }
 
 func TestTLS(t *testing.T) {
-	p := newPair(t, 1, time.Now().Add(time.Hour))
+	p := testcert.New(t, 1, time.Now().Add(time.Hour))
 	s := serve(t, newFiles(t, p).config())
 	if want := "https://" + s.Addr().String(); s.pageURL() != want {
 		t.Errorf("people are told %s, want %s", s.pageURL(), want)
@@ -161,7 +131,7 @@ func TestTLS(t *testing.T) {
 
 // Who speaks no TLS is told so, and gets nothing else.
 func TestPlainHTTPWhereTLSIs(t *testing.T) {
-	s := serve(t, newFiles(t, newPair(t, 1, time.Now().Add(time.Hour))).config())
+	s := serve(t, newFiles(t, testcert.New(t, 1, time.Now().Add(time.Hour))).config())
 	resp, body := s.raw(t, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	if resp.StatusCode != 400 || !strings.Contains(body, "HTTPS") {
 		t.Errorf("plain HTTP got %s %q", resp.Status, body)
@@ -171,7 +141,7 @@ func TestPlainHTTPWhereTLSIs(t *testing.T) {
 // A message goes to a server with TLS and comes back, also one of many frames at once; what waits for a client that
 // leaves is written before the close frame.
 func TestWebSocketOverTLS(t *testing.T) {
-	p := newPair(t, 1, time.Now().Add(time.Hour))
+	p := testcert.New(t, 1, time.Now().Add(time.Hour))
 	s := serve(t, newFiles(t, p).config())
 	events := make(chan wire.Event, 1000)
 	c, err := client.Dial(context.Background(), client.Config{
@@ -234,7 +204,7 @@ func (j *journal) take() string {
 // A new pair is used from the next connection on; one that does not fit, cannot be read or has expired changes nothing.
 func TestCertificateIsReadAgain(t *testing.T) {
 	hour := time.Now().Add(time.Hour)
-	one, two, expired := newPair(t, 1, hour), newPair(t, 2, hour), newPair(t, 3, time.Now().Add(-time.Hour))
+	one, two, expired := testcert.New(t, 1, hour), testcert.New(t, 2, hour), testcert.New(t, 3, time.Now().Add(-time.Hour))
 	f := newFiles(t, one)
 	said := &journal{}
 	n, err := New(t.Context(), f.config(), zerolog.New(said), io.Discard)
@@ -243,7 +213,7 @@ func TestCertificateIsReadAgain(t *testing.T) {
 	}
 	s := run(t, n)
 	all := trust(one, two)
-	step := func(what string, p pair, want int64, says ...string) {
+	step := func(what string, p testcert.Pair, want int64, says ...string) {
 		t.Helper()
 		f.write(t, p)
 		said.take()
@@ -261,9 +231,9 @@ func TestCertificateIsReadAgain(t *testing.T) {
 	if got := serial(t, s, all); got != 1 {
 		t.Fatalf("the certificate is %d", got)
 	}
-	step("a key of another one", pair{two.cert, one.key}, 1, `"error"`, "does not match", f.cert, f.key, "SIGHUP")
-	step("no PEM", pair{[]byte("x"), two.key}, 1, `"error"`, f.cert)
-	step("half a file", pair{two.cert[:len(two.cert)/2], two.key}, 1, `"error"`, f.cert)
+	step("a key of another one", testcert.Pair{Cert: two.Cert, Key: one.Key}, 1, `"error"`, "does not match", f.cert, f.key, "SIGHUP")
+	step("no PEM", testcert.Pair{Cert: []byte("x"), Key: two.Key}, 1, `"error"`, f.cert)
+	step("half a file", testcert.Pair{Cert: two.Cert[:len(two.Cert)/2], Key: two.Key}, 1, `"error"`, f.cert)
 	step("an expired one", expired, 1, `"error"`, "expired", f.cert)
 	step("a good one", two, 2, `"info"`, `"serial":"2"`, "read again", "rooms.example", "127.0.0.1")
 	if err := os.Remove(f.key); err != nil {
@@ -276,15 +246,15 @@ func TestCertificateIsReadAgain(t *testing.T) {
 }
 
 func TestTLSThatCannotStart(t *testing.T) {
-	one, two := newPair(t, 1, time.Now().Add(time.Hour)), newPair(t, 2, time.Now().Add(time.Hour))
-	for name, p := range map[string]pair{"another key": {one.cert, two.key}, "no PEM": {[]byte("x"), one.key}, "no key": {one.cert, nil}} {
+	one, two := testcert.New(t, 1, time.Now().Add(time.Hour)), testcert.New(t, 2, time.Now().Add(time.Hour))
+	for name, p := range map[string]testcert.Pair{"another key": {Cert: one.Cert, Key: two.Key}, "no PEM": {Cert: []byte("x"), Key: one.Key}, "no key": {Cert: one.Cert, Key: nil}} {
 		t.Run(name, func(t *testing.T) {
 			_, err := New(t.Context(), newFiles(t, p).config(), zerolog.Nop(), io.Discard)
 			mustFail(t, err, "--tls-cert", "ROOMD_TLS_CERT", "--tls-key", "ROOMD_TLS_KEY")
 		})
 	}
 	// An expired one serves all the same: what clients think of it is theirs, and a server that does not start helps nobody.
-	expired := newPair(t, 3, time.Now().Add(-time.Hour))
+	expired := testcert.New(t, 3, time.Now().Add(-time.Hour))
 	var said bytes.Buffer
 	n := &Node{cfg: newFiles(t, expired).config(), log: zerolog.New(&said)}
 	if err := n.startTLS(t.Context()); err != nil {
@@ -297,7 +267,7 @@ func TestTLSThatCannotStart(t *testing.T) {
 
 // A client that begins a handshake and says no more is cut, as one that begins a request is.
 func TestTLSHandshakeIsBounded(t *testing.T) {
-	n, err := New(t.Context(), newFiles(t, newPair(t, 1, time.Now().Add(time.Hour))).config(), zerolog.Nop(), io.Discard)
+	n, err := New(t.Context(), newFiles(t, testcert.New(t, 1, time.Now().Add(time.Hour))).config(), zerolog.Nop(), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

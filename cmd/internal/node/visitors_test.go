@@ -16,6 +16,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/cmd/internal/testcert"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
@@ -212,8 +213,8 @@ func (c *writesCounted) Write(b []byte) (int, error) {
 
 // A TLS connection is cut without a word: one that does not read would keep all who come waiting for it.
 func TestCutOffOverTLS(t *testing.T) {
-	p := newPair(t, 1, time.Now().Add(time.Hour))
-	cert, err := tls.X509KeyPair(p.cert, p.key)
+	p := testcert.New(t, 1, time.Now().Add(time.Hour))
+	cert, err := tls.X509KeyPair(p.Cert, p.Key)
 	if err != nil {
 		t.Fatal(err)
 	}
