@@ -167,8 +167,8 @@ func TestLargeRooms(t *testing.T) {
 		join(t, eng, "x", fmt.Sprint("o", i), rooms.Since{})
 	}
 	for _, b := range awaitCount(t, m, 15) {
-		if b.Count > 10 && len(b.Joined)+len(b.Left) > 0 {
-			t.Errorf("a room of %d is told names", b.Count)
+		if large := b.Count > 10; b.More != large || large && len(b.Joined)+len(b.Left) > 0 {
+			t.Errorf("a room of %d is told %+v", b.Count, b)
 		}
 	}
 }

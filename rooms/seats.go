@@ -23,15 +23,17 @@ func (r *roster) changed(uid string) {
 	r.eng.after(r.h, interval, presenceTick{r})
 }
 
-// news is what changed since the last batch, or, of a large room, only how many
-// there are; for the members. nil: nothing.
+// news is what changed since the last batch, or, of a large room or of more
+// changes than a list may have, only how many there are and that there were
+// changes; for the members. nil: nothing.
 func (r *roster) news() *Burst {
 	joined, left, changed := r.presence.Changes()
 	if !changed {
 		return nil
 	}
 	p := wire.PresenceChange{RoomID: r.label, Count: r.presence.Count()}
-	if p.Count <= r.eng.cfg.tuning.countAbove && len(joined)+len(left) <= MaxPresenceList {
+	p.More = p.Count > r.eng.cfg.tuning.countAbove || len(joined)+len(left) > MaxPresenceList
+	if !p.More {
 		p.Joined, p.Left = joined, left
 	}
 	return PayloadBurst(wire.Event{Type: wire.TypePresence, Room: r.label}, p)

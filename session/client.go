@@ -190,6 +190,15 @@ func (c *Client) closeCode() wire.CloseCode { return wire.CloseCode(c.ending.Loa
 // closedByPeer reports whether the peer ended the connection in order.
 func (c *Client) closedByPeer() bool { return c.ending.Load()&byPeer != 0 }
 
+// comesBack reports whether a client that has ended keeps its seats for the
+// grace.
+func (c *Client) comesBack() bool {
+	if c.closedByPeer() {
+		return c.closeCode().KeptByPeer()
+	}
+	return c.closeCode().KeepsSeat()
+}
+
 // request returns the context for what a handler waits for.
 func (c *Client) request() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(c.m.ctx, requestTimeout)

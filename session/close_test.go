@@ -42,7 +42,8 @@ func TestPeerCloses(t *testing.T) {
 	same(t, "TooSlow", s.closed(wire.CloseTooSlow), 0)
 }
 
-// A peer that closes has left; one that breaks off keeps its seat.
+// A peer that closes has left, unless its code says that it comes back; one
+// that breaks off, or is closed for what a new connection mends, keeps its seat.
 func TestSeatAfterTheEnd(t *testing.T) {
 	s := newStack(t, func(set *setup) { set.rooms.PresenceGrace = time.Hour })
 	count := func(want int) {
@@ -53,7 +54,7 @@ func TestSeatAfterTheEnd(t *testing.T) {
 		})
 	}
 	s.user("bob")
-	for _, code := range []int{1000, 1001, 4000} {
+	for _, code := range []int{1000, 1001, 1012, 3999, 4500, 4999} {
 		p := s.user("ann")
 		count(2)
 		must(t, p.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), farAway()))
@@ -70,6 +71,52 @@ func TestSeatAfterTheEnd(t *testing.T) {
 	c.Close(wire.CloseTooSlow)
 	<-c.Done()
 	count(3)
+	for i, code := range []int{4000, 4001, 4499} {
+		p := s.user(text("back-%d", code))
+		c := s.client(p)
+		must(t, p.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), farAway()))
+		p.wantEnd(wire.CloseCode(code))
+		<-c.Done()
+		count(4 + i)
+	}
+	q = s.user("expired")
+	c = s.client(q)
+	c.Close(wire.CloseTokenExpired)
+	<-c.Done()
+	count(7)
+}
+
+// A client whose token has ended comes back with a fresh one, gets what it
+// missed, and nobody saw it leave.
+func TestResumeWithFreshToken(t *testing.T) {
+	s := newStack(t, func(set *setup) { set.rooms.PresenceGrace = time.Hour })
+	bob := s.user("bob")
+	p := s.dialRaw("token=" + s.token("ann", func(c *auth.Claims) { c.Expires = time.Now().Add(2 * time.Second) }))
+	at := p.joined("general")
+	c := s.client(p)
+	bob.await("ann came", func(ev wire.Event) bool {
+		return ev.Type == wire.TypePresence && bytes.Contains(ev.Payload, []byte("ann"))
+	})
+	p.wantEnd(wire.CloseTokenExpired)
+	<-c.Done()
+	bob.say("", "missed")
+	back := s.dialRaw("token=" + s.token("ann") + "&" + resumeFrom(wire.Resume{Room: "general", Since: wire.Position{Epoch: at.Epoch, Seq: at.Seq}}))
+	again := back.joined("general")
+	if !again.Recovered || again.Replayed != 1 {
+		t.Errorf("room_joined is %+v, want what was missed, whole", again)
+	}
+	back.heard("general", "missed")
+	s.user("sentinel")
+	for {
+		ev := bob.awaitType(wire.TypePresence)
+		change := decode[wire.PresenceChange](t, ev.Payload)
+		if len(change.Left) > 0 || change.More {
+			t.Fatalf("bob was told %s", show(ev))
+		}
+		if slices.ContainsFunc(change.Joined, func(u wire.User) bool { return u.UID == "sentinel" }) {
+			return
+		}
+	}
 }
 
 // What is no WebSocket ends with 1002, from the one writer: one close frame

@@ -207,9 +207,15 @@ func (m *Manager) start(c *Client) {
 
 // welcome is the first event on every connection.
 func (c *Client) welcome() {
+	now := time.Now()
+	expiresIn := int64(0)
+	if exp := c.who.Expires; !exp.IsZero() {
+		expiresIn = int64(max(exp.Sub(now), time.Second) / time.Second) // 0 would be never
+	}
 	_ = c.sendPayload(wire.Event{Type: wire.TypeWelcome}, wire.Welcome{ // an error has closed the connection
 		ClientID: c.id, UID: c.who.UID, Username: c.who.Username, AvatarID: c.who.AvatarID,
 		Node: c.m.eng.Node(), HeartbeatS: int(c.m.cfg.Ping / time.Second),
+		Now: now.UnixMilli(), ExpiresIn: expiresIn,
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
 // The two examples of the issue.
@@ -75,6 +76,30 @@ func TestWelcomeAndFirstRooms(t *testing.T) {
 	s.awaitCurrent(p, "百家")
 	in, _ := s.client(p).Rooms()
 	same(t, "the number of rooms", len(in), 1)
+}
+
+// welcome tells the server's time, and how long the credential is good, if it
+// ends at all.
+func TestWelcomeTellsTimes(t *testing.T) {
+	s := newStack(t)
+	for _, c := range []struct {
+		name, query string
+		least, most int64
+	}{
+		{"a guest", "username=Ann", 0, 0},
+		{"a token for ever", "token=" + s.token("ann"), 0, 0},
+		{"a token for an hour", "token=" + s.token("ann", func(c *auth.Claims) { c.Expires = time.Now().Add(time.Hour) }), 3600 - int64(patience/time.Second), 3600},
+		{"a token that has just ended", "token=" + s.token("ann", func(c *auth.Claims) { c.Expires = time.Now() }), 1, 1},
+	} {
+		before := time.Now().UnixMilli()
+		w := s.dialRaw(c.query).welcome
+		if w.Now < before || w.Now > time.Now().UnixMilli() {
+			t.Errorf("%s: now is %d, which it is not", c.name, w.Now)
+		}
+		if w.ExpiresIn < c.least || w.ExpiresIn > c.most {
+			t.Errorf("%s: expires_in is %d, want %d to %d", c.name, w.ExpiresIn, c.least, c.most)
+		}
+	}
 }
 
 func TestSendMessagePayload(t *testing.T) {

@@ -179,7 +179,7 @@ func (c *Client) cleanup() {
 	c.conn.Close()
 	<-c.self.Done()
 	why := rooms.LeftGone
-	if c.closeCode().KeepsSeat() && !c.closedByPeer() {
+	if c.comesBack() {
 		why = rooms.LeftLost
 	}
 	in, _ := c.Rooms()

@@ -118,6 +118,9 @@ func showPresence(ev wire.Event) string {
 	for _, u := range p.Left {
 		parts = append(parts, "-"+u.Username)
 	}
+	if p.More {
+		parts = append(parts, "many came or left,")
+	}
 	parts = append(parts, people(p.Count)+" here")
 	return line(ev, time.Now(), "* "+strings.Join(parts, " "))
 }

@@ -27,8 +27,8 @@ func (p Ack) append(dst []byte) []byte {
 }
 
 func (p Welcome) size() int {
-	const names = len(`{"client_id":"","uid":"","username":"","avatar_id":"","node":"","heartbeat_s":}`)
-	return names + maxDigits + len(p.ClientID) + len(p.UID) + len(p.Username) + len(p.AvatarID) + len(p.Node)
+	const names = len(`{"client_id":"","uid":"","username":"","avatar_id":"","node":"","heartbeat_s":,"now":,"expires_in":}`)
+	return names + 3*maxDigits + len(p.ClientID) + len(p.UID) + len(p.Username) + len(p.AvatarID) + len(p.Node)
 }
 
 func (p Welcome) append(dst []byte) []byte {
@@ -38,6 +38,10 @@ func (p Welcome) append(dst []byte) []byte {
 	dst = AppendString(append(dst, `,"avatar_id":`...), p.AvatarID)
 	dst = AppendString(append(dst, `,"node":`...), p.Node)
 	dst = strconv.AppendInt(append(dst, `,"heartbeat_s":`...), int64(p.HeartbeatS), 10)
+	dst = strconv.AppendInt(append(dst, `,"now":`...), p.Now, 10)
+	if p.ExpiresIn != 0 {
+		dst = strconv.AppendInt(append(dst, `,"expires_in":`...), p.ExpiresIn, 10)
+	}
 	return append(dst, '}')
 }
 
@@ -63,7 +67,7 @@ func (p RoomJoined) append(dst []byte) []byte {
 }
 
 func (p PresenceChange) size() int {
-	return len(`{"room_id":"","joined":,"left":,"count":}`) + maxDigits + len(p.RoomID) + usersSize(p.Joined) + usersSize(p.Left)
+	return len(`{"room_id":"","joined":,"left":,"count":,"more":true}`) + maxDigits + len(p.RoomID) + usersSize(p.Joined) + usersSize(p.Left)
 }
 
 func (p PresenceChange) append(dst []byte) []byte {
@@ -74,7 +78,11 @@ func (p PresenceChange) append(dst []byte) []byte {
 	if len(p.Left) > 0 {
 		dst = appendUsers(append(dst, `,"left":`...), p.Left)
 	}
-	return append(strconv.AppendInt(append(dst, `,"count":`...), int64(p.Count), 10), '}')
+	dst = strconv.AppendInt(append(dst, `,"count":`...), int64(p.Count), 10)
+	if p.More {
+		dst = append(dst, `,"more":true`...)
+	}
+	return append(dst, '}')
 }
 
 func (p OnlineUsers) size() int {

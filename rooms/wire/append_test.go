@@ -23,9 +23,10 @@ func TestAppendedPayloads(t *testing.T) {
 			for _, p := range []any{
 				Ack{}, Ack{Duplicate: true},
 				Welcome{ClientID: s, UID: s + "1", Username: s + "2", AvatarID: s + "3", Node: s + "4", HeartbeatS: -25},
+				Welcome{ClientID: s, Now: 1 << 62, ExpiresIn: 1 << 62},
 				RoomJoined{RoomID: s, Epoch: s + "1", Seq: 1<<64 - 1, Recovered: true, Replayed: 7, Count: -1, List: list},
 				RoomJoined{RoomID: s},
-				PresenceChange{RoomID: s, Count: n}, PresenceChange{RoomID: s, Joined: list, Count: n}, PresenceChange{RoomID: s, Left: list},
+				PresenceChange{RoomID: s, Count: n}, PresenceChange{RoomID: s, Joined: list, Count: n}, PresenceChange{RoomID: s, Left: list}, PresenceChange{RoomID: s, Count: n, More: true},
 				OnlineUsers{RoomID: s, Count: n, List: list, Next: s}, OnlineUsers{},
 				History{RoomID: s, Events: []json.RawMessage{[]byte(`{"type":"a"}`), []byte(`{"type":"b","payload":[1]}`)}[:min(n, 2)], More: n > 0}, History{},
 			} {
@@ -90,10 +91,10 @@ func TestAppendedPayloadsFit(t *testing.T) {
 	users := []User{{UID: "u-1", Username: "Percy", AvatarID: "3"}, {UID: "u-2", Username: "百家樂"}}
 	events := []json.RawMessage{[]byte(`{"type":"a"}`), []byte(`{"type":"b"}`)}
 	for _, p := range []appender{
-		Ack{}, Ack{Duplicate: true}, Welcome{"c", "u", "n", "a", "n1", 25},
+		Ack{}, Ack{Duplicate: true}, Welcome{"c", "u", "n", "a", "n1", 25, 1 << 62, 1 << 62},
 		RoomJoined{RoomID: "general", Epoch: "e1", Seq: 1<<64 - 1, Recovered: true, Replayed: 500, Count: 2, List: users},
 		RoomJoined{RoomID: "general", Epoch: "e1", EncodedList: EncodeUsers(users)}, RoomJoined{},
-		PresenceChange{"general", users, users, 4}, PresenceChange{}, OnlineUsers{"general", 2, users, "u-2"}, OnlineUsers{},
+		PresenceChange{"general", users, users, 4, true}, PresenceChange{}, OnlineUsers{"general", 2, users, "u-2"}, OnlineUsers{},
 		History{"general", events, true}, History{},
 	} {
 		if n := len(p.append(nil)); n > p.size() {

@@ -79,6 +79,13 @@ func (c CloseCode) Reconnect() bool {
 }
 
 // KeepsSeat reports whether a client closed with c is expected back, so that
-// its seat in a room is kept for the grace period: the connection was lost or
-// was ended by the server for a reason that resume mends.
-func (c CloseCode) KeepsSeat() bool { return c != CloseGoing && c.Reconnect() }
+// its seat in a room is kept for the grace period: the connection was lost, or
+// was ended for a reason that resume, or a new credential, mends. Of the codes
+// that a client chose itself only those from 4000 on count: see KeptByPeer.
+func (c CloseCode) KeepsSeat() bool {
+	return c == CloseTokenExpired || c != CloseGoing && c.Reconnect()
+}
+
+// KeptByPeer is KeepsSeat of a code that the client chose: one from 4000 to
+// 4499 says that it comes back, any other that it has left.
+func (c CloseCode) KeptByPeer() bool { return c >= CloseDraining && c.Reconnect() }

@@ -52,6 +52,8 @@ type Welcome struct {
 	AvatarID   string `json:"avatar_id"`
 	Node       string `json:"node"`
 	HeartbeatS int    `json:"heartbeat_s"`
+	Now        int64  `json:"now"`                  // the server's clock, in ms since 1970
+	ExpiresIn  int64  `json:"expires_in,omitempty"` // seconds until the connection is closed because its credential has ended, at least 1; 0: it never does
 }
 
 // RoomJoined answers a join. Seq is the position at this point of the stream
@@ -75,12 +77,15 @@ type RoomLeft struct {
 	Reason string `json:"reason"`
 }
 
-// PresenceChange is one batch of membership changes.
+// PresenceChange is one batch of membership changes. With More it does not say
+// who came and left, because that were too many: Count holds, and a client that
+// shows a list asks for it again.
 type PresenceChange struct {
 	RoomID string `json:"room_id"`
 	Joined []User `json:"joined,omitempty"`
 	Left   []User `json:"left,omitempty"`
 	Count  int    `json:"count"`
+	More   bool   `json:"more,omitempty"`
 }
 
 // OnlineUsers is a page of the people in a room. Next is what After takes for
