@@ -67,30 +67,26 @@ func show(ev wire.Event) string {
 			if ev.Room == wire.InboxAlias {
 				return ""
 			}
-			return line(ev, time.Now(), fmt.Sprintf("* joined, %s here", people(p.Count)))
+			return line(ev, fmt.Sprintf("* joined, %s here", people(p.Count)))
 		}
 	case wire.TypeRoomLeft:
 		var p wire.RoomLeft
 		if json.Unmarshal(ev.Payload, &p) == nil {
-			return line(ev, time.Now(), "* left: "+p.Reason)
+			return line(ev, "* left: "+p.Reason)
 		}
 	case wire.TypeError:
 		var p wire.ErrorInfo
 		if json.Unmarshal(ev.Payload, &p) == nil {
-			return line(ev, time.Now(), fmt.Sprintf("! %s: %s", p.Code, p.Message))
+			return line(ev, fmt.Sprintf("! %s: %s", p.Code, p.Message))
 		}
 	}
-	return line(ev, time.Now(), ev.Type+" "+string(ev.Payload))
+	return line(ev, ev.Type+" "+string(ev.Payload))
 }
 
 func showMessage(ev wire.Event) string {
 	var p wire.Message
 	if json.Unmarshal(ev.Payload, &p) != nil {
-		return line(ev, time.Now(), ev.Type+" "+string(ev.Payload))
-	}
-	at := time.Now()
-	if p.Time > 0 {
-		at = time.UnixMilli(p.Time)
+		return line(ev, ev.Type+" "+string(ev.Payload))
 	}
 	from := p.From
 	if from == "" {
@@ -103,13 +99,13 @@ func showMessage(ev wire.Event) string {
 	if p.ImageURL != "" {
 		text += " [" + p.ImageURL + "]"
 	}
-	return line(ev, at, text)
+	return line(ev, text)
 }
 
 func showPresence(ev wire.Event) string {
 	var p wire.PresenceChange
 	if json.Unmarshal(ev.Payload, &p) != nil {
-		return line(ev, time.Now(), ev.Type+" "+string(ev.Payload))
+		return line(ev, ev.Type+" "+string(ev.Payload))
 	}
 	var parts []string
 	for _, u := range p.Joined {
@@ -122,7 +118,7 @@ func showPresence(ev wire.Event) string {
 		parts = append(parts, "many came or left,")
 	}
 	parts = append(parts, people(p.Count)+" here")
-	return line(ev, time.Now(), "* "+strings.Join(parts, " "))
+	return line(ev, "* "+strings.Join(parts, " "))
 }
 
 func people(n int) string {
@@ -132,8 +128,12 @@ func people(n int) string {
 	return fmt.Sprintf("%d people", n)
 }
 
-func line(ev wire.Event, at time.Time, text string) string {
-	room := ev.Room
+// line begins with the time at which the event was logged, or came if it was not.
+func line(ev wire.Event, text string) string {
+	at, room := time.Now(), ev.Room
+	if ev.At != 0 {
+		at = time.UnixMilli(ev.At)
+	}
 	if room == "" {
 		room = "-"
 	}

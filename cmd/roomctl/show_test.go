@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
@@ -31,6 +32,13 @@ func TestShow(t *testing.T) {
 		if _, got, _ := strings.Cut(show(ev), " "); got != tt.want {
 			t.Errorf("%s\n got %q\nwant %q", tt.event, got, tt.want)
 		}
+	}
+	logged, err := wire.DecodeServer([]byte(`{"type":"new_message","room":"g","seq":1,"at":1795176000123,"payload":{"message":"hi","from":"a","time":1}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := time.UnixMilli(1795176000123).Format(time.TimeOnly) + " g  a: hi"; show(logged) != want {
+		t.Errorf("a logged event is shown as %q, want %q", show(logged), want)
 	}
 	for _, quiet := range []string{`{"type":"welcome"}`, `{"type":"ack","id":"1"}`, `{"type":"room_joined","room":"@me","payload":{}}`} {
 		ev, err := wire.DecodeServer([]byte(quiet))

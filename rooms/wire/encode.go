@@ -33,6 +33,9 @@ func appendFields(dst []byte, ev *Event) []byte {
 		dst = append(dst, `,"seq":`...)
 		dst = strconv.AppendUint(dst, ev.Seq, 10)
 	}
+	if ev.At != 0 {
+		dst = strconv.AppendInt(append(dst, `,"at":`...), ev.At, 10)
+	}
 	return dst
 }
 

@@ -11,11 +11,12 @@ const (
 	fieldID
 	fieldRoom
 	fieldSeq
+	fieldAt
 	fieldPayload
 	fieldCount
 )
 
-var fieldNames = [fieldCount]string{fieldType: "type", fieldID: "id", fieldRoom: "room", fieldSeq: "seq", fieldPayload: "payload"}
+var fieldNames = [fieldCount]string{fieldType: "type", fieldID: "id", fieldRoom: "room", fieldSeq: "seq", fieldAt: "at", fieldPayload: "payload"}
 
 // envelope is the text of each field, as it came; nil when absent.
 type envelope struct {
@@ -105,6 +106,8 @@ func fieldNamed(name []byte) field {
 		return fieldRoom
 	case "seq":
 		return fieldSeq
+	case "at":
+		return fieldAt
 	case "payload":
 		return fieldPayload
 	}

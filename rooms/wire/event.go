@@ -17,21 +17,22 @@ type Event struct {
 	ID      string          // the sender's, at most MaxIDBytes; "" when it wants no answer
 	Room    string          // "" when not named
 	Seq     uint64          // position in the room's log; 0 when not logged
+	At      int64           // the log's time, ms since 1970; 0 when not logged
 	Payload json.RawMessage // nil when absent
 }
 
-// Decode reads one event object as a client or a service sends it; seq and
-// unknown fields are ignored. Names of fields are matched exactly, and none of
+// Decode reads one event object as a client or a service sends it; seq, at
+// and unknown fields are ignored. Names of fields are matched exactly, and none of
 // ours may appear twice, so that no two readers see different events in it.
 // A failure is a *Error with BadJSON, BadType or BadRoom; the event then holds
 // what could be read, the id above all, so that the answer can carry it.
 // The payload shares memory with body.
 func Decode(body []byte) (Event, error) { return decode(body, false) }
 
-// DecodeServer reads an event as a server sends it: as Decode, with seq.
+// DecodeServer reads an event as a server sends it: as Decode, with seq and at.
 func DecodeServer(body []byte) (Event, error) { return decode(body, true) }
 
-func decode(body []byte, withSeq bool) (Event, error) {
+func decode(body []byte, fromServer bool) (Event, error) {
 	var ev Event
 	env, id, err := readEnvelope(body)
 	ev.ID = string(id)
@@ -48,14 +49,27 @@ func decode(body []byte, withSeq bool) (Event, error) {
 	if payload := env.fields[fieldPayload]; !isNull(payload) {
 		ev.Payload = payload[:len(payload):len(payload)]
 	}
-	if seq := env.fields[fieldSeq]; withSeq && !isNull(seq) {
-		n, err := strconv.ParseUint(string(seq), 10, 64)
-		if err != nil {
-			return ev, Errorf(BadJSON, "seq must be a whole number from 0 to 2^64-1")
-		}
-		ev.Seq = n
+	if fromServer {
+		return ev, env.position(&ev)
 	}
 	return ev, nil
+}
+
+// position reads what the log adds to an event.
+func (env *envelope) position(ev *Event) (err error) {
+	if seq := env.fields[fieldSeq]; !isNull(seq) {
+		if ev.Seq, err = strconv.ParseUint(string(seq), 10, 64); err != nil {
+			return Errorf(BadJSON, "seq must be a whole number from 0 to 2^64-1")
+		}
+	}
+	if at := env.fields[fieldAt]; !isNull(at) {
+		n, err := strconv.ParseUint(string(at), 10, 63)
+		if err != nil {
+			return Errorf(BadJSON, "at must be a whole number of ms from 0 to 2^63-1")
+		}
+		ev.At = int64(n)
+	}
+	return nil
 }
 
 func errBadType() *Error {

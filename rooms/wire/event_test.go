@@ -126,5 +126,5 @@ func nestedPayload(depth int) string {
 }
 
 func same(a, b Event) bool {
-	return a.Type == b.Type && a.ID == b.ID && a.Room == b.Room && a.Seq == b.Seq && string(a.Payload) == string(b.Payload)
+	return a.Type == b.Type && a.ID == b.ID && a.Room == b.Room && a.Seq == b.Seq && a.At == b.At && string(a.Payload) == string(b.Payload)
 }

@@ -95,8 +95,8 @@ func PayloadFrame(ev Event, payload any) []byte {
 
 // frameSize is the size of the frame without the payload.
 func frameSize(ev *Event) int {
-	const names = len(`{"type":"","id":"","room":"","seq":,"payload":}`)
-	return MaxFrameHeader + names + maxDigits + len(ev.Type) + len(ev.ID) + len(ev.Room)
+	const names = len(`{"type":"","id":"","room":"","seq":,"at":,"payload":}`)
+	return MaxFrameHeader + names + 2*maxDigits + len(ev.Type) + len(ev.ID) + len(ev.Room)
 }
 
 // frameOf makes a frame of what stands in buf behind the place for its header.

@@ -15,15 +15,15 @@ func serverEvents() []Event {
 		UID: "u-1", Username: "Percy", AvatarID: "3", ImageURL: "https://example.com/a.png", RoomID: "general",
 	}
 	private := Message{Message: "psst", From: "percy", Sent: "2023-12-03T17:35:59Z", Time: 1701624959000, UID: "u-1", Username: "Percy", ToUID: "u-2"}
-	logged := AppendEvent(nil, Event{Type: TypeNewMessage, Room: "general", Seq: 41, Payload: []byte(`{"message":"older"}`)})
+	logged := AppendEvent(nil, Event{Type: TypeNewMessage, Room: "general", Seq: 41, At: 1701624959835, Payload: []byte(`{"message":"older"}`)})
 	return []Event{
 		{Type: TypeWelcome, Payload: MarshalPayload(Welcome{ClientID: "c1", UID: "u-1", Username: "Percy", AvatarID: "3", Node: "n1", HeartbeatS: 25, Now: 1701624959834})},
 		{Type: TypeWelcome, Payload: MarshalPayload(Welcome{ClientID: "c1", UID: "u-1", Username: "Percy", AvatarID: "3", Node: "n1", HeartbeatS: 25, Now: 1701624959834, ExpiresIn: 3600})},
 		{Type: TypeRoomJoined, ID: "c-1", Room: "general", Payload: MarshalPayload(RoomJoined{RoomID: "general", Epoch: "e1", Seq: 40, Recovered: true, Replayed: 2, Count: 2, List: users})},
 		{Type: TypeRoomJoined, Room: InboxAlias, Payload: MarshalPayload(RoomJoined{RoomID: InboxAlias, Epoch: "e1"})},
 		{Type: TypeRoomLeft, Room: "general", Payload: MarshalPayload(RoomLeft{RoomID: "general", Reason: "removed by an operator"})},
-		{Type: TypeNewMessage, Room: "general", Seq: 42, Payload: MarshalPayload(message)},
-		{Type: TypePrivateMessage, Room: InboxAlias, Seq: 43, Payload: MarshalPayload(private)},
+		{Type: TypeNewMessage, Room: "general", Seq: 42, At: 1701624959835, Payload: MarshalPayload(message)},
+		{Type: TypePrivateMessage, Room: InboxAlias, Seq: 43, At: 1701624959835, Payload: MarshalPayload(private)},
 		{Type: TypePresence, Room: "general", Payload: MarshalPayload(PresenceChange{RoomID: "general", Joined: users[:1], Left: users[1:], Count: 1})},
 		{Type: TypePresence, Room: "general", Payload: MarshalPayload(PresenceChange{RoomID: "general", Count: 2001, More: true})},
 		{Type: TypeOnlineUsers, ID: "c-2", Room: "general", Payload: MarshalPayload(OnlineUsers{RoomID: "general", Count: 2, List: users, Next: "guest-9"})},
@@ -35,7 +35,7 @@ func serverEvents() []Event {
 		{Type: TypeError, ID: "c-5", Payload: MarshalPayload(ErrorInfo{Code: Busy, Message: "the room is busy; try again", Retryable: Busy.Retryable()})},
 		{Type: TypeReconnect, Payload: MarshalPayload(Reconnect{AfterMS: 1500})},
 		{Type: TypeHeartbeat},
-		{Type: "round_result", Room: "百家樂", Seq: 1<<53 + 1, Payload: []byte(`{"winner":"banker"}`)},
+		{Type: "round_result", Room: "百家樂", Seq: 1<<53 + 1, At: 1701624959835, Payload: []byte(`{"winner":"banker"}`)},
 	}
 }
 

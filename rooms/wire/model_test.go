@@ -25,7 +25,7 @@ func slowStored(body []byte, label string) (event map[string]any, ok bool) {
 	if !okID || !ValidID(id) || !okType || !ValidType(typ) || !okRoom || Reserved(typ) {
 		return nil, false
 	}
-	event = map[string]any{"type": typ, "seq": 5}
+	event = map[string]any{"type": typ, "seq": 5, "at": 1795176000123}
 	if label != "" {
 		event["room"] = label
 	}
@@ -108,7 +108,7 @@ func onceEach(body []byte) bool {
 			return false
 		}
 		switch s, _ := name.(string); s {
-		case "type", "id", "room", "seq", "payload":
+		case "type", "id", "room", "seq", "at", "payload":
 			if slices.Contains(seen, s) {
 				return false
 			}

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Stored is the body of an event as it lies in a room's log, after the one scan
@@ -73,19 +72,19 @@ func (st *Stored) SetAuthor(a Author) {
 func IsMessage(typ string) bool { return typ == TypeNewMessage || typ == TypePrivateMessage }
 
 // Event is what clients see of the event: its type and payload, the room's
-// label and the sequence. What a message may leave out comes from there and
-// from logTime, the log's own in RFC 3339.
+// label, the sequence and logTime, the log's own in RFC 3339. What a message may
+// leave out comes from there.
 func (st *Stored) Event(label string, seq uint64, logTime string) Event {
-	ev := Event{Type: typeName(st.typ), Room: label, Seq: seq, Payload: slices.Clip(st.payload)}
+	ev := Event{Type: typeName(st.typ), Room: label, Seq: seq, At: logMillis(logTime), Payload: slices.Clip(st.payload)}
 	if st.altered() {
-		ev.Payload = st.appendPayload(make([]byte, 0, len(st.payload)+st.added(label, logTime)), label, logTime)
+		ev.Payload = st.appendPayload(make([]byte, 0, len(st.payload)+st.added(label, logTime)), label, logTime, ev.At)
 	}
 	return ev
 }
 
 // FrameSize is the most that AppendFrame appends.
 func (st *Stored) FrameSize(label, logTime string) int {
-	const names = len(`{"type":"","room":,"seq":,"payload":}`) + maxDigits
+	const names = len(`{"type":"","room":,"seq":,"at":,"payload":}`) + 2*maxDigits
 	return MaxFrameHeader + names + len(st.typ) + stringSize(label) + len(st.payload) + st.added(label, logTime)
 }
 
@@ -116,8 +115,12 @@ func (st *Stored) AppendFrame(dst []byte, label string, seq uint64, logTime stri
 	if seq != 0 {
 		dst = strconv.AppendUint(append(dst, `,"seq":`...), seq, 10)
 	}
+	at := logMillis(logTime)
+	if at != 0 {
+		dst = strconv.AppendInt(append(dst, `,"at":`...), at, 10)
+	}
 	if len(st.payload) > 0 {
-		dst = st.appendPayload(append(dst, `,"payload":`...), label, logTime)
+		dst = st.appendPayload(append(dst, `,"payload":`...), label, logTime, at)
 	}
 	return fixHeader(append(dst, '}'), start, text)
 }
@@ -135,8 +138,8 @@ func (st *Stored) altered() bool {
 // appendPayload appends the payload as it was sent, without what it may not
 // claim, and with what it lacks at its end. A name that it has is never added,
 // whatever its value: the names stay single for readers that take the last of
-// them.
-func (st *Stored) appendPayload(dst []byte, label, logTime string) []byte {
+// them. at is logTime in ms since 1970; 0: it is none.
+func (st *Stored) appendPayload(dst []byte, label, logTime string, at int64) []byte {
 	if !st.altered() {
 		return append(dst, st.payload...)
 	}
@@ -152,17 +155,13 @@ func (st *Stored) appendPayload(dst []byte, label, logTime string) []byte {
 		name(`"room_id":`)
 		dst = AppendString(dst, label)
 	}
-	if st.lacks(memberSent) || st.lacks(memberTime) {
-		if at, err := time.Parse(time.RFC3339Nano, logTime); err == nil {
-			if st.lacks(memberSent) {
-				name(`"sent":`)
-				dst = AppendString(dst, logTime)
-			}
-			if st.lacks(memberTime) {
-				name(`"time":`)
-				dst = strconv.AppendInt(dst, at.UnixMilli(), 10)
-			}
-		}
+	if at != 0 && st.lacks(memberSent) {
+		name(`"sent":`)
+		dst = AppendString(dst, logTime)
+	}
+	if at != 0 && st.lacks(memberTime) {
+		name(`"time":`)
+		dst = strconv.AppendInt(dst, at, 10)
 	}
 	if mark := st.author.mark(); mark != "" {
 		name(mark)

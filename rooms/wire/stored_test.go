@@ -71,7 +71,7 @@ func TestStored(t *testing.T) {
 				}
 				return
 			}
-			want := Event{Type: typeName(st.typ), Room: "lobby", Seq: 77, Payload: []byte(tc.payload)}
+			want := Event{Type: typeName(st.typ), Room: "lobby", Seq: 77, At: 1795176000123, Payload: []byte(tc.payload)}
 			if got := st.Event("lobby", 77, shapeTime); !same(got, want) {
 				t.Errorf("the event is %s, want %s", AppendEvent(nil, got), AppendEvent(nil, want))
 			}

@@ -10,9 +10,9 @@ const MESSAGES = new Set(["new_message", "private_message"]);
 const GROUP_MS = 5 * 60_000; // messages of one person this close together share one head
 const FIELDS = 8; // of an unknown event's payload that are shown
 
-/** When event happened, in ms since 1970. */
-export function timeOf({ payload }) {
-  const ms = Number(payload?.time) || Date.parse(payload?.sent);
+/** When event was logged, in ms since 1970. A node of an older version does not say so. */
+export function timeOf({ at, payload }) {
+  const ms = Number(at) || Number(payload?.time) || Date.parse(payload?.sent);
   return Number.isFinite(ms) ? ms : Date.now();
 }
 
