@@ -53,6 +53,20 @@ const (
 	// the sender; to more it costs as many times as much. So no room has more than
 	// crowd times --room-bytes written to its members, however many these are.
 	crowd = 256
+
+	// inboxBurst is how many private messages of clients one inbox takes at once,
+	// guestPart how much of that guests may use: users find room in an inbox that
+	// guests fill.
+	inboxBurst = 200
+	guestPart  = 1.0 / 2
+	// guestInboxBytes and guestInboxBurst are how many bytes a second, and at once,
+	// the guests of a node may have stored in all inboxes together, both copies of
+	// a message counted; guestShare and guestAddressShare how much of it one guest
+	// may, and all of an address. Where Config.RateBytes is 0 there is no bound.
+	guestInboxBytes   = 256 << 10
+	guestInboxBurst   = 32 << 20
+	guestShare        = 1.0 / 32
+	guestAddressShare = 1.0 / 8
 )
 
 // What the two kinds of a table's accounts are.
@@ -79,6 +93,9 @@ type budgets struct {
 	tables [owners]*budget.Table
 	rooms  *budget.Table
 	doors  *budget.Table // by address
+
+	inboxes *budget.Table // messages, by the uid of who gets them
+	guests  guestInboxes
 }
 
 func newBudgets(cfg Config) budgets {
@@ -95,6 +112,9 @@ func newBudgets(cfg Config) budgets {
 		tables: [owners]*budget.Table{ofClient: table(1), ofUser: table(userShare), ofAddress: table(addressShare)},
 		rooms:  budget.NewTable(budget.Rate{PerSecond: float64(cfg.RoomBytes), Burst: bytesBurst * float64(cfg.RoomBytes)}, budget.Rate{}, maxStrangers),
 		doors:  budget.NewTable(door(cfg.AddressConnectRate), door(cfg.AddressLoginRate), maxStrangers),
+
+		inboxes: budget.NewTable(budget.Rate{PerSecond: cfg.InboxRate, Burst: max(inboxBurst, cfg.InboxRate)}, budget.Rate{}, maxStrangers),
+		guests:  newGuestInboxes(cfg),
 	}
 }
 

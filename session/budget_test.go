@@ -30,7 +30,18 @@ func forwardedFor(addr string) http.Header { return http.Header{"X-Forwarded-For
 // from is user for a connection that a proxy brings from an address.
 func (s *stack) from(addr, uid string) *peer {
 	s.t.Helper()
-	ws, resp, err := websocket.DefaultDialer.Dial("ws://"+s.addr()+"/ws?token="+s.token(uid), forwardedFor(addr))
+	return s.forwarded(addr, "token="+s.token(uid))
+}
+
+// guestFrom is the same for a guest.
+func (s *stack) guestFrom(addr string) *peer {
+	s.t.Helper()
+	return s.forwarded(addr, "username=G")
+}
+
+func (s *stack) forwarded(addr, query string) *peer {
+	s.t.Helper()
+	ws, resp, err := websocket.DefaultDialer.Dial("ws://"+s.addr()+"/ws?"+query, forwardedFor(addr))
 	must(s.t, err)
 	resp.Body.Close()
 	s.t.Cleanup(func() { ws.Close() })
@@ -422,6 +433,10 @@ func TestBudgetsOfConfig(t *testing.T) {
 	same(t, "a user's bytes", account(ofUser, bytesSent), budget.Rate{PerSecond: 64 << 10, Burst: 256 << 10})
 	same(t, "an address's bytes", account(ofAddress, bytesSent), budget.Rate{PerSecond: 1 << 20, Burst: 4 << 20})
 	same(t, "a client's answers", account(ofClient, bytesAsked), budget.Rate{PerSecond: 256 << 10, Burst: 1 << 20})
+	same(t, "an inbox's messages", b.inboxes.New().Rate(budget.First), budget.Rate{PerSecond: 1, Burst: 200})
+	same(t, "all guests' bytes in inboxes", b.guests.all.Rate(budget.First), budget.Rate{PerSecond: 256 << 10, Burst: 32 << 20})
+	same(t, "a guest's of that", b.guests.byUID.New().Rate(budget.First), budget.Rate{PerSecond: 8 << 10, Burst: 1 << 20})
+	same(t, "an address's of that", b.guests.byAddress.New().Rate(budget.First), budget.Rate{PerSecond: 32 << 10, Burst: 4 << 20})
 	same(t, "connections", b.doors.New().Rate(connects), budget.Rate{PerSecond: 20, Burst: 200})
 	same(t, "logins", b.doors.New().Rate(logins), budget.Rate{PerSecond: 5, Burst: 50})
 }

@@ -57,6 +57,7 @@ type Config struct {
 	Burst        int           // events that may come at once
 	RateBytes    int           // bytes per second of one client, 4 s worth of them at once; a user has twice, an address 32 times as much; 0: no limit
 	RoomBytes    int           // bytes per second that clients send into one room; 0: no limit
+	InboxRate    float64       // private messages per second that clients of this node send into one inbox, 200 at once, of which guests may use half; 0: no limit
 	Ping         time.Duration // a silent client is pinged after this
 	Pong         time.Duration // a client silent for this long after a ping is closed with 4002
 	WriteTimeout time.Duration // a write that takes longer ends the connection
@@ -95,6 +96,7 @@ func DefaultConfig() Config {
 		MaxGuestRooms:         10_000,
 		RateBytes:             32 << 10,
 		RoomBytes:             256 << 10,
+		InboxRate:             1,
 		AddressConnectRate:    20,
 		AddressLoginRate:      5,
 	}
@@ -124,6 +126,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("session: the largest message is %d bytes; it must be at least 64", c.MaxMessage)
 	case c.RateBytes < 0 || c.RoomBytes < 0:
 		return fmt.Errorf("session: bytes per second are %d of a client and %d of a room; they must not be negative", c.RateBytes, c.RoomBytes)
+	case !(c.InboxRate >= 0):
+		return fmt.Errorf("session: private messages per second into one inbox are %v; they must not be negative", c.InboxRate)
 	case !(c.AddressConnectRate >= 0) || !(c.AddressLoginRate >= 0):
 		return fmt.Errorf("session: connections per second of an address are %v and logins %v; they must not be negative", c.AddressConnectRate, c.AddressLoginRate)
 	case c.Burst < 1:

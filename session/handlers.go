@@ -70,7 +70,7 @@ func privateMessage(r *Request) error {
 	if err := r.known(msg.ToUID); err != nil {
 		return err
 	}
-	return r.publishBoth(inbox, own, body)
+	return r.publishPrivate(msg.ToUID, body)
 }
 
 // known looks whether there is such a user. To have one looked up costs as any

@@ -130,7 +130,16 @@ func (r *Request) Publish(room string, ev wire.Event) error {
 // publish is Publish for a clean room and what was checked.
 func (r *Request) publish(room string, body wire.Body) error {
 	c := r.client
-	if err := c.mayPublish(room, body); err != nil {
+	if err := c.maySpeak(room); err != nil {
+		return err
+	}
+	size := len(body.Bytes())
+	if uid, inbox := wire.InboxOwner(room); inbox {
+		if err := c.spendInbox(c.m.now(), uid, size); err != nil {
+			return err
+		}
+	}
+	if err := c.spendIn(room, size); err != nil {
 		return err
 	}
 	t, n, err := r.begin()
@@ -144,12 +153,23 @@ func (r *Request) publish(room string, body wire.Body) error {
 	return nil
 }
 
-// publishBoth is publish to one room and, when it is stored there, to another.
-// The answer speaks of the second; where the first fails, nothing is stored.
-func (r *Request) publishBoth(first, second string, body wire.Body) error {
+// publishPrivate is publish to a user's inbox and, when it is stored there, to
+// the client's own. The answer speaks of the second; where the first fails,
+// nothing is stored.
+func (r *Request) publishPrivate(to string, body wire.Body) error {
 	c := r.client
+	first, second := wire.Inbox(to), c.inbox()
 	for _, room := range []string{first, second} {
-		if err := c.mayPublish(room, body); err != nil {
+		if err := c.maySpeak(room); err != nil {
+			return err
+		}
+	}
+	size := len(body.Bytes())
+	if err := c.spendInbox(c.m.now(), to, 2*size); err != nil {
+		return err
+	}
+	for _, room := range []string{first, second} {
+		if err := c.spendIn(room, size); err != nil {
 			return err
 		}
 	}
@@ -173,13 +193,6 @@ func (r *Request) publishBoth(first, second string, body wire.Body) error {
 		c.m.eng.PublishAs(c.author(), second, next, body, done)
 	})
 	return nil
-}
-
-func (c *Client) mayPublish(room string, body wire.Body) error {
-	if err := c.maySpeak(room); err != nil {
-		return err
-	}
-	return c.spendIn(room, len(body.Bytes()))
 }
 
 // begin takes a place for one more publish of the client without an ack, and

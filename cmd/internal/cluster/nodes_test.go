@@ -33,7 +33,7 @@ func newNode(t *testing.T, name, natsURL string, flags ...string) *node {
 	t.Helper()
 	x := &node{port: freePort(t)}
 	x.process = process{t: t, name: name, path: roomdProgram(t), env: []string{"PATH=" + os.Getenv("PATH"), "ROOMD_JWT_KEY=" + jwtKey, "ROOMD_API_KEY=" + apiKey},
-		args: append([]string{"--addr", address(x.port), "--node-name", name, "--allow-guests", "--guest-rooms", "*", "--guest-speak", "*", "--rate-bytes", "0", "--room-bytes", "0", "--log", "json", "--drain", "2s"}, flags...)}
+		args: append([]string{"--addr", address(x.port), "--node-name", name, "--allow-guests", "--guest-rooms", "*", "--guest-speak", "*", "--rate-bytes", "0", "--room-bytes", "0", "--inbox-rate", "0", "--log", "json", "--drain", "2s"}, flags...)}
 	if natsURL != "" {
 		x.env = append(x.env, "ROOMD_NATS_URL="+natsURL)
 	}

@@ -54,6 +54,7 @@ type Config struct {
 	Burst                    int           `group:"limits" default:"40" say:"a number such as 40" help:"Events of one client at once."`
 	RateBytes                Size          `group:"limits" default:"32KiB" say:"a size such as 32KiB, or 0 for no limit" help:"Bytes per second of one client, 4 s worth of them at once. A user may have twice, an address 32 times as much, and each may ask for 8 times as much as it may send. 0 for no limit."`
 	RoomBytes                Size          `group:"limits" default:"256KiB" say:"a size such as 256KiB, or 0 for no limit" help:"Bytes per second that clients may send into one room; 0 for no limit."`
+	InboxRate                float64       `group:"limits" default:"1" say:"a number such as 1, or 0 for no limit" help:"Private messages per second that clients may send into one user's inbox, 200 at once, of which guests may use half; 0 for no limit."`
 	ConnectRate              float64       `group:"limits" default:"20" say:"a number such as 20, or 0 for no limit" help:"New connections per second of one IP address, 10 s worth of them at once; 0 for no limit."`
 	LoginRate                float64       `group:"limits" default:"5" say:"a number such as 5, or 0 for no limit" help:"The same of logins."`
 	MaxConnections           int           `group:"limits" default:"0" say:"a number, or 0 for what the limit of open files allows" help:"Connections of this server; 0 for what the limit of open files allows."`

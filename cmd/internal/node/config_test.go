@@ -16,7 +16,7 @@ func TestDefaults(t *testing.T) {
 	want := Config{
 		Addr: "localhost:3000", NATSAddr: "127.0.0.1:4222", Store: "file", StoreDir: ".roomd", Sync: Sync{Every: 2 * time.Minute},
 		History: 1000, HistoryAge: 24 * time.Hour, HistoryBytes: 1 << 30, InboxBytes: 256 << 20, MaxMessage: 16 << 10, Rate: 20, Burst: 40,
-		RateBytes: 32 << 10, RoomBytes: 256 << 10, ConnectRate: 20, LoginRate: 5,
+		RateBytes: 32 << 10, RoomBytes: 256 << 10, InboxRate: 1, ConnectRate: 20, LoginRate: 5,
 		MaxConnectionsPerUser: 20, MaxGuestRooms: 10_000, Queue: 256, QueueBytes: 1 << 20, Memory: 128 << 20, Ping: 25 * time.Second,
 		PresenceInterval: time.Second, PresenceGrace: 15 * time.Second, Drain: 30 * time.Second, LogLevel: "info", JWTRequireExp: true,
 	}
@@ -55,7 +55,7 @@ func TestLoad(t *testing.T) {
 		{"sync always", []string{"--sync=always"}, nil, func(c Config) any { return c.Sync }, Sync{Always: true}},
 		{"sync", nil, []string{"ROOMD_SYNC=5s"}, func(c Config) any { return c.Sync }, Sync{Every: 5 * time.Second}},
 		{"no limits", []string{"--rate=0", "--max-connections-per-user=0"}, nil, func(c Config) any { return [2]float64{c.Rate, float64(c.MaxConnectionsPerUser)} }, [2]float64{}},
-		{"no limits of bytes", []string{"--rate-bytes=0", "--room-bytes", "0", "--connect-rate=0", "--login-rate=0"}, nil, func(c Config) any { return c.RateBytes + c.RoomBytes + Size(c.ConnectRate+c.LoginRate) }, Size(0)},
+		{"no limits of bytes", []string{"--rate-bytes=0", "--room-bytes", "0", "--inbox-rate=0", "--connect-rate=0", "--login-rate=0"}, nil, func(c Config) any { return c.RateBytes + c.RoomBytes + Size(c.InboxRate+c.ConnectRate+c.LoginRate) }, Size(0)},
 		{"proxies", []string{"--trusted-proxy", "10.0.0.0/8", "--trusted-proxy=::1"}, nil, func(c Config) any { return c.TrustedProxy }, []string{"10.0.0.0/8", "::1"}},
 		{"guests by loopback", nil, nil, Config.guestsAny, true},
 		{"guests by loopback address", []string{"--addr=[::1]:1"}, nil, Config.guestsAny, true},
@@ -139,6 +139,7 @@ func TestMistakes(t *testing.T) {
 		{"queue-bytes", []string{"--queue-bytes=1KiB"}, nil, []string{"--queue-bytes", "ROOMD_QUEUE_BYTES", "ROOMD_MAX_MESSAGE"}},
 		{"max-guest-rooms", []string{"--max-guest-rooms=-1"}, nil, []string{"--max-guest-rooms", "ROOMD_MAX_GUEST_ROOMS"}},
 		{"max-connections", []string{"--max-connections=-1"}, nil, []string{"--max-connections", "ROOMD_MAX_CONNECTIONS"}},
+		{"inbox-rate", []string{"--inbox-rate=-1"}, nil, []string{"--inbox-rate", "ROOMD_INBOX_RATE", "such as 1,"}},
 		{"connect-rate", []string{"--connect-rate=-1"}, nil, []string{"--connect-rate", "ROOMD_CONNECT_RATE", "such as 20"}},
 		{"login-rate", []string{"--login-rate=NaN"}, nil, []string{"--login-rate", "ROOMD_LOGIN_RATE", "such as 5"}},
 		{"rate-bytes", []string{"--rate-bytes=fast"}, nil, []string{"--rate-bytes", "ROOMD_RATE_BYTES", "such as 32KiB"}},

@@ -67,6 +67,8 @@ var sessionHelp = map[string]string{
 	"LimitedUserBytes":      "Events beyond the bytes per second of their user.",
 	"LimitedAddressBytes":   "Events beyond the bytes per second of their address.",
 	"LimitedRoomBytes":      "Events beyond the bytes per second of their room.",
+	"LimitedInboxes":        "Private messages beyond the messages per second into their receiver's inbox.",
+	"LimitedGuestInboxes":   "Private messages of guests beyond the bytes per second that guests may have stored in inboxes.",
 	"LimitedClientAnswers":  "Requests refused for what their client had been given.",
 	"LimitedUserAnswers":    "Requests refused for what their user had been given.",
 	"LimitedAddressAnswers": "Requests refused for what their address had been given.",

@@ -179,7 +179,7 @@ func (n *Node) startSessions(context.Context) error {
 		MaxMessage: int64(n.cfg.MaxMessage), Compress: n.cfg.Compress, Rate: orNone(n.cfg.Rate), Burst: n.cfg.Burst, Ping: n.cfg.Ping,
 		QueueMessages: n.cfg.Queue, QueueBytes: int(n.cfg.QueueBytes),
 		MaxConnections: n.maxConnections(), MaxConnectionsPerAddress: n.cfg.MaxConnectionsPerAddress,
-		RateBytes: int(n.cfg.RateBytes), RoomBytes: int(n.cfg.RoomBytes),
+		RateBytes: int(n.cfg.RateBytes), RoomBytes: int(n.cfg.RoomBytes), InboxRate: n.cfg.InboxRate,
 		AddressConnectRate: n.cfg.ConnectRate, AddressLoginRate: n.cfg.LoginRate, Proxies: n.cfg.proxies(),
 		MaxConnectionsPerUser: orNone(n.cfg.MaxConnectionsPerUser), MaxGuestRooms: orNone(n.cfg.MaxGuestRooms),
 		Origins: origins, Log: n.log,

@@ -210,6 +210,8 @@ func checkLimits(c Config) *FlagError {
 		return wrong("rate-bytes", "%s is negative; write a size such as 32KiB, or 0 for no limit", c.RateBytes)
 	case c.RoomBytes < 0:
 		return wrong("room-bytes", "%s is negative; write a size such as 256KiB, or 0 for no limit", c.RoomBytes)
+	case !(c.InboxRate >= 0) || c.InboxRate > 1e9:
+		return wrong("inbox-rate", "%v is out of range; write a number such as 1, or 0 for no limit", c.InboxRate)
 	case !(c.ConnectRate >= 0) || c.ConnectRate > 1e9:
 		return wrong("connect-rate", "%v is out of range; write a number such as 20, or 0 for no limit", c.ConnectRate)
 	case !(c.LoginRate >= 0) || c.LoginRate > 1e9:

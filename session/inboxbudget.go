@@ -1,0 +1,92 @@
+package session
+
+import (
+	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/internal/budget"
+)
+
+// An inbox keeps so many messages, and all inboxes together so many bytes: who
+// writes there pushes out what others wrote. So each inbox takes so many
+// messages of clients per second, whoever sends them, and what guests, of whom
+// anybody can be thousands, have stored in inboxes has a bound of its own.
+// Services are not clients.
+
+// guestInboxes is what guests may have stored in inboxes, in bytes. Fixed after
+// newGuestInboxes.
+type guestInboxes struct {
+	all       *budget.Account // of the node
+	byUID     *budget.Table
+	byAddress *budget.Table
+}
+
+func newGuestInboxes(cfg Config) guestInboxes {
+	all := budget.Rate{PerSecond: guestInboxBytes, Burst: guestInboxBurst}
+	if cfg.RateBytes == 0 {
+		all = budget.Rate{}
+	}
+	table := func(share float64) *budget.Table {
+		return budget.NewTable(all.Times(share), budget.Rate{}, maxStrangers)
+	}
+	return guestInboxes{all: table(1).New(), byUID: table(guestShare), byAddress: table(guestAddressShare)}
+}
+
+// spendInbox takes what it costs to store n bytes, in one inbox or, as a private
+// message is, in two: one of the messages of the user to, unless that is the
+// client itself, and of a guest the bytes. What is refused costs nothing, and is
+// not held against the client: others may have spent it.
+func (c *Client) spendInbox(now time.Duration, to string, n int) error {
+	if c.who.Guest && !c.spendAsGuest(now, float64(n)) {
+		c.m.stats.RateLimited.Add(1)
+		c.m.stats.LimitedGuestInboxes.Add(1)
+		return wire.Errorf(wire.RateLimited, "too much in private messages of guests; try again in a moment")
+	}
+	if to == c.who.UID || !c.m.budgets.inboxes.Limits() {
+		return nil
+	}
+	part := 1.0
+	if c.who.Guest {
+		part = guestPart
+	}
+	if c.m.budgets.inboxes.Get(to, now).TakeUpTo(budget.First, now, 1, part) {
+		return nil
+	}
+	if c.who.Guest {
+		for _, account := range c.guestAccounts(now) {
+			account.GiveBack(budget.First, float64(n))
+		}
+	}
+	c.m.stats.RateLimited.Add(1)
+	c.m.stats.LimitedInboxes.Add(1)
+	return wire.Errorf(wire.RateLimited, "too many private messages to %q; try again in a moment", to)
+}
+
+// spendAsGuest takes n bytes of what the client, its address, and all guests may
+// have stored in inboxes; all of it or nothing.
+func (c *Client) spendAsGuest(now time.Duration, n float64) bool {
+	accounts := c.guestAccounts(now)
+	for i, account := range accounts {
+		if account.Take(budget.First, now, n) {
+			continue
+		}
+		for _, before := range accounts[:i] {
+			before.GiveBack(budget.First, n)
+		}
+		return false
+	}
+	return true
+}
+
+// guestAccounts are those that a guest's private messages are charged to.
+func (c *Client) guestAccounts(now time.Duration) []*budget.Account {
+	guests := &c.m.budgets.guests
+	if !guests.byUID.Limits() {
+		return nil
+	}
+	accounts := []*budget.Account{guests.byUID.Get(c.who.UID, now)}
+	if !c.from.exempt {
+		accounts = append(accounts, guests.byAddress.Get(c.from.key, now))
+	}
+	return append(accounts, guests.all)
+}
