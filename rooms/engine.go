@@ -55,6 +55,7 @@ type Engine struct {
 	watched    Watched                      // nil: an external NATS
 	writes     *eventlog.WriteProbe         // nil where watched is not
 	unready    atomic.Pointer[UnreadyError] // nil: the log takes events
+	proofs     atomic.Int64                 // events of prove that were duplicates
 
 	// incarnation is that of the room made last. It begins with the time, for
 	// nodes of version 0, and then only counts: a clock that is set back is of

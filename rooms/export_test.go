@@ -258,5 +258,15 @@ func (e *Engine) SharingRooms() (sharing int, own int64) {
 	return e.subs.used, e.subs.own.Load()
 }
 
+// Prove publishes the event by which a log that was in doubt since then is to
+// be ready again; the engine must not judge by itself (HealthEvery).
+func (e *Engine) Prove(since time.Time) {
+	e.unready.Store(&UnreadyError{Reason: ReasonNotStored, Since: since})
+	e.prove(wire.SpaceRooms)
+}
+
+// Stored counts what the log of rooms took.
+func (e *Engine) Stored() int64 { return e.pub.Flow()[wire.SpaceRooms].Stored }
+
 // HealthEvery sets how often it is looked whether the log takes events.
 func (c *Config) HealthEvery(d time.Duration) { c.tuning.health = d }

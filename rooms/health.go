@@ -18,8 +18,8 @@ const (
 	// look takes eventlog.RequestTimeout at most. So Ready follows what is
 	// within 5 s, both ways.
 	healthInterval = time.Second
-	// slowPublish is how long a publish may wait, while none is acknowledged,
-	// before the log counts as not taking any: one attempt and a bit.
+	// slowPublish is how long a publish may wait, while none is stored, before
+	// the log counts as not taking any: one attempt and a bit.
 	slowPublish = 2500 * time.Millisecond
 	// writeProbeEvery is how often something is written where no publish says
 	// that it can be.
@@ -113,16 +113,16 @@ type look struct {
 // healthLoop.
 type health struct {
 	flow    eventlog.Flow // of the last look
-	moved   time.Time     // when a publish was last seen to be acknowledged
+	moved   time.Time     // when something was last seen to be stored
 	doubted bool          // publishes have failed, and nothing has shown since that they would not
 }
 
 // judge says why the log takes no events; "" when it does.
 func (h *health) judge(s look) (Reason, error) {
-	acked := s.flow.Acked > h.flow.Acked
-	failed := s.flow.GivenUp > h.flow.GivenUp && !acked
+	stored := s.flow.Stored > h.flow.Stored
+	failed := s.flow.GivenUp > h.flow.GivenUp && !stored
 	h.flow = s.flow
-	if acked {
+	if stored {
 		h.moved, h.doubted = s.at, false
 	}
 	waits := !s.flow.Oldest.IsZero() && s.at.Sub(s.flow.Oldest) >= slowPublish && s.at.Sub(h.moved) >= slowPublish
@@ -207,7 +207,7 @@ func (e *Engine) judge(p *prober, seen [wire.Spaces]look) {
 	}
 }
 
-// look asks nobody about a stream while publishes into it are acknowledged:
+// look asks nobody about a stream while what is published into it is stored:
 // that says it all, unless it is to be ready again, with all that belongs to it.
 func (e *Engine) look(ctx context.Context, p *prober) (seen [wire.Spaces]look) {
 	common := look{at: time.Now(), watched: e.watched != nil}
@@ -226,13 +226,13 @@ func (e *Engine) look(ctx context.Context, p *prober) (seen [wire.Spaces]look) {
 	for space, flow := range flows {
 		seen[space] = common
 		seen[space].flow = flow
-		if ready && flow.Acked > p.streams[space].flow.Acked {
+		if ready && flow.Stored > p.streams[space].flow.Stored {
 			quiet = false
 		} else if common.lost == nil {
 			seen[space].led = e.counted(e.stores[space].log.Led(ctx))
 		}
 	}
-	if quiet && common.lost == nil && e.writes != nil && common.at.Sub(p.wrote) >= writeProbeEvery {
+	if quiet && common.lost == nil && e.writes != nil && common.at.Sub(p.wrote) >= writeProbeEvery-healthInterval/2 { // a tick may come early
 		p.wrote = common.at
 		err := e.counted(e.writes.Write(ctx))
 		if err != nil {
@@ -290,7 +290,8 @@ func (e *Engine) turn(at time.Time, reason Reason, err error) {
 }
 
 // prove publishes the event that shows whether a stream takes any. Its id stays
-// the same until it is stored.
+// the same until it is stored, of which one may hear as of a duplicate; that
+// proves nothing, so the next has another.
 func (e *Engine) prove(space wire.Space) {
 	unready := e.unready.Load()
 	room := ProofRoom
@@ -298,8 +299,12 @@ func (e *Engine) prove(space wire.Space) {
 		room = wire.Inbox(ProofRoom)
 	}
 	ev := wire.Event{Type: typeWritable, Payload: wire.MarshalPayload(map[string]any{"node": e.cfg.Node, "since": unready.Since.UnixMilli()})}
-	e.Publish(room, fmt.Sprintf("%s-%s-%d", typeWritable, e.cfg.Node, unready.Since.UnixNano()), ev, func(Stored, error) {
-		// The next look sees by the publisher's counters what came of it.
+	id := fmt.Sprintf("%s-%s-%d-%d", typeWritable, e.cfg.Node, unready.Since.UnixNano(), e.proofs.Load())
+	e.Publish(room, id, ev, func(s Stored, _ error) {
+		// The next look sees by the publisher's counters what else came of it.
+		if s.Duplicate {
+			e.proofs.Add(1)
+		}
 	})
 }
 

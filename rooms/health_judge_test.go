@@ -14,8 +14,8 @@ func TestJudge(t *testing.T) {
 	start := time.Unix(1000, 0)
 	sec := func(n float64) time.Time { return start.Add(time.Duration(n * float64(time.Second))) }
 	bad, refused := errors.New("bad"), errors.New("insufficient resources")
-	flow := func(acked, givenUp int64, oldest float64, why error) eventlog.Flow {
-		f := eventlog.Flow{Acked: acked, GivenUp: givenUp, Why: why}
+	flow := func(stored, givenUp int64, oldest float64, why error) eventlog.Flow {
+		f := eventlog.Flow{Stored: stored, GivenUp: givenUp, Why: why}
 		if oldest > 0 {
 			f.Oldest = sec(oldest)
 		}

@@ -110,6 +110,38 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// TestDuplicatesProveNothing: where the disk of an external NATS is full and all
+// that is published was stored before, each ack is only remembered: the engine
+// is not ready all the same.
+func TestDuplicatesProveNothing(t *testing.T) {
+	dir := smalldisk.New(t, 8)
+	srv, err := embedded.Start(embedded.Config{Addr: "127.0.0.1:0", StoreDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { srv.Close() })
+	eng := startEngine(t, embedded.Remote{URL: srv.URL()}, func(c *rooms.Config) { c.HealthEvery(500 * time.Millisecond) }) // in which there is always an ack
+	again := func() {
+		t.Helper()
+		if _, err := eng.PublishWait(within(t), "x", "id", note(1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again()
+	eventually(t, "the disk is full", func() bool { smalldisk.Fill(t, dir); return srv.Health() != nil })
+	eventually(t, "not ready", func() bool { again(); return eng.Ready() != nil })
+}
+
+// TestProofThatIsADuplicate: when the log has the event that was to prove it,
+// which it has from before, the next is another one.
+func TestProofThatIsADuplicate(t *testing.T) {
+	eng, _ := start(t, func(c *rooms.Config) { c.HealthEvery(time.Hour) })
+	since := time.Now()
+	eng.Prove(since)
+	eventually(t, "it is stored", func() bool { return eng.Stored() == 1 })
+	eventually(t, "another one is stored", func() bool { eng.Prove(since); return eng.Stored() > 1 })
+}
+
 // TestProof: when publishes to an external NATS have failed and nobody
 // publishes any more, the engine is not ready until one event of its own, in a
 // room of its own, is stored, and that is all that it leaves.

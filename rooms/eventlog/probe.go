@@ -35,9 +35,9 @@ func (l *Log) Led(ctx context.Context) error {
 const (
 	probeBucket  = "roomd_probe"
 	probeSubject = "$KV." + probeBucket + ".probe"
-	// probeBytes makes a full disk show by the second probe at the latest, as
-	// disks are given out in blocks of 4 KiB.
-	probeBytes = 2 << 10
+	// probeBytes is a block, of which disks are given out: no probe fits into
+	// what is left of the last one.
+	probeBytes = 4 << 10
 )
 
 // WriteProbe writes a little to the servers that hold the log, and nothing to
@@ -90,20 +90,20 @@ func (w *WriteProbe) Write(ctx context.Context) error {
 
 // Flow is how publishing into one stream goes at a moment.
 type Flow struct {
-	Acked   int64     // ever
+	Stored  int64     // acknowledged ever, but for duplicates: a log that can write nothing acknowledges those too
 	GivenUp int64     // ever
 	Oldest  time.Time // when the oldest publish without an ack was sent first; zero: all have one
 	Why     error     // of its last refusal; nil: nobody answers
 }
 
 // flowCounts are what a publisher counts for Flow, of one stream.
-type flowCounts struct{ acked, givenUp atomic.Int64 }
+type flowCounts struct{ stored, givenUp atomic.Int64 }
 
 // Flow looks through what has no ack.
 func (p *Publisher) Flow() [wire.Spaces]Flow {
 	var flows [wire.Spaces]Flow
 	for space := range flows {
-		flows[space].Acked, flows[space].GivenUp = p.counts[space].acked.Load(), p.counts[space].givenUp.Load()
+		flows[space].Stored, flows[space].GivenUp = p.counts[space].stored.Load(), p.counts[space].givenUp.Load()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

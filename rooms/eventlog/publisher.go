@@ -226,7 +226,9 @@ func (p *Publisher) onAck(msg *nats.Msg) {
 		pub.done(Stored{}, wire.Errorf(wire.BadPayload, "the event is larger than %d bytes; send a smaller one", MaxEventBytes))
 	default:
 		p.stats.Published.Add(1)
-		p.counts[pub.space].acked.Add(1)
+		if !ack.Duplicate {
+			p.counts[pub.space].stored.Add(1)
+		}
 		pub.done(Stored{Seq: ack.Seq, Duplicate: ack.Duplicate}, nil)
 	}
 }
