@@ -46,6 +46,7 @@ type Client struct {
 	refusals budget.Bucket // what was refused of it: see flooded
 	bad      int           // events in a row that were no events
 	window   chan struct{} // one element per publish without an ack; the acks take them out
+	verdicts *verdicts     // nil: no event of it was asked about yet
 	answered bool          // the peer's close frame has come
 	hurried  bool          // the connection has a read deadline: see hurry
 	late     time.Duration // when it is

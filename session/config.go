@@ -74,6 +74,7 @@ type Config struct {
 	MaxGuestRooms            int     // rooms of this node that only guests have entered; one more is refused with busy; negative: no limit
 	MaxConnectionsPerUser    int     // one more closes the user's oldest with 4502; negative: no limit
 
+	Hooks   Hooks          // what the program has a say in; zero: nothing
 	Origins auth.Origins   // pages that may connect
 	Proxies auth.Proxies   // whose X-Forwarded-For counts
 	Log     zerolog.Logger // zero: nothing is logged

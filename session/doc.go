@@ -6,6 +6,9 @@
 // ([HandlerFunc]); those of PROTOCOL.md are registered already, a program adds
 // or replaces its own with [Manager.Handle].
 //
+// A program has its say in who may come ([Authenticator]) and what they may do
+// ([Hooks]); package session/hooks asks a backend in any language.
+//
 // # Goroutines
 //
 // Each connection has one goroutine that reads frames and runs the handlers,

@@ -9,6 +9,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
 // settle makes the rooms that guests opened old enough to be looked at.
@@ -68,7 +69,7 @@ func TestGuestsOpenSoManyRooms(t *testing.T) {
 // Rooms that guests are granted by their full name are the site's.
 func TestGuestsOpenRoomsOfTheSite(t *testing.T) {
 	s := newStack(t, func(set *setup) { set.cfg.MaxGuestRooms = 1 })
-	s.m.who.Guests.Rooms = []string{"general", "lobby", "vip", "table-*"}
+	s.m.who.(*auth.Authenticator).Guests.Rooms = []string{"general", "lobby", "vip", "table-*"}
 	gus := s.dial("username=Gus")
 	gus.joined("general")
 	for _, room := range []string{"lobby", "vip", "table-1"} {

@@ -15,6 +15,8 @@ import (
 type firstRoom struct {
 	name    string // clean; as the client wrote it when it is refused
 	since   rooms.Since
+	named   bool  // by ?room=, or by nobody: without it there is no connection
+	asked   bool  // Hooks.Join was asked
 	refused error // why the client may not resume it; told as an error event
 }
 
@@ -50,6 +52,10 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeTooMany(w, wait, "too much was replayed to you already; try again in a moment")
 		return
 	}
+	if err := m.admit(r, who, first); err != nil {
+		m.refuseByHook(w, err)
+		return
+	}
 	upgrader := m.upgrader
 	upgrader.EnableCompression = m.cfg.Compress && offersDeflate(r.Header)
 	conn, answer, err := upgrade(upgrader, w, r)
@@ -75,7 +81,7 @@ func (m *Manager) check(r *http.Request) (who auth.Identity, first []firstRoom, 
 	if err != nil {
 		m.stats.RefusedLogin.Add(1)
 		status, refusal = LoginRefusal(err)
-		if status >= http.StatusInternalServerError {
+		if known := (*wire.Error)(nil); status >= http.StatusInternalServerError && !errors.As(err, &known) {
 			m.cfg.Log.Error().Err(err).Msg("a login could not be checked; the connection was refused")
 		}
 		return who, nil, status, refusal
@@ -83,6 +89,15 @@ func (m *Manager) check(r *http.Request) (who auth.Identity, first []firstRoom, 
 	if !m.cfg.Origins.Allowed(r) {
 		m.stats.RefusedOrigin.Add(1)
 		return who, nil, http.StatusForbidden, wire.Errorf(wire.Forbidden, "pages of %s may not connect; allow them with --allow-origin", r.Header.Get("Origin"))
+	}
+	if who, err = m.connect(r, who); err == nil {
+		err = checkIdentity(who)
+	}
+	if err != nil {
+		m.stats.RefusedHook.Add(1)
+		m.logUnknown(err)
+		refusal = wire.AsError(err)
+		return who, nil, refusalStatus(refusal.Code), refusal
 	}
 	first, err = m.firstRooms(r, who)
 	if err != nil {
@@ -96,10 +111,27 @@ func (m *Manager) check(r *http.Request) (who auth.Identity, first []firstRoom, 
 	return who, first, status, refusal
 }
 
-// LoginRefusal is the HTTP answer to an error of auth.Authenticator.
+// refuseByHook answers a request that Hooks.Join refused, or did not decide about.
+func (m *Manager) refuseByHook(w http.ResponseWriter, err error) {
+	m.stats.RefusedHook.Add(1)
+	m.logUnknown(err)
+	refusal := wire.AsError(err)
+	writeError(w, refusalStatus(refusal.Code), refusal)
+}
+
+// logUnknown logs an error that the client is told nothing of.
+func (m *Manager) logUnknown(err error) {
+	if known := (*wire.Error)(nil); !errors.As(err, &known) {
+		m.cfg.Log.Error().Err(err).Msg("a hook failed; the connection was refused")
+	}
+}
+
+// LoginRefusal is the HTTP answer to an error of an Authenticator.
 func LoginRefusal(err error) (status int, refusal *wire.Error) {
 	var e *auth.Error
 	switch {
+	case errors.As(err, &refusal):
+		return refusalStatus(refusal.Code), refusal
 	case !errors.As(err, &e):
 		return http.StatusInternalServerError, wire.AsError(err)
 	case errors.Is(err, auth.ErrUnavailable):
@@ -130,7 +162,7 @@ func (m *Manager) firstRooms(r *http.Request, who auth.Identity) ([]firstRoom, e
 		if err != nil {
 			return nil, err
 		}
-		list = appendRoom(list, room, rooms.Since{})
+		list = append(list, firstRoom{name: room, named: true})
 	}
 	allowance := rooms.NewAllowance()
 	for _, item := range resume {

@@ -54,6 +54,7 @@ type setup struct {
 	overTCP bool // the engine's connections survive a restart of NATS
 	rooms   rooms.Config
 	cfg     Config
+	who     Authenticator // nil: that of stack
 	listen  func(net.Listener) net.Listener
 }
 
@@ -86,7 +87,10 @@ func newStack(t testing.TB, change ...func(*setup)) *stack {
 		defer cancel()
 		must(t, s.eng.Close(ctx))
 	})
-	s.m, err = NewManager(s.eng, s.authenticator(), set.cfg)
+	if set.who == nil {
+		set.who = s.authenticator()
+	}
+	s.m, err = NewManager(s.eng, set.who, set.cfg)
 	must(t, err)
 	t.Cleanup(s.m.Close)
 	s.http = httptest.NewUnstartedServer(s.m)

@@ -32,7 +32,8 @@ type Manager struct {
 	// fixed after New
 	cfg        Config
 	eng        engine
-	who        *auth.Authenticator
+	who        Authenticator
+	ender      ender // who, if it is one
 	upgrader   websocket.Upgrader
 	actors     *actor.Config[outgoing]
 	connects   *rate.Limiter // nil: no limit
@@ -61,11 +62,11 @@ type Manager struct {
 
 // NewManager returns a manager of connections to eng's rooms. who says who
 // may connect. The caller ends it with Drain or Close before it closes eng.
-func NewManager(eng *rooms.Engine, who *auth.Authenticator, cfg Config) (*Manager, error) {
+func NewManager(eng *rooms.Engine, who Authenticator, cfg Config) (*Manager, error) {
 	return newManager(eng, who, cfg)
 }
 
-func newManager(eng engine, who *auth.Authenticator, cfg Config) (*Manager, error) {
+func newManager(eng engine, who Authenticator, cfg Config) (*Manager, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -74,6 +75,7 @@ func newManager(eng engine, who *auth.Authenticator, cfg Config) (*Manager, erro
 		cfg: cfg, eng: eng, who: who, born: time.Now(), budgets: newBudgets(cfg),
 		clients: make(map[string]*Client), byUser: make(map[string][]*Client), byAddress: make(map[string]int),
 	}
+	m.ender, _ = who.(ender)
 	m.waiting, m.pages = eng.Waiting(), make(chan struct{}, historyAtOnce)
 	m.waiting.OnFull(m.relieveSoon)
 	m.ctx, m.stop = context.WithCancel(context.Background())
@@ -137,8 +139,8 @@ func (m *Manager) handler(typ string) HandlerFunc { return (*m.handlers.Load())[
 // not wire.ValidUID, for a room that the user may not enter, and when the
 // manager is stopping; then ws is still the caller's.
 func (m *Manager) AddClient(ws *websocket.Conn, who auth.Identity, room string) (*Client, error) {
-	if !wire.ValidUID(who.UID) {
-		return nil, fmt.Errorf("session: add a client: %q cannot be a uid; it must make a valid room name behind an @", who.UID)
+	if err := checkIdentity(who); err != nil {
+		return nil, fmt.Errorf("session: add a client: %w", err)
 	}
 	if room == "" {
 		room = m.cfg.DefaultRoom
@@ -196,7 +198,7 @@ func (m *Manager) start(c *Client) {
 	for _, old := range surplus {
 		old.Close(wire.CloseReplaced)
 	}
-	if m.who.Refuses(c.who) { // ended while the connection was being opened: it was not among those that were closed
+	if m.refuses(c.who) { // ended while the connection was being opened: it was not among those that were closed
 		c.Close(wire.CloseRemoved)
 	}
 	m.stats.Connected.Add(1)
@@ -228,6 +230,9 @@ func (c *Client) enter(first []firstRoom) {
 			return
 		}
 		err := room.refused
+		if err == nil && !room.asked {
+			err = c.mayEnter(room.name, room.since.Position != nil)
+		}
 		if err == nil {
 			err = c.join(room.name, "", room.since, false, "")
 		}
@@ -268,7 +273,7 @@ func (m *Manager) connectionsOf(uid string) []*Client {
 // many there were.
 func (m *Manager) CloseEnded(uid string) (count int) {
 	for _, c := range m.connectionsOf(uid) {
-		if m.who.Refuses(c.who) {
+		if m.refuses(c.who) {
 			c.Close(wire.CloseRemoved)
 			count++
 		}

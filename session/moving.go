@@ -20,6 +20,9 @@ func joinRoom(r *Request) error {
 			return err
 		}
 	}
+	if err := r.client.mayEnter(room, p.Since != nil); err != nil {
+		return err
+	}
 	return r.client.join(room, r.Event.ID, since, false, "")
 }
 
@@ -32,6 +35,9 @@ func changeRoom(r *Request) error {
 	}
 	if room == r.client.inbox() {
 		return wire.Errorf(wire.Forbidden, "an inbox cannot be the current room")
+	}
+	if err := r.client.mayEnter(room, false); err != nil {
+		return err
 	}
 	_, old := r.client.Rooms()
 	if err := r.client.join(room, r.Event.ID, rooms.Since{}, true, old); err != nil {

@@ -186,6 +186,7 @@ func (c *Client) cleanup() {
 	for _, room := range append(in, c.inbox()) {
 		c.m.eng.Leave(room, c, why)
 	}
+	c.disconnect()
 	c.m.stats.Closed.add(c.closeCode(), c.closedByPeer())
 	c.m.remove(c)
 	c.closeAccounts()

@@ -142,15 +142,25 @@ func (r *Request) publish(room string, body wire.Body) error {
 	if err := c.spendIn(room, size); err != nil {
 		return err
 	}
+	id := r.Event.ID
+	if c.m.cfg.Hooks.Publish != nil {
+		return r.consult(room, body, func(t *tally, n int, body wire.Body) { c.store(t, n, id, room, body) })
+	}
 	t, n, err := r.begin()
 	if err != nil {
 		return err
 	}
-	c.m.eng.PublishAs(c.author(), room, c.m.eng.MessageID(room, c.who.UID, r.Event.ID, n), body, func(stored rooms.Stored, err error) {
+	c.store(t, n, id, room, body)
+	return nil
+}
+
+// store stores publish n of the request with that id, which has a place in the
+// window.
+func (c *Client) store(t *tally, n int, id, room string, body wire.Body) {
+	c.m.eng.PublishAs(c.author(), room, c.m.eng.MessageID(room, c.who.UID, id, n), body, func(stored rooms.Stored, err error) {
 		<-c.window
 		t.published(n, roomLabel(c, room), stored, err)
 	})
-	return nil
 }
 
 // publishPrivate is publish to a user's inbox and, when it is stored there, to
@@ -173,18 +183,28 @@ func (r *Request) publishPrivate(to string, body wire.Body) error {
 			return err
 		}
 	}
+	id := r.Event.ID
+	if c.m.cfg.Hooks.Publish != nil {
+		return r.consult(first, body, func(t *tally, n int, body wire.Body) { c.storeBoth(t, n, id, first, second, body) })
+	}
 	t, n, err := r.begin()
 	if err != nil {
 		return err
 	}
+	c.storeBoth(t, n, id, first, second, body)
+	return nil
+}
+
+// storeBoth is store for one room and, when it is stored there, for another.
+func (c *Client) storeBoth(t *tally, n int, id, first, second string, body wire.Body) {
 	done := func(stored rooms.Stored, err error) {
 		<-c.window
 		t.published(n, roomLabel(c, second), stored, err)
 	}
-	key := c.m.eng.MessageID(first, c.who.UID, r.Event.ID, n)
+	key := c.m.eng.MessageID(first, c.who.UID, id, n)
 	// Named after the first: an id that is used again for another receiver is
 	// another message, in both.
-	next := c.m.eng.MessageID(second+"\x00"+first, c.who.UID, r.Event.ID, n+1)
+	next := c.m.eng.MessageID(second+"\x00"+first, c.who.UID, id, n+1)
 	c.m.eng.PublishAs(c.author(), first, key, body, func(stored rooms.Stored, err error) {
 		if err != nil {
 			done(stored, err)
@@ -192,23 +212,40 @@ func (r *Request) publishPrivate(to string, body wire.Body) error {
 		}
 		c.m.eng.PublishAs(c.author(), second, next, body, done)
 	})
-	return nil
 }
 
 // begin takes a place for one more publish of the client without an ack, and
 // waits until there is one.
 func (r *Request) begin() (t *tally, n int, err error) {
-	c := r.client
+	if err := r.client.place(); err != nil {
+		return nil, 0, err
+	}
+	t, n = r.announce()
+	return t, n, nil
+}
+
+// place waits for a place in the window.
+func (c *Client) place() error {
+	select {
+	case c.window <- struct{}{}: // also when the client has gone meanwhile
+		return nil
+	default:
+	}
 	select {
 	case c.window <- struct{}{}:
+		return nil
 	case <-c.self.Done():
-		return nil, 0, errGone
+		return errGone
 	}
+}
+
+// announce makes the answer wait for one more publish.
+func (r *Request) announce() (t *tally, n int) {
 	if r.tally == nil {
-		id := r.Event.ID
+		c, id := r.client, r.Event.ID
 		r.tally = newTally(func(room string, stored rooms.Stored, err error) { c.answer(id, room, stored, err) })
 	}
-	return r.tally, r.tally.add(), nil
+	return r.tally, r.tally.add()
 }
 
 // errGone ends a handler whose client is gone; nobody sees it.

@@ -64,7 +64,7 @@ func TestGuestsAreGranted(t *testing.T) {
 	free.acked(wire.TypePrivateMessage, "", `{"to_uid":"ann","message":"hi"}`)
 
 	guests := newStack(t)
-	guests.m.who.Guests.Rooms, guests.m.who.Guests.Speak = []string{"general", "table-*"}, []string{"general"}
+	guests.m.who.(*auth.Authenticator).Guests.Rooms, guests.m.who.(*auth.Authenticator).Guests.Speak = []string{"general", "table-*"}, []string{"general"}
 	status, code, _ := guests.refused("room=vip", nil)
 	same(t, "the status of a room that guests may not enter", status, 403)
 	same(t, "its code", wire.Code(code), wire.Forbidden)

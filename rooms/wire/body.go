@@ -1,6 +1,9 @@
 package wire
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // Body is what is published on a room's subject to be logged: an event that was
 // checked once and is encoded. NewBody, ReadBody and MessageBody are the only
@@ -75,4 +78,47 @@ func onePayload(raw json.RawMessage) ([]byte, bool) {
 	s := scanner{text: raw}
 	payload, ok := s.value(MaxDepth - 1)
 	return payload, ok && s.end()
+}
+
+// serverSet are the members of a message that say who sent it, when, where and
+// to whom.
+var serverSet = []string{"uid", "username", "avatar_id", "from", "sent", "time", "room_id", "to_uid"}
+
+// WithPayload is the body with another payload. That of a message keeps who sent
+// it, when, where and to whom. It is not on the way of most events, and takes
+// its time. A failure is a *Error.
+func (b Body) WithPayload(payload json.RawMessage) (Body, error) {
+	ev, err := Decode(b.text)
+	if err != nil {
+		return Body{}, err
+	}
+	if IsMessage(ev.Type) {
+		if payload, err = keepServerSet(ev.Payload, payload); err != nil {
+			return Body{}, err
+		}
+	}
+	return NewBody(Event{Type: ev.Type, Payload: payload})
+}
+
+func keepServerSet(from, to json.RawMessage) (json.RawMessage, error) {
+	var old, changed map[string]json.RawMessage
+	if err := json.Unmarshal(to, &changed); err != nil || changed == nil {
+		return nil, Errorf(BadPayload, "the payload of a message must be an object")
+	}
+	if err := json.Unmarshal(from, &old); err != nil {
+		return nil, Errorf(BadPayload, "the payload of a message must be an object")
+	}
+	for name := range changed {
+		for _, ours := range serverSet {
+			if strings.EqualFold(name, ours) {
+				delete(changed, name)
+			}
+		}
+	}
+	for _, ours := range serverSet {
+		if value, ok := old[ours]; ok {
+			changed[ours] = value
+		}
+	}
+	return MarshalPayload(changed), nil
 }

@@ -16,6 +16,12 @@ type Authenticator struct {
 	Guests   *Guests   // nil: no guests
 	Ended    *Ended    // nil: no user's sessions are ended for longer than the moment
 
+	// Ask, if not nil, says who a request is from where this server cannot tell: it carries nothing of ours, but perhaps a cookie, or
+	// a token that is no JWT or that there is no Verifier for; token is "" when it carries none. It also says whether somebody with a
+	// guest's token is let in, whose token it is not shown. A Guest without a uid gets one, or keeps that of the token; for them Guests
+	// must be set. It is called on the request's goroutine. Its errors are *Error or *wire.Error, and are passed on.
+	Ask func(r *http.Request, token string) (Identity, error)
+
 	stats Stats
 }
 
@@ -31,9 +37,10 @@ func (a *Authenticator) Refuses(id Identity) bool {
 // Identify returns who the request is from, by the first of these that it carries: "Authorization: Bearer <token>", ?otp=<ticket>,
 // ?token=<JWT>; and if none, a new guest named by ?username= and ?avatar_id=, where guests are allowed. The token of the header is a
 // user's JWT or a guest's, which the same two parameters may rename. A credential that is present and bad is an error, never a guest. Other
-// schemes of Authorization are somebody else's, such as a proxy's, and are passed over. A ticket is used up by this call.
+// schemes of Authorization are somebody else's, such as a proxy's, and are passed over. A ticket is used up by this call. With Ask,
+// that is asked instead of letting in a guest, and about what this server cannot check.
 //
-// Its errors are *Error. It waits for NATS at most some seconds, and only for a ticket.
+// Its errors are *Error, and those of Ask. It waits for NATS at most some seconds, and only for a ticket.
 func (a *Authenticator) Identify(r *http.Request) (Identity, error) {
 	return a.admit(a.identify(r))
 }
@@ -55,7 +62,7 @@ func (a *Authenticator) identify(r *http.Request) (Identity, error) {
 	}
 	username, avatarID := query.Get("username"), query.Get("avatar_id")
 	if token, found := bearer(r); found {
-		return a.token(token, username, avatarID)
+		return a.token(r, token, username, avatarID)
 	}
 	if query.Has("otp") {
 		return a.ticket(r.Context(), query.Get("otp"))
@@ -65,9 +72,9 @@ func (a *Authenticator) identify(r *http.Request) (Identity, error) {
 			a.stats.RefusedInAddress.Add(1)
 			return Identity{}, refuse("a guest's token does not belong in a URL; get a ticket for it with POST /login and Authorization: Bearer, and connect with ?otp=")
 		}
-		return a.token(query.Get("token"), username, avatarID)
+		return a.token(r, query.Get("token"), username, avatarID)
 	}
-	return a.guest(username, avatarID)
+	return a.guest(r, username, avatarID)
 }
 
 // LoginResult answers POST /login.
@@ -80,7 +87,7 @@ type LoginResult struct {
 
 // Login issues a ticket for the bearer token of the request or, where it has none and guests are allowed, for a guest of that
 // name. A guest also gets a token, from which a later Login or Identify makes the same uid; a guest that logs in with such a token
-// gets a fresh one, and the new name if there is one. Its errors are *Error.
+// gets a fresh one, and the new name if there is one. Its errors are *Error, and those of Ask.
 func (a *Authenticator) Login(r *http.Request, username, avatarID string) (LoginResult, error) {
 	if a.Tickets == nil {
 		return LoginResult{}, unavailable("issue a ticket", errors.New("tickets are switched off"))
@@ -88,9 +95,9 @@ func (a *Authenticator) Login(r *http.Request, username, avatarID string) (Login
 	var id Identity
 	var err error
 	if token, found := bearer(r); found {
-		id, err = a.admit(a.token(token, username, avatarID))
+		id, err = a.admit(a.token(r, token, username, avatarID))
 	} else {
-		id, err = a.guest(username, avatarID)
+		id, err = a.admit(a.guest(r, username, avatarID))
 	}
 	if err != nil {
 		return LoginResult{}, err
@@ -109,24 +116,49 @@ func (a *Authenticator) Login(r *http.Request, username, avatarID string) (Login
 	return result, nil
 }
 
-func (a *Authenticator) token(token, username, avatarID string) (Identity, error) {
-	if token == "" {
+func (a *Authenticator) token(r *http.Request, token, username, avatarID string) (Identity, error) {
+	switch {
+	case token == "":
 		return Identity{}, refuse("the token is empty")
-	}
-	if isGuestToken(token) {
-		if a.Guests == nil {
-			return Identity{}, refuse("guests are not allowed here; log in")
-		}
-		id, err := a.Guests.Verify(token)
-		if err != nil {
-			return Identity{}, err
-		}
-		return renamed(id, username, avatarID), nil
-	}
-	if a.Verifier == nil {
+	case len(token) > MaxToken:
+		return Identity{}, errLongToken()
+	case isGuestToken(token):
+		return a.guestToken(r, token, username, avatarID)
+	case a.Ask != nil && (a.Verifier == nil || !isJWT(token)):
+		return a.ask(r, token, username, avatarID)
+	case a.Verifier == nil:
 		return Identity{}, refuse("this server takes no JWT, as it was given no key to check one with")
 	}
 	return a.Verifier.Verify(token)
+}
+
+// guestToken is who a guest's token is for, if Ask, where there is one, lets the person in as a guest.
+func (a *Authenticator) guestToken(r *http.Request, token, username, avatarID string) (Identity, error) {
+	if a.Guests == nil {
+		return Identity{}, refuse("guests are not allowed here; log in")
+	}
+	if a.Ask != nil {
+		if id, err := a.Ask(r, ""); err != nil || !id.unnamed() {
+			return id, err
+		}
+	}
+	id, err := a.Guests.Verify(token)
+	if err != nil {
+		return Identity{}, err
+	}
+	return renamed(id, username, avatarID), nil
+}
+
+// ask is who Ask says that the request is from.
+func (a *Authenticator) ask(r *http.Request, token, username, avatarID string) (Identity, error) {
+	id, err := a.Ask(r, token)
+	if err != nil || !id.unnamed() {
+		return id, err
+	}
+	if a.Guests == nil {
+		return Identity{}, refuse("guests are not allowed here; log in")
+	}
+	return a.Guests.New(username, avatarID), nil
 }
 
 func (a *Authenticator) ticket(ctx context.Context, otp string) (Identity, error) {
@@ -136,7 +168,10 @@ func (a *Authenticator) ticket(ctx context.Context, otp string) (Identity, error
 	return a.Tickets.Redeem(ctx, otp)
 }
 
-func (a *Authenticator) guest(username, avatarID string) (Identity, error) {
+func (a *Authenticator) guest(r *http.Request, username, avatarID string) (Identity, error) {
+	if a.Ask != nil {
+		return a.ask(r, "", username, avatarID)
+	}
 	if a.Guests == nil {
 		return Identity{}, refuse("log in first: guests are not allowed here")
 	}

@@ -138,7 +138,7 @@ func (i issuedAt) MarshalJSON() ([]byte, error) {
 // are *Error.
 func parseToken(token string, choose jwt.Keyfunc) (*tokenClaims, error) {
 	if len(token) > MaxToken {
-		return nil, refuse("the token is longer than %d bytes", MaxToken)
+		return nil, errLongToken()
 	}
 	if strings.ContainsAny(token, "\r\n") { // which Go's base64 passes over: a token has one spelling
 		return nil, tokenError(jwt.ErrTokenMalformed)
@@ -149,6 +149,14 @@ func parseToken(token string, choose jwt.Keyfunc) (*tokenClaims, error) {
 		return nil, tokenError(err)
 	}
 	return claims, nil
+}
+
+func errLongToken() *Error { return refuse("the token is longer than %d bytes", MaxToken) }
+
+// isJWT reports whether a token has the form of a JWT, whoever made it.
+func isJWT(token string) bool {
+	_, _, err := jwt.NewParser().ParseUnverified(token, &tokenClaims{})
+	return err == nil
 }
 
 // tokenError finds the sentence for an error of the jwt package. The error itself is not kept: it may quote the token.

@@ -31,6 +31,21 @@ type Identity struct {
 	Speak    []string  `json:"speak"`     // where it may speak, by the same rules; nil: wherever it may enter, and to every user; empty: nowhere
 }
 
+// NewIdentity is who a user is by the word of somebody who knows, such as the site that the user is logged in at: c.UID must be one
+// that a token could have, the other texts are cleaned by the rules of MaxName, Rooms and Speak composed (NFC). IssuedAt is now.
+func NewIdentity(c Claims) (Identity, error) {
+	if wrong := checkUID(c.UID); wrong != "" {
+		return Identity{}, fmt.Errorf("auth: the user id %q cannot be used: %s", c.UID, wrong)
+	}
+	claims := tokenClaims{Subject: c.UID, Name: c.Name, Avatar: text(c.AvatarID), Rooms: c.Rooms, Speak: c.Speak}
+	id := claims.identity()
+	id.IssuedAt, id.Expires = time.Now(), c.Expires
+	return id, nil
+}
+
+// unnamed reports whether it is a guest's that is to get a uid.
+func (id Identity) unnamed() bool { return id.Guest && id.UID == "" }
+
 // MayEnter reports whether the identity may join room, given in its one spelling (wire.CleanRoom). An inbox, "@uid", is open to
 // its owner always and to nobody else ever; for other rooms the grant decides: a pattern is a room's name, or a prefix and "*".
 func (id Identity) MayEnter(room string) bool {

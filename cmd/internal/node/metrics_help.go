@@ -52,6 +52,8 @@ var sessionHelp = map[string]string{
 	"RefusedLogin":      "Connections refused with 401.",
 	"RefusedOrigin":     "Connections refused because of their origin, with 403.",
 	"RefusedRoom":       "Connections refused because of their room, with 400 or 403.",
+	"RefusedHook":       "Connections refused because a connect or join hook refused them, with 403, or nobody decided, with 503.",
+	"HookWaits":         "Events refused because too many of their client wait for the publish hook; answered unavailable.",
 	"RefusedUpgrade":    "Requests without a proper WebSocket handshake.",
 	"RefusedGuestRooms": "Joins of guests that would have opened one room too many on this node.",
 	"LimitedGuestRooms": "Joins of guests whose address had opened too many rooms in that time.",

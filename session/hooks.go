@@ -1,0 +1,184 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"sync"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+)
+
+// Authenticator says who a request to connect is from: *auth.Authenticator, or
+// a program's own, which reads a cookie or a token of its own kind (see
+// auth.NewIdentity). Its methods may be called from any goroutine.
+type Authenticator interface {
+	// Identify is called at the handshake, on the request's goroutine, whose
+	// context bounds what it waits for. An error refuses the connection: an
+	// *auth.Error or a *wire.Error is shown, with its status (401, 403, 429 or
+	// 503); any other is logged and answered 500. The uid must be wire.ValidUID.
+	Identify(r *http.Request) (auth.Identity, error)
+}
+
+// ender is an Authenticator that knows of sessions that were ended.
+type ender interface {
+	// Refuses reports whether the sessions of the user were ended after the
+	// credential behind id was issued. It is called for every connection.
+	Refuses(id auth.Identity) bool
+}
+
+// refuses reports whether the user's sessions were ended.
+func (m *Manager) refuses(id auth.Identity) bool { return m.ender != nil && m.ender.Refuses(id) }
+
+// Hooks are functions of the program that have a say in what clients do. A nil
+// one is not asked, and costs nothing. They may be called from any number of
+// goroutines at once. An error refuses; one that is no *wire.Error is logged and
+// shown as internal.
+type Hooks struct {
+	// Connect is called at the handshake, when login and origin are in order,
+	// and returns who the client is from then on. ctx ends with the request.
+	// Connections of AddClient do not pass it.
+	Connect func(ctx context.Context, r *http.Request, who auth.Identity) (auth.Identity, error)
+	// Disconnect is called when a connection has ended and its rooms have been
+	// told; Manager.Close waits for it. ctx ends after 5 s.
+	Disconnect func(ctx context.Context, c *Client)
+	// Join is called before a client enters a room, but for its inbox and a room
+	// that it is in already; at the handshake for all rooms at once, and then
+	// before the upgrade. ctx ends with the request, or after 5 s.
+	Join func(ctx context.Context, j JoinRequest) error
+	// Publish is called with each event of a client that is about to be stored,
+	// in the order in which the client sent them, on the goroutine that reads
+	// the client's connection. It must not wait: what takes time belongs into
+	// the function that it returns, which is called beside. That returns the
+	// payload to store instead, or nil for the one that is there, or an error.
+	// ctx ends when that function has returned, or after 5 s.
+	//
+	// The events of one client in one room are stored in the order in which they
+	// were sent, whatever the order of the answers; other rooms do not wait.
+	// Signals, and what the program publishes through rooms.Engine, do not pass
+	// it.
+	Publish func(ctx context.Context, p PublishRequest) (verdict func() (json.RawMessage, error))
+}
+
+// JoinRequest is a client that wants to enter a room.
+type JoinRequest struct {
+	Who    auth.Identity
+	Room   string // clean name
+	Resume bool   // it says that it was there before
+}
+
+// PublishRequest is an event of a client that is about to be stored.
+type PublishRequest struct {
+	Who  auth.Identity
+	Room string // clean name; of a private message the receiver's inbox, "@uid"
+	ID   string // that the client gave the event; "": none
+	// Event is the event as it will be stored: its type and payload, in which
+	// messages have their sender already. It must not be changed.
+	Event json.RawMessage
+}
+
+// connect asks Hooks.Connect, if there is one.
+func (m *Manager) connect(r *http.Request, who auth.Identity) (auth.Identity, error) {
+	if m.cfg.Hooks.Connect == nil {
+		return who, nil
+	}
+	return m.cfg.Hooks.Connect(r.Context(), r, who)
+}
+
+// disconnect tells Hooks.Disconnect, if there is one. A panic there must not
+// keep the connection's place.
+func (c *Client) disconnect() {
+	if c.m.cfg.Hooks.Disconnect == nil {
+		return
+	}
+	defer c.m.recovered("Disconnect", nil)
+	ctx, cancel := c.request()
+	defer cancel()
+	c.m.cfg.Hooks.Disconnect(ctx, c)
+}
+
+// askJoin asks Hooks.Join.
+func (m *Manager) askJoin(ctx context.Context, j JoinRequest) (err error) {
+	defer m.recovered("Join", &err)
+	return m.cfg.Hooks.Join(ctx, j)
+}
+
+// recovered is to be deferred around a function of the program that runs where
+// nobody else recovers its panic. err, if not nil, is set then.
+func (m *Manager) recovered(hook string, err *error) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	m.stats.Panics.Add(1)
+	m.cfg.Log.Error().Interface("panic", v).Str("hook", hook).Bytes("stack", debug.Stack()).Msg("a hook panicked")
+	if err != nil {
+		*err = wire.Errorf(wire.Internal, "the server failed to decide about this; try again")
+	}
+}
+
+// mayEnter asks Hooks.Join, if there is one, whether the client may enter a room
+// that it is not in.
+func (c *Client) mayEnter(room string, resume bool) error {
+	if c.m.cfg.Hooks.Join == nil || room == c.inbox() || c.isIn(room) {
+		return nil
+	}
+	ctx, cancel := c.request()
+	defer cancel()
+	return c.m.askJoin(ctx, JoinRequest{Who: c.who, Room: room, Resume: resume})
+}
+
+// admit asks Hooks.Join about the first rooms of a connection, all at once. A
+// room that is resumed and refused is left out, and told; where nobody could
+// decide, or the room that the request names is refused, the connection is.
+func (m *Manager) admit(r *http.Request, who auth.Identity, first []firstRoom) error {
+	if m.cfg.Hooks.Join == nil {
+		return nil
+	}
+	var asking sync.WaitGroup
+	for i := range first {
+		room := &first[i]
+		room.asked = true
+		if room.refused != nil || room.name == wire.Inbox(who.UID) {
+			continue
+		}
+		asking.Go(func() {
+			room.refused = m.askJoin(r.Context(), JoinRequest{Who: who, Room: room.name, Resume: room.since.Position != nil})
+		})
+	}
+	asking.Wait()
+	for _, room := range first {
+		if room.refused != nil && (room.named || refusalStatus(wire.AsError(room.refused).Code) >= http.StatusInternalServerError) {
+			return room.refused
+		}
+	}
+	return nil
+}
+
+// refusalStatus is the HTTP status of a refusal before the upgrade.
+func refusalStatus(code wire.Code) int {
+	switch code {
+	case wire.Unauthorized:
+		return http.StatusUnauthorized
+	case wire.Forbidden:
+		return http.StatusForbidden
+	case wire.RateLimited:
+		return http.StatusTooManyRequests
+	case wire.Busy, wire.Unavailable:
+		return http.StatusServiceUnavailable
+	case wire.Internal:
+		return http.StatusInternalServerError
+	}
+	return http.StatusBadRequest
+}
+
+// checkIdentity is why a connection cannot belong to an identity.
+func checkIdentity(who auth.Identity) error {
+	if wire.ValidUID(who.UID) {
+		return nil
+	}
+	return fmt.Errorf("%q cannot be a uid; it must make a valid room name behind an @", who.UID)
+}

@@ -1,0 +1,105 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// maxVerdicts is how many events of a client may wait for Hooks.Publish; one
+// more is answered unavailable, so that the client's other rooms are read on.
+const maxVerdicts = 64
+
+// verdicts are the events of a client that wait for Hooks.Publish, or for those
+// that were sent to their room before them.
+type verdicts struct {
+	waiting atomic.Int32 // any goroutine
+
+	last map[string]chan struct{} // owned by the reading goroutine: closed when the room's newest is out of the way
+}
+
+// queue puts one more event behind those of its room. turn is closed when it is
+// the event's; the caller closes done when the event is out of the way.
+func (v *verdicts) queue(room string) (turn <-chan struct{}, done chan struct{}) {
+	if len(v.last) >= 2*maxVerdicts { // at least half of them are over
+		for name, ended := range v.last {
+			select {
+			case <-ended:
+				delete(v.last, name)
+			default:
+			}
+		}
+	}
+	before := v.last[room]
+	if before == nil {
+		before = noTurn
+	}
+	done = make(chan struct{})
+	v.last[room] = done
+	return before, done
+}
+
+// noTurn is over: there is nobody to wait for.
+var noTurn = func() chan struct{} {
+	over := make(chan struct{})
+	close(over)
+	return over
+}()
+
+// consult has Hooks.Publish decide about an event, and stores it then, on a
+// goroutine of its own. It runs on the reading goroutine and does not wait.
+func (r *Request) consult(room string, body wire.Body, store func(t *tally, n int, body wire.Body)) error {
+	c, id := r.client, r.Event.ID
+	if c.verdicts == nil {
+		c.verdicts = &verdicts{last: make(map[string]chan struct{})}
+	}
+	if c.verdicts.waiting.Load() >= maxVerdicts {
+		c.m.stats.HookWaits.Add(1)
+		return wire.Errorf(wire.Unavailable, "too many of your events are being looked at; send it again in a moment")
+	}
+	ctx, cancel := context.WithTimeout(c.m.ctx, requestTimeout)
+	verdict := c.m.cfg.Hooks.Publish(ctx, PublishRequest{Who: c.who, Room: room, ID: id, Event: body.Bytes()})
+	c.verdicts.waiting.Add(1)
+	t, n := r.announce()
+	turn, done := c.verdicts.queue(room)
+	c.m.running.Add(1) // the client is one of them, so nobody waits in vain
+	go func() {
+		defer c.m.running.Done()
+		defer c.verdicts.waiting.Add(-1)
+		defer close(done)
+		body, err := c.m.judged(verdict, body)
+		cancel()
+		<-turn
+		if err == nil {
+			err = c.place()
+		}
+		if err != nil {
+			t.published(n, roomLabel(c, room), rooms.Stored{}, err)
+			return
+		}
+		store(t, n, body)
+	}()
+	return nil
+}
+
+// judged is the body that is to be stored by a verdict of Hooks.Publish.
+func (m *Manager) judged(verdict func() (json.RawMessage, error), body wire.Body) (_ wire.Body, err error) {
+	defer m.recovered("Publish", &err)
+	payload, err := verdict()
+	if err != nil || payload == nil {
+		return body, err
+	}
+	changed, err := body.WithPayload(payload)
+	if int64(len(payload)) > m.cfg.MaxMessage {
+		err = fmt.Errorf("it has %d bytes; a message has %d at most", len(payload), m.cfg.MaxMessage)
+	}
+	if err != nil {
+		m.cfg.Log.Error().Err(err).Msg("the payload that a publish hook gave cannot be stored; its event was answered unavailable")
+		return body, wire.Errorf(wire.Unavailable, "the event could not be looked at; send it again in a moment")
+	}
+	return changed, nil
+}
