@@ -21,7 +21,7 @@ const module = "github.com/passoncomtw/baccarat-websocket-cluster/"
 // import those of the layers below its own, and in its own only what is named
 // in sideways.
 var layers = [][]string{
-	{"actor", "embedded", "embedded/smalldisk", "cmd/internal/testcert", "rooms/presence", "rooms/follow", "session/internal/budget"},
+	{"actor", "embedded", "embedded/smalldisk", "cmd/internal/testcert", "rooms/presence", "rooms/follow", "session/internal/budget", "session/client/js"},
 	{"rooms/wire"},
 	{"rooms/eventlog"},
 	{"rooms", "session/auth"},
@@ -32,7 +32,7 @@ var layers = [][]string{
 }
 
 // testsOnly are packages that hold nothing but tests of the whole.
-var testsOnly = []string{"cmd/internal/house", "cmd/internal/browser", "cmd/internal/cluster", "cmd/internal/hostile"}
+var testsOnly = []string{"cmd/internal/house", "cmd/internal/browser", "cmd/internal/cluster", "cmd/internal/hostile", "cmd/internal/jsclient"}
 
 // forbidden says which imports are left to which packages, and why.
 var forbidden = []struct {

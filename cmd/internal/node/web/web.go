@@ -69,6 +69,8 @@ import (
 	"net/http"
 	"path"
 	"strings"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/client/js"
 )
 
 //go:embed assets
@@ -93,8 +95,11 @@ type asset struct {
 	etag        string
 }
 
-// Handler serves the page at / and its files under /assets/, to GET and HEAD, and answers 404 to every other path and
-// 405 to every other method. Pictures from imageHosts, which ParseImageHosts has returned, load at once; all others are
+// clientPath is where the client for JavaScript is.
+const clientPath = "/client.js"
+
+// Handler serves the page at /, its files under /assets/ and the client for JavaScript at /client.js, to GET and HEAD, and
+// answers 404 to every other path and 405 to every other method. Pictures from imageHosts, which ParseImageHosts has returned, load at once; all others are
 // links. Browsers revalidate each file by its ETag, so that a new binary shows at the next reload. Headers that every
 // answer of the server has are the caller's to set, before it. Mount it behind more specific patterns ("/ws", "/api/",
 // …). Safe for use by many goroutines.
@@ -169,9 +174,7 @@ func load(files fs.FS, imageHosts []string) (map[string]asset, error) {
 		if name == "assets/index.html" {
 			body = bytes.Replace(body, []byte(imageHostsMark), []byte(told), 1)
 		}
-		sum := sha256.Sum256(body)
-		etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-		assets["/"+name] = asset{body: body, contentType: contentType, etag: etag}
+		assets["/"+name] = newAsset(body, contentType)
 		return nil
 	})
 	if err != nil {
@@ -183,5 +186,11 @@ func load(files fs.FS, imageHosts []string) (map[string]asset, error) {
 	}
 	delete(assets, "/assets/index.html")
 	assets["/"] = index
+	assets[clientPath] = newAsset(js.Client, contentTypes[path.Ext(clientPath)])
 	return assets, nil
+}
+
+func newAsset(body []byte, contentType string) asset {
+	sum := sha256.Sum256(body)
+	return asset{body: body, contentType: contentType, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
 }

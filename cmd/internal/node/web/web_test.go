@@ -45,6 +45,7 @@ func TestServesThePageAndItsFiles(t *testing.T) {
 		{"/?utm=1", "text/html; charset=utf-8"},
 		{"/assets/main.js", "text/javascript; charset=utf-8"},
 		{"/assets/connection.js", "text/javascript; charset=utf-8"},
+		{"/client.js", "text/javascript; charset=utf-8"},
 		{"/assets/style.css", "text/css; charset=utf-8"},
 		{"/assets/icon.svg", "image/svg+xml"},
 	} {

@@ -1,0 +1,192 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { client, joined, proxy, rejection, roomd, say, until } from "./harness.js";
+
+test("rooms: join, send, on, history, signal, leave", async (t) => {
+  const server = await roomd(t);
+  const percy = client(t, { url: server.url, guest: { username: "percy" } });
+  const olga = client(t, { url: server.url, guest: { username: "olga" } });
+  const mine = await joined(percy, "table-1");
+  const hers = await joined(olga, "table-1");
+  const only = [];
+  hers.on("new_message", (payload, event) => only.push([payload.message, payload.username, event.seq]));
+  const ack = await say(mine, "hi");
+  assert.ok(ack.seq > 0 && ack.duplicate === false && ack.room === "table-1");
+  await until("olga hears it", () => only.length === 1);
+  assert.deepEqual(only[0], ["hi", "percy", ack.seq]);
+  assert.equal(hers.position.seq, ack.seq);
+
+  const page = await hers.history({ limit: 10 });
+  assert.deepEqual(page.events.map((e) => e.payload.message), ["hi"]);
+  assert.equal(page.more, false);
+
+  assert.equal(mine.signal({ typing: true }), true);
+  const signal = await until("the signal", () => hers.heard.find((e) => e.type === "signal"));
+  assert.equal(signal.payload.typing, true);
+  assert.equal(signal.payload.uid, percy.welcome.uid);
+
+  hers.leave();
+  await until("olga is gone", () => mine.count === 1);
+  assert.deepEqual(olga.rooms, []);
+});
+
+test("join replays the last events that it asks for", async (t) => {
+  const server = await roomd(t);
+  const percy = client(t, { url: server.url });
+  const mine = await joined(percy, "r");
+  for (const text of ["1", "2", "3"]) await say(mine, text);
+  const hers = await joined(client(t, { url: server.url }), "r", { last: 2 });
+  await until("two", () => hers.heard.length === 2);
+  assert.deepEqual(hers.texts(), ["2", "3"]);
+});
+
+test("a private message reaches the inbox", async (t) => {
+  const server = await roomd(t);
+  const percy = client(t, { url: server.url });
+  const olga = client(t, { url: server.url });
+  const heard = [];
+  olga.inbox.on("private_message", (payload) => heard.push(payload.message));
+  await Promise.all([olga.inbox.joined, percy.ready]);
+  const ack = await percy.send("private_message", { to_uid: olga.welcome.uid, message: "psst" });
+  assert.ok(ack.seq > 0);
+  await until("olga has it", () => heard.length === 1);
+  assert.deepEqual(heard, ["psst"]);
+});
+
+test("joins and leaves in one turn that cancel out are none: join, leave, join is one join", async (t) => {
+  const server = await roomd(t);
+  const sent = [];
+  class Recording extends WebSocket {
+    send(text) {
+      sent.push(JSON.parse(text));
+      super.send(text);
+    }
+  }
+  const c = client(t, { url: server.url, WebSocket: Recording });
+  await c.ready;
+  c.join("r").leave();
+  const again = c.join("r");
+  c.join("never").leave();
+  await again.joined;
+  await again.history(); // answered after all that was sent before
+  assert.deepEqual(sent.filter((e) => /_room$/.test(e.type)).map((e) => [e.type, e.payload.name]), [["join_room", "r"]]);
+});
+
+test("a room that was left and joined again hears what comes after, and the old one nothing", async (t) => {
+  const server = await roomd(t);
+  const percy = client(t, { url: server.url });
+  const olga = client(t, { url: server.url });
+  const mine = await joined(percy, "r");
+  const old = await joined(olga, "r");
+  await say(mine, "1");
+  await until("one", () => old.heard.length === 1);
+  old.leave();
+  const fresh = await joined(olga, "r", { last: 1 });
+  await say(mine, "2");
+  await until("two", () => fresh.heard.length === 2);
+  assert.deepEqual(fresh.texts(), ["1", "2"]);
+  assert.deepEqual(old.texts(), ["1"]);
+  assert.equal((await rejection(say(old, "no"))).outcome, "unsent");
+});
+
+test("a room that may not be entered is told, and no other suffers", async (t) => {
+  const server = await roomd(t, { args: ["--guest-rooms", "open-*"] });
+  const c = client(t, { url: server.url });
+  const left = [];
+  const shut = c.join("secret", { onLeft: (reason) => left.push(reason.code) });
+  const open = await joined(c, "open-1");
+  const error = await rejection(shut.joined);
+  assert.equal(error.outcome, "refused");
+  assert.equal(error.code, "forbidden");
+  assert.deepEqual(left, ["forbidden"]);
+  assert.deepEqual(c.rooms, [open]);
+  await say(open, "here");
+  assert.equal(c.state, "connected");
+});
+
+test("who is taken out of a room is told once, and hears nothing more of it", async (t) => {
+  const server = await roomd(t);
+  const line = await proxy(t, server.port);
+  const c = client(t, { url: line.url });
+  const left = [];
+  const room = await joined(c, "r", { onLeft: ({ code }) => left.push(code) });
+  const response = await fetch(`${server.http}/api/rooms/r/members/${c.welcome.uid}`, { method: "DELETE" });
+  assert.ok(response.ok);
+  await until("told", () => left.length === 1);
+  await server.post("r", { type: "news", payload: {} });
+  line.cut();
+  await until("back", () => c.told.statuses.filter((s) => s.state === "connected").length === 2);
+  await c.request("get_history", { name: "@me" });
+  assert.deepEqual(left, ["removed"]);
+  assert.deepEqual(room.heard, []);
+  assert.deepEqual(c.rooms, []);
+});
+
+test("a position moves before listeners run; one that throws or rejects is reported and stops nothing", async (t) => {
+  const server = await roomd(t);
+  const line = await proxy(t, server.port);
+  const c = client(t, { url: line.url });
+  const room = c.join("r");
+  const seen = [];
+  room.on("new_message", (_, event) => {
+    seen.push([room.position.seq, event.seq]);
+    throw new Error("thrown");
+  });
+  room.on("new_message", async () => { throw new Error("rejected"); });
+  const last = [];
+  room.on("new_message", (payload) => last.push(payload.message));
+  await say(room, "1");
+  await until("the first", () => last.length === 1);
+  line.cut();
+  await say(room, "2");
+  await until("the second", () => last.length === 2);
+  assert.deepEqual(last, ["1", "2"]); // not told twice because a listener failed
+  for (const [position, seq] of seen) assert.equal(position, seq);
+  assert.deepEqual(c.told.errors.map((e) => e.message).sort(), ["rejected", "rejected", "thrown", "thrown"]);
+});
+
+test("without onError a listener's failure goes to the console, where there is no reportError", async (t) => {
+  const server = await roomd(t);
+  const real = console.error;
+  const said = [];
+  console.error = (error) => said.push(error);
+  t.after(() => { console.error = real; });
+  const c = client(t, { url: server.url });
+  const silent = (await import(process.env.CLIENT ?? "../client.js")).connect({ url: server.url });
+  t.after(() => silent.close());
+  const room = silent.join("r");
+  room.on("new_message", () => { throw new Error("thrown"); });
+  await room.joined;
+  await say(await joined(c, "r"), "x");
+  await until("reported", () => said.length === 1);
+  assert.equal(said[0].message, "thrown");
+});
+
+test("after leave() nothing is delivered, not even to the next listener of the same event", async (t) => {
+  const server = await roomd(t);
+  const c = client(t, { url: server.url });
+  const room = await joined(c, "r");
+  const after = [];
+  room.on("new_message", () => room.leave());
+  room.on("new_message", (payload) => after.push(payload.message));
+  await say(room, "1");
+  await until("left", () => c.rooms.length === 0);
+  await server.post("r", { type: "new_message", payload: { message: "2" } });
+  await c.request("get_history", { name: "@me" });
+  assert.deepEqual(after, []);
+});
+
+test("after close() nothing is delivered", async (t) => {
+  const server = await roomd(t);
+  const c = client(t, { url: server.url });
+  const room = await joined(c, "r", { onMembers: () => c.state === "ended" && assert.fail("told after close()") });
+  const other = await joined(client(t, { url: server.url }), "r");
+  room.on("new_message", () => c.close());
+  room.on("new_message", () => assert.fail("told after close()"));
+  await say(other, "1");
+  await until("closed", () => c.state === "ended");
+  await say(other, "2");
+  await until("gone", () => other.count === 1);
+  assert.deepEqual(room.texts(), []);
+  assert.deepEqual(c.told.errors, []);
+});
