@@ -51,7 +51,8 @@ type Client struct {
 	hurried  bool          // the connection has a read deadline: see hurry
 	late     time.Duration // when it is
 
-	spoke spoke // guarded by m.wheel.mu
+	traffic traffic
+	spoke   spoke // guarded by m.wheel.mu
 
 	mu      sync.Mutex
 	rooms   []string // clean names of the rooms it is in, the inbox not among them

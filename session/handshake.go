@@ -26,7 +26,7 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	from := m.addressOf(r)
 	status, refusal := m.reserve(from)
 	if refusal != nil {
-		writeError(w, status, refusal)
+		m.refuse(w, r, auth.Identity{}, from, status, refusal)
 		return
 	}
 	opened := false
@@ -38,22 +38,22 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if wait := m.knock(from, connects); wait > 0 {
 		m.stats.RefusedRate.Add(1)
 		m.stats.LimitedConnects.Add(1)
-		writeTooMany(w, wait, "too many new connections from your address; try again in a moment")
+		m.refuseFor(wait, w, r, auth.Identity{}, from, "too many new connections from your address; try again in a moment")
 		return
 	}
 	who, first, status, refusal := m.check(r)
 	if refusal != nil {
-		writeError(w, status, refusal)
+		m.refuse(w, r, who, from, status, refusal)
 		return
 	}
 	if wait := m.owes(who, from, first); wait > 0 {
 		m.stats.RefusedRate.Add(1)
 		m.stats.LimitedResumes.Add(1)
-		writeTooMany(w, wait, "too much was replayed to you already; try again in a moment")
+		m.refuseFor(wait, w, r, who, from, "too much was replayed to you already; try again in a moment")
 		return
 	}
 	if err := m.admit(r, who, first); err != nil {
-		m.refuseByHook(w, err)
+		m.refuseByHook(w, r, who, from, err)
 		return
 	}
 	upgrader := m.upgrader
@@ -61,6 +61,7 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	conn, answer, err := upgrade(upgrader, w, r)
 	if err != nil {
 		m.stats.RefusedUpgrade.Add(1)
+		m.logRefusal(r, who, from, 0, wire.Errorf(wire.BadPayload, "%v", err)) // refuseUpgrade has answered
 		return
 	}
 	opened = true
@@ -112,11 +113,11 @@ func (m *Manager) check(r *http.Request) (who auth.Identity, first []firstRoom, 
 }
 
 // refuseByHook answers a request that Hooks.Join refused, or did not decide about.
-func (m *Manager) refuseByHook(w http.ResponseWriter, err error) {
+func (m *Manager) refuseByHook(w http.ResponseWriter, r *http.Request, who auth.Identity, from address, err error) {
 	m.stats.RefusedHook.Add(1)
 	m.logUnknown(err)
 	refusal := wire.AsError(err)
-	writeError(w, refusalStatus(refusal.Code), refusal)
+	m.refuse(w, r, who, from, refusalStatus(refusal.Code), refusal)
 }
 
 // logUnknown logs an error that the client is told nothing of.
@@ -215,10 +216,16 @@ func refuseUpgrade(w http.ResponseWriter, _ *http.Request, status int, reason er
 	writeError(w, status, wire.Errorf(wire.BadPayload, "this address takes WebSocket connections only: %s", reason))
 }
 
-// writeTooMany answers 429.
-func writeTooMany(w http.ResponseWriter, wait time.Duration, message string) {
+// refuse answers a request before its upgrade, and notes it.
+func (m *Manager) refuse(w http.ResponseWriter, r *http.Request, who auth.Identity, from address, status int, refusal *wire.Error) {
+	m.logRefusal(r, who, from, status, refusal)
+	writeError(w, status, refusal)
+}
+
+// refuseFor answers 429: for a while.
+func (m *Manager) refuseFor(wait time.Duration, w http.ResponseWriter, r *http.Request, who auth.Identity, from address, message string) {
 	w.Header().Set("Retry-After", RetryAfter(wait))
-	writeError(w, http.StatusTooManyRequests, &wire.Error{Code: wire.RateLimited, Message: message})
+	m.refuse(w, r, who, from, http.StatusTooManyRequests, &wire.Error{Code: wire.RateLimited, Message: message})
 }
 
 // RetryAfter is the value of the header of that name: whole seconds, at least one.

@@ -181,7 +181,7 @@ func (m *Manager) newClient(conn net.Conn, who auth.Identity, from address) *Cli
 // start sets the client's writer going, in a place that was taken. What it
 // reads is the caller's to begin.
 func (m *Manager) start(c *Client) {
-	c.hear()
+	c.traffic.began = c.hear()
 	turn := make(chan struct{})
 	c.self = actor.Spawn(m.actors, func(*actor.Ref[outgoing]) actor.Receiver[outgoing] {
 		<-turn // c.self is set
@@ -237,6 +237,7 @@ func (c *Client) enter(first []firstRoom) {
 			err = c.join(room.name, "", room.since, false, "")
 		}
 		if err != nil && c.closeCode() == 0 {
+			c.logRoomRefused(room.name, err)
 			c.sendError("", roomLabel(c, room.name), err)
 		}
 	}

@@ -183,11 +183,13 @@ func (c *Client) cleanup() {
 		why = rooms.LeftLost
 	}
 	in, _ := c.Rooms()
-	for _, room := range append(in, c.inbox()) {
+	for _, room := range in {
 		c.m.eng.Leave(room, c, why)
 	}
+	c.m.eng.Leave(c.inbox(), c, why)
 	c.disconnect()
 	c.m.stats.Closed.add(c.closeCode(), c.closedByPeer())
+	c.logEnd(in)
 	c.m.remove(c)
 	c.closeAccounts()
 	close(c.done)

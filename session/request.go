@@ -295,6 +295,7 @@ func (c *Client) sendError(id, room string, err error) {
 		Payload: wire.MarshalPayload(wire.ErrorInfo{Code: e.Code, Message: e.Message, Retryable: e.Code.Retryable()}),
 	})
 	if sent == nil {
-		c.m.stats.Errors.Add(1)
+		c.traffic.refused.Add(1)
+		c.m.stats.Errors.add(e.Code)
 	}
 }

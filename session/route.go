@@ -12,6 +12,8 @@ import (
 // the handler.
 func (c *Client) route(text bool, body []byte, now time.Duration) {
 	c.m.stats.Received.Add(1)
+	c.traffic.events++
+	c.traffic.received += int64(len(body))
 	limited := c.spend(now, len(body))
 	ev, err := wire.Decode(body)
 	if !text && err == nil {
@@ -23,6 +25,9 @@ func (c *Client) route(text bool, body []byte, now time.Duration) {
 		err = limited
 	case err == nil:
 		err = c.call(req)
+	}
+	if err != nil {
+		c.logRefused(&ev, err)
 	}
 	req.finish(err)
 	c.strike(err, now)

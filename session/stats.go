@@ -42,7 +42,6 @@ type Stats struct {
 	LimitedReads          atomic.Int64 // requests for history that were not their user's, or address's, turn in time; answered busy
 	SlowMessages          atomic.Int64 // connections closed because a message was not complete in time
 
-	Errors      atomic.Int64 // error events sent
 	RateLimited atomic.Int64
 	Panics      atomic.Int64 // of handlers
 	Unsent      atomic.Int64 // messages for clients that were lost with the connection
@@ -52,5 +51,6 @@ type Stats struct {
 	PagesBusy   atomic.Int64 // requests for history that found too many others in hand; answered busy
 	ResumesSlow atomic.Int64 // joins that were refused because the client had not taken what it was sent before; answered busy
 
+	Errors errorCounters // error events sent, by code
 	Closed closeCounters // connections ended, by close code
 }

@@ -96,6 +96,7 @@ func (w *writer) framesOf(b *rooms.Burst) [][]byte {
 func (w *writer) count(messages int, written bool) {
 	if written {
 		w.c.m.stats.Frames.Add(int64(messages))
+		w.c.traffic.frames += int64(messages)
 	} else {
 		w.c.m.stats.Unsent.Add(int64(messages))
 	}
@@ -115,6 +116,7 @@ func (w *writer) flush(out *outlet, wait time.Duration) (n int64, err error) {
 	n, err = out.flush(w.c.conn, w.c.raw, wait)
 	w.c.m.stats.Writes.Add(1)
 	w.c.m.stats.Bytes.Add(n)
+	w.c.traffic.sent += n
 	if err != nil {
 		w.fail(err)
 	}

@@ -28,6 +28,11 @@ const (
 	NotFound     Code = "not_found"
 )
 
+// EventCodes are the codes that an error event may have.
+var EventCodes = [...]Code{
+	BadJSON, BadType, UnknownType, BadPayload, BadRoom, NotMember, Forbidden, RateLimited, TooManyRooms, Busy, Unavailable, Internal,
+}
+
 // Retryable reports whether the same event may succeed when it is sent again
 // unchanged.
 func (c Code) Retryable() bool {

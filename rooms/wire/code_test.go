@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -59,6 +60,14 @@ func allCloseCodes(t *testing.T) []CloseCode {
 		codes = append(codes, CloseCode(n))
 	}
 	return codes
+}
+
+// Every code that is not of HTTP answers alone is among those of events.
+func TestEventCodes(t *testing.T) {
+	want := slices.DeleteFunc(allCodes(t), func(c Code) bool { return c == Unauthorized || c == NotFound })
+	if !slices.Equal(EventCodes[:], want) {
+		t.Errorf("EventCodes are %v, want %v", EventCodes, want)
+	}
 }
 
 // The table in testdata is the contract: compare a change with PROTOCOL.md.

@@ -52,7 +52,9 @@ func (n *Node) loginHandler() http.Handler {
 	}
 	guard := func(r *http.Request) error {
 		if !origins.Allowed(r) {
-			return wire.Errorf(wire.Forbidden, "pages of %s may not log in; allow them with --allow-origin", r.Header.Get("Origin"))
+			refusal := wire.Errorf(wire.Forbidden, "pages of %s may not log in; allow them with --allow-origin", r.Header.Get("Origin"))
+			n.sessions.LogLoginRefusal(r, refusal)
+			return refusal
 		}
 		return nil
 	}
@@ -82,6 +84,7 @@ func (n *Node) admitLogin(w http.ResponseWriter, r *http.Request) bool {
 	if refusal == nil {
 		return true
 	}
+	n.sessions.LogLoginRefusal(r, refusal)
 	w.Header().Set("Retry-After", session.RetryAfter(wait))
 	fail(w, r, n.log, refusal)
 	return false
@@ -108,6 +111,7 @@ func (n *Node) login(r *http.Request) (any, error) {
 		if status >= http.StatusInternalServerError {
 			n.log.Error().Err(err).Msg("a login failed")
 		}
+		n.sessions.LogLoginRefusal(r, refusal)
 		return nil, refusal
 	}
 	return result, nil

@@ -1,0 +1,119 @@
+package session
+
+import (
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+)
+
+// traffic is what went over a connection, for the log line at its end.
+type traffic struct {
+	// owned by the reading goroutine
+	began    time.Duration // after m.born
+	events   int64         // from the client
+	received int64         // their bytes
+
+	// owned by the actor; read when it has ended
+	frames int64 // messages written to the client
+	sent   int64 // their bytes, and those of the handshake, of pings and of the close frame
+
+	refused atomic.Int64 // events answered with error
+}
+
+// logEnd writes what there is to say of a connection that has ended, in rooms
+// that it was in then. It runs on the reading goroutine, when the actor has ended.
+func (c *Client) logEnd(in []string) {
+	e := c.m.cfg.Log.Debug()
+	if e == nil {
+		return
+	}
+	by := "the server"
+	switch {
+	case c.closedByPeer():
+		by = "the client"
+	case c.closeCode() == wire.CloseAbnormal:
+		by = "nobody"
+	}
+	c.describe(e).Dur("lasted", c.m.now()-c.traffic.began).Strs("rooms", in).
+		Int64("events_in", c.traffic.events).Int64("bytes_in", c.traffic.received).
+		Int64("events_out", c.traffic.frames).Int64("bytes_out", c.traffic.sent).Int64("refused", c.traffic.refused.Load()).
+		Int("code", int(c.closeCode())).Str("why", c.closeCode().String()).Str("closed_by", by).
+		Msg("a connection has ended")
+}
+
+// logRefused notes an event that was answered with an error, but not each of
+// those that came too fast: there may be very many, and the end counts them.
+func (c *Client) logRefused(ev *wire.Event, err error) {
+	why := wire.AsError(err)
+	if why.Code == wire.RateLimited {
+		return
+	}
+	e := c.m.cfg.Log.Debug()
+	if e == nil {
+		return
+	}
+	optional(e, "type", ev.Type)
+	optional(e, "id", ev.ID)
+	optional(e, "room", ev.Room)
+	c.describe(e).Str("error", string(why.Code)).Str("why", why.Message).Msg("an event was refused")
+}
+
+// logRoomRefused notes one of the first rooms that the client may not enter, or
+// not now.
+func (c *Client) logRoomRefused(room string, err error) {
+	e := c.m.cfg.Log.Debug()
+	if e == nil {
+		return
+	}
+	why := wire.AsError(err)
+	c.describe(e).Str("room", room).Str("error", string(why.Code)).Str("why", why.Message).Msg("a room was refused")
+}
+
+func optional(e *zerolog.Event, key, value string) {
+	if value != "" {
+		e.Str(key, value)
+	}
+}
+
+// describe adds who the client is.
+func (c *Client) describe(e *zerolog.Event) *zerolog.Event {
+	return describe(e, c.who, c.from).Str("client", c.id)
+}
+
+func describe(e *zerolog.Event, who auth.Identity, from address) *zerolog.Event {
+	if who.UID != "" {
+		e.Str("uid", who.UID).Str("name", who.Username).Bool("guest", who.Guest)
+	}
+	return e.Str("address", from.key)
+}
+
+// logRefusal notes a handshake that was refused: who wanted what, as far as was
+// found out before, and why not; status 0: gorilla has chosen it. What a request logs in with is never logged.
+func (m *Manager) logRefusal(r *http.Request, who auth.Identity, from address, status int, why *wire.Error) {
+	e := m.cfg.Log.Debug()
+	if e == nil {
+		return
+	}
+	optional(e, "room", r.URL.Query().Get("room"))
+	optional(e, "origin", r.Header.Get("Origin"))
+	if status != 0 {
+		e.Int("status", status)
+	}
+	describe(e, who, from).Str("error", string(why.Code)).Str("why", why.Message).Msg("a connection was refused")
+}
+
+// LogLoginRefusal notes a login by another way than a handshake that was
+// refused: from where, and why. Only at debug.
+func (m *Manager) LogLoginRefusal(r *http.Request, err error) {
+	e := m.cfg.Log.Debug()
+	if e == nil {
+		return
+	}
+	why := wire.AsError(err)
+	e.Str("address", m.addressOf(r).key).Str("error", string(why.Code)).Str("why", why.Message).Msg("a login was refused")
+}
