@@ -154,7 +154,7 @@ func (e *Engine) roomLog(name string) *zerolog.Logger {
 }
 
 func (e *Engine) onPanic(p actor.Panic) {
-	e.stats.RoomPanics.Add(1)
+	e.stats.Panics.Add(1)
 	e.cfg.Log.Error().Interface("panic", p.Value).Str("where", string(p.Where)).Interface("room", p.Key).
 		Dur("restart_in", p.Delay).Bytes("stack", p.Stack).Msg("a room's code panicked; its members resume")
 	if m, ok := p.Message.(message); ok {

@@ -68,7 +68,7 @@ func TestPanicInARoom(t *testing.T) {
 			bad.mu.Unlock()
 			tc.do(t, eng, bad)
 			good.await(t, "close 4003", func() bool { return good.closed == wire.ClosePositionLost })
-			if n := eng.Stats().RoomPanics.Load(); n != 1 {
+			if n := eng.Stats().Panics.Load(); n != 1 {
 				t.Errorf("%d panics", n)
 			}
 			end := publish(t, eng, "x", 3, 6)
@@ -147,7 +147,7 @@ func TestAbandonedJoin(t *testing.T) {
 	release()
 	last := publish(t, eng, "x", 11, 12)[0]
 	slow.awaitSeq(t, last)
-	if names := present(t, eng, "x"); names != "slow" || eng.Stats().RoomPanics.Load() != 0 {
+	if names := present(t, eng, "x"); names != "slow" || eng.Stats().Panics.Load() != 0 {
 		t.Errorf("%s are there", names)
 	}
 }

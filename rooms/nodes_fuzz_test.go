@@ -51,7 +51,7 @@ func FuzzNodeMessages(f *testing.F) {
 			t.Fatal(err)
 		}
 		eventually(t, "the room goes on", func() bool { return eng.Stats().Signals.Load() > signals })
-		if n := eng.Stats().RoomPanics.Load() + asked.Stats().RoomPanics.Load(); n != 0 {
+		if n := eng.Stats().Panics.Load() + asked.Stats().Panics.Load(); n != 0 {
 			t.Fatalf("%s, %q: %d rooms panicked", subjects[at], body, n)
 		}
 	})

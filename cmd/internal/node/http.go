@@ -31,7 +31,7 @@ func (n *Node) startHTTP(context.Context) error {
 	if n.cert != nil {
 		handler = strict(handler)
 	}
-	n.server = n.newServer(handler)
+	n.server = n.newServer(counted(handler, n.requests))
 	n.visitors.attach(n.server)
 	listener, err := net.Listen("tcp", n.cfg.Addr)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -45,15 +46,24 @@ func isTerminal(w io.Writer) bool {
 
 // version is what the binary was built from.
 func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
+	module, revision, goversion := build()
+	if module == "" {
 		return "roomd (unknown build)"
 	}
-	text := "roomd " + info.Main.Version + " " + info.GoVersion
+	return strings.TrimSuffix("roomd "+module+" "+goversion+" "+revision, " ")
+}
+
+// build is the version of the module, the revision of its source and the version of Go that the binary was built with;
+// what is not known is "".
+func build() (module, revision, goversion string) {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "", "", ""
+	}
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			text += " " + s.Value
+			revision = s.Value
 		}
 	}
-	return text
+	return info.Main.Version, revision, info.GoVersion
 }

@@ -52,6 +52,7 @@ func (n *Node) metricsHandler() http.Handler {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(n.engine, n.sessions, n.visitors, n.who.Stats(), n.keyStats()),
 		readyCollector{n},
+		n.requests,
 	)
 	if n.cert != nil {
 		registry.MustRegister(n.cert.expiry())
@@ -76,6 +77,8 @@ var (
 	waitingDesc     = prometheus.NewDesc("roomd_waiting_bytes", "What waits to be written to clients, in bytes.", nil, nil)
 	membersDesc     = prometheus.NewDesc("roomd_members", "Sessions in those rooms; one in two rooms counts twice.", nil, nil)
 	closedDesc      = prometheus.NewDesc("roomd_session_closed_total", "Connections that ended, by close code; 1005 stands for all codes without a name.", []string{"code", "reason"}, nil)
+	errorsDesc      = prometheus.NewDesc("roomd_session_errors_total", "Error events sent to clients, by their code.", []string{"code"}, nil)
+	buildDesc       = prometheus.NewDesc("roomd_build_info", "1, with what this program was built from.", []string{"version", "revision", "goversion"}, nil)
 )
 
 // collector reads the counters of the engine and the sessions when it is asked. Fixed after it was made.
@@ -131,7 +134,7 @@ func snake(name string) string {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{connectionsDesc, visitorsDesc, roomsDesc, membersDesc, ringsDesc, copiesDesc, waitingDesc, closedDesc} {
+	for _, desc := range []*prometheus.Desc{connectionsDesc, visitorsDesc, roomsDesc, membersDesc, ringsDesc, copiesDesc, waitingDesc, closedDesc, errorsDesc, buildDesc} {
 		out <- desc
 	}
 	for _, counter := range c.counters {
@@ -161,4 +164,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	c.sessions.Stats().Closed.Each(func(code wire.CloseCode, count int64) {
 		out <- prometheus.MustNewConstMetric(closedDesc, prometheus.CounterValue, float64(count), strconv.Itoa(int(code)), code.String())
 	})
+	c.sessions.Stats().Errors.Each(func(code wire.Code, count int64) {
+		out <- prometheus.MustNewConstMetric(errorsDesc, prometheus.CounterValue, float64(count), string(code))
+	})
+	module, revision, goversion := build()
+	out <- prometheus.MustNewConstMetric(buildDesc, prometheus.GaugeValue, 1, module, revision, goversion)
 }

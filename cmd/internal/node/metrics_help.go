@@ -31,7 +31,7 @@ var roomHelp = map[string]string{
 	"PresenceFull":       "News of other nodes' members that found a room's mailbox full; asked for again.",
 	"Unready":            "Times that the log ceased to take events.",
 	"ProbesFailed":       "Looks whether the log takes events that failed.",
-	"RoomPanics":         "Panics in a room's code.",
+	"Panics":             "Panics in a room's code.",
 	"UsersWritten":       "Users noted as seen, so that private messages may be sent to them.",
 	"UsersUnwritten":     "Users who could not be noted as seen; tried again while they are here.",
 	"UsersLookedUp":      "Users of whom this node did not know whether they exist.",
@@ -58,7 +58,6 @@ var sessionHelp = map[string]string{
 	"RefusedGuestRooms": "Joins of guests that would have opened one room too many on this node.",
 	"LimitedGuestRooms": "Joins of guests whose address had opened too many rooms in that time.",
 	"RefusedSpeak":      "Events refused because their sender may not speak in that room, or to that user.",
-	"Errors":            "Error events sent to clients.",
 	"RateLimited":       "Events refused with rate_limited, and pings and empty frames that cost an event.",
 
 	"LimitedConnects":       "Connections refused because too many came from their address.",

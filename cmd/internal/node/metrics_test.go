@@ -8,8 +8,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
@@ -17,28 +19,61 @@ import (
 func TestMetrics(t *testing.T) {
 	s := serve(t, testConfig())
 	for i := range 2 {
-		s.dial(t, fmt.Sprint("user", i), "")
+		c := s.dial(t, fmt.Sprint("user", i), "")
+		if i == 0 {
+			if _, err := c.Send(t.Context(), wire.Event{Type: "nonsense"}); err == nil {
+				t.Error("nonsense was taken")
+			}
+		}
+	}
+	for _, path := range []string{"/nothing/here", "/nor/there"} {
+		s.want(t, 404, "GET", path, "")
 	}
 	s.want(t, 200, "POST", "/api/rooms/general/events", hello)
 	s.want(t, 401, "GET", "/ws?otp=wrong", "")
-	text := s.want(t, 200, "GET", "/metrics", "").body
-	for name, want := range map[string]float64{
+	text := s.metricsWith(t, map[string]float64{
 		"roomd_connections": 2, "roomd_rooms": 1, "roomd_members": 2, "roomd_session_connected_total": 2,
 		"roomd_room_published_total": 1, "roomd_session_refused_login_total": 1, `roomd_session_closed_total{code="4000",reason="draining"}`: 0,
-	} {
-		m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (.*)$`).FindStringSubmatch(text)
-		if m == nil {
-			t.Errorf("%s is missing", name)
-			continue
-		}
-		if got, err := strconv.ParseFloat(m[1], 64); err != nil || got != want {
-			t.Errorf("%s is %s, want %v", name, m[1], want)
-		}
-	}
+		`roomd_session_errors_total{code="unknown_type"}`: 1, `roomd_session_errors_total{code="busy"}`: 0,
+		`roomd_http_requests_total{route="/ws",status="101"}`: 2, `roomd_http_requests_total{route="/ws",status="401"}`: 1,
+		`roomd_http_requests_total{route="/api/rooms/{room}/events",status="200"}`: 1, `roomd_http_requests_total{route="/",status="404"}`: 2,
+	})
 	for _, name := range []string{"go_goroutines", "process_start_time_seconds"} {
 		if !strings.Contains(text, "\n"+name+" ") {
 			t.Errorf("%s is missing", name)
 		}
+	}
+	if !regexp.MustCompile(`(?m)^roomd_build_info\{goversion="go[^"]+",revision="[^"]*",version="[^"]*"\} 1$`).MatchString(text) {
+		t.Error("roomd_build_info is missing")
+	}
+	if strings.Contains(text, "room_room") {
+		t.Error("a name says room_room")
+	}
+}
+
+// metricsWith waits until the metrics have these values, and returns all of them.
+func (s *server) metricsWith(t *testing.T, wanted map[string]float64) (text string) {
+	t.Helper()
+	for end := time.Now().Add(deadline); ; {
+		text = s.want(t, 200, "GET", "/metrics", "").body
+		wrong := ""
+		for name, want := range wanted {
+			m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (.*)$`).FindStringSubmatch(text)
+			if m == nil {
+				wrong = name + " is missing"
+				continue
+			}
+			if got, err := strconv.ParseFloat(m[1], 64); err != nil || got != want {
+				wrong = fmt.Sprintf("%s is %s, want %v", name, m[1], want)
+			}
+		}
+		switch {
+		case wrong == "":
+			return text
+		case time.Now().After(end):
+			t.Fatal(wrong)
+		}
+		<-time.After(20 * time.Millisecond)
 	}
 }
 

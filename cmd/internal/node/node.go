@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
@@ -49,6 +50,7 @@ type Node struct {
 	listener net.Listener
 	server   *http.Server
 	visitors *visitors
+	requests *prometheus.CounterVec
 	files    fileShares
 	limit    int64 // the runtime's limit of memory when it started; math.MaxInt64: none
 	memory   budgets
@@ -69,7 +71,7 @@ func New(ctx context.Context, cfg Config, log zerolog.Logger, out io.Writer) (*N
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: log, out: out, limit: debug.SetMemoryLimit(-1)}
+	n := &Node{cfg: cfg, log: log, out: out, requests: newRequestCounter(), limit: debug.SetMemoryLimit(-1)}
 	n.memory = budgetsFor(n.limit, int64(cfg.Memory))
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
