@@ -48,6 +48,8 @@ type Config struct {
 	MaxGuestRooms int      `group:"limits" default:"10000" say:"a number such as 10000, or 0 for no limit" help:"Rooms that only guests have entered, open on this server; 0 for no limit."`
 	GuestSpeak    []string `group:"login" placeholder:"ROOM" say:"a room, or a prefix and *, such as table-*; @* for private messages; - for none" help:"The same of where guests may speak; @* lets them send private messages, - is nowhere."`
 
+	DrainDelay *time.Duration `group:"http" placeholder:"DURATION" say:"a duration such as 5s, or 0s for none" help:"How long of that it goes on as before, with /readyz false, so that a load balancer sees it and sends nobody new; at most half of --drain. Unless it is set: 5s, or none where --addr is a loopback address."`
+
 	MaxMessage               Size          `group:"limits" default:"16KiB" say:"a size such as 16KiB" help:"Largest message a client may send."`
 	Compress                 bool          `group:"limits" say:"true or false" help:"Compress messages for clients that offer it (permessage-deflate): fewer bytes for them, more CPU here."`
 	Rate                     float64       `group:"limits" default:"20" say:"a number such as 20, or 0 for no limit" help:"Events per second of one client; 0 for no limit."`
@@ -92,6 +94,21 @@ func (c Config) Guests() bool {
 		return *c.AllowGuests
 	}
 	return !c.takesTokens() && isLoopback(c.Addr)
+}
+
+// defaultDrainDelay is a little more than load balancers take to look again.
+const defaultDrainDelay = 5 * time.Second
+
+// drainDelay is how long of a stop that may take limit new clients are still taken.
+func (c Config) drainDelay(limit time.Duration) time.Duration {
+	delay := defaultDrainDelay
+	switch {
+	case c.DrainDelay != nil:
+		delay = *c.DrainDelay
+	case isLoopback(c.Addr):
+		delay = 0 // Ctrl-C at a terminal
+	}
+	return min(delay, limit/2)
 }
 
 // takesTokens reports whether users log in with tokens.

@@ -55,6 +55,7 @@ func testConfig() Config {
 	cfg.Addr, cfg.NATSAddr, cfg.Store, cfg.Log = "127.0.0.1:0", "127.0.0.1:0", storeMemory, logJSON
 	cfg.StoreDir = storeDir
 	cfg.Drain = deadline // nobody waits for it: clients go when they are told
+	cfg.DrainDelay = new(time.Duration)
 	return cfg
 }
 

@@ -59,6 +59,9 @@ type Node struct {
 	profiles *aside       // nil: no --pprof
 	metrics  *aside       // nil: no --metrics-addr
 
+	hurried context.Context // ends with Close: a stop that is under way waits for nobody any more
+	hurry   context.CancelFunc
+
 	draining atomic.Bool
 	stopping sync.Once
 	stopErr  error // set under stopping
@@ -72,6 +75,7 @@ func New(ctx context.Context, cfg Config, log zerolog.Logger, out io.Writer) (*N
 		return nil, err
 	}
 	n := &Node{cfg: cfg, log: log, out: out, requests: newRequestCounter(), limit: debug.SetMemoryLimit(-1)}
+	n.hurried, n.hurry = context.WithCancel(context.Background())
 	n.memory = budgetsFor(n.limit, int64(cfg.Memory))
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -224,8 +228,12 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 }
 
-// Close stops everything now; clients are told to reconnect. After Run it does nothing and returns what that returned.
-func (n *Node) Close() error { return n.stop(0) }
+// Close stops everything now; clients are told to reconnect. While Run is stopping it cuts that short, and after Run it does
+// nothing; it returns what Run returned.
+func (n *Node) Close() error {
+	n.hurry()
+	return n.stop(0)
+}
 
 // stop ends what was started, in the order of issue 2: readiness, clients, HTTP, engine, login, NATS. The listener stays
 // open while clients leave, so that /readyz can say why and those who come are told to go elsewhere.
@@ -259,13 +267,27 @@ func (n *Node) drain(limit time.Duration) {
 		return
 	}
 	n.server.SetKeepAlivesEnabled(false) // so that a load balancer lets go of its connections
-	n.log.Info().Int("connections", n.sessions.Count()).Stringer("drain", limit).Msg("stopping: clients are told to reconnect")
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(n.hurried, limit)
 	defer cancel()
-	if err := n.sessions.Drain(ctx); err != nil && limit > 0 {
+	n.awaitBalancer(ctx, n.cfg.drainDelay(limit))
+	n.log.Info().Int("connections", n.sessions.Count()).Stringer("drain", limit).Msg("stopping: clients are told to reconnect")
+	if err := n.sessions.Drain(ctx); err != nil && limit > 0 && n.hurried.Err() == nil {
 		n.log.Warn().Err(err).Int("connections", n.sessions.Count()).Msg("the drain time is over; connections that are left are cut (--drain gives them more)")
 	}
 	n.sessions.Close()
+}
+
+// awaitBalancer goes on as before, except that /readyz is false: a load balancer that has not looked yet would send those
+// who are told to reconnect back to this node.
+func (n *Node) awaitBalancer(ctx context.Context, delay time.Duration) {
+	if delay <= 0 {
+		return
+	}
+	n.log.Info().Stringer("for", delay).Msg("stopping: /readyz is false; going on until load balancers have seen it (--drain-delay)")
+	select {
+	case <-time.After(delay):
+	case <-ctx.Done():
+	}
 }
 
 func (n *Node) stopHTTP() error {

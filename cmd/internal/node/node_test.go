@@ -175,6 +175,47 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// Before clients are sent away, the node goes on with /readyz false for as long as a load balancer needs to see it, however
+// few they are; Close cuts that short.
+func TestDrainDelay(t *testing.T) {
+	cfg := testConfig()
+	cfg.Drain, *cfg.DrainDelay = time.Hour, 25*time.Minute
+	s := serve(t, cfg)
+	m := s.dial(t, "percy", "")
+	ended := make(chan error, 1)
+	go func() { ended <- s.stop() }()
+	for s.do(t, "GET", "/readyz", "").status != 503 {
+		if t.Context().Err() != nil {
+			t.Fatal("the node stays ready")
+		}
+	}
+	late := s.dial(t, "late", "") // a load balancer that has not looked yet
+	for _, c := range []*member{m, late} {
+		if _, err := c.Send(t.Context(), wire.Event{Type: wire.TypeSendMessage, Room: "general", Payload: []byte(`{"message":"still here"}`)}); err != nil {
+			t.Errorf("during the delay: %v", err)
+		}
+	}
+	select {
+	case err := <-ended:
+		t.Fatalf("it did not stay: %v", err)
+	default:
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+
+	*cfg.DrainDelay = time.Millisecond // which ends by itself
+	s = serve(t, cfg)
+	m = s.dial(t, "percy", "")
+	if err := s.stop(); err != nil {
+		t.Error(err)
+	}
+	m.next(t, wire.TypeReconnect)
+}
+
 func TestReadinessNeedsTheLog(t *testing.T) {
 	srv, err := embedded.Start(embedded.Config{Addr: "127.0.0.1:0", Memory: true})
 	if err != nil {

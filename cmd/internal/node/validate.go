@@ -69,6 +69,9 @@ func checkHTTP(c Config) *FlagError {
 	if c.Drain < 0 || c.Drain > maxDrain {
 		return wrong("drain", "%s is out of range; write a duration from 0s to %s", c.Drain, maxDrain)
 	}
+	if c.DrainDelay != nil && (*c.DrainDelay < 0 || *c.DrainDelay > maxDrain) {
+		return wrong("drain-delay", "%s is out of range; write a duration from 0s to %s", *c.DrainDelay, maxDrain)
+	}
 	return nil
 }
 
