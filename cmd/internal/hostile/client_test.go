@@ -116,8 +116,15 @@ func (a *attack) hears(who string, h *honest, room string, n int) {
 	a.holds(err == nil && len(seqs) == n && inOrder, "%s heard %d of %d messages of %s, in order: %t", who, len(seqs), n, room, inOrder)
 }
 
-// pages reads a room's whole history as a page does, at the rate of its client.
-func (a *attack) pages(h *honest, room string) (events int) {
+// pages reads a room's whole history as a page does, at the rate of its client,
+// and returns how many events that are.
+func (a *attack) pages(h *honest, room string) int {
+	a.t.Helper()
+	return len(a.history(h, room))
+}
+
+// history is what pages reads.
+func (a *attack) history(h *honest, room string) (events []json.RawMessage) {
 	a.t.Helper()
 	before := ""
 	for {
@@ -129,7 +136,7 @@ func (a *attack) pages(h *honest, room string) (events int) {
 			a.wrong("a page of history: %v", err)
 			return events
 		}
-		events += len(page.Events)
+		events = append(events, page.Events...)
 		if !page.More || len(page.Events) == 0 {
 			return events
 		}

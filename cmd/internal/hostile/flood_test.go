@@ -21,6 +21,7 @@ type flood struct {
 	deaf   bool                   // they never read
 	back   time.Duration          // between a close and the next connect
 	query  string                 // more of it: &name=value
+	tokens []string               // they are no guests, but these users
 }
 
 // documentation is an address from a range that nobody has: RFC 5737.
@@ -71,6 +72,9 @@ func pause(ctx context.Context, d time.Duration) {
 func (a *attack) floodOnce(ctx context.Context, f flood, guest int) (whole bool) {
 	names := f.rooms(guest)
 	v := visit{from: f.from(guest), query: fmt.Sprintf("username=g%d&room=%s%s", guest, names[0], f.query), deaf: f.deaf}
+	if f.tokens != nil {
+		v.header = bearer(f.tokens[guest])
+	}
 	p, err := a.knock(v, nil)
 	if err != nil {
 		return false
