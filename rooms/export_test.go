@@ -197,12 +197,31 @@ func (e *Engine) HoldLookups() {
 // UserQueue is how many users may wait to be written.
 const UserQueue = userQueue
 
-// UsersRemembered is how many users this node knows by heart, and the most.
-func (e *Engine) UsersRemembered() (now, most int) {
-	m := &e.users.written
+// UsersQueued is how many do.
+func (e *Engine) UsersQueued() int { return len(e.users.queue) }
+
+// Wrote has the engine remember a user as one who is written.
+func (e *Engine) Wrote(uid string) { e.users.bucketOf(uid).written.add(uid, time.Now()) }
+
+// How many users, and guests, an engine remembers that are written.
+const UsersKept, GuestsKept = 2 * usersKept, 2 * guestsKept
+
+// UserRenew is after which time a user is written again.
+const UserRenew = userRenew
+
+// Memo is what remembers users.
+type Memo struct{ memo }
+
+// NewMemo makes one of twice as many as most.
+func NewMemo(most int) *Memo { return &Memo{memo{most: most}} }
+
+func (m *Memo) Add(uid string, now time.Time) bool { return m.add(uid, now) }
+
+// Len is how many it remembers.
+func (m *Memo) Len() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.young) + len(m.old), 2 * usersKept
+	return len(m.young) + len(m.old)
 }
 
 // Members is the set of a room's members.

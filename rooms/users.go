@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,11 +32,18 @@ const (
 	userBytes  = 64 << 20
 	guestBytes = 32 << 20
 
-	// userRenew is after which time, at least, a user who is here is written again.
+	// userRenew is after which time, at least, a user who is here is written again;
+	// twice that at most.
 	userRenew = 24 * time.Hour
-	// usersKept is how many users each memory of this node holds twice of; who is
-	// not in it is written, or looked up, once more.
-	usersKept = 1 << 14
+	// usersKept and guestsKept are half of how many users, and guests, this node
+	// remembers that it has written: 840,000 and 420,000, more than the buckets
+	// hold of usual uids, in some 30 MB. Of more in a day, those who are not
+	// remembered are written again, userWrites a second at most.
+	usersKept  = 420_000
+	guestsKept = usersKept / 2
+	// foundKept is half of how many it remembers that it has looked up; who is not
+	// among them is looked up once more.
+	foundKept = 1 << 14
 	// userQueue is how many users may wait to be written; one more is noted when
 	// he shows the next sign of life. userWrites is how many are written per
 	// second: a storm of connections is not to pay for it.
@@ -48,24 +56,25 @@ const (
 
 // users is what a node knows of who was here.
 type users struct {
-	eng     *Engine
-	queue   chan string   // to be written
-	slots   chan struct{} // one per user that is being looked up
-	written memo          // were noted here
-	known   memo          // were found elsewhere
+	eng   *Engine
+	queue chan string   // to be written
+	slots chan struct{} // one per user that is being looked up
+	known memo          // were found elsewhere
 
 	users, guests bucket
 }
 
 // bucket is one of the two.
 type bucket struct {
-	cfg    eventlog.BucketConfig
-	kv     atomic.Pointer[jetstream.KeyValue]
-	making atomic.Bool // somebody has lost it, and it is being made again
+	cfg     eventlog.BucketConfig
+	kv      atomic.Pointer[jetstream.KeyValue]
+	written memo        // were noted in it by this node
+	making  atomic.Bool // somebody has lost it, and it is being made again
 }
 
 func (u *users) open(ctx context.Context, e *Engine) error {
 	u.eng, u.queue, u.slots = e, make(chan string, userQueue), make(chan struct{}, userLookups)
+	u.known.most, u.users.written.most, u.guests.written.most = foundKept, usersKept, guestsKept
 	for b, cfg := range map[*bucket]eventlog.BucketConfig{
 		&u.users:  {Name: userBucket, MaxBytes: userBytes},
 		&u.guests: {Name: guestBucket, MaxBytes: guestBytes},
@@ -103,13 +112,14 @@ func (u *users) bucketOf(uid string) *bucket {
 // within a day costs a look into a map.
 func (e *Engine) Saw(uid string) {
 	u := &e.users
-	if !u.written.add(uid, time.Now()) {
+	written := &u.bucketOf(uid).written
+	if !written.add(uid, time.Now()) {
 		return
 	}
 	select {
 	case u.queue <- uid:
 	default:
-		u.written.remove(uid)
+		written.remove(uid)
 		e.stats.UsersUnwritten.Add(1)
 	}
 }
@@ -138,7 +148,7 @@ func (u *users) write(ctx context.Context, uid string) {
 		u.eng.stats.UsersWritten.Add(1)
 		return
 	}
-	u.written.remove(uid) // until the next sign of life
+	b.written.remove(uid) // until the next sign of life
 	u.eng.stats.UsersUnwritten.Add(1)
 	if !u.eng.closed() {
 		u.eng.cfg.Log.Debug().Err(err).Str("bucket", b.cfg.Name).Str("uid", uid).Msg("a user could not be noted; trying again while he is here")
@@ -152,7 +162,7 @@ func (u *users) write(ctx context.Context, uid string) {
 // here within UserMemory.
 func (e *Engine) Knows(uid string) bool {
 	now := time.Now()
-	return e.users.known.has(uid, now) || e.users.written.has(uid, now) || e.handleOf(wire.Inbox(uid)) != nil
+	return e.users.known.has(uid, now) || e.users.bucketOf(uid).written.has(uid, now) || e.handleOf(wire.Inbox(uid)) != nil
 }
 
 // Known looks whether a user was here within UserMemory, or is here on any node.
@@ -230,7 +240,7 @@ func (u *users) restore(b *bucket) {
 		ctx, cancel := context.WithTimeout(ctx, openTimeout)
 		defer cancel()
 		err := b.open(ctx, u.eng)
-		u.written.clear()
+		b.written.clear()
 		u.known.clear()
 		if !u.eng.closed() {
 			u.eng.cfg.Log.Warn().AnErr("restoring", err).Str("bucket", b.cfg.Name).Msg("the list of users who were here did not answer: it is made anew if it is gone")
@@ -238,61 +248,70 @@ func (u *users) restore(b *bucket) {
 	})
 }
 
-// memo remembers users, the usersKept last ones at least, for one to two times
-// userRenew.
+// memo remembers users, the last most at least and twice as many at most, for one
+// to two times userRenew. It holds no uid, only what one hashes to: of a million
+// users no two are taken for one, and nobody can choose who is.
 type memo struct {
+	most int // fixed before it is used
+
 	mu         sync.Mutex
-	young, old map[string]struct{}
+	young, old map[uint64]struct{}
 	turned     time.Time
 }
+
+var memoSeed = maphash.MakeSeed()
+
+func memoKey(uid string) uint64 { return maphash.String(memoSeed, uid) }
 
 // add reports whether the user was not there.
 func (m *memo) add(uid string, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.holds(uid, now) {
+	key := memoKey(uid)
+	if m.holds(key, now) {
 		return false
 	}
-	if len(m.young) >= usersKept {
+	if len(m.young) >= m.most {
 		m.turn(now)
 	}
-	m.young[uid] = struct{}{}
+	m.young[key] = struct{}{}
 	return true
 }
 
 func (m *memo) has(uid string, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.holds(uid, now)
+	return m.holds(memoKey(uid), now)
 }
 
 // holds needs mu.
-func (m *memo) holds(uid string, now time.Time) bool {
+func (m *memo) holds(key uint64, now time.Time) bool {
 	if age := now.Sub(m.turned); age > userRenew {
 		if age > 2*userRenew {
 			m.young = nil
 		}
 		m.turn(now)
 	}
-	_, young := m.young[uid]
-	_, old := m.old[uid]
+	_, young := m.young[key]
+	_, old := m.old[key]
 	return young || old
 }
 
 // turn needs mu.
 func (m *memo) turn(now time.Time) {
-	m.young, m.old, m.turned = make(map[string]struct{}), m.young, now
+	m.young, m.old, m.turned = make(map[uint64]struct{}), m.young, now
 }
 
 func (m *memo) remove(uid string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.young, uid)
-	delete(m.old, uid)
+	key := memoKey(uid)
+	delete(m.young, key)
+	delete(m.old, key)
 }
 
 func (m *memo) clear() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.young, m.old = make(map[string]struct{}), nil
+	m.young, m.old = make(map[uint64]struct{}), nil
 }

@@ -3,6 +3,8 @@ package rooms_test
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -170,7 +172,7 @@ func TestListOfUsersAway(t *testing.T) {
 }
 
 // TestManyUsersAtOnce: a storm is written bit by bit, what does not fit is noted
-// at the next sign of life, and a node remembers no more than it may.
+// at the next sign of life.
 func TestManyUsersAtOnce(t *testing.T) {
 	eng, _ := start(t, nil)
 	const extra = 2000
@@ -181,10 +183,89 @@ func TestManyUsersAtOnce(t *testing.T) {
 	if written := eng.Stats().UsersWritten.Load(); unwritten == 0 || unwritten > extra || unwritten+written < extra-1 { // one may be in hand
 		t.Errorf("%d could not be queued, %d were written meanwhile", unwritten, written)
 	}
-	if now, most := eng.UsersRemembered(); now > most {
-		t.Errorf("%d are remembered, at most %d may be", now, most)
-	}
 	if eng.Knows(fmt.Sprint("u-", rooms.UserQueue+extra-1)) {
 		t.Error("who found no place is not forgotten: no next sign of life would be noted")
 	}
+}
+
+// TestManyUsersAreWrittenOnce: however many there are, nobody who was written
+// today is written again at the next sign of life, and a crowd of guests makes
+// the node forget no user.
+func TestManyUsersAreWrittenOnce(t *testing.T) {
+	eng, _ := start(t, nil)
+	const users, guests = 100_000, rooms.GuestsKept + 1
+	for i := range users {
+		eng.Wrote(fmt.Sprint("u-", i))
+	}
+	for i := range guests {
+		eng.Wrote(fmt.Sprint("guest-", i))
+	}
+	for i := range users {
+		eng.Saw(fmt.Sprint("u-", i))
+	}
+	stats := eng.Stats()
+	if again := eng.UsersQueued() + int(stats.UsersWritten.Load()+stats.UsersUnwritten.Load()); again != 0 {
+		t.Errorf("%d of %d users were to be written again", again, users)
+	}
+}
+
+// TestMemo: who is seen again and again is noted once in one to two periods, if
+// the memo has room for all; else more often, and it does not grow.
+func TestMemo(t *testing.T) {
+	const most, step = 500, rooms.UserRenew / 5
+	m := rooms.NewMemo(most)
+	at := time.Now()
+	noted := make(map[string]time.Time)
+	for range 40 {
+		at = at.Add(step)
+		for i := range 2 * most {
+			uid := fmt.Sprint("u-", i)
+			last, before := noted[uid]
+			switch new := m.Add(uid, at); {
+			case new && before && at.Sub(last) < rooms.UserRenew:
+				t.Fatalf("%s is noted again after %s", uid, at.Sub(last))
+			case !new && at.Sub(last) > 2*rooms.UserRenew+step:
+				t.Fatalf("%s is not noted again in %s", uid, at.Sub(last))
+			case new:
+				noted[uid] = at
+			}
+		}
+	}
+	for i := range 10 * most {
+		m.Add(fmt.Sprint("another-", i), at)
+		if n := m.Len(); n > 2*most {
+			t.Fatalf("%d are remembered, at most %d may be", n, 2*most)
+		}
+	}
+	if at = at.Add(100 * rooms.UserRenew); !m.Add(fmt.Sprint("another-", 10*most-1), at) {
+		t.Error("after months it is not noted again")
+	}
+}
+
+// TestMemoBytes: a full memory of users takes some 30 MB, as usersKept says.
+func TestMemoBytes(t *testing.T) {
+	before := heap()
+	users, guests := rooms.NewMemo(rooms.UsersKept/2), rooms.NewMemo(rooms.GuestsKept/2)
+	at := time.Now()
+	for i := range rooms.UsersKept {
+		users.Add(strconv.Itoa(i), at)
+	}
+	for i := range rooms.GuestsKept {
+		guests.Add(strconv.Itoa(i), at)
+	}
+	took := heap() - before
+	t.Logf("%d users and %d guests take %.1f MB", users.Len(), guests.Len(), float64(took)/1e6)
+	if took > 36e6 {
+		t.Errorf("%d users and %d guests take %d bytes", users.Len(), guests.Len(), took)
+	}
+	runtime.KeepAlive(users)
+	runtime.KeepAlive(guests)
+}
+
+// heap is how many bytes are in use.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
