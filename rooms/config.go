@@ -125,6 +125,10 @@ type Config struct {
 	// long as the program does when nobody says. Its errors that are *wire.Error
 	// are shown. Nil: connections are ended, and that is all.
 	EndUser func(ctx context.Context, uid string, lasts time.Duration) error
+	// Kicked is called on every node when a user is removed from a room, or for
+	// room "" when the user's sessions are ended, before that is done. It must not
+	// block, and may be called from any goroutine. Nil: nobody is told.
+	Kicked func(room, uid string)
 
 	Log zerolog.Logger
 

@@ -89,13 +89,21 @@ func (e *Engine) obey(ctx context.Context, c command) (outcome, error) {
 			answer.Rooms = []RoomInfo{info}
 		}
 	case opRemove:
+		e.kicked(c.Room, c.UID)
 		answer.Count, err = e.tellRoom(ctx, c.Room, &removeUser{uid: c.UID, done: make(chan int, 1)})
 	case opClose:
+		e.kicked("", c.UID)
 		answer.Count, err = e.tellRoom(ctx, wire.Inbox(c.UID), &removeUser{uid: c.UID, code: c.Code, done: make(chan int, 1)})
 	default:
 		err = wire.Errorf(wire.UnknownType, "there is no command %q in version %d; update this node", c.Op, speaks)
 	}
 	return answer, err
+}
+
+func (e *Engine) kicked(room, uid string) {
+	if e.cfg.Kicked != nil {
+		e.cfg.Kicked(room, uid)
+	}
 }
 
 // tellRoom gives a removal to the room, if it is open here.

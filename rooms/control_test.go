@@ -3,6 +3,8 @@ package rooms_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -49,6 +51,40 @@ func TestControlOverNodes(t *testing.T) {
 	inbox.await(t, "4503", func() bool { return inbox.closed == wire.CloseRemoved })
 	if one.events(wire.TypeRoomLeft) != nil {
 		t.Error("another user was removed too")
+	}
+}
+
+// Every node hears who was removed, wherever the user is, before the one who
+// asked has the answer.
+func TestKickedIsToldOnEveryNode(t *testing.T) {
+	srv := startServer(t)
+	var mu sync.Mutex
+	heard := make(map[string][]string)
+	node := func(name string) *rooms.Engine {
+		return startNode(t, srv, name, func(c *rooms.Config) {
+			immortal(c)
+			c.Kicked = func(room, uid string) {
+				mu.Lock()
+				defer mu.Unlock()
+				heard[name] = append(heard[name], room+"/"+uid)
+			}
+		})
+	}
+	a, b := node("a"), node("b")
+	awaitPeers(t, a, "b")
+	awaitPeers(t, b, "a")
+	if _, err := a.Remove(within(t), "x", "ann"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.CloseUser(within(t), "bob", wire.CloseRemoved); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for _, name := range []string{"a", "b"} {
+		if got := heard[name]; !slices.Equal(got, []string{"x/ann", "/bob"}) {
+			t.Errorf("%s heard %q", name, got)
+		}
 	}
 }
 

@@ -123,3 +123,6 @@ func parseOrigin(s string) (origin, bool) {
 	}
 	return origin{u.Scheme, host, port}, true
 }
+
+// Any reports whether pages of every origin may connect.
+func (o Origins) Any() bool { return o.any }

@@ -26,6 +26,7 @@ var layers = [][]string{
 	{"rooms/eventlog"},
 	{"rooms", "session/auth"},
 	{"session", "session/client"},
+	{"session/hooks"},
 	{"cmd/internal/node/web", "cmd/internal/bench"},
 	{"cmd/internal/node"},
 	{"cmd/roomd", "cmd/roomctl"},
@@ -44,7 +45,7 @@ var forbidden = []struct {
 		"what a WebSocket is, only sessions know; rooms deliver bytes to members"},
 	{"github.com/nats-io/nats-server/", []string{"embedded"},
 		"an external cluster must be able to replace the embedded server without anybody noticing"},
-	{"github.com/nats-io/nats.go", []string{"rooms", "rooms/eventlog", "session/auth", "embedded"},
+	{"github.com/nats-io/nats.go", []string{"rooms", "rooms/eventlog", "session/auth", "session/hooks", "embedded"},
 		"above the engine nobody knows by what the nodes are connected"},
 	{"github.com/golang-jwt/", []string{"session/auth"},
 		"tokens are understood in one place, so that an algorithm is pinned in one place"},
@@ -54,7 +55,7 @@ var forbidden = []struct {
 		"flags and environment are read at the top only; packages take a Config"},
 	{"github.com/rs/zerolog/log", nil,
 		"the logger is passed in, never global"},
-	{"net/http", []string{"session", "session/auth", "session/client", "cmd/internal/node", "cmd/internal/node/web", "cmd/roomd", "cmd/roomctl"},
+	{"net/http", []string{"session", "session/auth", "session/client", "session/hooks", "cmd/internal/node", "cmd/internal/node/web", "cmd/roomd", "cmd/roomctl"},
 		"the engine serves members, not requests"},
 }
 
