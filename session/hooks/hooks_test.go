@@ -199,7 +199,9 @@ func TestSilenceAndOverload(t *testing.T) {
 	}
 	must(t, b.own.Flush())
 	must(t, b.nc.Flush())
+	h.nats.mu.Lock()
 	same(t, "what waits for answers", len(h.nats.waiting), 0)
+	h.nats.mu.Unlock()
 	same(t, "Kept", h.Stats().Kept.Load(), 0)
 
 	// Who goes meanwhile is no fault of the backend's.
