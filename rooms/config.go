@@ -155,7 +155,7 @@ type tuning struct {
 	clock         func() time.Time     // time.Now; what incarnations begin with
 }
 
-// DefaultConfig returns the defaults of DESIGN.md.
+// DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{
 		History:          1000,

@@ -80,7 +80,7 @@ type Config struct {
 	Log     zerolog.Logger // zero: nothing is logged
 }
 
-// DefaultConfig returns the defaults of DESIGN.md.
+// DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{
 		DefaultRoom:           "general",

@@ -10,7 +10,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
-// builtin are the handlers of PROTOCOL.md's client events.
+// builtin are the handlers of what a client sends by rooms/wire/README.md.
 func builtin() map[string]HandlerFunc {
 	return map[string]HandlerFunc{
 		wire.TypeSendMessage:    sendMessage,

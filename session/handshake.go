@@ -21,7 +21,7 @@ type firstRoom struct {
 }
 
 // ServeHTTP opens a connection: GET with a WebSocket upgrade. The checks come
-// in the order of PROTOCOL.md, each with its status before the upgrade.
+// in the order of rooms/wire/README.md, each with its status before the upgrade.
 func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	from := m.addressOf(r)
 	status, refusal := m.reserve(from)

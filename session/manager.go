@@ -115,7 +115,7 @@ func (m *Manager) unread(left []outgoing) {
 }
 
 // Handle routes events of a type to fn: a new type of the program's own, or a
-// replacement for one of PROTOCOL.md's. It panics on a type that no event can
+// replacement for a built-in one. It panics on a type that no event can
 // have. It may be called while connections are open.
 func (m *Manager) Handle(typ string, fn HandlerFunc) {
 	if !wire.ValidType(typ) || fn == nil {

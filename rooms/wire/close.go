@@ -5,7 +5,7 @@ package wire
 type CloseCode uint16
 
 // Close codes of RFC 6455 section 7.4 that the server sends or reports, and
-// those of PROTOCOL.md.
+// those of README.md.
 const (
 	CloseNormal   CloseCode = 1000
 	CloseGoing    CloseCode = 1001

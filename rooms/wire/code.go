@@ -9,7 +9,7 @@ import (
 // an HTTP error.
 type Code string
 
-// The codes of PROTOCOL.md section 1, and those that only HTTP answers use.
+// The codes of README.md, and those that only HTTP answers use.
 const (
 	BadJSON      Code = "bad_json"
 	BadType      Code = "bad_type"

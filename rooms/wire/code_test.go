@@ -6,7 +6,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,7 +69,7 @@ func TestEventCodes(t *testing.T) {
 	}
 }
 
-// The table in testdata is the contract: compare a change with PROTOCOL.md.
+// The table in testdata is the contract: compare a change with README.md.
 func TestCodes(t *testing.T) {
 	var b strings.Builder
 	for _, code := range allCodes(t) {
@@ -83,23 +82,6 @@ func TestCodes(t *testing.T) {
 		}
 	}
 	golden(t, "codes.golden", b.String())
-}
-
-func TestReadmeNamesEveryCode(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, code := range allCodes(t) {
-		if !strings.Contains(string(readme), "`"+string(code)+"`") {
-			t.Errorf("README.md does not name the error code `%s`", code)
-		}
-	}
-	for _, code := range allCloseCodes(t) {
-		if code >= 4000 && !strings.Contains(string(readme), strconv.Itoa(int(code))) {
-			t.Errorf("README.md does not name the close code %d", uint16(code))
-		}
-	}
 }
 
 func TestReconnectRanges(t *testing.T) {

@@ -3,5 +3,5 @@
 // NATS subjects made of them. It is pure: no clock, no I/O, no goroutine.
 // Every function may be called from any goroutine.
 //
-// The contract it implements is PROTOCOL.md; the README shows it by example.
+// The contract it implements is README.md beside it, by example.
 package wire

@@ -11,7 +11,7 @@ const (
 	MaxIDBytes   = 128
 )
 
-// Event is one event: PROTOCOL.md section 1.
+// Event is one event: README.md, "Events".
 type Event struct {
 	Type    string          // 1-64 of a-z 0-9 _ . -
 	ID      string          // the sender's, at most MaxIDBytes; "" when it wants no answer

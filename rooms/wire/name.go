@@ -8,7 +8,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Limits of a room's name: PROTOCOL.md section 2.
+// Limits of a room's name.
 const (
 	MaxRoomRunes = 64  // characters of the name
 	MaxRoomBytes = 128 // bytes of the name as a subject token

@@ -3,7 +3,7 @@ package wire
 import "strings"
 
 // Space is a family of subjects, <first word>.<token>.<verb>, and all that is
-// logged under them: PROTOCOL.md section 2.
+// logged under them: README.md, "NATS".
 type Space uint8
 
 // The spaces. What a user may hear of rooms says nothing about inboxes.

@@ -179,7 +179,7 @@ func TestACrowdJoins(t *testing.T) {
 		size          = 5000
 		short         = 2000
 		presenceBytes = 100 << 10
-		within        = 5 * time.Second // of issue 3, above 200 members
+		within        = 5 * time.Second // above 200 members
 	)
 	n := int(faults(t, short, size)) // a number, not a time
 	nodes := startNodes(t, startNATS(t), 2)

@@ -17,7 +17,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/client"
 )
 
-// What issue 3 promises of presence.
+// What is promised of presence.
 const (
 	rightWithin = 2 * time.Second  // after a join or a leave
 	goneWithin  = 20 * time.Second // after kill -9 of a node

@@ -11,7 +11,7 @@ import (
 )
 
 // Config is everything that can be set. Load makes it; DefaultConfig is what Load makes of nothing. The tags are the
-// flags: their names are those of PROTOCOL.md section 4, "say" is what to write instead of a mistake.
+// flags: their names are those of rooms/wire/README.md, "say" is what to write instead of a mistake.
 type Config struct {
 	Addr         string        `group:"http" default:"localhost:3000" say:"HOST:PORT, such as localhost:3000" help:"Where browsers and HTTP clients connect. Any address but a loopback one requires a JWT key or --allow-guests."`
 	AllowOrigin  []string      `group:"http" placeholder:"ORIGIN" say:"an origin such as https://example.com or https://*.example.com, or * for every page" help:"Let pages of this origin connect besides the server's own; https://*.example.com for all below. Repeat it for more."`
@@ -78,7 +78,7 @@ type Config struct {
 	APIKey string `kong:"-"` // from ROOMD_API_KEY or APIKeyFile; "": the API answers on loopback only, and nobody where tokens are checked
 }
 
-// DefaultConfig returns the defaults: those of PROTOCOL.md section 4.
+// DefaultConfig returns the defaults: those of rooms/wire/README.md.
 func DefaultConfig() Config {
 	cfg, err := Load(nil, nil, nil)
 	if err != nil {

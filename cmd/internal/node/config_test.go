@@ -11,7 +11,7 @@ import (
 
 const secret = "0123456789abcdef0123456789abcdef"
 
-// The defaults of PROTOCOL.md section 4: scripts rely on them.
+// The defaults of rooms/wire/README.md: scripts rely on them.
 func TestDefaults(t *testing.T) {
 	want := Config{
 		Addr: "localhost:3000", NATSAddr: "127.0.0.1:4222", Store: "file", StoreDir: ".roomd", Sync: Sync{Every: 2 * time.Minute},

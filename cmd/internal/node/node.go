@@ -235,7 +235,7 @@ func (n *Node) Close() error {
 	return n.stop(0)
 }
 
-// stop ends what was started, in the order of issue 2: readiness, clients, HTTP, engine, login, NATS. The listener stays
+// stop ends what was started, in this order: readiness, clients, HTTP, engine, login, NATS. The listener stays
 // open while clients leave, so that /readyz can say why and those who come are told to go elsewhere.
 func (n *Node) stop(drain time.Duration) error {
 	n.stopping.Do(func() {

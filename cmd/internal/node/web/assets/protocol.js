@@ -1,4 +1,4 @@
-// The rules of PROTOCOL.md section 1 that need neither a socket nor a page.
+// The rules of rooms/wire/README.md that need neither a socket nor a page.
 
 /** The name under which a client knows its own inbox. */
 export const INBOX = "@me";
