@@ -94,8 +94,9 @@ type budgets struct {
 	rooms  *budget.Table
 	doors  *budget.Table // by address
 
-	inboxes *budget.Table // messages, by the uid of who gets them
-	guests  guestInboxes
+	inboxes    *budget.Table // messages, by the uid of who gets them
+	guests     guestInboxes
+	handshakes *budget.Table // of TLS, by address
 }
 
 func newBudgets(cfg Config) budgets {
@@ -113,8 +114,9 @@ func newBudgets(cfg Config) budgets {
 		rooms:  budget.NewTable(budget.Rate{PerSecond: float64(cfg.RoomBytes), Burst: bytesBurst * float64(cfg.RoomBytes)}, budget.Rate{}, maxStrangers),
 		doors:  budget.NewTable(door(cfg.AddressConnectRate), door(cfg.AddressLoginRate), maxStrangers),
 
-		inboxes: budget.NewTable(budget.Rate{PerSecond: cfg.InboxRate, Burst: max(inboxBurst, cfg.InboxRate)}, budget.Rate{}, maxStrangers),
-		guests:  newGuestInboxes(cfg),
+		inboxes:    budget.NewTable(budget.Rate{PerSecond: cfg.InboxRate, Burst: max(inboxBurst, cfg.InboxRate)}, budget.Rate{}, maxStrangers),
+		guests:     newGuestInboxes(cfg),
+		handshakes: budget.NewTable(door(cfg.AddressConnectRate), budget.Rate{}, maxStrangers),
 	}
 }
 
@@ -177,6 +179,23 @@ func (m *Manager) knock(from address, kind budget.Kind) (wait time.Duration) {
 		return 0
 	}
 	return max(door.Wait(kind, now, 1), time.Millisecond)
+}
+
+// AdmitHandshake spends one of the TLS handshakes that an address has per second,
+// which are as many as new connections: they come first and cost the most. It is
+// for a listener to call with what it accepts; a connection that is not admitted
+// is to be closed without an answer.
+func (m *Manager) AdmitHandshake(peer net.Addr) bool {
+	from := addressOfConn(peer)
+	if from.exempt || !m.budgets.handshakes.Limits() || m.cfg.Proxies.Trusts(auth.AddrOf(peer.String())) {
+		return true
+	}
+	now := m.now()
+	if m.budgets.handshakes.Get(from.key, now).Take(connects, now, 1) {
+		return true
+	}
+	m.stats.LimitedHandshakes.Add(1)
+	return false
 }
 
 // AdmitLogin spends one of the logins that an address has per second. A refusal

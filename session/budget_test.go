@@ -476,3 +476,26 @@ func TestReplaysAreCharged(t *testing.T) {
 		t.Error("who had something replayed owes nothing")
 	}
 }
+
+// An address has as many TLS handshakes as connections, counted by themselves;
+// this machine and trusted proxies have as many as they want.
+func TestHandshakesOfAnAddress(t *testing.T) {
+	proxies, err := auth.ParseProxies([]string{"198.51.100.0/24"})
+	must(t, err)
+	s := newStack(t, func(set *setup) { set.cfg.AddressConnectRate, set.cfg.Proxies = 0.001, proxies })
+	admitted := func(addr string) (n int) {
+		for range 5 {
+			if s.m.AdmitHandshake(&net.TCPAddr{IP: net.ParseIP(addr), Port: 1}) {
+				n++
+			}
+		}
+		return n
+	}
+	same(t, "of an address", admitted("192.0.2.1"), 1)
+	same(t, "of another", admitted("192.0.2.2"), 1)
+	same(t, "of a network of IPv6", admitted("2001:db8::1")+admitted("2001:db8::2"), 1)
+	same(t, "of this machine", admitted("127.0.0.1"), 5)
+	same(t, "of a trusted proxy", admitted("198.51.100.7"), 5)
+	same(t, "LimitedHandshakes", s.m.Stats().LimitedHandshakes.Load(), 4+4+9)
+	same(t, "knocks that are left", s.m.knock(address{key: "192.0.2.1"}, connects), 0)
+}

@@ -40,6 +40,7 @@ type Client struct {
 	heard  atomic.Int64  // when the last frame came from the peer, in nanoseconds after m.born
 	inHand atomic.Int64  // bytes that are being written, if they are many
 	ending atomic.Uint32 // the close code, with byPeer if it is the peer's; 0 while open. The first one stands
+	abrupt atomic.Bool   // the peer's close frame is not waited for: see cutUnfinished
 
 	// owned by the reading goroutine
 	events   budget.Bucket // what it sent
@@ -53,6 +54,7 @@ type Client struct {
 
 	traffic traffic
 	spoke   spoke // guarded by m.wheel.mu
+	begun   begun // guarded by m.unfinished.mu
 
 	mu      sync.Mutex
 	rooms   []string // clean names of the rooms it is in, the inbox not among them

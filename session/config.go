@@ -25,6 +25,9 @@ const (
 	// messageTimeout is how long a message may take from its first frame to its
 	// last byte; then the connection is closed with 4001.
 	messageTimeout = 15 * time.Second
+	// leastUnfinished is how many messages of the largest size may be unfinished in
+	// any case.
+	leastUnfinished = 4
 	// smallFragment is the least size of a part of a message, the last one
 	// excepted, that costs nothing of its own; a smaller one costs an event.
 	smallFragment = 128
@@ -66,6 +69,11 @@ type Config struct {
 	QueueMessages int // waiting for one client; beyond it the client is closed with 4001
 	QueueBytes    int // the same in bytes
 
+	// UnfinishedBytes is how much may be held of the messages of all clients that
+	// are begun and whose end has to be waited for; beyond it those who have waited
+	// for the longest are closed with 4001. It is four times MaxMessage at least.
+	UnfinishedBytes int64
+
 	MaxConnections           int     // of this node; one more is refused with 503; 0: no limit
 	ConnectRate              float64 // new connections per second of this node; more are refused with 429; 0: no limit
 	AddressConnectRate       float64 // new connections per second of one address, ten times as many at once; more are refused with 429; 0: no limit
@@ -93,6 +101,7 @@ func DefaultConfig() Config {
 		Handshake:             10 * time.Second,
 		QueueMessages:         256,
 		QueueBytes:            1 << 20,
+		UnfinishedBytes:       32 << 20,
 		MaxConnectionsPerUser: 20,
 		MaxGuestRooms:         10_000,
 		RateBytes:             32 << 10,
@@ -115,6 +124,7 @@ func (c Config) withDefaults() Config {
 	c.Handshake = cmp.Or(c.Handshake, d.Handshake)
 	c.QueueMessages = cmp.Or(c.QueueMessages, d.QueueMessages)
 	c.QueueBytes = cmp.Or(c.QueueBytes, d.QueueBytes)
+	c.UnfinishedBytes = cmp.Or(c.UnfinishedBytes, d.UnfinishedBytes)
 	c.MaxGuestRooms = cmp.Or(c.MaxGuestRooms, d.MaxGuestRooms)
 	c.MaxConnectionsPerUser = cmp.Or(c.MaxConnectionsPerUser, d.MaxConnectionsPerUser)
 	return c
@@ -139,6 +149,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("session: write timeout is %s and handshake %s; both must be at least 100ms", c.WriteTimeout, c.Handshake)
 	case c.QueueMessages < 8 || c.QueueBytes < 1<<10:
 		return fmt.Errorf("session: a client's queue is %d messages and %d bytes; it must be at least 8 and 1024", c.QueueMessages, c.QueueBytes)
+	case c.UnfinishedBytes < 0:
+		return fmt.Errorf("session: messages that are not complete may hold %d bytes; it must not be negative", c.UnfinishedBytes)
 	}
 	return nil
 }

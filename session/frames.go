@@ -101,7 +101,7 @@ func (f *frames) collect(buf *bytes.Buffer, limit int64) error {
 		if f.final {
 			return nil
 		}
-		if err := f.continuation(); err != nil {
+		if err := f.continuation(buf); err != nil {
 			return err
 		}
 	}
@@ -109,10 +109,10 @@ func (f *frames) collect(buf *bytes.Buffer, limit int64) error {
 
 // continuation goes on to the message's next frame; control frames may come in
 // between.
-func (f *frames) continuation() error {
+func (f *frames) continuation(buf *bytes.Buffer) error {
 	for {
 		if len(f.in.unread) < 2+maskBytes {
-			f.to.hurry()
+			f.to.hurry(buf.Cap())
 		}
 		op, err := f.header()
 		if err != nil {
@@ -196,7 +196,7 @@ func payloadLength(head []byte) (n int64, ok bool) {
 func (f *frames) payload(buf *bytes.Buffer) error {
 	for f.left > 0 {
 		if len(f.in.unread) == 0 {
-			f.to.hurry()
+			f.to.hurry(buf.Cap())
 		}
 		if err := f.in.need(1); err != nil {
 			return unexpected(err)

@@ -52,7 +52,7 @@ func (f controlFunc) control(op wire.Opcode, payload []byte) error {
 	return nil
 }
 func (controlFunc) fragment() error { return nil }
-func (controlFunc) hurry()          {}
+func (controlFunc) hurry(int)       {}
 
 // heardOf is all that a source tells, and how it ended.
 func heardOf(make func(controlFunc) source) (heard []string, end error) {

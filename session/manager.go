@@ -44,6 +44,7 @@ type Manager struct {
 	born       time.Time // signs of life, and budgets, are counted from here, on the monotonic clock
 	budgets    budgets
 	waiting    *rooms.Waiting // what waits for all clients
+	unfinished unfinished     // messages that are begun and not ended
 	pages      chan struct{}  // one element per page of history that is being answered
 
 	stats     Stats
@@ -77,6 +78,7 @@ func newManager(eng engine, who Authenticator, cfg Config) (*Manager, error) {
 	}
 	m.ender, _ = who.(ender)
 	m.waiting, m.pages = eng.Waiting(), make(chan struct{}, historyAtOnce)
+	m.unfinished.most = max(cfg.UnfinishedBytes, leastUnfinished*cfg.MaxMessage)
 	m.waiting.OnFull(m.relieveSoon)
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	m.upgrader = websocket.Upgrader{

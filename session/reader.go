@@ -95,13 +95,20 @@ func (c *Client) take(text bool) error {
 	return nil
 }
 
-// hurry is called when a message is not complete and the rest of it has to be
-// waited for: that ends at some time. It runs on the reading goroutine.
-func (c *Client) hurry() {
-	if !c.hurried && c.closeCode() == 0 { // else the deadline is that of lingering
+// hurry is called when a message, of which so many bytes are held, is not
+// complete and the rest of it has to be waited for: that ends at some time, or
+// when all clients together hold too much. It runs on the reading goroutine.
+func (c *Client) hurry(held int) {
+	if c.closeCode() != 0 {
+		return // the deadline is that of lingering
+	}
+	if !c.hurried {
 		c.hurried = true
 		c.late = c.m.now() + messageTimeout
 		c.readUntil(time.Now().Add(messageTimeout))
+	}
+	for _, slowest := range c.m.unfinished.hold(c, held) {
+		slowest.cutUnfinished()
 	}
 }
 
@@ -118,6 +125,7 @@ func (c *Client) readUntil(deadline time.Time) {
 // connection.
 func (c *Client) unhurry() {
 	c.hurried = false
+	c.m.unfinished.done(c)
 	if c.m.now() >= c.late && c.closeCode() == 0 {
 		c.m.stats.SlowMessages.Add(1)
 		c.Close(wire.CloseTooSlow)

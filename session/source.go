@@ -17,8 +17,9 @@ type hearer interface {
 	// fragment is called for each part of a message of less than smallFragment,
 	// the last one excepted.
 	fragment() error
-	// hurry is called when the rest of a message has to be waited for.
-	hurry()
+	// hurry is called when the rest of a message has to be waited for, with how
+	// many bytes are held of it, spare ones included.
+	hurry(held int)
 }
 
 // source is where a client's messages come from. Owned by the reading
@@ -58,7 +59,7 @@ func (u *upgraded) next() (op wire.Opcode, err error) {
 }
 
 func (u *upgraded) read(buf *bytes.Buffer, limit int64) error {
-	u.to.hurry() // it cannot be known whether gorilla has the message; nor how it is fragmented
+	u.to.hurry(int(limit)) // it cannot be known whether gorilla has the message; nor how it is fragmented
 	n, err := buf.ReadFrom(io.LimitReader(u.message, limit+1))
 	if err == nil && n > limit {
 		return websocket.ErrReadLimit

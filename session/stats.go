@@ -27,6 +27,7 @@ type Stats struct {
 	LimitedGuestRooms atomic.Int64 // joins of guests whose address had opened too many in that time
 
 	LimitedConnects       atomic.Int64 // new connections that an address's rate refused; among RefusedRate
+	LimitedHandshakes     atomic.Int64 // TLS handshakes that it refused
 	LimitedResumes        atomic.Int64 // those that wanted something replayed and owed for what was before; among RefusedRate
 	LimitedLogins         atomic.Int64 // logins that an address's rate refused
 	LimitedEvents         atomic.Int64 // events and empty frames that a client's rate refused; among RateLimited, as the following
@@ -41,6 +42,7 @@ type Stats struct {
 	LimitedAddressAnswers atomic.Int64 // their address
 	LimitedReads          atomic.Int64 // requests for history that were not their user's, or address's, turn in time; answered busy
 	SlowMessages          atomic.Int64 // connections closed because a message was not complete in time
+	UnfinishedCut         atomic.Int64 // connections closed with 4001 because too much was held of messages that were not complete
 
 	RateLimited atomic.Int64
 	Panics      atomic.Int64 // of handlers

@@ -233,7 +233,7 @@ func (w *writer) linger() {
 		_ = half.CloseWrite() // fails when the peer was faster
 	}
 	wait := lingerTimeout
-	if w.broken {
+	if w.broken || w.c.abrupt.Load() {
 		wait = 0
 	}
 	_ = w.c.conn.SetReadDeadline(time.Now().Add(wait)) // fails only on a closed connection

@@ -45,11 +45,11 @@ func TestBudgetsFor(t *testing.T) {
 		limit, rings int64
 		want         budgets
 	}{
-		{"no limit", math.MaxInt64, 128 * mib, budgets{128 * mib, 64 * mib, 32 * mib, 32 * mib, 32 * mib}},
-		{"a small container", 256 * mib, 128 * mib, budgets{64 * mib, 32 * mib, 16 * mib, 16 * mib, 16 * mib}},
-		{"a flag below its part", 256 * mib, 8 * mib, budgets{8 * mib, 32 * mib, 16 * mib, 16 * mib, 16 * mib}},
-		{"rings without a limit", 1 << 40, 0, budgets{-1, 64 * mib, 32 * mib, 32 * mib, 32 * mib}},
-		{"hardly any", 4 * mib, 128 * mib, budgets{mib, mib, mib, mib, mib}},
+		{"no limit", math.MaxInt64, 128 * mib, budgets{128 * mib, 64 * mib, 32 * mib, 32 * mib, 32 * mib, 32 * mib, 32 * mib}},
+		{"a small container", 256 * mib, 128 * mib, budgets{64 * mib, 32 * mib, 16 * mib, 16 * mib, 16 * mib, 16 * mib, 16 * mib}},
+		{"a flag below its part", 256 * mib, 8 * mib, budgets{8 * mib, 32 * mib, 16 * mib, 16 * mib, 16 * mib, 16 * mib, 16 * mib}},
+		{"rings without a limit", 1 << 40, 0, budgets{-1, 64 * mib, 32 * mib, 32 * mib, 32 * mib, 32 * mib, 32 * mib}},
+		{"hardly any", 4 * mib, 128 * mib, budgets{mib, mib, mib, mib, mib, mib, mib}},
 	} {
 		if got := budgetsFor(c.limit, c.rings); got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)

@@ -45,7 +45,7 @@ func (n *Node) startFiles(context.Context) error {
 		return fmt.Errorf("this process may have %d open files, and needs %d at least; raise the limit (ulimit -n, or LimitNOFILE= of systemd)", limit, leastFiles)
 	}
 	n.files = shareFiles(limit)
-	n.visitors = newVisitors(n.files.http, n.cfg.proxies())
+	n.visitors = newVisitors(n.files.http, n.memory.requests, n.cfg.proxies())
 	if n.cfg.MaxConnections > n.files.sessions {
 		n.log.Warn().Int("max_connections", n.cfg.MaxConnections).Int("open_files", limit).Int("enough_for", n.files.sessions).
 			Msg("--max-connections is more than the limit of open files allows, so there is no reserve for readiness, the API and NATS; raise the limit (ulimit -n)")

@@ -37,8 +37,17 @@ func (n *Node) startHTTP(context.Context) error {
 	if err != nil {
 		return &listenError{err}
 	}
-	n.listener = n.secured(listener)
+	n.listener = n.secured(n.door(listener))
 	return nil
+}
+
+// door is the listener with what stands before a request.
+func (n *Node) door(listener net.Listener) net.Listener {
+	d := door{Listener: listener, visitors: n.visitors}
+	if n.cert != nil {
+		d.admit = n.sessions.AdmitHandshake
+	}
+	return d
 }
 
 // newServer answers with handler, within the bounds above.

@@ -41,11 +41,13 @@ func LimitMemory(log zerolog.Logger) {
 
 // budgets are parts of memory, in bytes.
 type budgets struct {
-	rings   int64 // what rooms remember; negative: no limit
-	waiting int64 // what waits for clients
-	copies  int64 // what waits for rooms
-	publish int64 // what has no ack yet
-	nats    int64 // what the embedded server has not stored yet, per stream
+	rings    int64 // what rooms remember; negative: no limit
+	waiting  int64 // what waits for clients
+	copies   int64 // what waits for rooms
+	publish  int64 // what has no ack yet
+	messages int64 // messages that are begun and not ended
+	requests int64 // HTTP requests that are
+	nats     int64 // what the embedded server has not stored yet, per stream
 }
 
 // Budgets as they are where there is memory enough, and the part of the limit that each may be.
@@ -54,6 +56,7 @@ const (
 	copiesBudget  = 32 << 20
 	publishBudget = 32 << 20
 	natsBudget    = 32 << 20
+	halfBudget    = 32 << 20 // messages, and requests
 	leastBudget   = 1 << 20
 
 	ringsPart   = 4
@@ -67,6 +70,7 @@ func budgetsFor(limit, rings int64) budgets {
 	b := budgets{
 		rings: -1, waiting: atMost(waitingBudget, waitingPart), copies: atMost(copiesBudget, otherPart),
 		publish: atMost(publishBudget, otherPart), nats: atMost(natsBudget, otherPart),
+		messages: atMost(halfBudget, otherPart), requests: atMost(halfBudget, otherPart),
 	}
 	if rings > 0 {
 		b.rings = atMost(rings, ringsPart)

@@ -61,6 +61,7 @@ var sessionHelp = map[string]string{
 	"RateLimited":       "Events refused with rate_limited, and pings and empty frames that cost an event.",
 
 	"LimitedConnects":       "Connections refused because too many came from their address.",
+	"LimitedHandshakes":     "TLS connections closed before their handshake because too many came from their address.",
 	"LimitedResumes":        "Connections refused because they asked for a replay before the last ones were paid off.",
 	"LimitedLogins":         "Logins refused because too many came from their address.",
 	"LimitedEvents":         "Events and empty frames beyond the events per second of their client.",
@@ -75,6 +76,7 @@ var sessionHelp = map[string]string{
 	"LimitedAddressAnswers": "Requests refused for what their address had been given.",
 	"LimitedReads":          "Requests for history answered busy because others of their user or address were under way.",
 	"SlowMessages":          "Connections closed because a message was not complete in time.",
+	"UnfinishedCut":         "Connections closed because all clients together held too much of messages that were not complete, with 4001.",
 	"Panics":                "Panics of handlers.",
 	"QueuesCut":             "Connections closed because too much waited for all clients together, with 4001.",
 	"PagesBusy":             "Requests for history refused because too many others were in hand.",
@@ -88,6 +90,8 @@ var httpHelp = map[string]string{
 	"Visitors":    "Connections accepted over HTTP, those that became WebSockets included.",
 	"CutForAll":   "Connections that were cut before they became WebSockets, as the longest idle ones of too many.",
 	"CutForOther": "Connections that were cut before they became WebSockets, as the longest idle ones of too many of their address.",
+
+	"CutUnfinished": "Connections that were cut because too much was held of requests that were not complete.",
 }
 
 // loginHelp says what each counter of auth.Stats counts, keysHelp those of auth.KeyStats.

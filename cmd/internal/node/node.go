@@ -183,7 +183,7 @@ func (n *Node) startSessions(context.Context) error {
 	}
 	n.sessions, err = session.NewManager(n.engine, n.who, session.Config{
 		MaxMessage: int64(n.cfg.MaxMessage), Compress: n.cfg.Compress, Rate: orNone(n.cfg.Rate), Burst: n.cfg.Burst, Ping: n.cfg.Ping,
-		QueueMessages: n.cfg.Queue, QueueBytes: int(n.cfg.QueueBytes),
+		QueueMessages: n.cfg.Queue, QueueBytes: int(n.cfg.QueueBytes), UnfinishedBytes: n.memory.messages,
 		MaxConnections: n.maxConnections(), MaxConnectionsPerAddress: n.cfg.MaxConnectionsPerAddress,
 		RateBytes: int(n.cfg.RateBytes), RoomBytes: int(n.cfg.RoomBytes), InboxRate: n.cfg.InboxRate,
 		AddressConnectRate: n.cfg.ConnectRate, AddressLoginRate: n.cfg.LoginRate, Proxies: n.cfg.proxies(),

@@ -38,7 +38,7 @@ func (c *fakeAddr) Close() error { c.closed = true; return nil }
 
 // The one that has done nothing for the longest makes room, never one that is being answered.
 func TestVisitorsMakeRoom(t *testing.T) {
-	v := newVisitors(3, auth.Proxies{})
+	v := newVisitors(3, 1<<20, auth.Proxies{})
 	var conns []*fakeAddr
 	var all []*visitor
 	arrive := func() {
@@ -97,7 +97,7 @@ func TestVisitorsOfOneAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := newVisitors(1<<20, proxies)
+	v := newVisitors(1<<20, 1<<20, proxies)
 	cut := 0
 	for _, from := range []string{"192.0.2.1:1", "[2001:db8::%x]:1", "127.0.0.1:1", "198.51.100.1:1"} {
 		var conns []*fakeAddr
@@ -158,7 +158,7 @@ func TestHalfOpenSockets(t *testing.T) {
 
 // A request that is being answered is not cut for others, however long it takes.
 func TestServedAreNotCut(t *testing.T) {
-	v := newVisitors(1, auth.Proxies{})
+	v := newVisitors(1, 1<<20, auth.Proxies{})
 	began, finish := make(chan struct{}), make(chan struct{})
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		close(began)

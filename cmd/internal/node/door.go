@@ -1,0 +1,47 @@
+package node
+
+import (
+	"net"
+	"sync/atomic"
+)
+
+// door is the listener for browsers. It turns away who knocks too often before a TLS handshake costs anything, and has the
+// visitors told how much each connection sends before its request is complete.
+type door struct {
+	net.Listener
+	visitors *visitors
+	admit    func(net.Addr) bool // nil: everybody
+}
+
+func (d door) Accept() (net.Conn, error) {
+	for {
+		conn, err := d.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		tcp, ok := conn.(*net.TCPConn)
+		switch {
+		case d.admit != nil && !d.admit(conn.RemoteAddr()):
+			conn.Close() // an error says that the peer was faster
+		case ok:
+			return &incoming{TCPConn: tcp, visitors: d.visitors}, nil
+		default:
+			return conn, nil
+		}
+	}
+}
+
+// incoming is a connection whose visitor is told what comes. One that is a WebSocket without TLS is used past it: see leaving.
+type incoming struct {
+	*net.TCPConn
+	visitors *visitors
+	who      atomic.Pointer[visitor] // nil: nobody counts
+}
+
+func (c *incoming) Read(b []byte) (int, error) {
+	n, err := c.TCPConn.Read(b)
+	if who := c.who.Load(); who != nil && n > 0 {
+		c.visitors.came(who, n)
+	}
+	return n, err
+}
