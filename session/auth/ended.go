@@ -28,10 +28,6 @@ const (
 	// MaxEnded is how many users may be in the bucket; one more is ErrTooManyEnded. A node holds some 150 bytes for each.
 	MaxEnded = 100_000
 
-	// rewatch is how often the bucket is read anew, whatever has happened to the watch; rewatchPause what is between two tries.
-	rewatch      = 2 * time.Minute
-	rewatchPause = time.Second
-
 	tooManyMessages jetstream.ErrorCode = 10077 // the server's, of a stream that discards new messages
 )
 
@@ -182,75 +178,16 @@ func (e *Ended) forget() {
 // follow keeps the list as the bucket is, until ctx ends. known is closed when everything was read once.
 func (e *Ended) follow(ctx context.Context, known chan<- struct{}) {
 	defer close(e.done)
-	back := e.nc.StatusChanged(nats.CONNECTED)
-	defer e.nc.RemoveStatusListener(back)
 	var once sync.Once
-	for told := false; ctx.Err() == nil; {
-		err := e.watch(ctx, back, func() { once.Do(func() { close(known) }) })
-		if err != nil && ctx.Err() == nil && !told {
+	eventlog.BucketWatch{
+		Open:  e.open,
+		Begin: e.forget,
+		Entry: e.read,
+		Known: func() { once.Do(func() { close(known) }) },
+		Trouble: func(err error) {
 			e.log.Warn().Err(err).Msg("whose sessions were ended cannot be followed; what was known last holds, and it is tried again")
-		}
-		told = err != nil
-		e.forget()
-		if err == nil {
-			continue
-		}
-		select {
-		case <-time.After(rewatchPause):
-		case <-ctx.Done():
-		}
-	}
-}
-
-// watch reads the bucket and follows it for a while, or until the connection is back after it was lost: what was missed must be
-// known at once, and not when the watch notices. known is called when everything that was in it has been read.
-func (e *Ended) watch(ctx context.Context, back <-chan nats.Status, known func()) error {
-	ctx, cancel := context.WithTimeout(ctx, rewatch)
-	defer cancel()
-	kv, err := e.open(ctx)
-	if err != nil {
-		return err
-	}
-	watcher, err := kv.WatchAll(ctx)
-	if err != nil {
-		return fmt.Errorf("auth: watch the bucket %s: %w", EndedBucket, err)
-	}
-	defer discard(watcher)
-	for {
-		select {
-		case entry, open := <-watcher.Updates():
-			switch {
-			case !open && ctx.Err() == nil:
-				return fmt.Errorf("auth: the watch of the bucket %s has ended", EndedBucket)
-			case !open:
-				return nil
-			case entry == nil:
-				known()
-			default:
-				e.read(entry)
-			}
-		case <-back:
-			return nil
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// discard ends a watch. The one who fills its channel may stand there, and would do so for ever.
-func discard(w jetstream.KeyWatcher) {
-	_ = w.Stop() // fails only when it has ended
-	timeout := time.After(rewatchPause)
-	for {
-		select {
-		case _, open := <-w.Updates():
-			if !open {
-				return
-			}
-		case <-timeout:
-			return
-		}
-	}
+		},
+	}.Follow(ctx, e.nc)
 }
 
 func (e *Ended) read(entry jetstream.KeyValueEntry) {
