@@ -230,7 +230,10 @@ type RoomInfo struct {
 	Sessions int64     `json:"sessions"`
 	Seq      uint64    `json:"seq"`
 	Epoch    string    `json:"epoch"`
-	Active   time.Time `json:"active"` // of the last event, or of opening
+	Active   time.Time `json:"active"` // of the newest event, or of opening
+	At       int64     `json:"at"`     // of the newest event, in ms since 1970; 0: there is none, or the room is open nowhere
+
+	Label json.RawMessage `json:"label,omitempty"` // not told by Rooms and Room
 }
 
 // Rooms lists the open rooms of this node by name; inboxes are left out.
@@ -257,8 +260,12 @@ func (e *Engine) Room(room string) (info RoomInfo, ok bool) {
 }
 
 func (h *handle) info() RoomInfo {
-	return RoomInfo{
+	info := RoomInfo{
 		Name: h.name, Users: h.users.Load(), Sessions: h.sessions.Load(),
-		Seq: h.last.Load(), Epoch: h.store.Epoch(), Active: time.Unix(0, h.touched.Load()).UTC(),
+		Seq: h.last.Load(), Epoch: h.store.Epoch(), Active: time.Unix(0, h.active.Load()).UTC(),
 	}
+	if info.Seq != 0 {
+		info.At = info.Active.UnixMilli()
+	}
+	return info
 }

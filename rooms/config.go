@@ -151,6 +151,7 @@ type tuning struct {
 	wildcardAbove int64                // wildcardAbove; negative: none has its own
 	lose          func(*nats.Msg) bool // live copies that never reach their room; nil: none
 	userBytes     int64                // userBytes and guestBytes
+	labels        int64                // maxLabels
 	gate          *sync.RWMutex        // a read of a room's log waits while it is locked; nil: never
 	clock         func() time.Time     // time.Now; what incarnations begin with
 }

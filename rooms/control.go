@@ -1,7 +1,6 @@
 package rooms
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,6 +28,8 @@ type command struct {
 	Room string         `json:"room,omitempty"` // clean name; "": all
 	UID  string         `json:"uid,omitempty"`
 	Code wire.CloseCode `json:"code,omitempty"`
+
+	Lobby *lobbyAsk `json:"lobby,omitempty"` // of opRooms, since version 2
 }
 
 type controlOp string
@@ -47,6 +48,7 @@ type outcome struct {
 	Count int        `json:"count,omitempty"`
 	Rooms []RoomInfo `json:"rooms,omitempty"`
 	Error *reason    `json:"error,omitempty"`
+	Lobby *lobbyTold `json:"lobby,omitempty"` // instead of Rooms; there may be more than one
 }
 
 // onControl does what a command says and answers. It runs on its
@@ -59,6 +61,10 @@ func (e *Engine) onControl(msg *nats.Msg) {
 		return
 	}
 	e.beside(func(ctx context.Context) {
+		if c.Op == opRooms && c.Lobby != nil {
+			e.tellLobby(msg, *c.Lobby)
+			return
+		}
 		ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 		defer cancel()
 		answer, err := e.obey(ctx, c)
@@ -123,41 +129,54 @@ func (e *Engine) tellRoom(ctx context.Context, room string, m *removeUser) (int,
 func (e *Engine) everyNode(ctx context.Context, c command) ([]outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()
+	var answers []outcome
+	err := e.tellNodes(ctx, c, append(e.peers.names(), e.cfg.Node), func(o outcome) bool {
+		answers = append(answers, o)
+		return true
+	})
+	return answers, err
+}
+
+// tellNodes gives a command to all nodes and waits for the answers of those that
+// are missing, until ctx ends. answered is called for each, and reports whether it
+// was that node's last.
+func (e *Engine) tellNodes(ctx context.Context, c command, missing []string, answered func(outcome) (last bool)) error {
 	c.V = speaks
 	body, err := json.Marshal(c)
 	if err != nil {
-		return nil, fmt.Errorf("rooms: encode a command: %w", err)
+		return fmt.Errorf("rooms: encode a command: %w", err)
 	}
-	missing := append(e.peers.names(), e.cfg.Node)
 	inbox := e.nc.NewInbox()
 	sub, err := e.nc.SubscribeSync(inbox)
 	if err != nil {
-		return nil, fmt.Errorf("rooms: subscribe for answers: %w", err)
+		return fmt.Errorf("rooms: subscribe for answers: %w", err)
 	}
 	defer func() { _ = sub.Unsubscribe() }() // fails only on a closed connection
 	if err := e.nc.PublishRequest(controlSubject, inbox, body); err != nil {
-		return nil, fmt.Errorf("rooms: publish a command: %w", err)
+		return fmt.Errorf("rooms: publish a command: %w", err)
 	}
-	var answers []outcome
 	var refused error
 	for len(missing) > 0 {
 		msg, err := sub.NextMsgWithContext(ctx)
 		if err != nil {
 			silent := wire.Errorf(wire.Unavailable, "these nodes did not answer: %s; try again", strings.Join(missing, ", "))
-			return answers, errors.Join(silent, refused)
+			return errors.Join(silent, refused)
 		}
 		var o outcome
 		if err := json.Unmarshal(msg.Data, &o); err != nil {
-			return answers, fmt.Errorf("rooms: a node's answer cannot be read: %w", err)
+			return fmt.Errorf("rooms: a node's answer cannot be read: %w", err)
 		}
-		missing = slices.DeleteFunc(missing, func(node string) bool { return node == o.Node })
+		last := true
 		if o.Error != nil {
 			refused = errors.Join(refused, wire.Errorf(o.Error.Code, "node %s: %s", o.Node, o.Error.Message))
-			continue
+		} else {
+			last = answered(o)
 		}
-		answers = append(answers, o)
+		if last {
+			missing = slices.DeleteFunc(missing, func(node string) bool { return node == o.Node })
+		}
 	}
-	return answers, refused
+	return refused
 }
 
 // countEveryNode adds up what the nodes did.
@@ -182,38 +201,20 @@ func (e *Engine) CloseUser(ctx context.Context, uid string, code wire.CloseCode)
 	return e.countEveryNode(ctx, command{Op: opClose, UID: uid, Code: code})
 }
 
-// AllRooms lists the open rooms of all nodes by name; inboxes are left out.
-func (e *Engine) AllRooms(ctx context.Context) ([]RoomInfo, error) {
-	return e.listRooms(ctx, command{Op: opRooms})
-}
-
-// FindRoom returns what AllRooms does for one room; ok is false when it is
-// open nowhere.
+// FindRoom returns what all nodes know of one room; ok is false when it is open
+// nowhere and has no label.
 func (e *Engine) FindRoom(ctx context.Context, room string) (info RoomInfo, ok bool, err error) {
-	list, err := e.listRooms(ctx, command{Op: opRoom, Room: room})
-	if err != nil || len(list) == 0 {
+	answers, err := e.everyNode(ctx, command{Op: opRoom, Room: room})
+	if err != nil {
 		return RoomInfo{}, false, err
 	}
-	return list[0], true, nil
-}
-
-func (e *Engine) listRooms(ctx context.Context, c command) ([]RoomInfo, error) {
-	answers, err := e.everyNode(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	byName := make(map[string]RoomInfo)
+	info = RoomInfo{Name: room, Epoch: e.storeOf(room).Epoch(), Label: e.Label(room)}
 	for _, a := range answers {
-		for _, info := range a.Rooms {
-			byName[info.Name] = info.with(byName[info.Name])
+		for _, known := range a.Rooms {
+			info, ok = known.with(info), true
 		}
 	}
-	list := make([]RoomInfo, 0, len(byName))
-	for _, info := range byName {
-		list = append(list, info)
-	}
-	slices.SortFunc(list, func(a, b RoomInfo) int { return cmp.Compare(a.Name, b.Name) })
-	return list, nil
+	return info, ok || info.Label != nil, nil
 }
 
 // with joins what two nodes know of a room. Each knows all its users; sessions
@@ -225,5 +226,6 @@ func (i RoomInfo) with(other RoomInfo) RoomInfo {
 	if other.Active.After(i.Active) {
 		i.Active = other.Active
 	}
+	i.At, i.Label = max(i.At, other.At), other.Label
 	return i
 }

@@ -62,7 +62,9 @@ type Engine struct {
 	// no consequence.
 	incarnation atomic.Uint64
 
-	users users
+	users  users
+	labels labels
+	lobby  rollcall
 
 	work   sync.WaitGroup // goroutines beside the rooms
 	mu     sync.Mutex
@@ -82,10 +84,12 @@ func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
 		e.stores[space] = newStore(e, wire.Space(space))
 	}
 	e.incarnation.Store(uint64(started))
+	e.lobby.eng, e.lobby.turn = e, make(chan struct{}, 1)
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	if err := e.start(ctx, conn); err != nil {
 		e.stop()
 		e.disconnect()
+		e.work.Wait()
 		return nil, err
 	}
 	return e, nil
@@ -113,6 +117,9 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 		return err
 	}
 	if err := e.users.open(ctx, e); err != nil {
+		return err
+	}
+	if err := e.labels.open(ctx, e); err != nil {
 		return err
 	}
 	e.limits = follow.Limits{

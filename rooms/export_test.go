@@ -289,3 +289,13 @@ func (e *Engine) Stored() int64 { return e.pub.Flow()[wire.SpaceRooms].Stored }
 
 // HealthEvery sets how often it is looked whether the log takes events.
 func (c *Config) HealthEvery(d time.Duration) { c.tuning.health = d }
+
+// Labels is how many rooms may have a label.
+func (c *Config) Labels(n int64) { c.tuning.labels = n }
+
+// LobbyAge is how old a list may be that is given out, LobbyPart how many rooms
+// are in one message between nodes.
+const (
+	LobbyAge  = lobbyFresh
+	LobbyPart = lobbyPart
+)

@@ -70,7 +70,6 @@ func (f *fanout) release() {
 // engine has rejected it when it was stored.
 func (r *room) deliver(e follow.Event) (frame []byte) {
 	r.h.last.Store(e.Seq)
-	r.h.touch()
 	r.h.store.reached(e.Seq)
 	stored, err := r.read(e)
 	if err != nil {

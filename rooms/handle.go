@@ -3,7 +3,6 @@ package rooms
 import (
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
@@ -22,7 +21,7 @@ type handle struct {
 	users    atomic.Int64
 	sessions atomic.Int64
 	last     atomic.Uint64
-	touched  atomic.Int64 // unix nanoseconds of the last event
+	active   atomic.Int64 // unix nanoseconds of the newest event, or of opening
 	asked    atomic.Int64 // of the last request
 	ring     atomic.Int64 // bytes that its ring costs
 
@@ -52,8 +51,6 @@ type handle struct {
 // token is the room's in the subjects of its store; for an ordinary name the
 // name itself.
 func (h *handle) token() string { return wire.RoomToken(h.name) }
-
-func (h *handle) touch() { h.touched.Store(time.Now().UnixNano()) }
 
 func (h *handle) ack(seq uint64) { raise(&h.acked, seq) }
 

@@ -19,13 +19,14 @@ func FuzzNodeMessages(f *testing.F) {
 	asked, askedSrv := start(f, configured) // which no invented nodes keep waiting
 	subjects := []string{
 		"room.x.presence", "roomd.to.a.x", "roomd.node", "room.x.signal", "room.x.log", "roomd.control",
-		"rooms.list", "rooms.members", "rooms.history", "rooms.publish", "rooms.kick",
+		"rooms.list", "rooms.members", "rooms.history", "rooms.publish", "rooms.kick", "room.x.label",
 	}
 	const requests = 5 // the subjects from here on are answered
 	for _, seed := range []string{
 		`{"v":1,"diff":{"n":"b","b":"AAAA","i":1,"v":1,"full":true,"j":[{"u":{"uid":"u","username":"n","avatar_id":""},"s":1}]}}`, `{"v":1,"beat":{"n":"b","i":1,"v":9}}`, `{"ask":"b"}`,
 		`{"v":1,"node":"b","boot":"x","started":1,"hello":true,"hear_all":true}`, `{"type":"signal","payload":{}}`, `{"type":"note"}`,
-		`{"op":"rooms"}`, `{"op":"remove","room":"x","uid":"u"}`, `{"op":"close","uid":"u","code":4503}`, `{"room":"x","limit":-1,"before":18446744073709551615}`,
+		`{"op":"rooms"}`, `{"v":2,"op":"rooms","lobby":{"node":"b","fresh":true,"known":{"a":{"boot":"AAAA","version":18446744073709551615}}}}`,
+		`{"title":"open"}`, `{"op":"remove","room":"x","uid":"u"}`, `{"op":"close","uid":"u","code":4503}`, `{"room":"x","limit":-1,"before":18446744073709551615}`,
 		`{"room":"x","event":{"type":"note","payload":1},"id":"\u0000"}`, `{"uid":"u","room":"@u"}`, ``, `null`, `[]`, `{"room":1}`,
 	} {
 		for j := range subjects {

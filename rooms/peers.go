@@ -110,6 +110,7 @@ func (e *Engine) heartbeatLoop() {
 				awake = now
 			}
 			last = now
+			e.lobby.forgetIdle(now)
 			if now.Sub(awake) > every {
 				e.dropSilent(now)
 			}

@@ -26,13 +26,14 @@ type room struct {
 	opened  bool
 	broken  error     // why the room gives up; nil: it does not
 	used    time.Time // of the last request
+	newest  uint64    // the event whose time is in h.active
 }
 
 // startRoom makes the receiver. It runs on the room's goroutine.
 func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver[message] {
 	_, inbox := wire.InboxOwner(name)
 	h := &handle{store: e.storeOf(name), name: name, inbox: inbox, self: self}
-	h.touched.Store(time.Now().UnixNano())
+	h.active.Store(time.Now().UnixNano())
 	r := &room{eng: e, h: h, label: roomLabel(name), used: time.Now()}
 	r.fanout.stats, r.fanout.waiting = &e.stats, e.waiting
 	r.follower = follow.New(effects{r}, &e.limits)
@@ -68,7 +69,20 @@ func (r *room) Receive(b *actor.Batch[message]) {
 	r.leave()
 	r.replay.last = nil
 	r.accountRing()
+	r.noteNewest()
 	r.retire()
+}
+
+// noteNewest says when the newest event was to those who list the rooms.
+func (r *room) noteNewest() {
+	seq := r.follower.Newest()
+	if seq == r.newest {
+		return
+	}
+	r.newest = seq
+	if at, err := time.Parse(time.RFC3339Nano, r.follower.NewestTime()); err == nil {
+		r.h.active.Store(at.UnixNano())
+	}
 }
 
 // retire ends a room that nobody has asked for anything for as long as an idle

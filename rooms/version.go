@@ -27,7 +27,9 @@ import (
 // Version 1 added v, the boot, the beat in an ask, and error. What version 0
 // needs of it: `started` in a heartbeat, and incarnations that rise from one
 // process to the next, as clocks do when they are right.
-const speaks = 1
+//
+// Version 2 added the list of rooms in parts: lobby in the command rooms.
+const speaks = 2
 
 // reason is why a node does not do what it was asked: a code for programs and a
 // sentence for people.

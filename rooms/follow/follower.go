@@ -100,6 +100,9 @@ func (f *Follower) Newest() uint64 {
 	return f.pos
 }
 
+// NewestTime is the log's time of the newest event; "" when there is none.
+func (f *Follower) NewestTime() string { return f.time }
+
 // Quiet reports whether nothing is under way and nobody waits.
 func (f *Follower) Quiet() bool {
 	return f.phase == following && f.older.op == 0 && len(f.joins)+len(f.histories)+len(f.deep) == 0

@@ -117,6 +117,33 @@ func (p History) append(dst []byte) []byte {
 	return append(strconv.AppendBool(append(dst, `],"more":`...), p.More), '}')
 }
 
+func (p Rooms) size() int {
+	size := len(`{"list":[],"next":""}`) + len(p.Next)
+	for i := range p.List {
+		size += len(`{"name":"","count":,"at":,"label":},`) + 2*maxDigits + len(p.List[i].Name) + len(p.List[i].Label)
+	}
+	return size
+}
+
+// append copies the labels as they are: they are valid JSON.
+func (p Rooms) append(dst []byte) []byte {
+	dst = append(dst, `{"list":[`...)
+	for i := range p.List {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		r := &p.List[i]
+		dst = AppendString(append(dst, `{"name":`...), r.Name)
+		dst = strconv.AppendInt(append(dst, `,"count":`...), r.Count, 10)
+		dst = strconv.AppendInt(append(dst, `,"at":`...), r.At, 10)
+		if len(r.Label) > 0 {
+			dst = append(append(dst, `,"label":`...), r.Label...)
+		}
+		dst = append(dst, '}')
+	}
+	return append(AppendString(append(dst, `],"next":`...), p.Next), '}')
+}
+
 // EncodeUsers is a list for RoomJoined.EncodedList.
 func EncodeUsers(users []User) json.RawMessage {
 	return appendUsers(make([]byte, 0, usersSize(users)), users)

@@ -137,6 +137,7 @@ func TestSubjects(t *testing.T) {
 		PresenceSubject("u"):   "room.u.presence",
 		LogSubject("@u"):       "inbox.u.log",
 		RejectedSubject("a b"): "room.a=20b.rejected",
+		LabelSubject("百.家"):    "room.百=2E家.label",
 	} {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)

@@ -105,6 +105,29 @@ type History struct {
 	More   bool              `json:"more"`
 }
 
+// GetRooms is the payload of get_rooms: rooms whose names begin with Prefix and
+// come behind After, Limit of them at most.
+type GetRooms struct {
+	Prefix string `json:"prefix,omitempty"`
+	After  string `json:"after,omitempty"`
+	Limit  int    `json:"limit,omitempty"`
+}
+
+// Rooms is a page of the rooms that a user may enter, by name. Next is what After
+// takes for the next page; empty on the last.
+type Rooms struct {
+	List []Room `json:"list"`
+	Next string `json:"next"`
+}
+
+// Room is a room as a lobby shows it.
+type Room struct {
+	Name  string          `json:"name"`
+	Count int64           `json:"count"`           // people in it, as in RoomJoined
+	At    int64           `json:"at"`              // of the newest event, in ms since 1970; 0: none that is known
+	Label json.RawMessage `json:"label,omitempty"` // valid JSON; absent: none
+}
+
 // Ack says that an event was stored, or a request without an event was done.
 type Ack struct {
 	Duplicate bool `json:"duplicate"`
@@ -130,3 +153,6 @@ func (p OnlineUsers) MarshalJSON() ([]byte, error) { return p.append(nil), nil }
 
 // MarshalJSON writes an absent list as [].
 func (p History) MarshalJSON() ([]byte, error) { return p.append(nil), nil }
+
+// MarshalJSON writes an absent list as [].
+func (p Rooms) MarshalJSON() ([]byte, error) { return p.append(nil), nil }

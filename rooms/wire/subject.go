@@ -30,12 +30,14 @@ const (
 	verbSignal   = "signal"
 	verbPresence = "presence"
 	verbRejected = "rejected"
+	verbLabel    = "label"
 )
 
 // Subjects over all rooms. Inboxes have neither signals nor presence.
 const (
 	AllSignals  = "room.*.signal"
 	AllPresence = "room.*.presence"
+	AllLabels   = "room.*.label"
 )
 
 // AllEvents is what the stream of the space captures.
@@ -86,6 +88,9 @@ func PresenceSubject(room string) string { return subject(room, verbPresence) }
 
 // RejectedSubject gets injected events that were not valid.
 func RejectedSubject(room string) string { return subject(room, verbRejected) }
+
+// LabelSubject is where a service sets a room's label.
+func LabelSubject(room string) string { return subject(room, verbLabel) }
 
 func subject(room, verb string) string {
 	return spaceWords[SpaceOf(room)] + RoomToken(room) + "." + verb

@@ -9,6 +9,7 @@ const (
 	TypePrivateMessage = "private_message" // both directions
 	TypeGetOnlineUsers = "get_online_users"
 	TypeGetHistory     = "get_history"
+	TypeGetRooms       = "get_rooms"
 	TypeSignal         = "signal"    // both directions
 	TypeHeartbeat      = "heartbeat" // both directions
 )
@@ -22,6 +23,7 @@ const (
 	TypePresence    = "presence"
 	TypeOnlineUsers = "online_users"
 	TypeHistory     = "history"
+	TypeRooms       = "rooms"
 	TypeAck         = "ack"
 	TypeError       = "error"
 	TypeReconnect   = "reconnect"
@@ -31,8 +33,8 @@ var knownTypes = func() map[string]string {
 	known := make(map[string]string)
 	for _, t := range []string{
 		TypeSendMessage, TypeChangeRoom, TypeJoinRoom, TypeLeaveRoom, TypePrivateMessage, TypeGetOnlineUsers,
-		TypeGetHistory, TypeSignal, TypeHeartbeat, TypeWelcome, TypeRoomJoined, TypeRoomLeft, TypeNewMessage,
-		TypePresence, TypeOnlineUsers, TypeHistory, TypeAck, TypeError, TypeReconnect,
+		TypeGetHistory, TypeGetRooms, TypeSignal, TypeHeartbeat, TypeWelcome, TypeRoomJoined, TypeRoomLeft, TypeNewMessage,
+		TypePresence, TypeOnlineUsers, TypeHistory, TypeRooms, TypeAck, TypeError, TypeReconnect,
 	} {
 		known[t] = t
 	}
@@ -43,7 +45,7 @@ var knownTypes = func() map[string]string {
 // make, because clients act on it; injected from outside it is rejected.
 func Reserved(t string) bool {
 	switch t {
-	case TypeWelcome, TypeRoomJoined, TypeRoomLeft, TypePresence, TypeOnlineUsers, TypeHistory,
+	case TypeWelcome, TypeRoomJoined, TypeRoomLeft, TypePresence, TypeOnlineUsers, TypeHistory, TypeRooms,
 		TypeAck, TypeError, TypeReconnect, TypeHeartbeat, TypeSignal:
 		return true
 	}

@@ -21,7 +21,7 @@ const module = "github.com/passoncomtw/baccarat-websocket-cluster/"
 // import those of the layers below its own, and in its own only what is named
 // in sideways.
 var layers = [][]string{
-	{"actor", "embedded", "embedded/smalldisk", "cmd/internal/testcert", "rooms/presence", "rooms/follow", "session/internal/budget", "session/client/js"},
+	{"actor", "embedded", "embedded/smalldisk", "cmd/internal/testcert", "rooms/presence", "rooms/follow", "rooms/lobby", "session/internal/budget", "session/client/js"},
 	{"rooms/wire"},
 	{"rooms/eventlog"},
 	{"rooms", "session/auth"},
@@ -62,7 +62,7 @@ var forbidden = []struct {
 // pure packages have no clock, no goroutine and no I/O, so they import none of
 // these.
 var (
-	pure   = []string{"rooms/wire", "rooms/presence", "rooms/follow"}
+	pure   = []string{"rooms/wire", "rooms/presence", "rooms/follow", "rooms/lobby"}
 	impure = []string{"net", "net/http", "os", "context", "sync", "math/rand", "math/rand/v2", "crypto/rand"}
 )
 

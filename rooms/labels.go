@@ -1,0 +1,310 @@
+package rooms
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+const (
+	// LabelBucket is the KV bucket of the rooms' labels.
+	LabelBucket = "roomd_labels"
+	// maxLabels is how many rooms may have a label, labelBytes what they may take
+	// in NATS and, about, in every node; one more is refused with busy.
+	maxLabels  = 1 << 14
+	labelBytes = 16 << 20
+	// labelQueue is the queue group in which one node takes a label that a service
+	// sends, labelsPending how many of them may be on their way into the bucket;
+	// one more is refused with busy.
+	labelQueue    = "roomd"
+	labelsPending = 256
+	// labelGone is how long the bucket keeps that a label was removed: until every
+	// node knows.
+	labelGone = 10 * time.Minute
+
+	tooManyMessages jetstream.ErrorCode = 10077 // the server's, of a stream that discards new messages
+)
+
+// labels are what programs and services say of rooms in public. Every node
+// follows the bucket, and so has all of them.
+type labels struct {
+	// fixed after open
+	eng   *Engine
+	js    jetstream.JetStream
+	cfg   eventlog.BucketConfig
+	slots chan struct{} // one per label of a service that is on its way
+	again chan struct{} // asks for the bucket to be read anew
+	first chan struct{} // closed when everything in it is known
+	once  sync.Once     // closes it
+
+	mu     sync.RWMutex
+	byRoom map[string]label
+	reads  uint64 // of the whole bucket
+}
+
+// label is what is known of one room's.
+type label struct {
+	text     json.RawMessage // nil: it was removed
+	revision uint64          // of the bucket
+	read     uint64          // the last read in which it was there
+}
+
+// labelEntry is what the bucket holds of a room.
+type labelEntry struct {
+	Room  string          `json:"room"`
+	Label json.RawMessage `json:"label"`
+}
+
+// open makes the bucket, reads it, and takes labels of services from then on.
+func (l *labels) open(ctx context.Context, e *Engine) (err error) {
+	l.eng, l.byRoom = e, make(map[string]label)
+	l.slots, l.again, l.first = make(chan struct{}, labelsPending), make(chan struct{}, 1), make(chan struct{})
+	l.cfg = eventlog.BucketConfig{
+		Name: LabelBucket, EntryTTL: true, Most: maxLabels, MaxBytes: labelBytes, Replicas: e.Replicas(), Memory: e.cfg.Memory,
+	}
+	if most := e.cfg.tuning.labels; most != 0 {
+		l.cfg.Most = most
+	}
+	if _, err := eventlog.OpenBucket(ctx, e.nc, l.cfg); err != nil {
+		return fmt.Errorf("rooms: %w", err)
+	}
+	if l.js, err = jetstream.New(e.nc, jetstream.WithPublishAsyncTimeout(eventlog.RequestTimeout)); err != nil {
+		return fmt.Errorf("rooms: open the bucket %s: %w", LabelBucket, err)
+	}
+	e.beside(l.follow)
+	select {
+	case <-l.first:
+	case <-ctx.Done():
+		return fmt.Errorf("rooms: read the bucket %s: %w", LabelBucket, ctx.Err())
+	}
+	if _, err := e.nc.QueueSubscribe(wire.AllLabels, labelQueue, l.onLabel); err != nil {
+		return fmt.Errorf("rooms: subscribe to %s: %w", wire.AllLabels, err)
+	}
+	return nil
+}
+
+// follow keeps the labels as the bucket has them, until ctx ends.
+func (l *labels) follow(ctx context.Context) {
+	eventlog.BucketWatch{
+		Open: func(ctx context.Context) (jetstream.KeyValue, error) {
+			return eventlog.OpenBucket(ctx, l.eng.nc, l.cfg)
+		},
+		Begin: l.begin,
+		Entry: l.entry,
+		Known: l.known,
+		Trouble: func(err error) {
+			l.eng.cfg.Log.Warn().Err(err).Msg("the labels of the rooms cannot be followed; those that were known last are shown, and it is tried again")
+		},
+		Again: l.again,
+	}.Follow(ctx, l.eng.nc)
+}
+
+// begin is when the bucket is read anew. It may be another one, whose revisions
+// begin anew as well.
+func (l *labels) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.reads++
+	for room, known := range l.byRoom {
+		known.revision = 0
+		l.byRoom[room] = known
+	}
+}
+
+// known is when the whole bucket was read: what was not there is not any more.
+func (l *labels) known() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.once.Do(func() { close(l.first) })
+	for room, known := range l.byRoom {
+		if known.read != l.reads {
+			delete(l.byRoom, room)
+		}
+	}
+}
+
+func (l *labels) entry(kv jetstream.KeyValueEntry) {
+	var e labelEntry
+	err := json.Unmarshal(kv.Value(), &e)
+	if err == nil && wire.RoomKey(e.Room) != kv.Key() {
+		err = fmt.Errorf("it names the room %q", e.Room)
+	}
+	if err == nil {
+		e.Label, err = wire.CleanLabel(e.Label)
+	}
+	if err != nil {
+		l.eng.cfg.Log.Warn().Err(err).Str("key", kv.Key()).Msg("an entry of the bucket " + LabelBucket + " is no label and was passed over; who writes there?")
+		return
+	}
+	if kv.Operation() != jetstream.KeyValuePut {
+		e.Label = nil
+	}
+	l.apply(e.Room, e.Label, kv.Revision())
+}
+
+func (l *labels) apply(room string, text json.RawMessage, revision uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if revision > l.byRoom[room].revision {
+		l.byRoom[room] = label{text, revision, l.reads}
+	}
+}
+
+// all are the rooms that have a label. It holds mu while it is read.
+func (l *labels) all() iter.Seq2[string, json.RawMessage] {
+	return func(yield func(string, json.RawMessage) bool) {
+		l.mu.RLock()
+		defer l.mu.RUnlock()
+		for room, known := range l.byRoom {
+			if known.text != nil && !yield(room, known.text) {
+				return
+			}
+		}
+	}
+}
+
+// Label is the room's label as this node knows it; nil: it has none.
+func (e *Engine) Label(room string) json.RawMessage {
+	e.labels.mu.RLock()
+	defer e.labels.mu.RUnlock()
+	return e.labels.byRoom[room].text
+}
+
+// SetLabel says in public what a room is, on all nodes: whoever may enter the
+// room sees it in the lobby, also while the room is open nowhere. label is any
+// JSON value within the limits of wire.CleanLabel; nil, or null, removes it. It
+// returns when the label is stored; until then, of two for one room, the later
+// call wins only on the same node. An inbox has none. Its errors are *wire.Error:
+// bad_room, bad_payload, unavailable, and busy when too many rooms have one.
+func (e *Engine) SetLabel(ctx context.Context, room string, label json.RawMessage) error {
+	future, text, err := e.labels.put(room, label)
+	if err != nil {
+		return err
+	}
+	return e.labels.stored(ctx, room, text, future)
+}
+
+// put sends a label on its way.
+func (l *labels) put(room string, raw []byte) (jetstream.PubAckFuture, json.RawMessage, error) {
+	room, err := wire.CleanRoom(room)
+	if err != nil {
+		return nil, nil, err
+	}
+	if wire.SpaceOf(room) != wire.SpaceRooms {
+		return nil, nil, wire.Errorf(wire.BadRoom, "an inbox has no label; it is its user's alone")
+	}
+	text, err := wire.CleanLabel(raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	body, err := json.Marshal(labelEntry{Room: room, Label: text})
+	if err != nil {
+		return nil, nil, fmt.Errorf("rooms: encode the label of %q: %w", room, err)
+	}
+	msg := &nats.Msg{Subject: "$KV." + LabelBucket + "." + wire.RoomKey(room), Data: body, Header: nats.Header{}}
+	var opts []jetstream.PublishOpt
+	if text == nil {
+		msg.Header.Set("KV-Operation", "DEL")
+		opts = append(opts, jetstream.WithMsgTTL(labelGone))
+	}
+	future, err := l.js.PublishMsgAsync(msg, opts...)
+	if err != nil {
+		return nil, nil, l.failed(room, err)
+	}
+	return future, text, nil
+}
+
+// stored waits until a label is.
+func (l *labels) stored(ctx context.Context, room string, text json.RawMessage, future jetstream.PubAckFuture) error {
+	select {
+	case ack := <-future.Ok():
+		l.eng.stats.LabelsSet.Add(1)
+		l.apply(room, text, ack.Sequence)
+		return nil
+	case err := <-future.Err():
+		return l.failed(room, err)
+	case <-ctx.Done():
+		return wire.Errorf(wire.Unavailable, "the label of %q was not stored in time; set it again", room)
+	}
+}
+
+func (l *labels) failed(room string, err error) error {
+	var api *jetstream.APIError
+	if errors.As(err, &api) && api.ErrorCode == tooManyMessages {
+		return wire.Errorf(wire.Busy, "%d rooms, or %d bytes, of labels is all there may be; remove one that is not needed", l.cfg.Most, l.cfg.MaxBytes)
+	}
+	if errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders) {
+		select {
+		case l.again <- struct{}{}: // the bucket is made anew if it is gone
+		default:
+		}
+	}
+	if !l.eng.closed() {
+		l.eng.cfg.Log.Warn().Err(err).Str("room", room).Msg("a room's label could not be stored; who set it is told to try again")
+	}
+	return wire.Errorf(wire.Unavailable, "the label of %q could not be stored; set it again", room)
+}
+
+// onLabel takes what a service says on room.<room>.label. It runs on its
+// subscription's goroutine, so that those of one room stay in their order.
+func (l *labels) onLabel(msg *nats.Msg) {
+	space, token, _ := wire.SubjectToken(msg.Subject)
+	room, err := space.Room(token)
+	if err == nil {
+		select {
+		case l.slots <- struct{}{}:
+		default:
+			err = wire.Errorf(wire.Busy, "%d labels are on their way already; set it again in a moment", labelsPending)
+		}
+	}
+	if err != nil {
+		l.answer(msg, room, err)
+		return
+	}
+	future, text, err := l.put(room, msg.Data)
+	if err != nil {
+		<-l.slots
+		l.answer(msg, room, err)
+		return
+	}
+	l.eng.beside(func(ctx context.Context) {
+		defer func() { <-l.slots }()
+		ctx, cancel := context.WithTimeout(ctx, 2*eventlog.RequestTimeout)
+		defer cancel()
+		l.answer(msg, room, l.stored(ctx, room, text, future))
+	})
+}
+
+// answer tells a service what became of its label: as a client is, or, when it
+// did not ask, on room.<room>.rejected.
+func (l *labels) answer(msg *nats.Msg, room string, err error) {
+	ev := wire.Event{Type: wire.TypeAck, Room: room, Payload: wire.MarshalPayload(wire.Ack{})}
+	if err != nil {
+		l.eng.stats.LabelsRefused.Add(1)
+		shown := wire.AsError(err)
+		ev.Type = wire.TypeError
+		ev.Payload = wire.MarshalPayload(wire.ErrorInfo{Code: shown.Code, Message: shown.Message, Retryable: shown.Code.Retryable()})
+	}
+	out := &nats.Msg{Subject: msg.Reply, Data: wire.AppendEvent(nil, ev)}
+	if msg.Reply == "" {
+		if err == nil {
+			return
+		}
+		l.eng.cfg.Log.Warn().Str("subject", msg.Subject).AnErr("reason", err).Msg("a room's label was refused")
+		_, token, _ := wire.SubjectToken(msg.Subject)
+		out = &nats.Msg{Subject: wire.SpaceRooms.Rejected(token), Data: msg.Data, Header: nats.Header{HeaderReason: []string{err.Error()}}}
+	}
+	if err := l.eng.nc.PublishMsg(out); err != nil && !l.eng.closed() {
+		l.eng.cfg.Log.Warn().Err(err).Str("subject", msg.Subject).Msg("it could not be told what became of a room's label")
+	}
+}

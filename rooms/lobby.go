@@ -1,0 +1,321 @@
+package rooms
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/lobby"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/presence"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// The list of all rooms is put together when somebody asks: however many do, the
+// nodes ask each other once per lobbyFresh, for what has changed since.
+const (
+	// lobbyFresh is how long a list is given out, lobbyLook how old a node's look
+	// at its own rooms may be when another one asks: together 2 s.
+	lobbyFresh = 1500 * time.Millisecond
+	lobbyLook  = 500 * time.Millisecond
+	// lobbyPatience is what other nodes get to answer. Of one that does not, what
+	// it said last is shown, until it is dropped.
+	lobbyPatience = 500 * time.Millisecond
+	// lobbyIdle is after which time without a question the list is forgotten.
+	lobbyIdle = time.Minute
+	// lobbyPart is how many rooms are in one message between nodes: up to 400 bytes
+	// each, where names are as long as they may be, some 60 else.
+	lobbyPart = 500
+	// MaxLobbyPage is the most rooms in one page of the lobby; a larger limit is
+	// cut to it.
+	MaxLobbyPage = 100
+)
+
+// lobbyAsk is in a command, opRooms, of a node that wants to know what has
+// changed, in parts. A node of version 1 does not see it, and answers with all
+// of its rooms in one message.
+type lobbyAsk struct {
+	Node  string                `json:"node"`            // who asks
+	Fresh bool                  `json:"fresh,omitempty"` // an earlier look at the rooms will not do
+	Known map[string]lobbyKnown `json:"known,omitempty"` // what it knows, by node
+}
+
+type lobbyKnown struct {
+	Boot    presence.Boot `json:"boot"`
+	Version uint64        `json:"version"`
+}
+
+// lobbyTold is one part of an answer to that.
+type lobbyTold struct {
+	Boot presence.Boot `json:"boot"`
+	Part int           `json:"part"`           // counted from 0
+	More bool          `json:"more,omitempty"` // another part follows
+	lobby.Delta
+}
+
+// rollcall is the engine's list of the rooms on all nodes.
+type rollcall struct {
+	eng  *Engine // fixed
+	list atomic.Pointer[listed]
+	// asked is when somebody last asked, in unix nanoseconds.
+	asked atomic.Int64
+
+	turn   chan struct{}   // buffered by one: taken by who asks the other nodes
+	others lobby.Directory // owned by who has the turn
+
+	mu      sync.Mutex    // guards what follows
+	own     lobby.Journal // of this node's rooms
+	looked  time.Time     // when own was last brought up to date
+	running chan struct{} // closed when the list that is being made is there; nil: none is
+}
+
+// listed is a list, and when the nodes were asked for it.
+type listed struct {
+	*lobby.List
+	at time.Time
+}
+
+// Lobby returns one page of the rooms on all nodes, by name: those in which
+// somebody is or something was said since they were opened somewhere, and those
+// that have a label. Inboxes are never among them. A page is up to 2 s old; what
+// it says of a node that does not answer, up to three heartbeats older. q.Limit is
+// MaxLobbyPage at most, and that when it is 0.
+func (e *Engine) Lobby(ctx context.Context, q lobby.Query) (wire.Rooms, error) {
+	if q.Limit <= 0 || q.Limit > MaxLobbyPage {
+		q.Limit = MaxLobbyPage
+	}
+	list, err := e.lobby.recent(ctx)
+	if err != nil {
+		return wire.Rooms{}, err
+	}
+	page, next := list.Page(q)
+	answer := wire.Rooms{List: make([]wire.Room, len(page)), Next: next}
+	for i, r := range page {
+		answer.List[i] = wire.Room{Name: r.Name, Count: r.Users, At: r.At(), Label: r.Label}
+	}
+	return answer, nil
+}
+
+// recent is a list that is not older than lobbyFresh, or that is made now.
+func (l *rollcall) recent(ctx context.Context) (*listed, error) {
+	now := time.Now()
+	l.asked.Store(now.UnixNano())
+	if list := l.list.Load(); list != nil && now.Sub(list.at) < lobbyFresh {
+		return list, nil
+	}
+	select {
+	case <-l.renew():
+	case <-ctx.Done():
+		return nil, wire.Errorf(wire.Unavailable, "the rooms could not be listed in time; try again")
+	}
+	list := l.list.Load()
+	if list == nil {
+		return nil, errClosed
+	}
+	return list, nil
+}
+
+// renew has the list made anew, once for all who want it. The channel is closed
+// when it is there.
+func (l *rollcall) renew() <-chan struct{} {
+	l.mu.Lock()
+	if l.running != nil {
+		defer l.mu.Unlock()
+		return l.running
+	}
+	done := make(chan struct{})
+	l.running = done
+	l.mu.Unlock()
+	l.eng.beside(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, lobbyPatience)
+		defer cancel()
+		list, err := l.gather(ctx, false)
+		if err != nil && !l.eng.closed() {
+			l.eng.stats.LobbyLate.Add(1)
+			l.eng.cfg.Log.Debug().Err(err).Msg("a node did not tell its rooms in time; those that it told last are shown")
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if list != nil {
+			l.list.Store(list)
+		}
+		l.running = nil
+		close(done)
+	})
+	return done
+}
+
+// gather asks the other nodes for their rooms and makes the list. With an error,
+// some have not answered, and the list has what they told last; it is nil when
+// nobody could be asked at all.
+func (l *rollcall) gather(ctx context.Context, fresh bool) (*listed, error) {
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-ctx.Done():
+		return nil, wire.Errorf(wire.Unavailable, "the rooms could not be listed in time; try again")
+	}
+	l.eng.stats.LobbyGathered.Add(1)
+	at := time.Now()
+	nodes := l.eng.peers.names()
+	l.others.Keep(nodes)
+	err := l.askOthers(ctx, nodes, fresh)
+	l.look(fresh)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return &listed{l.others.List(l.own.Entries(), l.eng.labels.all()), at}, err
+}
+
+// askOthers brings what is known of other nodes up to date. It needs the turn.
+func (l *rollcall) askOthers(ctx context.Context, nodes []string, fresh bool) error {
+	if len(nodes) == 0 {
+		return nil
+	}
+	ask := &lobbyAsk{Node: l.eng.cfg.Node, Fresh: fresh, Known: make(map[string]lobbyKnown)}
+	for _, node := range nodes {
+		if boot, version := l.others.Known(node); boot != 0 {
+			ask.Known[node] = lobbyKnown{presence.Boot(boot), version}
+		}
+	}
+	told := make(map[string][]lobbyTold)
+	err := l.eng.tellNodes(ctx, command{Op: opRooms, Lobby: ask}, nodes, func(o outcome) (last bool) {
+		if o.Lobby == nil { // version 1, or 0
+			o.Lobby = &lobbyTold{Delta: deltaOf(o.Rooms)}
+		}
+		told[o.Node] = append(told[o.Node], *o.Lobby)
+		return !o.Lobby.More
+	})
+	for node, parts := range told {
+		if !l.take(node, parts) {
+			l.eng.cfg.Log.Warn().Str("node", node).Msg("what a node tells of its rooms cannot be used; it is asked again")
+		}
+	}
+	return err
+}
+
+// take takes over what a node has told, if that is all of it.
+func (l *rollcall) take(node string, parts []lobbyTold) bool {
+	deltas := make([]lobby.Delta, len(parts))
+	for i, p := range parts {
+		if p.Part != i || p.Boot != parts[0].Boot {
+			return false
+		}
+		deltas[i] = p.Delta
+	}
+	if parts[len(parts)-1].More {
+		return true // the rest did not come in time; it is told again
+	}
+	return l.others.Apply(node, uint64(parts[0].Boot), deltas) == nil
+}
+
+// deltaOf is what a node of version 1 tells of its rooms. It has version 0, so
+// that it is told anew each time.
+func deltaOf(rooms []RoomInfo) lobby.Delta {
+	return lobby.NewDelta(func(yield func(lobby.Entry) bool) {
+		for _, r := range rooms {
+			if !yield(lobby.Entry{Name: r.Name, Users: r.Users, Sessions: r.Sessions, Seq: r.Seq, Active: r.Active.UnixMilli()}) {
+				return
+			}
+		}
+	})
+}
+
+// look brings the journal of this node's rooms up to date.
+func (l *rollcall) look(fresh bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if !fresh && now.Sub(l.looked) < lobbyLook {
+		return
+	}
+	l.looked = now
+	l.own.Update(l.eng.openRooms())
+}
+
+// openRooms are the rooms that are open on this node, inboxes left out.
+func (e *Engine) openRooms() iter.Seq[lobby.Entry] {
+	return func(yield func(lobby.Entry) bool) {
+		for _, h := range e.stores[wire.SpaceRooms].handles.all() {
+			entry := lobby.Entry{
+				Name: h.name, Users: h.users.Load(), Sessions: h.sessions.Load(),
+				Seq: h.last.Load(), Active: h.active.Load() / int64(time.Millisecond),
+			}
+			if !yield(entry) {
+				return
+			}
+		}
+	}
+}
+
+// tellLobby answers another node that wants to know of the rooms here.
+func (e *Engine) tellLobby(msg *nats.Msg, ask lobbyAsk) {
+	if ask.Node == e.cfg.Node {
+		return // it knows
+	}
+	l := &e.lobby
+	l.look(ask.Fresh)
+	known := ask.Known[e.cfg.Node]
+	if known.Boot != e.boot {
+		known.Version = 0
+	}
+	l.mu.Lock()
+	parts := slices.Collect(l.own.Since(known.Version).Split(lobbyPart))
+	l.mu.Unlock()
+	for i, part := range parts {
+		answer := outcome{V: speaks, Node: e.cfg.Node, Lobby: &lobbyTold{Boot: e.boot, Part: i, More: i < len(parts)-1, Delta: part}}
+		body, err := json.Marshal(answer)
+		if err == nil {
+			err = msg.Respond(body)
+		}
+		if err != nil {
+			if !e.closed() {
+				e.cfg.Log.Warn().Err(err).Str("node", ask.Node).Msg("another node could not be told of the rooms here; it asks again")
+			}
+			return
+		}
+	}
+}
+
+// forgetIdle gives up the list when nobody has asked for a while. It never
+// blocks.
+func (l *rollcall) forgetIdle(now time.Time) {
+	if list := l.list.Load(); list != nil && now.Sub(time.Unix(0, l.asked.Load())) > lobbyIdle {
+		select {
+		case l.turn <- struct{}{}:
+			l.list.CompareAndSwap(list, nil)
+			l.others = lobby.Directory{}
+			<-l.turn
+		default:
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.looked.IsZero() && now.Sub(l.looked) > lobbyIdle {
+		l.own.Clear()
+		l.looked = time.Time{}
+	}
+}
+
+// AllRooms lists the rooms of all nodes as they are now, by name, and by the
+// rules of Lobby. A node that does not answer is an error that names it.
+func (e *Engine) AllRooms(ctx context.Context) ([]RoomInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
+	defer cancel()
+	list, err := e.lobby.gather(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	rooms := make([]RoomInfo, 0, list.Len())
+	for r := range list.All() {
+		rooms = append(rooms, RoomInfo{
+			Name: r.Name, Users: r.Users, Sessions: r.Sessions, Seq: r.Seq, Epoch: e.Epoch(),
+			Active: time.UnixMilli(r.Active).UTC(), At: r.At(), Label: r.Label,
+		})
+	}
+	return rooms, nil
+}

@@ -1,0 +1,83 @@
+package lobby
+
+import (
+	"errors"
+	"iter"
+)
+
+// Delta is what one node tells another of its rooms. The rooms are in columns:
+// a tenth of them would be names of fields otherwise, and they are read several
+// times as fast.
+type Delta struct {
+	Version uint64 `json:"version"`        // of the journal
+	Full    bool   `json:"full,omitempty"` // what is not here is not open there
+
+	Names    []string `json:"names,omitempty"`
+	Users    []int64  `json:"users,omitempty"`
+	Sessions []int64  `json:"sessions,omitempty"`
+	Seqs     []uint64 `json:"seqs,omitempty"`
+	Active   []int64  `json:"active,omitempty"`
+
+	Gone []string `json:"gone,omitempty"` // rooms that have ended
+}
+
+var errColumns = errors.New("the columns of what a node tells of its rooms are not of one length")
+
+// NewDelta is everything that a node has, told by one that keeps no journal: its
+// version is 0.
+func NewDelta(rooms iter.Seq[Entry]) Delta {
+	d := Delta{Full: true}
+	for e := range rooms {
+		d.add(e)
+	}
+	return d
+}
+
+func (d *Delta) add(e Entry) {
+	d.Names = append(d.Names, e.Name)
+	d.Users = append(d.Users, e.Users)
+	d.Sessions = append(d.Sessions, e.Sessions)
+	d.Seqs = append(d.Seqs, e.Seq)
+	d.Active = append(d.Active, e.Active)
+}
+
+func (d *Delta) check() error {
+	for _, n := range []int{len(d.Users), len(d.Sessions), len(d.Seqs), len(d.Active)} {
+		if n != len(d.Names) {
+			return errColumns
+		}
+	}
+	return nil
+}
+
+func (d *Delta) entry(i int) Entry {
+	return Entry{Name: d.Names[i], Users: d.Users[i], Sessions: d.Sessions[i], Seq: d.Seqs[i], Active: d.Active[i]}
+}
+
+// Split cuts d into parts of at most that many rooms, one part at least. All but
+// the first are not Full: they add to what comes before them.
+func (d Delta) Split(most int) iter.Seq[Delta] {
+	return func(yield func(Delta) bool) {
+		first := true
+		for first || len(d.Names)+len(d.Gone) > 0 {
+			if !yield(d.cut(most, first)) {
+				return
+			}
+			first = false
+		}
+	}
+}
+
+// cut takes the next part out of d.
+func (d *Delta) cut(most int, first bool) Delta {
+	n := min(most, len(d.Names))
+	gone := min(most-n, len(d.Gone))
+	part := Delta{
+		Version: d.Version, Full: d.Full && first,
+		Names: d.Names[:n], Users: d.Users[:n], Sessions: d.Sessions[:n], Seqs: d.Seqs[:n], Active: d.Active[:n],
+		Gone: d.Gone[:gone],
+	}
+	d.Names, d.Users, d.Sessions, d.Seqs, d.Active = d.Names[n:], d.Users[n:], d.Sessions[n:], d.Seqs[n:], d.Active[n:]
+	d.Gone = d.Gone[gone:]
+	return part
+}

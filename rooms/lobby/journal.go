@@ -1,0 +1,121 @@
+package lobby
+
+import "iter"
+
+// maxGone is how many rooms that ended a journal remembers; who asks since a
+// version before them is given everything.
+const maxGone = 4096
+
+// Entry is a room as one node knows it.
+type Entry struct {
+	Name     string
+	Users    int64  // people in it, on all nodes
+	Sessions int64  // connections in it, on this node
+	Seq      uint64 // of its newest event; 0: it has none
+	Active   int64  // when that was, or when the room was opened; ms since 1970
+}
+
+// Journal is what a node has open, and what has changed since which version.
+// The zero value is empty.
+type Journal struct {
+	version uint64
+	rooms   map[string]*noted
+	gone    []departure // oldest first
+	forgot  uint64      // up to this version departures are forgotten
+	looks   uint64
+}
+
+type noted struct {
+	Entry
+	version uint64 // that of its last change
+	look    uint64 // the last one in which it was there
+}
+
+type departure struct {
+	name    string
+	version uint64
+}
+
+// Update compares the journal with the rooms that are open now. What has changed
+// takes the next version.
+func (j *Journal) Update(open iter.Seq[Entry]) {
+	if j.rooms == nil {
+		j.rooms = make(map[string]*noted)
+	}
+	j.looks++
+	next, seen := j.version+1, 0
+	for e := range open {
+		n := j.rooms[e.Name]
+		switch {
+		case n == nil:
+			n = &noted{Entry: e, version: next}
+			j.rooms[e.Name] = n
+			j.version = next
+		case n.Entry != e:
+			n.Entry, n.version = e, next
+			j.version = next
+		}
+		if n.look != j.looks {
+			n.look = j.looks
+			seen++
+		}
+	}
+	if seen < len(j.rooms) {
+		j.depart(next)
+	}
+}
+
+// depart takes out the rooms that were not there in the last look.
+func (j *Journal) depart(version uint64) {
+	for name, n := range j.rooms {
+		if n.look != j.looks {
+			delete(j.rooms, name)
+			j.gone = append(j.gone, departure{name, version})
+		}
+	}
+	j.version = version
+	if over := len(j.gone) - maxGone; over > 0 {
+		j.forgot = j.gone[over-1].version
+		j.gone = append(j.gone[:0:0], j.gone[over:]...)
+	}
+}
+
+// Clear forgets the rooms. Who knew some of them is told everything next time.
+func (j *Journal) Clear() {
+	j.version++
+	j.rooms, j.gone, j.forgot = nil, nil, j.version
+}
+
+// Version is the version of the last change.
+func (j *Journal) Version() uint64 { return j.version }
+
+// Entries are the rooms, in no order.
+func (j *Journal) Entries() iter.Seq[Entry] {
+	return func(yield func(Entry) bool) {
+		for _, n := range j.rooms {
+			if !yield(n.Entry) {
+				return
+			}
+		}
+	}
+}
+
+// Since is what has changed after a version of this journal: everything, if that
+// is 0, or one that is not known any more.
+func (j *Journal) Since(version uint64) Delta {
+	d := Delta{Version: j.version, Full: version == 0 || version < j.forgot || version > j.version}
+	for _, n := range j.rooms {
+		if d.Full || n.version > version {
+			d.add(n.Entry)
+		}
+	}
+	if d.Full {
+		return d
+	}
+	for _, was := range j.gone {
+		if was.version > version && j.rooms[was.name] == nil {
+			d.Gone = append(d.Gone, was.name)
+		}
+	}
+	return d
+}
