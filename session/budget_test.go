@@ -166,7 +166,7 @@ func TestAnswersAreCharged(t *testing.T) {
 		return a.Part(bytesAsked, s.m.now()) * a.Rate(bytesAsked).Burst
 	}
 	p.say("", strings.Repeat("x", 9000))
-	for what, least := range map[string]float64{wire.TypeGetHistory: 9000, wire.TypeGetOnlineUsers: answerLeast, wire.TypeJoinRoom: 100} {
+	for what, least := range map[string]float64{wire.TypeGetHistory: 9000, wire.TypeGetOnlineUsers: answerLeast, wire.TypeGetRooms: answerLeast, wire.TypeJoinRoom: 100} {
 		for owner := range owners {
 			account := s.client(p).accounts[owner]
 			account.Charge(bytesAsked, s.m.now(), 1<<20) // so that it is not empty before all has leaked out that does meanwhile
@@ -191,8 +191,9 @@ func TestAnswersAreCharged(t *testing.T) {
 		before := counter()
 		p.failed(wire.RateLimited, wire.TypeGetHistory, "", nil)
 		p.failed(wire.RateLimited, wire.TypeGetOnlineUsers, "", nil)
+		p.failed(wire.RateLimited, wire.TypeGetRooms, "", nil)
 		p.failed(wire.RateLimited, wire.TypeJoinRoom, "", `{"name":"other","last":3}`)
-		same(t, text("what the budget of owner %d refused", owner), counter()-before, 3)
+		same(t, text("what the budget of owner %d refused", owner), counter()-before, 4)
 		p.acked(wire.TypeJoinRoom, "", `{"name":"other"}`) // without a replay
 		p.acked(wire.TypeLeaveRoom, "", `{"name":"other"}`)
 		account.GiveBack(bytesAsked, 2*lots)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/lobby"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -23,6 +24,7 @@ type engine interface {
 	Saw(uid string)
 	Knows(uid string) bool
 	Known(ctx context.Context, uid string) error
+	Lobby(ctx context.Context, q lobby.Query) (wire.Rooms, error)
 	History(ctx context.Context, room string, before uint64, limit int) (wire.History, error)
 }
 

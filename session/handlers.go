@@ -3,9 +3,14 @@ package session
 import (
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/lobby"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
@@ -20,6 +25,7 @@ func builtin() map[string]HandlerFunc {
 		wire.TypeLeaveRoom:      leaveRoom,
 		wire.TypeGetOnlineUsers: getOnlineUsers,
 		wire.TypeGetHistory:     getHistory,
+		wire.TypeGetRooms:       getRooms,
 		wire.TypeSignal:         signal,
 		wire.TypeHeartbeat:      heartbeat,
 	}
@@ -210,6 +216,38 @@ func getHistory(r *Request) error {
 	r.replyAsked(wire.TypeHistory, page.RoomID, page)
 	return nil
 }
+
+// getRooms answers the rooms that the client may enter, on all nodes. Where they
+// are looked for follows from what it is granted; the last word is MayEnter's.
+func getRooms(r *Request) error {
+	var p wire.GetRooms
+	if err := r.Bind(&p); err != nil {
+		return err
+	}
+	switch {
+	case p.Limit < 0:
+		return wire.Errorf(wire.BadPayload, "limit must not be negative")
+	case len(p.Prefix) > maxRoomFilter || len(p.After) > maxRoomFilter:
+		return wire.Errorf(wire.BadPayload, "prefix and after have at most %d bytes, as no room's name has more", maxRoomFilter)
+	}
+	c := r.client
+	if err := c.mayAsk(); err != nil {
+		return err
+	}
+	ctx, cancel := r.context()
+	defer cancel()
+	page, err := c.m.eng.Lobby(ctx, lobby.Query{Prefix: norm.NFC.String(p.Prefix), After: p.After, Rooms: c.who.Rooms, Limit: p.Limit})
+	if err != nil {
+		return err
+	}
+	page.List = slices.DeleteFunc(page.List, func(room wire.Room) bool { return !c.who.MayEnter(room.Name) })
+	r.replyAsked(wire.TypeRooms, "", page)
+	return nil
+}
+
+// maxRoomFilter is more than the bytes of any room's name: wire.MaxRoomRunes
+// characters.
+const maxRoomFilter = wire.MaxRoomRunes * utf8.UTFMax
 
 // roomRequest reads a payload that names a room the client must be in; it may
 // leave the name out for the event's or the current room.

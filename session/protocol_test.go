@@ -349,6 +349,8 @@ func TestEveryEventIsAnsweredOnce(t *testing.T) {
 		{wire.TypeGetOnlineUsers, `{"limit":-1}`, "", wire.TypeError},
 		{wire.TypeGetHistory, ``, wire.TypeHistory, wire.TypeAck},
 		{wire.TypeGetHistory, `{"before":"x"}`, "", wire.TypeError},
+		{wire.TypeGetRooms, ``, wire.TypeRooms, wire.TypeAck},
+		{wire.TypeGetRooms, `{"limit":-1}`, "", wire.TypeError},
 		{wire.TypeSignal, `{"a":1}`, "", wire.TypeAck},
 		{wire.TypeHeartbeat, ``, wire.TypeHeartbeat, wire.TypeAck},
 		{"no_such", ``, "", wire.TypeError},

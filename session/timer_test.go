@@ -18,6 +18,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/lobby"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
@@ -45,6 +46,7 @@ func (quietEngine) Known(context.Context, string) error                         
 func (quietEngine) Online(context.Context, string, string, int) (wire.OnlineUsers, error) {
 	return wire.OnlineUsers{}, nil
 }
+func (quietEngine) Lobby(context.Context, lobby.Query) (wire.Rooms, error) { return wire.Rooms{}, nil }
 func (quietEngine) History(context.Context, string, uint64, int) (wire.History, error) {
 	return wire.History{}, nil
 }

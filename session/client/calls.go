@@ -107,6 +107,26 @@ func (c *Client) join(ctx context.Context, typ, room string, payload any) (wire.
 	return joined, nil
 }
 
+// Rooms returns one page of the rooms that this client may enter, on all nodes,
+// by name: those whose names begin with ask.Prefix and come behind ask.After,
+// ask.Limit of them at most (0, and more than 100: 100). What is behind them is
+// behind the page's Next, if that is not empty.
+func (c *Client) Rooms(ctx context.Context, ask wire.GetRooms) (wire.Rooms, error) {
+	raw, err := encode(ask)
+	if err != nil {
+		return wire.Rooms{}, fmt.Errorf("get_rooms: %w", err)
+	}
+	answer, err := c.Request(ctx, wire.Event{Type: wire.TypeGetRooms, Payload: raw})
+	if err != nil {
+		return wire.Rooms{}, err
+	}
+	var page wire.Rooms
+	if answer.Type != wire.TypeRooms || json.Unmarshal(answer.Payload, &page) != nil {
+		return page, errors.New("client: get_rooms was acknowledged without rooms")
+	}
+	return page, nil
+}
+
 // Leave leaves a room. Having left it already is no error.
 func (c *Client) Leave(ctx context.Context, room string) error {
 	raw, err := encode(map[string]any{"name": room})
