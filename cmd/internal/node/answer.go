@@ -52,7 +52,7 @@ type methods map[string]action
 // endpoint serves them; guard, if not nil, decides first.
 func endpoint(log zerolog.Logger, guard func(*http.Request) error, on methods) http.Handler {
 	allow := ""
-	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
+	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {
 		if on[m] != nil || m == http.MethodHead && on[http.MethodGet] != nil {
 			allow += ", " + m
 		}

@@ -21,6 +21,7 @@ func (n *Node) apiHandler() http.Handler {
 	on("/api/rooms/{room}/events", methods{http.MethodGet: n.listEvents, http.MethodPost: n.publishToRoom})
 	on("/api/rooms/{room}/members", methods{http.MethodGet: n.listMembers})
 	on("/api/rooms/{room}/members/{uid}", methods{http.MethodDelete: n.removeMember})
+	on("/api/rooms/{room}/label", methods{http.MethodPut: n.setLabel, http.MethodDelete: n.removeLabel})
 	on("/api/users/{uid}/events", methods{http.MethodPost: n.publishToUser})
 	on("/api/users/{uid}/sessions", methods{http.MethodDelete: n.closeSessions})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -9,13 +10,13 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
-// listRooms answers the rooms that are open on any node.
+// listRooms answers the rooms of all nodes that a lobby shows to who may enter them all.
 func (n *Node) listRooms(r *http.Request) (any, error) {
 	list, err := n.engine.AllRooms(r.Context())
 	return map[string]any{"rooms": list}, err
 }
 
-// showRoom answers one room: an open one, or one that has a log.
+// showRoom answers one room: an open one, or one that has a log or a label.
 func (n *Node) showRoom(r *http.Request) (any, error) {
 	room, err := roomOf(r)
 	if err != nil {
@@ -29,11 +30,44 @@ func (n *Node) showRoom(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	label := info.Label
 	info, ok = n.engine.Room(room) // reading its log has opened it
-	if !ok || len(page.Events) == 0 && info.Users == 0 {
+	info.Label = label
+	if !ok || len(page.Events) == 0 && info.Users == 0 && label == nil {
 		return nil, wire.Errorf(wire.NotFound, "nobody is in the room %q and nothing was said there", room)
 	}
 	return info, nil
+}
+
+// maxLabelBody is the most bytes of a request with a label: white space between its parts does not count later.
+const maxLabelBody = 8 * wire.MaxLabelBytes
+
+// setLabel says in public what a room is.
+func (n *Node) setLabel(r *http.Request) (any, error) {
+	room, err := roomOf(r)
+	if err != nil {
+		return nil, err
+	}
+	text, err := readJSON(r, maxLabelBody)
+	if err != nil {
+		return nil, err
+	}
+	return n.labelled(r, room, text)
+}
+
+func (n *Node) removeLabel(r *http.Request) (any, error) {
+	room, err := roomOf(r)
+	if err != nil {
+		return nil, err
+	}
+	return n.labelled(r, room, nil)
+}
+
+func (n *Node) labelled(r *http.Request, room string, label json.RawMessage) (any, error) {
+	if err := n.engine.SetLabel(r.Context(), room, label); err != nil {
+		return nil, err
+	}
+	return map[string]json.RawMessage{"label": n.engine.Label(room)}, nil
 }
 
 func (n *Node) listMembers(r *http.Request) (any, error) {
