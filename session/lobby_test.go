@@ -41,7 +41,7 @@ func roomNames(list []wire.Room) string {
 // are granted, and nothing else.
 func TestLobbyShowsWhatOneMayEnter(t *testing.T) {
 	s := newStack(t)
-	s.m.who.Guests.Rooms = []string{"general", "table-*"}
+	s.m.who.(*auth.Authenticator).Guests.Rooms = []string{"general", "table-*"}
 	ann := s.user("ann")
 	for _, room := range []string{"table-1", "table-2", "vip", "caf\u00e9"} {
 		ann.acked(wire.TypeJoinRoom, "", wire.RoomRequest{Name: room})
