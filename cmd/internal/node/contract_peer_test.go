@@ -181,7 +181,7 @@ func (e *scene) got(arg []string) {
 	if ev == nil {
 		e.fatal("it did not come; what did: %s", jsonText(p.waiting))
 	}
-	e.compare(want, ev)
+	e.compare("", want, ev)
 }
 
 func (e *scene) closed(arg []string) {
@@ -207,7 +207,7 @@ func (e *scene) request(arg []string) {
 		body = jsonText(e.same.actually("", e.decode(body)))
 	}
 	a := e.server.do(e.t, arg[0], e.same.address(arg[1]), body, headers...)
-	e.answer = &a
+	e.answer, e.inbox = &a, strings.HasPrefix(arg[1], "/api/users/")
 }
 
 func (e *scene) answered(arg []string) {
@@ -217,7 +217,11 @@ func (e *scene) answered(arg []string) {
 	if strconv.Itoa(e.answer.status) != arg[0] {
 		e.fatal("answered %d %s", e.answer.status, e.answer.body)
 	}
-	e.compare(e.decode(arg[1]), e.decode(e.answer.body))
+	room := ""
+	if e.inbox {
+		room = "@me"
+	}
+	e.compare(room, e.decode(arg[1]), e.decode(e.answer.body))
 }
 
 // listener is `nats sub`, and what answers requests.
@@ -284,7 +288,7 @@ func (e *scene) natsReq(arg []string) {
 	if err != nil {
 		e.fatal("request: %v", err)
 	}
-	e.answer = &answer{status: http.StatusOK, body: string(msg.Data)}
+	e.answer, e.inbox = &answer{status: http.StatusOK, body: string(msg.Data)}, false
 	if code := msg.Header.Get("Nats-Service-Error-Code"); code != "" {
 		e.fatal("answered %s: %s", code, msg.Header.Get("Nats-Service-Error"))
 	}
@@ -303,7 +307,7 @@ func (e *scene) natsGot(arg []string) {
 		for i, msg := range l.waiting {
 			if msg.Subject == arg[0] {
 				l.waiting = append(l.waiting[:i:i], l.waiting[i+1:]...)
-				e.compare(e.decode(arg[1]), e.decode(string(msg.Data)))
+				e.compare("", e.decode(arg[1]), e.decode(string(msg.Data)))
 				for _, name := range copyHeaders[msg.Subject[strings.LastIndex(msg.Subject, "."):]] {
 					if msg.Header.Get(name) == "" {
 						e.fatal("the header %s is missing: %v", name, msg.Header)

@@ -66,6 +66,7 @@ type scene struct {
 	peers  map[string]*peer
 	nats   *listener
 	answer *answer // to the last request over HTTP or NATS
+	inbox  bool    // that request was about a user's inbox
 }
 
 // verbs are the kinds of lines; the first that matches is done.
@@ -147,9 +148,9 @@ func (e *scene) fatal(format string, args ...any) {
 	e.t.Fatalf(e.same.where+": "+format, args...)
 }
 
-func (e *scene) compare(want, got any) {
+func (e *scene) compare(room string, want, got any) {
 	e.t.Helper()
-	if problem := e.same.compare("", want, got); problem != "" {
+	if problem := e.same.compare(room, want, got); problem != "" {
 		e.fatal("%s\ncontract %s\nserver   %s", problem, jsonText(want), jsonText(got))
 	}
 }
