@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -22,12 +23,15 @@ func (st *store) checkLoop(c *streamCheck) {
 	for {
 		select {
 		case <-timer.C:
+			if st.suspect.Load() {
+				st.checkAll(0)
+			}
 			st.checkStream(c)
 			timer.Reset(st.pause(c))
 		case <-st.turnover:
 			timer.Reset(max(0, st.eng.cfg.tuning.checkLeast-time.Since(c.at)))
 		case <-st.kick:
-			st.checkAll()
+			st.checkAll(0)
 		case <-st.edited:
 			st.checkStream(c)
 		case <-st.eng.ctx.Done():
@@ -38,8 +42,8 @@ func (st *store) checkLoop(c *streamCheck) {
 
 // streamCheck is what checkLoop remembers of the stream.
 type streamCheck struct {
-	was     uint64 // last sequence up to which all rooms were compared twice: the replica that was asked may have been behind
-	seen    uint64 // and once
+	was     uint64 // last sequence up to which all rooms were compared, with a replica that had it, or heard everything
+	seen    uint64 // where the stream stood at the last look that was a success: a replica may be behind by so much
 	settled bool   // both are where the stream stands
 	told    uint64 // last sequence when every room was told how far the log was
 	last    uint64 // sequence at the last look
@@ -124,10 +128,10 @@ func (st *store) checkStream(c *streamCheck) {
 		c.told = max(c.told, c.seen)
 		c.compared(now.Last)
 	case c.tellAll(now) && !st.heardSpan().covers(c.told, c.told): // else the copies since then say the same
-		if st.checkInTurn(true) {
+		if st.checkInTurn(true, c.seen) {
 			c.told = now.Last
 		}
-	case st.checkSince(ctx, c.was, now.Last):
+	case st.checkSince(ctx, c.was, now.Last, c.seen):
 		c.compared(now.Last)
 	}
 }
@@ -165,14 +169,14 @@ func (st *store) noteLimit(ctx context.Context, now eventlog.Standing) {
 }
 
 // checkSince compares the rooms that have an event after `after`, up to `upto`,
-// with the log; false: it could not.
-func (st *store) checkSince(ctx context.Context, after, upto uint64) bool {
+// with a log that goes up to least; false: it could not.
+func (st *store) checkSince(ctx context.Context, after, upto, least uint64) bool {
 	if upto <= after || upto-after > eventlog.MaxUnfiltered || upto-after >= uint64(st.handles.count()) {
-		return st.checkInTurn(false)
+		return st.checkInTurn(false, least)
 	}
 	tokens, err := st.log.Tokens(ctx, after, upto)
 	if err != nil {
-		return st.checkInTurn(false)
+		return st.checkInTurn(false, least)
 	}
 	var list []*handle
 	for token := range tokens {
@@ -180,7 +184,8 @@ func (st *store) checkSince(ctx context.Context, after, upto uint64) bool {
 			list = append(list, h)
 		}
 	}
-	return st.check(list, false)
+	_, ok := st.check(list, false, least)
+	return ok
 }
 
 // restoreStream makes the stream again that somebody, or a NATS server that
@@ -226,39 +231,64 @@ func (st *store) doubt() {
 
 // checkInTurn compares every open room with the log, as many per interval
 // as checkRooms.
-func (st *store) checkInTurn(tell bool) bool {
+func (st *store) checkInTurn(tell bool, least uint64) bool {
 	list := st.handles.all()
 	for most := st.eng.cfg.tuning.checkRooms; len(list) > most; {
-		if !st.check(list[:most], tell) {
+		if _, ok := st.check(list[:most], tell, least); !ok {
 			return false
 		}
 		list = list[most:]
 		select {
 		case <-time.After(st.eng.cfg.tuning.check):
 		case <-st.kick:
-			return st.checkAll()
+			return st.checkAll(least)
 		case <-st.eng.ctx.Done():
 			return false
 		}
 	}
-	return st.check(list, tell)
+	_, ok := st.check(list, tell, least)
+	return ok
 }
 
-// checkAll compares every open room with the log; false: it could not.
-func (st *store) checkAll() bool {
+// checkOpened compares rooms with the log a moment after they were opened, and
+// again until that could be done with all that the log had at the first time
+// that its leader answered: a copy that came too early for their subscriptions
+// may have been the last, and a look before they were open passed them over.
+func (st *store) checkOpened(list []*handle, after time.Duration, least uint64) {
+	time.AfterFunc(after, func() {
+		last, ok := st.check(list, false, least)
+		list = slices.DeleteFunc(list, func(h *handle) bool { return st.handles.get(h.token()) != h })
+		if ok || len(list) == 0 || st.eng.closed() {
+			return
+		}
+		if last != 0 {
+			least = min(least, last)
+		}
+		st.checkOpened(list, st.eng.cfg.tuning.check, least)
+	})
+}
+
+// checkAll compares every open room with the log; false: it could not. What came
+// since the last look is compared with a replica that has it at the next.
+func (st *store) checkAll(least uint64) bool {
 	suspect := st.suspect.Swap(false)
-	ok := st.check(st.handles.all(), suspect)
+	_, ok := st.check(st.handles.all(), suspect, least)
 	if suspect && !ok {
 		st.suspect.Store(true)
 	}
 	return ok
 }
 
+// newest is for check: all that the leader has when it begins.
+const newest = math.MaxUint64
+
 // check compares the last sequences of rooms with the log and tells those that
-// differ, or all.
-func (st *store) check(list []*handle, tell bool) bool {
+// differ, or all. It reports what the log's leader had, 0 if that is unknown, and
+// whether it could, with a replica that was as far as least: what one that is
+// behind does not have is no sign that nothing is missing.
+func (st *store) check(list []*handle, tell bool, least uint64) (last uint64, ok bool) {
 	if len(list) == 0 || st.eng.closed() {
-		return true
+		return 0, true
 	}
 	names, at := make([]string, len(list)), make([]uint64, len(list))
 	for i, h := range list {
@@ -266,22 +296,25 @@ func (st *store) check(list []*handle, tell bool) bool {
 	}
 	ctx, cancel := context.WithTimeout(st.eng.ctx, st.eng.cfg.tuning.open)
 	defer cancel()
-	checks, err := st.log.Checks(ctx, names)
+	checks, last, err := st.log.Checks(ctx, names)
 	if err != nil {
 		if !st.eng.closed() {
 			st.eng.troubled().Err(err).Int("rooms", len(list)).Msg("the last sequences of rooms could not be compared with the log; trying again at the next check")
 		}
-		return false
+		return last, false
 	}
 	st.eng.catchUp(ctx)
 	heard := st.heardSpan()
 	st.looks.compared.Add(int64(len(list)))
+	ok = true
 	for i, h := range list {
-		if c := checks[h.token()]; tell || c.Last > h.last.Load() || c.Last < at[i] {
+		c := checks[h.token()]
+		ok = ok && c.Through >= min(least, last)
+		if tell || c.Last > h.last.Load() || c.Last < at[i] {
 			st.eng.post(h.self, checked{Check: c, at: at[i], heard: heard})
 		}
 	}
-	return true
+	return last, ok
 }
 
 // onDisconnect runs on nats.go's goroutine, as onReconnect and onAsyncError do.

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
@@ -34,6 +36,52 @@ func TestLostTailAmongManyRooms(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLookAtAReplicaThatIsBehind: half of the answers are those of a replica
+// that does not have the newest events, here a mirror that is full. That it does
+// not have them is no sign that no copy was lost.
+func TestLookAtAReplicaThatIsBehind(t *testing.T) {
+	for round := range 12 { // in one of four the mirror answers both looks
+		t.Run(fmt.Sprint(round), func(t *testing.T) {
+			l, eng, srv, m, w := lossy(t, func(c *rooms.Config) { c.CheckEvery(20 * time.Millisecond) })
+			m.awaitSeq(t, publish(t, eng, "x", 0, 1)[0])
+			mirrorFully(t, srv)
+			m.awaitSeq(t, l.publishLost(t, eng, w, 1, 2)[0])
+			if s := eng.Stats(); s.Repairs.Load() == 0 || s.Resets.Load() != 0 {
+				t.Errorf("%d repairs, %d resets", s.Repairs.Load(), s.Resets.Load())
+			}
+		})
+	}
+}
+
+// mirrorFully makes a mirror of the rooms' log that takes no more than there is.
+func mirrorFully(t *testing.T, srv *embedded.Server) {
+	t.Helper()
+	nc, err := srv.Connect("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := js.Stream(within(t), "ROOMS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := stream.CachedInfo().State.Msgs
+	mirror, err := js.CreateStream(within(t), jetstream.StreamConfig{
+		Name: "BEHIND", Mirror: &jetstream.StreamSource{Name: "ROOMS"}, AllowDirect: true, MirrorDirect: true, MaxMsgs: int64(full), Discard: jetstream.DiscardNew,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the mirror is full", func() bool {
+		info, err := mirror.Info(within(t))
+		return err == nil && info.State.Msgs == full
+	})
 }
 
 // TestQuietRoomBesideABusyOne: while another room's events turn the whole log

@@ -171,7 +171,7 @@ func (e *Engine) NextLook() uint64 {
 // LastSequences asks the log for the last sequence of each room that has one,
 // by token.
 func (e *Engine) LastSequences(ctx context.Context, rooms []string) (map[string]uint64, error) {
-	checks, err := e.stores[wire.SpaceRooms].log.Checks(ctx, rooms)
+	checks, _, err := e.stores[wire.SpaceRooms].log.Checks(ctx, rooms)
 	last := make(map[string]uint64, len(checks))
 	for token, c := range checks {
 		if c.Last != 0 {

@@ -3,7 +3,6 @@ package rooms
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -63,7 +62,7 @@ func (o *opener) openIn(ctx context.Context, st *store, rooms []*room, err error
 		o.eng.post(r.h.self, opened{of: r, subs: subs, at: at[r.h.token()], err: err})
 	}
 	if err == nil {
-		time.AfterFunc(o.eng.cfg.tuning.afterOpen, func() { st.check(handlesOf(rooms), false) })
+		st.checkOpened(handlesOf(rooms), o.eng.cfg.tuning.afterOpen, newest)
 	}
 }
 

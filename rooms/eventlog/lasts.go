@@ -28,7 +28,7 @@ var errBehind = errors.New("the log's replica is behind its leader")
 // ctx ends.
 func (l *Log) Openings(ctx context.Context, rooms []string) (openings map[string]follow.Opening, err error) {
 	err = l.again(ctx, func() error {
-		checks, standing, err := l.lasts(ctx, rooms, true)
+		checks, _, standing, err := l.lasts(ctx, rooms, true)
 		if err != nil {
 			return err
 		}
@@ -42,38 +42,36 @@ func (l *Log) Openings(ctx context.Context, rooms []string) (openings map[string
 }
 
 // Checks says what some replica, which may be behind, has of each room as its
-// newest event, by token.
-func (l *Log) Checks(ctx context.Context, rooms []string) (map[string]follow.Check, error) {
-	checks, _, err := l.lasts(ctx, rooms, false)
-	return checks, err
+// newest event, by token; and how far the log's leader was before.
+func (l *Log) Checks(ctx context.Context, rooms []string) (checks map[string]follow.Check, last uint64, err error) {
+	checks, before, _, err := l.lasts(ctx, rooms, false)
+	return checks, before.Last, err
 }
 
 // lasts asks for the newest event of each room. The leader is asked before and
 // after, so that the answers are of one life of the log, and those with what it
 // had before or more if they must be.
-func (l *Log) lasts(ctx context.Context, rooms []string, current bool) (map[string]follow.Check, Standing, error) {
-	before, err := l.ask(ctx)
-	if err != nil {
-		return nil, before, err
+func (l *Log) lasts(ctx context.Context, rooms []string, current bool) (checks map[string]follow.Check, before, after Standing, err error) {
+	if before, err = l.ask(ctx); err != nil {
+		return nil, before, after, err
 	}
-	checks := make(map[string]follow.Check, len(rooms))
+	checks = make(map[string]follow.Check, len(rooms))
 	for part := range slices.Chunk(rooms, MaxLasts) {
 		if err := l.lastOf(ctx, part, before, current, checks); err != nil {
-			return nil, before, err
+			return nil, before, after, err
 		}
 	}
-	after, err := l.ask(ctx)
-	if err != nil {
-		return nil, after, err
+	if after, err = l.ask(ctx); err != nil {
+		return nil, before, after, err
 	}
 	for token, c := range checks {
 		if after.Epoch != before.Epoch || after.Last < c.Through {
-			return nil, after, errBehind // another life, or a leader that is none any more
+			return nil, before, after, errBehind // another life, or a leader that is none any more
 		}
 		c.First = after.First
 		checks[token] = c
 	}
-	return checks, after, nil
+	return checks, before, after, nil
 }
 
 // lastOf asks for up to MaxLasts rooms. The answers carry whole events, so one

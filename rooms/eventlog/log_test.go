@@ -234,7 +234,7 @@ func TestRoomsWithoutEvents(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		checks, err := l.Checks(within(t), rooms)
+		checks, _, err := l.Checks(within(t), rooms)
 		if err != nil {
 			t.Fatal(err)
 		}
