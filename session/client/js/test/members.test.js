@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { client, joined, proxy, roomd, until } from "./harness.js";
+
+const fast = ["--presence-interval", "100ms", "--max-connections-per-address", "0"];
+
+// Many people at once, each of them one WebSocket and nothing more; resolves when all of them are in the room.
+async function crowd(t, server, room, names) {
+  const sockets = await Promise.all(names.map((name) => new Promise((resolve, reject) => {
+    const socket = new WebSocket(`${server.url}?room=${room}&username=${name}`);
+    socket.onerror = () => reject(new Error(`${name} could not connect`));
+    socket.onmessage = (e) => {
+      const event = JSON.parse(e.data);
+      if (event.type === "room_joined" && event.room === room) resolve(socket);
+    };
+  })));
+  const leave = () => {
+    for (const socket of sockets.splice(0)) socket.close(1000);
+  };
+  t.after(leave);
+  return { leave };
+}
+
+async function truth(server, room) {
+  const uids = [];
+  for (let after = ""; ;) {
+    const page = await (await fetch(`${server.http}/api/rooms/${room}/members?limit=100&after=${encodeURIComponent(after)}`)).json();
+    uids.push(...page.list.map((user) => user.uid));
+    after = page.next;
+    if (!after) return uids.sort();
+  }
+}
+
+const held = (room) => room.members.map((user) => user.uid).sort();
+const names = (prefix, n) => Array.from({ length: n }, (_, i) => `${prefix}${i}`);
+
+// Waits until the list is that of the server, which must not change meanwhile.
+async function right(server, room, count) {
+  await until(`the list has ${count}; it has ${room.members.length} of ${room.count}`, () => room.count === count && room.complete);
+  assert.deepEqual(held(room), await truth(server, room.name));
+}
+
+test("the list is right after any number of changes, and asks again when it must", async (t) => {
+  const server = await roomd(t, { args: fast });
+  const c = client(t, { url: server.url });
+  const room = await joined(c, "r", { members: 1000 });
+  await right(server, room, 1);
+  const few = await crowd(t, server, "r", names("few", 5));
+  await right(server, room, 6);
+  const many = await crowd(t, server, "r", names("many", 260)); // more than one event tells
+  await right(server, room, 266);
+  few.leave();
+  await right(server, room, 261);
+  const others = crowd(t, server, "r", names("other", 150)); // come while the many go
+  many.leave();
+  await others;
+  await right(server, room, 151);
+  (await others).leave();
+  await right(server, room, 1);
+});
+
+test("a list that begins in a room of many holds all that it is to hold", async (t) => {
+  const server = await roomd(t, { args: fast });
+  await crowd(t, server, "r", names("one", 230));
+  const c = client(t, { url: server.url });
+  const room = await joined(c, "r", { members: 1000 });
+  await right(server, room, 231);
+
+  const some = await joined(client(t, { url: server.url }), "r");
+  await until("both are counted", () => some.count === 232);
+  assert.equal(some.members.length >= 100, true);
+  assert.equal(some.complete, false);
+  some.loadMembers(200);
+  await until("two pages", () => some.members.length >= 200 && some.members.length < 232);
+  some.loadMembers(300);
+  await right(server, some, 232);
+});
+
+test("the list is right after a lost connection", async (t) => {
+  const server = await roomd(t, { args: fast });
+  const line = await proxy(t, server.port);
+  const c = client(t, { url: line.url });
+  const room = await joined(c, "r");
+  const crowded = await crowd(t, server, "r", names("gone", 60));
+  await right(server, room, 61);
+  line.state.refuse = true;
+  line.cut();
+  await until("lost", () => c.state === "reconnecting");
+  crowded.leave();
+  await crowd(t, server, "r", names("come", 20));
+  line.state.refuse = false;
+  await right(server, room, 21);
+});
