@@ -5,6 +5,7 @@ package jsclient
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"os"
@@ -15,13 +16,34 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/client/js"
 )
 
 const (
 	source = "../../../session/client/js" // where the client is
+	// maxGzipped is what a page pays for the client.
+	maxGzipped = 10 << 10
 	// oldestNode has node --test as we use it, and a WebSocket behind a flag.
 	oldestNode = 20
 )
+
+func TestSize(t *testing.T) {
+	var packed bytes.Buffer
+	w, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(js.Client); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if packed.Len() > maxGzipped {
+		t.Errorf("client.js is %d bytes gzipped; at most %d", packed.Len(), maxGzipped)
+	}
+}
 
 // TestNode runs the tests that are written in JavaScript.
 func TestNode(t *testing.T) {
