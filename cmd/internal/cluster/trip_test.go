@@ -84,7 +84,7 @@ type page struct {
 
 const (
 	tripPatience   = 30 * time.Second // of a client for an answer
-	settlePatience = 20 * time.Second // of the judge for what is missing
+	settlePatience = 2 * time.Minute  // of the judge for what is missing; a busy machine has it late
 	// settleWatch is how long everything is watched when it seems complete: a
 	// room is compared with the log every 3 s, and what comes twice comes late.
 	settleWatch = 4 * time.Second
