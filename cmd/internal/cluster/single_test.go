@@ -205,7 +205,8 @@ func TestATooSlowClient(t *testing.T) {
 	eventually(t, "the node lets go of the slow client", 60*time.Second, func(ctx context.Context) error {
 		return s.nodes[0].counted(ctx, `roomd_session_closed_total{code="4001"`)
 	})
-	t.Logf("the node let go of the slow client after %.2fs", time.Since(at).Seconds())
+	byTime := s.nodes[0].counted(t.Context(), "roomd_session_write_errors_total") == nil
+	t.Logf("the node let go of the slow client after %.2fs, because a write took too long: %v (else its queue was full)", time.Since(at).Seconds(), byTime)
 	halt()
 	work.Wait()
 	close(shut)
