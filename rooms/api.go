@@ -123,9 +123,13 @@ func (e *Engine) PublishAs(author wire.Author, room, msgID string, body wire.Bod
 		return
 	}
 	by := e.secret.Load().sign(forLog, author, room, body.Bytes())
+	measured := e.latency.sample(e, room, body)
 	e.pub.Send(room, msgID, by, body.Bytes(), func(s Stored, err error) {
 		if h := e.handleOf(room); h != nil && err == nil {
 			h.ack(s.Seq)
+		}
+		if measured != nil {
+			e.latency.answered(measured, s, err)
 		}
 		done(s, err)
 	})

@@ -112,6 +112,7 @@ func (st *store) checkStream(c *streamCheck) {
 	now, err := st.log.Standing(ctx)
 	if err == nil {
 		c.note(at, now)
+		st.standing.Store(&now)
 		st.noteLimit(ctx, now)
 	}
 	defer func() { st.lookAt(max(c.told, c.last-min(c.half, c.last)) + c.half + 1) }()
@@ -310,6 +311,7 @@ func (st *store) check(list []*handle, tell bool, least uint64) (last uint64, ok
 	for i, h := range list {
 		c := checks[h.token()]
 		ok = ok && c.Through >= min(least, last)
+		h.known.Store(c.Last)
 		if tell || c.Last > h.last.Load() || c.Last < at[i] {
 			st.eng.post(h.self, checked{Check: c, at: at[i], heard: heard})
 		}

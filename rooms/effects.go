@@ -185,6 +185,7 @@ func (x effects) Report(what follow.Incident, seq uint64) {
 		r.eng.roomLog(r.h.name).Warn().Uint64("upto", seq).Msg("the log has dropped events that this node has not seen; the members are told to refresh")
 	case follow.RolledBack, follow.Renewed:
 		r.h.acked.Store(0)
+		r.h.known.Store(0)
 		r.eng.roomLog(r.h.name).Warn().Uint64("was_at", seq).Bool("anew", what == follow.Renewed).
 			Msg("the log does not have what a room has delivered: it was rolled back or made anew, or a copy was forged; the members are told to refresh")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,6 +53,7 @@ type Engine struct {
 	boot       presence.Boot // of this process
 	started    int64         // for nodes of version 0: see heartbeat
 	stats      Stats
+	latency    latency
 	watched    Watched                      // nil: an external NATS
 	writes     *eventlog.WriteProbe         // nil where watched is not
 	unready    atomic.Pointer[UnreadyError] // nil: the log takes events
@@ -80,6 +82,7 @@ func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
 	}
 	started := max(cfg.tuning.clock().UnixNano(), 1)
 	e := &Engine{cfg: cfg, boot: newBoot(), started: started, live: make(chan *nats.Msg, liveQueue), waiting: NewWaiting(cfg.WaitingBytes), sweep: make(chan struct{}, 1)}
+	e.latency.seed = maphash.MakeSeed()
 	for space := range e.stores {
 		e.stores[space] = newStore(e, wire.Space(space))
 	}

@@ -18,6 +18,8 @@ type fanout struct {
 	members members
 	out     outbox
 	gather  *gathering // nil until it was needed
+
+	measured *sample // the last one that is in out; nil: none
 }
 
 // yieldEvery is after how many members the fan-out lets their actors run: a
@@ -77,6 +79,9 @@ func (r *room) deliver(e follow.Event) (frame []byte) {
 	}
 	frame = r.fanout.out.addStored(r.label, e.Seq, &stored, e.Time)
 	r.fanout.stats.Events.Add(1)
+	if s := r.h.sample.Load(); s != nil && r.eng.latency.recognize(s, e.Body) {
+		r.fanout.measured = s
+	}
 	if r.fanout.out.full() {
 		r.flush()
 		// A room that catches up delivers bursts faster than its members'
@@ -90,6 +95,10 @@ func (r *room) deliver(e follow.Event) (frame []byte) {
 func (r *room) flush() {
 	if b := r.fanout.take(); b != nil {
 		r.deliverBurst(b, "")
+	}
+	if s := r.fanout.measured; s != nil {
+		r.eng.latency.delivered.Observe(time.Since(s.born))
+		r.fanout.measured = nil
 	}
 }
 

@@ -37,6 +37,13 @@ type handle struct {
 	// with while the room was open.
 	acked atomic.Uint64
 
+	// known is the sequence of the room's newest event when it was last compared
+	// with the log.
+	known atomic.Uint64
+
+	// sample is the event whose delivery is measured; nil: none.
+	sample atomic.Pointer[sample]
+
 	// doubtful is set when the log may have been rolled back; the room tells its
 	// follower when it sees it.
 	doubtful atomic.Bool

@@ -26,6 +26,8 @@ type store struct {
 	copies  heardCopies
 	looks   looks
 
+	standing atomic.Pointer[eventlog.Standing] // when it was last looked at; nil: not yet
+
 	kick     chan struct{} // asks checkLoop to compare all rooms now
 	edited   chan struct{} // tells it that the stream's settings were changed
 	turnover chan struct{} // tells it that nextLook was reached

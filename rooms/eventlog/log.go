@@ -93,6 +93,9 @@ type Standing struct {
 	Epoch       string // names one life of the stream: letters and digits
 	First, Last uint64 // sequences
 	Empty       bool
+	Messages    uint64
+	Bytes       uint64
+	ReplicaLag  uint64 // of the replica that is furthest behind its leader, in operations
 	info        *jetstream.StreamInfo
 }
 
@@ -107,7 +110,13 @@ func (l *Log) ask(ctx context.Context, opts ...jetstream.StreamInfoOpt) (Standin
 		return Standing{}, fmt.Errorf("ask for the state of the stream %s: %w", l.name, err)
 	}
 	s := info.State
-	return Standing{Epoch: epochOf(info.Created), First: s.FirstSeq, Last: s.LastSeq, Empty: s.Msgs == 0, info: info}, nil
+	standing := Standing{Epoch: epochOf(info.Created), First: s.FirstSeq, Last: s.LastSeq, Empty: s.Msgs == 0, Messages: s.Msgs, Bytes: s.Bytes, info: info}
+	if info.Cluster != nil {
+		for _, replica := range info.Cluster.Replicas {
+			standing.ReplicaLag = max(standing.ReplicaLag, replica.Lag)
+		}
+	}
+	return standing, nil
 }
 
 // Made is when the stream was made, by its server's clock.

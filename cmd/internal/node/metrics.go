@@ -52,6 +52,7 @@ func (n *Node) metricsHandler() http.Handler {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(n.engine, n.sessions, n.visitors, n.who.Stats(), n.keyStats()),
 		readyCollector{n},
+		logCollector{n.engine},
 		n.requests,
 	)
 	if n.cert != nil {

@@ -34,6 +34,9 @@ func TestMetrics(t *testing.T) {
 	text := s.metricsWith(t, map[string]float64{
 		"roomd_connections": 2, "roomd_rooms": 1, "roomd_members": 2, "roomd_session_connected_total": 2,
 		"roomd_room_published_total": 1, "roomd_session_refused_login_total": 1, `roomd_session_closed_total{code="4000",reason="draining"}`: 0,
+		"roomd_publish_ack_seconds_count": 1, "roomd_publish_delivery_seconds_count": 1, `roomd_publish_ack_seconds_bucket{le="+Inf"}`: 1,
+		`roomd_log_messages{log="ROOMS"}`: 1, `roomd_log_first_seq{log="ROOMS"}`: 1, `roomd_log_last_seq{log="ROOMS"}`: 1,
+		`roomd_log_messages{log="INBOX"}`: 0, `roomd_log_replica_lag{log="ROOMS"}`: 0, `roomd_log_rooms_behind{log="ROOMS"}`: 0,
 		`roomd_session_errors_total{code="unknown_type"}`: 1, `roomd_session_errors_total{code="busy"}`: 0,
 		`roomd_http_requests_total{route="/ws",status="101"}`: 2, `roomd_http_requests_total{route="/ws",status="401"}`: 1,
 		`roomd_http_requests_total{route="/api/rooms/{room}/events",status="200"}`: 1, `roomd_http_requests_total{route="/",status="404"}`: 2,
