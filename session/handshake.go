@@ -80,8 +80,12 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (m *Manager) check(r *http.Request) (who auth.Identity, first []firstRoom, status int, refusal *wire.Error) {
 	who, err := m.who.Identify(r)
 	if err != nil {
-		m.stats.RefusedLogin.Add(1)
 		status, refusal = LoginRefusal(err)
+		if status == http.StatusForbidden && !m.cfg.Origins.Allowed(r) { // who asks others about a login looks first
+			m.stats.RefusedOrigin.Add(1)
+			return who, nil, status, refusal
+		}
+		m.stats.RefusedLogin.Add(1)
 		if known := (*wire.Error)(nil); status >= http.StatusInternalServerError && !errors.As(err, &known) {
 			m.cfg.Log.Error().Err(err).Msg("a login could not be checked; the connection was refused")
 		}

@@ -43,6 +43,9 @@ type Config struct {
 	JWKSURL       string   `group:"login" name:"jwks-url" placeholder:"URL" say:"the https URL of your issuer's JWKS document" help:"Fetch the keys that tokens are checked with from there, and follow when they change. https, or http on this machine."`
 	JWTAudience   []string `group:"login" name:"jwt-audience" placeholder:"AUD" say:"the aud claim of your tokens" help:"A token's aud must name this; repeat it for more. Unless it is set: aud is not looked at."`
 	JWTIssuer     string   `group:"login" name:"jwt-issuer" placeholder:"ISS" say:"the iss claim of your tokens, such as https://login.example.com" help:"A token's iss must be this. Unless it is set: iss is not looked at."`
+	Hook          []string `group:"login" placeholder:"WHAT[=URL]" say:"login, join or publish, which asks over NATS, or login=https://example.com/roomd/login" help:"Let a service decide: who logs in (login), who enters a room (join), what is said (publish). It answers roomd.hook.WHAT over NATS; login and join may name a URL instead. Repeat it for more."`
+	HookHeader    []string `group:"login" placeholder:"NAME" say:"the name of a header, such as Cookie" help:"Header of the handshake that the login hook gets, such as Cookie. Repeat it for more."`
+	HookKeyFile   string   `group:"login" name:"hook-key-file" placeholder:"FILE" say:"the path of a file with the key" help:"File with the key that signs what is posted to a URL of --hook (or ROOMD_HOOK_KEY)."`
 	JWTRequireExp bool     `group:"login" name:"jwt-require-exp" default:"true" negatable:"" say:"true or false" help:"Refuse tokens without exp, which would be good for ever."`
 	GuestRooms    []string `group:"login" placeholder:"ROOM" say:"a room, or a prefix and *, such as table-*; - for none" help:"A room that guests may enter, or a prefix and *; repeat it for more. Unless it is set: every room, or with a JWT key the room general."`
 	MaxGuestRooms int      `group:"limits" default:"10000" say:"a number such as 10000, or 0 for no limit" help:"Rooms that only guests have entered, open on this server; 0 for no limit."`
@@ -74,8 +77,9 @@ type Config struct {
 	Log      string `group:"general" default:"" placeholder:"FORMAT" say:"json or console" help:"Format of the log: json or console. Unless it is set: console on a terminal."`
 	LogLevel string `group:"general" default:"info" say:"debug, info, warn or error" help:"What is logged: debug, info, warn or error."`
 
-	JWTKey string `kong:"-"` // from ROOMD_JWT_KEY or JWTKeyFile; "": no user's token is accepted
-	APIKey string `kong:"-"` // from ROOMD_API_KEY or APIKeyFile; "": the API answers on loopback only, and nobody where tokens are checked
+	JWTKey  string `kong:"-"` // from ROOMD_JWT_KEY or JWTKeyFile; "": no user's token is accepted
+	HookKey string `kong:"-"` // from ROOMD_HOOK_KEY or HookKeyFile; "": no hook has a URL
+	APIKey  string `kong:"-"` // from ROOMD_API_KEY or APIKeyFile; "": the API answers on loopback only, and nobody where tokens are checked
 }
 
 // DefaultConfig returns the defaults: those of rooms/wire/README.md.
@@ -111,8 +115,11 @@ func (c Config) drainDelay(limit time.Duration) time.Duration {
 	return min(delay, limit/2)
 }
 
-// takesTokens reports whether users log in with tokens.
-func (c Config) takesTokens() bool { return c.JWTKey != "" || c.JWKSURL != "" }
+// takesTokens reports whether users log in, with tokens or by a hook.
+func (c Config) takesTokens() bool { return c.checksTokens() || c.asksLogin() }
+
+// checksTokens reports whether there is something to check JWTs with.
+func (c Config) checksTokens() bool { return c.JWTKey != "" || c.JWKSURL != "" }
 
 // guestRights are the rooms that guests may enter and speak in, as auth.Guests has them. Beside users with tokens they have the
 // room that everybody begins in.

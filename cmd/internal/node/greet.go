@@ -98,6 +98,13 @@ func (n *Node) guestLine() string {
 	if n.cfg.JWKSURL != "" {
 		tokens = "people with a token of the issuer of --jwks-url"
 	}
+	if n.cfg.asksLogin() {
+		who := "whom the login hook lets in (--hook)"
+		if n.cfg.checksTokens() {
+			who += ", and " + tokens
+		}
+		return who
+	}
 	switch {
 	case n.cfg.takesTokens() && n.cfg.Guests():
 		return tokens + ", and guests in " + n.guestRooms()

@@ -49,7 +49,7 @@ type flags struct {
 
 const description = "A room server: browsers join rooms over WebSocket, services publish into them over NATS or HTTP.\n\n" +
 	"Every flag is also an environment variable: --max-message is ROOMD_MAX_MESSAGE. " +
-	"Secrets come from ROOMD_JWT_KEY, ROOMD_API_KEY or a file, never from the command line."
+	"Secrets come from ROOMD_JWT_KEY, ROOMD_API_KEY, ROOMD_HOOK_KEY or a file, never from the command line."
 
 // Load reads the configuration: the command line args (without the program's name) win over env (as os.Environ), which
 // wins over the file of --config, which wins over the defaults. Help and version are written to out, which may be nil,
@@ -132,7 +132,7 @@ func wantsHelp(args []string) bool {
 }
 
 // secretFlags have no flag of their own, because the command line of a process can be read by every user of the machine.
-var secretFlags = []string{"jwt-key", "api-key"}
+var secretFlags = []string{"jwt-key", "api-key", "hook-key"}
 
 func checkSecretArgs(args []string) error {
 	for _, arg := range args {
@@ -155,7 +155,7 @@ func readSecrets(cfg *Config, env map[string]string) error {
 		flag   string
 		file   string
 		target *string
-	}{{"jwt-key", cfg.JWTKeyFile, &cfg.JWTKey}, {"api-key", cfg.APIKeyFile, &cfg.APIKey}} {
+	}{{"jwt-key", cfg.JWTKeyFile, &cfg.JWTKey}, {"api-key", cfg.APIKeyFile, &cfg.APIKey}, {"hook-key", cfg.HookKeyFile, &cfg.HookKey}} {
 		*s.target = strings.TrimRight(env[s.flag], "\r\n")
 		if s.file == "" {
 			continue

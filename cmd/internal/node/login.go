@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
@@ -108,7 +109,7 @@ func (n *Node) login(r *http.Request) (any, error) {
 	result, err := n.who.Login(r, wish.Username, wish.AvatarID)
 	if err != nil {
 		status, refusal := session.LoginRefusal(err)
-		if status >= http.StatusInternalServerError {
+		if known := (*wire.Error)(nil); status >= http.StatusInternalServerError && !errors.As(err, &known) {
 			n.log.Error().Err(err).Msg("a login failed")
 		}
 		n.sessions.LogLoginRefusal(r, refusal)

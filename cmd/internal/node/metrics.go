@@ -17,6 +17,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/hooks"
 )
 
 // guardedMetrics serves /metrics beside the page: to whom the API answers too. Where other machines can connect and there
@@ -50,7 +51,7 @@ func (n *Node) metricsHandler() http.Handler {
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newCollector(n.engine, n.sessions, n.visitors, n.who.Stats(), n.keyStats()),
+		newCollector(n.engine, n.sessions, n.visitors, n.who.Stats(), n.keyStats(), n.hookStats()),
 		readyCollector{n},
 		logCollector{n.engine},
 		n.requests,
@@ -95,9 +96,9 @@ type counter struct {
 	value *atomic.Int64
 }
 
-func newCollector(engine *rooms.Engine, sessions *session.Manager, visitors *visitors, logins *auth.Stats, keys *auth.KeyStats) *collector {
+func newCollector(engine *rooms.Engine, sessions *session.Manager, visitors *visitors, logins *auth.Stats, keys *auth.KeyStats, asked *hooks.Stats) *collector {
 	all := slices.Concat(counters("room", engine.Stats(), roomHelp), counters("session", sessions.Stats(), sessionHelp), counters("http", &visitors.stats, httpHelp),
-		counters("login", logins, loginHelp), counters("jwks", keys, keysHelp))
+		counters("login", logins, loginHelp), counters("jwks", keys, keysHelp), counters("hook", asked, hookHelp))
 	return &collector{engine, sessions, visitors, all}
 }
 

@@ -111,3 +111,21 @@ var (
 		"Outdated":    "Tokens answered with 503, as no keys are known that are not too old.",
 	}
 )
+
+// hookHelp says what each counter of hooks.Stats counts.
+var hookHelp = map[string]string{
+	"LoginAsked":        "Questions sent to the login hook.",
+	"LoginRefused":      "Questions that the login hook answered with an error.",
+	"LoginFailed":       "Questions that the login hook did not answer in time, or not with an answer; unavailable, at the handshake 503.",
+	"LoginOverloaded":   "Questions not sent to the login hook because 256 were under way; unavailable, at the handshake 503.",
+	"JoinAsked":         "Questions sent to the join hook.",
+	"JoinRefused":       "Questions that the join hook answered with an error.",
+	"JoinFailed":        "Questions that the join hook did not answer in time, or not with an answer; unavailable, at the handshake 503.",
+	"JoinOverloaded":    "Questions not sent to the join hook because 256 were under way; unavailable, at the handshake 503.",
+	"PublishAsked":      "Questions sent to the publish hook.",
+	"PublishRefused":    "Questions that the publish hook answered with an error.",
+	"PublishFailed":     "Questions that the publish hook did not answer in time, or not with an answer; unavailable, at the handshake 503.",
+	"PublishOverloaded": "Questions not sent to the publish hook because 256 were under way; unavailable, at the handshake 503.",
+	"JoinKept":          "Joins let in by a yes of the join hook from before (for_s).",
+	"Kept":              "Yeses of the join hook that were kept.",
+}

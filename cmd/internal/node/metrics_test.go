@@ -14,6 +14,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/hooks"
 )
 
 func TestMetrics(t *testing.T) {
@@ -85,7 +86,7 @@ func TestEveryCounterIsDescribed(t *testing.T) {
 	for _, tt := range []struct {
 		stats any
 		help  map[string]string
-	}{{&rooms.Stats{}, roomHelp}, {&session.Stats{}, sessionHelp}, {&httpStats{}, httpHelp}, {&auth.Stats{}, loginHelp}, {&auth.KeyStats{}, keysHelp}} {
+	}{{&rooms.Stats{}, roomHelp}, {&session.Stats{}, sessionHelp}, {&httpStats{}, httpHelp}, {&auth.Stats{}, loginHelp}, {&auth.KeyStats{}, keysHelp}, {&hooks.Stats{}, hookHelp}} {
 		fields := reflect.TypeOf(tt.stats).Elem()
 		found := 0
 		for _, field := range reflect.VisibleFields(fields) {

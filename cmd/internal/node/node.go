@@ -19,6 +19,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/hooks"
 )
 
 const (
@@ -45,7 +46,9 @@ type Node struct {
 	who      *auth.Authenticator
 	logins   interface{ Close() } // the connection to NATS of who
 	ended    atomic.Pointer[auth.Ended]
-	keys     *auth.KeySet // nil: no --jwks-url
+	hooks    atomic.Pointer[hooks.Hooks] // nil: no --hook
+	asking   interface{ Close() }        // the connection to NATS of hooks
+	keys     *auth.KeySet                // nil: no --jwks-url
 	sessions *session.Manager
 	listener net.Listener
 	server   *http.Server
@@ -79,7 +82,7 @@ func New(ctx context.Context, cfg Config, log zerolog.Logger, out io.Writer) (*N
 	n.memory = budgetsFor(n.limit, int64(cfg.Memory))
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	for _, start := range []func(context.Context) error{n.startFiles, n.startTLS, n.startPProf, n.startNATS, n.startEngine, n.startLogin, n.startSessions, n.startMetrics, n.startHTTP} {
+	for _, start := range []func(context.Context) error{n.startFiles, n.startTLS, n.startPProf, n.startNATS, n.startEngine, n.startLogin, n.startHooks, n.startSessions, n.startMetrics, n.startHTTP} {
 		err := ctx.Err()
 		if err == nil {
 			err = start(ctx)
@@ -145,7 +148,7 @@ func (n *Node) startEngine(ctx context.Context) (err error) {
 		Node: n.cfg.NodeName, Memory: n.cfg.InMemory(), Replicas: n.cfg.Replicas,
 		History: n.cfg.History, HistoryAge: n.cfg.HistoryAge, HistoryBytes: history, InboxBytes: inboxes,
 		RingBytes: n.memory.rings, WaitingBytes: n.memory.waiting, CopyBytes: n.memory.copies, PublishBytes: n.memory.publish,
-		PresenceInterval: n.cfg.PresenceInterval, PresenceGrace: grace, HearAll: n.cfg.NATSURL == "", EndUser: n.endUser, Log: n.log,
+		PresenceInterval: n.cfg.PresenceInterval, PresenceGrace: grace, HearAll: n.cfg.NATSURL == "", EndUser: n.endUser, Kicked: n.kicked, Log: n.log,
 	})
 	return err
 }
@@ -165,7 +168,7 @@ func (n *Node) startLogin(ctx context.Context) error {
 		return err
 	}
 	n.ended.Store(n.who.Ended)
-	if n.cfg.Guests() {
+	if n.cfg.Guests() || n.cfg.AllowGuests == nil && n.cfg.asksLogin() { // then the hook says who is one
 		if n.who.Guests, err = auth.NewGuests(ctx, nc, opts); err != nil {
 			return err
 		}
@@ -181,6 +184,10 @@ func (n *Node) startSessions(context.Context) error {
 	if err != nil {
 		return err
 	}
+	var asked session.Hooks
+	if h := n.hooks.Load(); h != nil {
+		asked = h.Session()
+	}
 	n.sessions, err = session.NewManager(n.engine, n.who, session.Config{
 		MaxMessage: int64(n.cfg.MaxMessage), Compress: n.cfg.Compress, Rate: orNone(n.cfg.Rate), Burst: n.cfg.Burst, Ping: n.cfg.Ping,
 		QueueMessages: n.cfg.Queue, QueueBytes: int(n.cfg.QueueBytes), UnfinishedBytes: n.memory.messages,
@@ -188,7 +195,7 @@ func (n *Node) startSessions(context.Context) error {
 		RateBytes: int(n.cfg.RateBytes), RoomBytes: int(n.cfg.RoomBytes), InboxRate: n.cfg.InboxRate,
 		AddressConnectRate: n.cfg.ConnectRate, AddressLoginRate: n.cfg.LoginRate, Proxies: n.cfg.proxies(),
 		MaxConnectionsPerUser: orNone(n.cfg.MaxConnectionsPerUser), MaxGuestRooms: orNone(n.cfg.MaxGuestRooms),
-		Origins: origins, Log: n.log,
+		Hooks: asked, Origins: origins, Log: n.log,
 	})
 	if err == nil {
 		n.who.Ended.OnEnd(closeEnded(n.sessions))
@@ -243,7 +250,7 @@ func (n *Node) stop(drain time.Duration) error {
 		if n.sessions != nil {
 			n.drain(drain)
 		}
-		n.stopErr = errors.Join(n.stopHTTP(), n.stopEngine())
+		n.stopErr = errors.Join(n.stopHTTP(), n.stopHooks(), n.stopEngine())
 		if n.keys != nil {
 			n.keys.Close()
 		}

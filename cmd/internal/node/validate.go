@@ -32,7 +32,7 @@ const (
 
 // Validate reports the first mistake, as a *FlagError.
 func (c Config) Validate() error {
-	for _, check := range []func(Config) *FlagError{checkHTTP, checkLogin, checkNATS, checkLog, checkLimits, checkTiming, checkGeneral} {
+	for _, check := range []func(Config) *FlagError{checkHTTP, checkHooks, checkLogin, checkNATS, checkLog, checkLimits, checkTiming, checkGeneral} {
 		if mistake := check(c); mistake != nil {
 			return mistake
 		}
@@ -116,7 +116,7 @@ func checkLogin(c Config) *FlagError {
 		errors.As(err, &mistake)
 		return mistake
 	}
-	if !c.takesTokens() {
+	if !c.checksTokens() {
 		if len(c.JWTAudience) > 0 || c.JWTIssuer != "" {
 			flag := "jwt-audience"
 			if len(c.JWTAudience) == 0 {
@@ -138,6 +138,9 @@ func checkLogin(c Config) *FlagError {
 		if _, err := auth.ParseKey([]byte(c.JWTKey)); err != nil {
 			return wrong(secretSource("jwt-key", c.JWTKeyFile), "%s", strings.TrimPrefix(err.Error(), "auth: "))
 		}
+		return nil
+	}
+	if c.asksLogin() {
 		return nil
 	}
 	if isLoopback(c.Addr) {
