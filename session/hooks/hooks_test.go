@@ -330,10 +330,12 @@ func TestOverHTTP(t *testing.T) {
 	mustRefuse(t, "a refusal", h.Join(t.Context(), joinOf("ann", "r")), wire.Forbidden)
 }
 
-// The example of the contract, made with openssl.
+// signed is the example of the contract, made with openssl.
+const signed = "t=1800000000,v1=c8e2c3e0d17518c9ae2f78d38c97afc3e4f4638998dcf5b5142cb55fe124e345"
+
 func TestSignature(t *testing.T) {
 	got := Signature([]byte("0123456789abcdef"), time.Unix(1800000000, 0), []byte(`{"id":"1"}`))
-	same(t, "the signature", got, "t=1800000000,v1=c8e2c3e0d17518c9ae2f78d38c97afc3e4f4638998dcf5b5142cb55fe124e345")
+	same(t, "the signature", got, signed)
 }
 
 func TestHTTPThatFails(t *testing.T) {
