@@ -30,11 +30,14 @@ func (m *Manager) relieveSoon() {
 
 // relieve closes clients until no more waits than may.
 func (m *Manager) relieve() {
-	defer m.relieving.Store(false)
 	for m.ctx.Err() == nil {
 		over := m.waiting.Over()
 		if over == 0 {
-			return
+			m.relieving.Store(false)
+			if m.waiting.Over() == 0 || !m.relieving.CompareAndSwap(false, true) { // what came in between has called nobody
+				return
+			}
+			continue
 		}
 		m.closeSlowest(over + m.waiting.Limit()/relieveMore)
 		select {
