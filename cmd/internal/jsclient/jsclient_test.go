@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -57,6 +58,91 @@ func TestNode(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) { runNode(t, file, "file://"+client) })
+	}
+}
+
+// TestPackage imports what npm packs, by its name, as a user's program does.
+func TestPackage(t *testing.T) {
+	folder := unpack(t)
+	entry := filepath.Join(folder, "entry.mjs")
+	if err := os.WriteFile(entry, []byte(`export * from "roomd-client";`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	runNode(t, filepath.Join(source, "test", "rooms.test.js"), "file://"+entry)
+}
+
+// TestTypes compiles a program against the types of the package, and what they must refuse.
+func TestTypes(t *testing.T) {
+	tsc, err := exec.LookPath("tsc")
+	if err != nil {
+		t.Skip("no tsc on this machine; .ci/run installs one")
+	}
+	folder := unpack(t)
+	program, err := os.ReadFile(filepath.Join(source, "test", "types.ts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// An ES module, which alone may import one.
+	if err := os.WriteFile(filepath.Join(folder, "types.mts"), program, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), tsc, "--noEmit", "--strict", "--target", "es2022", "--lib", "es2022,dom",
+		"--module", "nodenext", "--moduleResolution", "nodenext", "types.mts")
+	cmd.Dir = folder
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("tsc: %v\n%s", err, out)
+	}
+}
+
+// unpack makes a folder in which the package that npm packs is installed.
+func unpack(t *testing.T) string {
+	t.Helper()
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		t.Skip("no npm on this machine; .ci/run installs one")
+	}
+	folder := t.TempDir()
+	pack := exec.CommandContext(t.Context(), npm, "pack", "--silent", "--pack-destination", folder)
+	pack.Dir = source
+	if out, err := pack.CombinedOutput(); err != nil {
+		t.Fatalf("npm pack: %v\n%s", err, out)
+	}
+	tarballs, err := filepath.Glob(filepath.Join(folder, "*.tgz"))
+	if err != nil || len(tarballs) != 1 {
+		t.Fatalf("npm pack made %v: %v", tarballs, err)
+	}
+	installed := filepath.Join(folder, "node_modules", "roomd-client")
+	if err := os.MkdirAll(installed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("tar", "-xzf", tarballs[0], "-C", installed, "--strip-components=1").CombinedOutput(); err != nil {
+		t.Fatalf("unpack %s: %v\n%s", tarballs[0], err, out)
+	}
+	checkFiles(t, installed)
+	return folder
+}
+
+// checkFiles: nothing of the repository is packed by mistake, and types come first, or TypeScript does not look at them.
+func checkFiles(t *testing.T, installed string) {
+	t.Helper()
+	entries, err := os.ReadDir(installed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	if want := []string{"README.md", "client.js", "index.d.ts", "package.json"}; !slices.Equal(names, want) {
+		t.Errorf("the package holds %v, want %v", names, want)
+	}
+	manifest, err := os.ReadFile(filepath.Join(installed, "package.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	types, code := bytes.Index(manifest, []byte(`"types":`)), bytes.Index(manifest, []byte(`"default":`))
+	if exports := bytes.Index(manifest, []byte(`"exports":`)); exports < 0 || types < exports || code < types {
+		t.Errorf("in exports, types must stand before default:\n%s", manifest)
 	}
 }
 

@@ -110,6 +110,7 @@ export interface Ack {
 export type Outcome = "refused" | "unsent" | "unknown";
 
 export class RoomError extends Error {
+  constructor(outcome: Outcome, code: string, message: string);
   readonly outcome: Outcome;
   /**
    * The server's code (forbidden, not_member, bad_payload, …), or one of ours: closed, ended, left, queue_full, too_big,

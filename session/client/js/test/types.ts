@@ -1,0 +1,49 @@
+// What a user writes in TypeScript; checked by tsc, against the packed package, and never run.
+
+import { connect, RoomError } from "roomd-client";
+import type { Ack, Room } from "roomd-client";
+
+interface Events {
+  place_bet: { on: "player" | "banker"; amount: number };
+  round_result: { winner: string };
+}
+
+async function typed(): Promise<void> {
+  const client = connect<Events>({ url: "wss://example.com/ws", token: async () => ({ otp: "ticket" }) });
+  const room: Room<Events> = client.join("table-1", { last: 50, onRefresh: (r) => void r.history() });
+  const stop: () => void = room.on("round_result", (payload, event) => {
+    const winner: string = payload.winner;
+    const seq: number | undefined = event.seq;
+    console.log(winner, seq);
+  });
+  room.on("new_message", ({ from, message, time }) => console.log(from, message, time + 1));
+  const ack: Ack = await room.send("place_bet", { on: "banker", amount: 5 });
+  await room.send("send_message", { message: "hi" }, { id: "mine" });
+  await client.send("private_message", { to_uid: "alice", message: "psst" });
+  try {
+    await room.send("send_message", { message: `after ${ack.seq}` });
+  } catch (error) {
+    if (error instanceof RoomError && error.outcome === "unknown") console.log(error.code);
+  }
+  stop();
+
+  // @ts-expect-error there is no such field
+  room.on("round_result", (payload) => payload.loser);
+  // @ts-expect-error an amount is a number
+  await room.send("place_bet", { on: "banker", amount: "5" });
+  // @ts-expect-error there is no such event
+  await room.send("place_bets", {});
+  // @ts-expect-error there is no such outcome
+  new RoomError("unsent", "x", "y").outcome === "lost";
+}
+
+async function plain(): Promise<void> {
+  const client = connect();
+  const room = client.join("general");
+  room.on("new_message", (payload) => payload.message.length);
+  room.on("*", (payload, event) => console.log(payload.anything, event.type));
+  await room.send("send_message", { message: "hi" });
+}
+
+void typed;
+void plain;
