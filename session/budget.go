@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"slices"
@@ -208,6 +209,14 @@ func (m *Manager) AdmitLogin(r *http.Request) (wait time.Duration, refusal *wire
 	return wait, wire.Errorf(wire.RateLimited, "too many logins from your address; try again in a moment")
 }
 
+// ForgiveLogin gives back what AdmitLogin took for a request that was admitted:
+// only failures are to count.
+func (m *Manager) ForgiveLogin(r *http.Request) {
+	if from := m.addressOf(r); !from.exempt {
+		m.budgets.doors.Get(from.key, m.now()).GiveBack(logins, 1)
+	}
+}
+
 // owes is how long a user, or an address, has to wait until it may enter its
 // first rooms, which is 0 if nothing is to be replayed there.
 func (m *Manager) owes(who auth.Identity, from address, first []firstRoom) time.Duration {
@@ -349,10 +358,8 @@ func (c *Client) charge(n int) {
 
 // turn waits until the client may have one more request for history under way.
 // The caller calls done when it has been answered.
-func (r *Request) turn() (done func(), err error) {
+func (r *Request) turn(ctx context.Context) (done func(), err error) {
 	c := r.client
-	ctx, cancel := r.context()
-	defer cancel()
 	var taken []chan struct{}
 	done = func() {
 		for _, turns := range taken {

@@ -145,14 +145,14 @@ func TestPagesAtOnce(t *testing.T) {
 	s := newStack(t)
 	ann, bob := s.user("ann"), s.user("bob")
 	for range historyAtOnce {
-		s.m.pages <- struct{}{}
+		s.m.pages.take(t.Context(), "others", 0)
 	}
 	ann.send(wire.TypeGetHistory, "h", "", "{}")
 	bob.send(wire.TypeGetOnlineUsers, "o", "", "{}")
 	ann.wantError(ann.await("an answer", func(ev wire.Event) bool { return ev.ID == "h" }), wire.Busy)
 	bob.wantError(bob.await("an answer", func(ev wire.Event) bool { return ev.ID == "o" }), wire.Busy)
 	same(t, "answered busy", s.m.Stats().PagesBusy.Load(), 2)
-	s.m.givePage()
+	s.m.pages.give()
 	bob.acked(wire.TypeGetOnlineUsers, "", wire.RoomRequest{})
 }
 

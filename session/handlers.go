@@ -176,12 +176,13 @@ func getOnlineUsers(r *Request) error {
 	if err := r.client.mayAsk(); err != nil {
 		return err
 	}
-	ctx, cancel := r.context()
-	defer cancel()
-	if err := r.client.m.takePage(ctx); err != nil {
+	done, err := r.page(false)
+	if err != nil {
 		return err
 	}
-	defer r.client.m.givePage()
+	defer done()
+	ctx, cancel := r.context() // what was waited for does not count: what is read is not to be read in vain
+	defer cancel()
 	online, err := r.client.m.eng.Online(ctx, room, p.After, p.Limit)
 	if err != nil {
 		return err
@@ -198,17 +199,13 @@ func getHistory(r *Request) error {
 	if err := r.client.mayAsk(); err != nil {
 		return err
 	}
-	done, err := r.turn()
+	done, err := r.page(true)
 	if err != nil {
 		return err
 	}
 	defer done()
 	ctx, cancel := r.context()
 	defer cancel()
-	if err := r.client.m.takePage(ctx); err != nil {
-		return err
-	}
-	defer r.client.m.givePage()
 	page, err := r.client.m.eng.History(ctx, room, p.Before, p.Limit)
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ type Manager struct {
 	budgets    budgets
 	waiting    *rooms.Waiting // what waits for all clients
 	unfinished unfinished     // messages that are begun and not ended
-	pages      chan struct{}  // one element per page of history that is being answered
+	pages      *line          // for the pages of history, and lists of people, that are being answered
 
 	stats     Stats
 	warnProxy sync.Once
@@ -77,7 +77,7 @@ func newManager(eng engine, who Authenticator, cfg Config) (*Manager, error) {
 		clients: make(map[string]*Client), byUser: make(map[string][]*Client), byAddress: make(map[string]int),
 	}
 	m.ender, _ = who.(ender)
-	m.waiting, m.pages = eng.Waiting(), make(chan struct{}, historyAtOnce)
+	m.waiting, m.pages = eng.Waiting(), newLine(historyAtOnce)
 	m.unfinished.most = max(cfg.UnfinishedBytes, leastUnfinished*cfg.MaxMessage)
 	m.waiting.OnFull(m.relieveSoon)
 	m.ctx, m.stop = context.WithCancel(context.Background())

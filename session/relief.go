@@ -106,16 +106,43 @@ func (c *Client) roomFor(ctx context.Context, since rooms.Since) error {
 	}
 }
 
-// takePage takes a place among the pages of history, and of who is there, that
-// are being answered; givePage gives it back.
-func (m *Manager) takePage(ctx context.Context) error {
-	select {
-	case m.pages <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		m.stats.PagesBusy.Add(1)
-		return wire.Errorf(wire.Busy, "too many pages of history and lists of people are being read; try again in a moment")
+// page takes a place among the pages of history, and of who is there, that are
+// being answered. The caller calls done when it has been. turns says whether it
+// is for history, of which a user and an address have few under way at once.
+func (r *Request) page(turns bool) (done func(), err error) {
+	c := r.client
+	pages, key := c.m.pages, c.lineKey()
+	if !pages.join(key) {
+		c.m.stats.LimitedReads.Add(1)
+		return nil, wire.Errorf(wire.Busy, "too many requests for history and lists of people of yours, or of your address, wait; try again in a moment")
 	}
+	ctx, cancel := r.context()
+	defer cancel()
+	back := func() {}
+	if turns {
+		if back, err = r.turn(ctx); err != nil {
+			pages.leave(key)
+			return nil, err
+		}
+	}
+	if !pages.take(ctx, key, c.m.now()) {
+		back()
+		pages.leave(key)
+		c.m.stats.PagesBusy.Add(1)
+		return nil, wire.Errorf(wire.Busy, "too many pages of history and lists of people are being read; try again in a moment")
+	}
+	return func() {
+		pages.give()
+		back()
+		pages.leave(key)
+	}, nil
 }
 
-func (m *Manager) givePage() { <-m.pages }
+// lineKey is by what its requests for pages are counted: the address, or the
+// user where that has no budget.
+func (c *Client) lineKey() string {
+	if c.from.exempt {
+		return "@" + c.who.UID
+	}
+	return c.from.key
+}

@@ -47,7 +47,7 @@ func TestUnfinished(t *testing.T) {
 		_ = err // it was cut, which is counted there
 	})
 	half = halfMessage()
-	for _, p := range a.guests(messages, "room=silent") {
+	for _, p := range a.guests(messages, 250, "room=silent") {
 		p.write(half)
 	}
 	err := within(t.Context(), patience, a.told(func() bool {
@@ -84,11 +84,11 @@ func (a *attack) each(n int, do func(int)) {
 	all.Wait()
 }
 
-// guests connects so many who never read, from 250 addresses.
-func (a *attack) guests(n int, query string) (list []*peer) {
+// guests connects so many who never read, from so many addresses.
+func (a *attack) guests(n, addresses int, query string) (list []*peer) {
 	var mu sync.Mutex
 	a.each(n, func(n int) {
-		p, err := a.knock(visit{from: fmt.Sprintf("198.51.100.%d", 1+n%250), query: query, deaf: true}, nil)
+		p, err := a.knock(visit{from: fmt.Sprintf("198.51.100.%d", 1+n%addresses), query: query, deaf: true}, nil)
 		if err != nil {
 			return // counted
 		}

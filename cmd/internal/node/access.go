@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
@@ -15,12 +16,20 @@ const needKey = "set an API key (ROOMD_API_KEY or --api-key-file) and send it as
 
 // apiGuard is that of this node's configuration.
 func (n *Node) apiGuard() func(*http.Request) error {
-	return apiGuard(n.cfg.APIKey, n.cfg.takesTokens(), n.cfg.proxies())
+	return apiGuard(n.cfg.APIKey, n.cfg.takesTokens(), n.cfg.proxies(), n.sessions)
+}
+
+// guesses limits how often an address may be wrong. It is the session.Manager.
+type guesses interface {
+	AdmitLogin(*http.Request) (wait time.Duration, refusal *wire.Error)
+	ForgiveLogin(*http.Request)
 }
 
 // apiGuard decides who may use the API: who has the key, or without a key who is certainly on this machine. Where users log in
-// with tokens (secured) nobody is, without a key: what asks from this machine may be a proxy that does not say so.
-func apiGuard(key string, secured bool, proxies auth.Proxies) func(*http.Request) error {
+// with tokens (secured) nobody is, without a key: what asks from this machine may be a proxy that does not say so. A wrong key
+// is a failed login of its address, and of one that has no more of these (--login-rate) the right key is not looked at either:
+// else the answer would tell it from the others.
+func apiGuard(key string, secured bool, proxies auth.Proxies, limit guesses) func(*http.Request) error {
 	switch {
 	case key == "" && secured:
 		return nobody
@@ -33,10 +42,14 @@ func apiGuard(key string, secured bool, proxies auth.Proxies) func(*http.Request
 		if !strings.EqualFold(scheme, "Bearer") {
 			return wire.Errorf(wire.Unauthorized, "the API needs its key: send Authorization: Bearer and the key")
 		}
+		if _, refusal := limit.AdmitLogin(r); refusal != nil {
+			return refusal
+		}
 		got := sha256.Sum256([]byte(strings.TrimSpace(sent)))
 		if subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
 			return wire.Errorf(wire.Unauthorized, "the API key is wrong")
 		}
+		limit.ForgiveLogin(r)
 		return nil
 	}
 }

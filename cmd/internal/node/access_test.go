@@ -1,11 +1,16 @@
 package node
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/rs/zerolog"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
@@ -55,7 +60,7 @@ func TestLocalOnly(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = apiGuard("", false, proxies)(r)
+			err = apiGuard("", false, proxies, nil)(r)
 			if (err == nil) != tt.ok {
 				t.Fatalf("allowed: %v, want %v (%v)", err == nil, tt.ok, err)
 			}
@@ -89,7 +94,7 @@ func TestAPIKey(t *testing.T) {
 		if tt.authorization != "" {
 			r.Header.Set("Authorization", tt.authorization)
 		}
-		if err := apiGuard("k3y", true, auth.Proxies{})(r); (err == nil) != tt.ok {
+		if err := apiGuard("k3y", true, auth.Proxies{}, anyNumber{})(r); (err == nil) != tt.ok {
 			t.Errorf("%q is allowed: %v (%v)", tt.authorization, err == nil, err)
 		}
 	}
@@ -157,4 +162,41 @@ func TestForeignNames(t *testing.T) {
 	public := serve(t, cfg)
 	public.url = "http://127.0.0.1" + public.url[strings.LastIndexByte(public.url, ':'):]
 	public.want(t, 200, "GET", "/", "", "Host", "game.example")
+}
+
+// anyNumber limits nothing.
+type anyNumber struct{}
+
+func (anyNumber) AdmitLogin(*http.Request) (time.Duration, *wire.Error) { return 0, nil }
+func (anyNumber) ForgiveLogin(*http.Request)                            {}
+
+// Who guesses the API key has as many guesses as logins: then the right one is not looked at either. Who has it, or comes from
+// elsewhere, feels nothing.
+func TestGuessesOfTheKey(t *testing.T) {
+	cfg := testConfig()
+	cfg.APIKey, cfg.TrustedProxy, cfg.LoginRate = "k3y", []string{"127.0.0.1"}, 0.2 // 2 at once
+	n, err := New(t.Context(), cfg, zerolog.Nop(), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := run(t, n)
+	ask := func(status int, from, key string) answer {
+		t.Helper()
+		return s.want(t, status, "GET", "/api/rooms", "", "X-Forwarded-For", from, "Authorization", "Bearer "+key)
+	}
+	for range 10 {
+		ask(200, "192.0.2.1", "k3y")
+	}
+	ask(401, "192.0.2.1", "guess")
+	ask(401, "192.0.2.1", "guess")
+	ask(429, "192.0.2.1", "guess")
+	if a := ask(429, "192.0.2.1", "k3y"); a.header.Get("Retry-After") == "" {
+		t.Error("there is no Retry-After")
+	}
+	s.want(t, 429, "GET", "/metrics", "", "X-Forwarded-For", "192.0.2.1", "Authorization", "Bearer k3y")
+	s.want(t, 429, "POST", "/login", "", "X-Forwarded-For", "192.0.2.1")
+	ask(200, "192.0.2.2", "k3y")
+	if got := s.sessions.Stats().LimitedLogins.Load(); got != 4 {
+		t.Errorf("%d logins were counted as refused, want 4", got)
+	}
 }
