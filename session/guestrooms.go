@@ -66,6 +66,27 @@ func (g *guestRooms) admit(c *Client, room string) error {
 	return g.enter(room, c)
 }
 
+// mayName refuses a guest a room whose name shows otherwise than it is written
+// (auth.CleanName), so that no guest makes one that looks like another's: what
+// cannot be seen, changes direction, or is white space too much. One that others
+// are in, or that has events, is somebody else's and may be entered.
+func (c *Client) mayName(room string) error {
+	if !c.who.Guest || room == c.m.cfg.DefaultRoom || room == c.inbox() || auth.CleanName(room) == room || named(c.who, room) {
+		return nil
+	}
+	if info, _ := c.m.eng.Room(room); info.Users > 0 {
+		return nil
+	}
+	ctx, cancel := c.request()
+	defer cancel()
+	page, err := c.m.eng.History(ctx, room, 0, 1)
+	if err != nil || len(page.Events) > 0 {
+		return err
+	}
+	c.m.stats.RefusedGuestNames.Add(1)
+	return wire.Errorf(wire.BadRoom, "a guest cannot open a room whose name has characters that are not seen, change the direction of the text, or are white space too much")
+}
+
 // named reports whether a guest is granted a room by its full name.
 func named(who auth.Identity, room string) bool { return slices.Contains(who.Rooms, room) }
 

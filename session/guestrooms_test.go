@@ -113,3 +113,24 @@ func TestNewRoomsOfAnAddress(t *testing.T) {
 	other.join("another")
 	other.join("room-0") // is there
 }
+
+// A guest opens no room whose name looks like another's; users and services do,
+// and then a guest may enter it.
+func TestGuestsNameRoomsAsTheyShow(t *testing.T) {
+	s := newStack(t)
+	gus, ann := s.dial("username=Gus"), s.user("ann")
+	lookalikes := []string{"v\u200bip", "vip\u202e", "vip ", " vip", "v  ip", "v\u00a0ip", "\u2066vip\u2069", "\u3164"}
+	for _, name := range lookalikes {
+		gus.mayNotJoin(wire.BadRoom, name)
+		gus.mayNotJoin(wire.BadRoom, name) // also when looking for it has opened it
+	}
+	same(t, "refused names", s.m.Stats().RefusedGuestNames.Load(), int64(2*len(lookalikes)))
+	for _, name := range []string{"vip", "百家樂", "table 1", "नमस्ते", "👩\u200d💻"} {
+		gus.join(name)
+	}
+	ann.join(lookalikes[0])
+	gus.join(lookalikes[0])
+	_, err := s.eng.PublishWait(t.Context(), lookalikes[1], "", wire.Event{Type: "service"})
+	must(t, err)
+	gus.join(lookalikes[1])
+}

@@ -91,6 +91,9 @@ func (c *Client) join(room, id string, since rooms.Since, makeCurrent bool, inst
 		if err := c.m.guestRooms.admit(c, room); err != nil {
 			return err
 		}
+		if err := c.mayName(room); err != nil {
+			return err
+		}
 	}
 	if room != c.inbox() {
 		if err := c.remember(room, instead); err != nil {

@@ -23,6 +23,7 @@ type Stats struct {
 
 	RefusedSpeak atomic.Int64 // events into rooms and inboxes where their sender may not speak
 
+	RefusedGuestNames atomic.Int64 // joins of guests that would have opened a room whose name shows otherwise than it is written
 	RefusedGuestRooms atomic.Int64 // joins of guests that would have opened one room too many
 	LimitedGuestRooms atomic.Int64 // joins of guests whose address had opened too many in that time
 

@@ -59,6 +59,7 @@ var sessionHelp = map[string]string{
 	"RefusedHook":       "Connections refused because a connect or join hook refused them, with 403, or nobody decided, with 503.",
 	"HookWaits":         "Events refused because too many of their client wait for the publish hook; answered unavailable.",
 	"RefusedUpgrade":    "Requests without a proper WebSocket handshake.",
+	"RefusedGuestNames": "Joins of guests that would have opened a room whose name shows otherwise than it is written.",
 	"RefusedGuestRooms": "Joins of guests that would have opened one room too many on this node.",
 	"LimitedGuestRooms": "Joins of guests whose address had opened too many rooms in that time.",
 	"RefusedSpeak":      "Events refused because their sender may not speak in that room, or to that user.",
