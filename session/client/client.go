@@ -27,6 +27,7 @@ type Client struct {
 	guestToken string
 	at         int       // where to connect, in cfg.addresses()
 	notBefore  time.Time // the server asked to come back then; zero: it did not
+	renewing   bool      // a fresh token was asked for, because the last one had ended, and none has come yet
 
 	// guarded by mu
 	mu      sync.Mutex
@@ -46,7 +47,8 @@ type Client struct {
 // failure is the error, a *RefusedError when the server answered it. From then
 // on the Client reconnects by itself, until ctx ends, Close is called, or the
 // server says that it is of no use: see wire.CloseCode.Reconnect, and the HTTP
-// statuses 400, 401 and 403.
+// statuses 400, 401 and 403. When the token has ended (4500) Config.Token is asked
+// once for a fresh one first.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -145,7 +147,7 @@ func (c *Client) reconnect(why error) (*link, error) {
 		if c.ctx.Err() != nil {
 			return nil, context.Cause(c.ctx)
 		}
-		if isFinal(why) {
+		if isFinal(why) && !c.renews(why) {
 			return nil, why
 		}
 		c.at = (c.at + 1) % (len(c.cfg.Others) + 1)
@@ -164,6 +166,17 @@ func (c *Client) reconnect(why error) (*link, error) {
 		}
 		why = err
 	}
+}
+
+// renews reports whether a connection ended because its token did, and there may
+// be a fresh one; it is asked for once.
+func (c *Client) renews(why error) bool {
+	var closed *ClosedError
+	if c.cfg.Token == nil || c.renewing || !errors.As(why, &closed) || closed.Code != wire.CloseTokenExpired {
+		return false
+	}
+	c.renewing = true
+	return true
 }
 
 // delay is what the server asked for, once, or the backoff.

@@ -40,8 +40,8 @@ type Config struct {
 	// tried, round and round beginning with URL.
 	Others []string
 	// Token returns the JWT to connect with. It is called for every connect,
-	// so it can return a fresh one; an error of a reconnect is tried again
-	// later. Nil connects as a guest, who keeps its uid as long as the server
+	// so it can return a fresh one, which it should once the last one has ended
+	// (4500); an error of a reconnect is tried again later. Nil connects as a guest, who keeps its uid as long as the server
 	// takes its token, and has another one on every connection of a server
 	// that gives none.
 	Token func(context.Context) (string, error)

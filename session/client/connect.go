@@ -43,6 +43,10 @@ func (c *Client) connect() (*link, error) {
 	return l, nil
 }
 
+// spentToken is the expires_in of a token that is taken although it has ended,
+// or ends within a second or two.
+const spentToken = 1
+
 // await reads the first event, which is welcome.
 func (c *Client) await(l *link) error {
 	l.silence = c.cfg.HandshakeTimeout
@@ -58,6 +62,9 @@ func (c *Client) await(l *link) error {
 		l.silence = 2 * time.Duration(welcome.HeartbeatS) * time.Second
 	} else {
 		l.silence = defaultSilence
+	}
+	if welcome.ExpiresIn != spentToken {
+		c.renewing = false
 	}
 	c.mu.Lock()
 	c.cameBack(welcome.UID)

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -251,12 +252,48 @@ func TestRoomsOfTheRealServer(t *testing.T) {
 	}
 }
 
-func TestExpiredTokenEndsTheClient(t *testing.T) {
+// A client whose token has ended asks for a fresh one and misses nothing.
+func TestExpiredTokenIsRenewed(t *testing.T) {
 	s := newServer(t)
-	c := s.dial("percy", client.Config{})
-	s.manager.Load().CloseUser("percy", wire.CloseTokenExpired)
+	l := newLog()
+	c := s.dial("percy", client.Config{OnEvent: l.event})
+	other := s.dial("bob", client.Config{})
+	for i := range 3 { // each time, not only the first
+		s.manager.Load().CloseUser("percy", wire.CloseTokenExpired)
+		text := fmt.Sprint("missed ", i)
+		if _, err := other.Publish(t.Context(), "general", wire.TypeSendMessage, map[string]string{"message": text}); err != nil {
+			t.Fatal(err)
+		}
+		l.waitFor(t, text)
+	}
+	if err := c.Err(); err != nil {
+		t.Errorf("Err = %v", err)
+	}
+}
+
+// One who is given the same token again is asked no third time.
+func TestTokenThatIsNotRenewedEndsTheClient(t *testing.T) {
+	s := newServer(t)
+	token, err := auth.Sign([]byte(secret), auth.Claims{UID: "percy", Expires: time.Now().Add(2 * time.Second)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := 0 // by Dial, then by the client's goroutine
+	c, err := client.Dial(t.Context(), client.Config{
+		URL: s.url, HandshakeTimeout: time.Minute, MinBackoff: time.Millisecond, MaxBackoff: 20 * time.Millisecond,
+		Token: func(context.Context) (string, error) { calls++; return token, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
 	<-c.Done()
-	if got, want := c.Err().Error(), "closed by the server with 4500: token expired"; got != want {
-		t.Errorf("Err = %q, want %q", got, want)
+	var closed *client.ClosedError
+	var refused *client.RefusedError // where it took longer than tokens are taken beyond their time
+	if !errors.As(c.Err(), &closed) && !errors.As(c.Err(), &refused) || closed != nil && closed.Code != wire.CloseTokenExpired {
+		t.Errorf("Err = %v", c.Err())
+	}
+	if calls != 2 {
+		t.Errorf("it was asked for a token %d times", calls)
 	}
 }
