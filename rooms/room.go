@@ -66,10 +66,10 @@ func (r *room) Receive(b *actor.Batch[message]) {
 		r.roster.askAll()
 	}
 	r.askAgain()
+	r.noteNewest() // before a member hears of it, who may ask
 	r.leave()
 	r.replay.last = nil
 	r.accountRing()
-	r.noteNewest()
 	r.retire()
 }
 

@@ -81,7 +81,7 @@ var verbs = []struct {
 	{regexp.MustCompile(`^\$ nats req (\S+) '([^']*)'$`), (*scene).natsReq},
 	{regexp.MustCompile(`^\$ nats reply (\S+) '([^']*)'$`), (*scene).natsReply},
 	{regexp.MustCompile(`^nats ← (\S+) (.*)$`), (*scene).natsGot},
-	{regexp.MustCompile(`^(GET|POST|DELETE) (\S+)(?: (.*))?$`), (*scene).request},
+	{regexp.MustCompile(`^(GET|POST|PUT|DELETE) (\S+)(?: (.*))?$`), (*scene).request},
 	{regexp.MustCompile(`^(\d{3}) (.*)$`), (*scene).answered},
 	{regexp.MustCompile(`^(\w+) GET (/ws\S*)(?: Authorization: Bearer <(\w+)>)?$`), (*scene).connect},
 	{regexp.MustCompile(`^(\w+) → (.*)$`), (*scene).send},
