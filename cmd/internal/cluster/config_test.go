@@ -62,6 +62,9 @@ func openRooms(t *testing.T, c *natsCluster) *nats.Conn {
 func TestPermissions(t *testing.T) {
 	c := startNATS(t)
 	node := openRooms(t, c)
+	if _, err := node.QueueSubscribe("room.*.label", "roomd", func(m *nats.Msg) { _ = m.Respond(append([]byte("set "), m.Data...)) }); err != nil {
+		t.Fatal(err)
+	}
 	for _, s := range c.servers { // the stream's leader is one of them only
 		service, denied := c.client("service", s)
 		watcher, refused := c.client("watcher", s)
@@ -92,6 +95,15 @@ func TestPermissions(t *testing.T) {
 			t.Errorf("a watcher at %s hears %+v, %v", s.name, heard, err)
 		}
 
+		// It sets a room's label, and a node answers.
+		eventually(t, "a service at "+s.name+" sets a label", 20*time.Second, func(ctx context.Context) error {
+			answer, err := service.RequestWithContext(ctx, "room.general.label", []byte("1"))
+			if err == nil && string(answer.Data) != "set 1" {
+				err = errors.New(string(answer.Data))
+			}
+			return err
+		})
+
 		// Nobody but the stream writes the log, and nothing else is open.
 		for _, subject := range []string{"room.general.log", "room.general.signal", "room.general.presence", "room.a.b.event", "$JS.API.STREAM.DELETE.ROOMS",
 			"$KV.roomd_keys.guest-hs256", "$JS.API.STREAM.MSG.GET.KV_roomd_keys", "_INBOX.x"} {
@@ -100,7 +112,7 @@ func TestPermissions(t *testing.T) {
 		for _, subject := range []string{"room.*.log", "room.>", "room.general.event", "$KV.>", "$JS.EVENT.ADVISORY.>", ">"} {
 			mustDeny(t, "a service subscribes to "+subject, denied, func() error { return listen(service, subject) })
 		}
-		for _, subject := range []string{"room.general.event", "room.general.log", "$JS.API.STREAM.INFO.ROOMS"} {
+		for _, subject := range []string{"room.general.event", "room.general.label", "room.general.log", "$JS.API.STREAM.INFO.ROOMS"} {
 			mustDeny(t, "a watcher publishes "+subject, refused, func() error { return watcher.Publish(subject, []byte("{}")) })
 		}
 		for _, subject := range []string{"room.*.event", "room.*.presence", "_INBOX.>", "$KV.>", ">"} {
