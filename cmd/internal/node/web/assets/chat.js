@@ -48,6 +48,11 @@ export class Chat {
     this.#connection.stop();
   }
 
+  /** One page of the rooms there are, from the server. */
+  lobby(after, limit) {
+    return this.#connection.lobby(after, limit);
+  }
+
   wake() {
     this.#connection.wake();
   }

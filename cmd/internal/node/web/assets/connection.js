@@ -147,6 +147,11 @@ export class Connection {
     return this.#patiently("get_online_users", { name: room, after, limit }, room);
   }
 
+  /** One page of the rooms there are. */
+  lobby(after, limit) {
+    return this.#patiently("get_rooms", { after, limit });
+  }
+
   // ---- the life of a connection ----
 
   #owner() {
@@ -204,6 +209,7 @@ export class Connection {
     ["room_left", (event, payload) => this.#left(event.room ?? payload.room_id, payload)],
     ["history", (event, payload) => this.#requests.answer(event.id, payload)],
     ["online_users", (event, payload) => this.#requests.answer(event.id, payload)],
+    ["rooms", (event, payload) => this.#requests.answer(event.id, payload)],
     ["presence", (event) => this.#listener.passing(event)],
     ["signal", (event) => this.#listener.passing(event)],
     ["reconnect", (_, payload) => this.#reconnector.replaceIn(Math.max(0, Number(payload.after_ms) || 0))],

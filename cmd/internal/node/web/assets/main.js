@@ -56,7 +56,7 @@ function main() {
   new RoomsView({ state, chat, notify, chosen });
   new PeopleView({ state, chat, chosen });
   new StatusView({ state, wake: () => chat.wake(), restart: () => chat.restart(), signIn: () => signOut(true) });
-  const directory = new Directory(state);
+  const directory = new Directory(state, (after, limit) => chat.lobby(after, limit));
 
   byID("signout").addEventListener("click", () => signOut(false));
   window.addEventListener("hashchange", () => {

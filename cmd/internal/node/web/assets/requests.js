@@ -3,7 +3,7 @@
 const ANSWER_MS = 20_000;
 
 // These are answered by an event of their own; an ack for them settles nothing.
-const ANSWERED_BY_EVENT = new Set(["get_history", "get_online_users"]);
+const ANSWERED_BY_EVENT = new Set(["get_history", "get_online_users", "get_rooms"]);
 
 /** What a request is rejected with when there is no connection, or no longer. */
 export const DISCONNECTED = Object.freeze({ code: "disconnected", message: "", retryable: true });

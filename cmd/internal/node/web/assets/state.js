@@ -28,7 +28,7 @@ export class State {
   conversations = new Map();
   /** The room or conversation on view. */
   active = null;
-  /** Rooms that exist, or that this browser has seen: name -> member count or undefined. */
+  /** Rooms that exist, or that this browser has seen: name -> {count, title}, {} when the server does not list it. */
   directory = new Map();
   /** Everybody this page has heard of, by uid: a conversation needs a name when its person is away. */
   known = new Map();

@@ -121,12 +121,15 @@ export class RoomsView {
   #directory() {
     const others = [...this.#state.directory]
       .filter(([name]) => !this.#state.rooms.has(name))
-      .sort(([a, n = 0], [b, m = 0]) => m - n || byName(a, b))
+      .sort(([a, { count: n = 0 }], [b, { count: m = 0 }]) => m - n || byName(a, b))
       .slice(0, 100);
     reconcile(byID("directory"), others, {
       key: ([name]) => name,
       make: ([name]) => this.#entry(name),
-      update: (node, [, count]) => { node.querySelector(".entry-count").textContent = count === undefined ? "" : formatNumber(count); },
+      update: (node, [, { count, title = "" }]) => {
+        node.querySelector(".entry-count").textContent = count === undefined ? "" : formatNumber(count);
+        node.querySelector(".entry-title").textContent = title;
+      },
     });
     byID("directory-none").hidden = others.length > 0;
   }
@@ -140,7 +143,7 @@ export class RoomsView {
       "li",
       { dataset: { testid: "directory-room", room: name } },
       h("button", { type: "button", class: "entry-join", "aria-label": t("rooms.join.named", { room: name }), onclick: enter(() => this.#chat.join(name)) },
-        h("span", { class: "tab-mark", "aria-hidden": "true" }, "#"), h("bdi", { class: "tab-name" }, name), h("span", { class: "entry-count" })),
+        h("span", { class: "tab-mark", "aria-hidden": "true" }, "#"), h("bdi", { class: "tab-name" }, name), h("bdi", { class: "entry-title" }), h("span", { class: "entry-count" })),
       h("button", { type: "button", class: "icon-button entry-move", "aria-label": t("rooms.move.named", { room: name }), title: t("rooms.move.named", { room: name }), onclick: enter(() => this.#chat.change(name)) }, icon("move")),
     );
   }
