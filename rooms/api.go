@@ -266,7 +266,7 @@ func (e *Engine) Room(room string) (info RoomInfo, ok bool) {
 func (h *handle) info() RoomInfo {
 	info := RoomInfo{
 		Name: h.name, Users: h.users.Load(), Sessions: h.sessions.Load(),
-		Seq: h.last.Load(), Epoch: h.store.Epoch(), Active: time.Unix(0, h.active.Load()).UTC(),
+		Seq: h.last.Load(), Epoch: h.store.Epoch(), Active: time.UnixMilli(h.active.Load()).UTC(),
 	}
 	if info.Seq != 0 {
 		info.At = info.Active.UnixMilli()

@@ -21,7 +21,7 @@ type handle struct {
 	users    atomic.Int64
 	sessions atomic.Int64
 	last     atomic.Uint64
-	active   atomic.Int64 // unix nanoseconds of the newest event, or of opening
+	active   atomic.Int64 // ms since 1970: of the newest event, or of opening
 	asked    atomic.Int64 // of the last request
 	ring     atomic.Int64 // bytes that its ring costs
 

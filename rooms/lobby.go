@@ -243,7 +243,7 @@ func (e *Engine) openRooms() iter.Seq[lobby.Entry] {
 		for _, h := range e.stores[wire.SpaceRooms].handles.all() {
 			entry := lobby.Entry{
 				Name: h.name, Users: h.users.Load(), Sessions: h.sessions.Load(),
-				Seq: h.last.Load(), Active: h.active.Load() / int64(time.Millisecond),
+				Seq: h.last.Load(), Active: h.active.Load(),
 			}
 			if !yield(entry) {
 				return

@@ -33,7 +33,7 @@ type room struct {
 func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver[message] {
 	_, inbox := wire.InboxOwner(name)
 	h := &handle{store: e.storeOf(name), name: name, inbox: inbox, self: self}
-	h.active.Store(time.Now().UnixNano())
+	h.active.Store(time.Now().UnixMilli())
 	r := &room{eng: e, h: h, label: roomLabel(name), used: time.Now()}
 	r.fanout.stats, r.fanout.waiting = &e.stats, e.waiting
 	r.follower = follow.New(effects{r}, &e.limits)
@@ -81,7 +81,7 @@ func (r *room) noteNewest() {
 	}
 	r.newest = seq
 	if at, err := time.Parse(time.RFC3339Nano, r.follower.NewestTime()); err == nil {
-		r.h.active.Store(at.UnixNano())
+		r.h.active.Store(at.UnixMilli())
 	}
 }
 
