@@ -81,7 +81,7 @@ func (c *natsCluster) command(f *fleet, i int, client, monitor string, routes []
 // natsSecrets are new passwords of the users of accounts.conf.
 func natsSecrets() map[string]string {
 	secrets := make(map[string]string)
-	for _, user := range []string{"route", "node", "operator", "service", "watcher", "admin"} {
+	for _, user := range []string{"route", "node", "operator", "service", "backend", "watcher", "admin"} {
 		secrets[user] = "p" + rand.Text() // all digits would be read as a number
 	}
 	return secrets

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,7 +34,7 @@ func TestTheConfigurationsOfTheReadmeAreValid(t *testing.T) {
 		}
 	}
 	secrets, err := os.ReadFile(filepath.Join(dir, "secrets.env"))
-	if err != nil || strings.Count(string(secrets), "_PASSWORD=p") != 6 {
+	if err != nil || strings.Count(string(secrets), "_PASSWORD=p") != 7 {
 		t.Errorf("secrets.sh printed %v:\n%s", err, secrets)
 	}
 }
@@ -143,6 +144,48 @@ func TestPermissions(t *testing.T) {
 		if msg, err := replies.NextMsg(20 * time.Second); err != nil || strings.Contains(string(msg.Data), "roomd_keys") {
 			t.Errorf("the first that the %s hears, which should be its own answer: %s, %v", user, msg.Data, err)
 		}
+	}
+}
+
+// The service that hooks ask hears the questions, whatever server it is at, and
+// nothing else; a node hears at once that there is none.
+func TestTheBackendAnswersHooks(t *testing.T) {
+	c := startNATS(t)
+	node := c.connect(c.url("node"), nil)
+	eventually(t, "a node hears that nobody answers", 20*time.Second, func(ctx context.Context) error {
+		if _, err := node.RequestWithContext(ctx, "roomd.hook.join", []byte("{}")); !errors.Is(err, nats.ErrNoResponders) {
+			return fmt.Errorf("it hears %w", err)
+		}
+		return nil
+	})
+	for _, s := range c.servers {
+		backend, denied := c.client("backend", s)
+		sub, err := backend.QueueSubscribe("roomd.hook.join", "backend", func(msg *nats.Msg) {
+			if err := msg.Respond([]byte(s.name)); err != nil {
+				t.Error(err)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the backend at "+s.name+" answers", 20*time.Second, func(ctx context.Context) error {
+			answer, err := node.RequestWithContext(ctx, "roomd.hook.join", []byte("{}"))
+			if err == nil && string(answer.Data) != s.name {
+				err = fmt.Errorf("the answer is %q", answer.Data)
+			}
+			return err
+		})
+		if err := sub.Unsubscribe(); err != nil {
+			t.Fatal(err)
+		}
+		for _, subject := range []string{"room.general.event", "roomd.hook.login", "_INBOX.x", "$JS.API.INFO"} {
+			mustDeny(t, "the backend publishes "+subject, denied, func() error { return backend.Publish(subject, []byte("{}")) })
+		}
+		for _, subject := range []string{"room.*.log", "roomd.>", "inbox.>", "$KV.>", ">"} {
+			mustDeny(t, "the backend subscribes to "+subject, denied, func() error { return listen(backend, subject) })
+		}
+		spy, refused := c.client("service", s)
+		mustDeny(t, "a service listens to hooks", refused, func() error { return listen(spy, "roomd.hook.*") })
 	}
 }
 

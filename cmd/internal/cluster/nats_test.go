@@ -46,7 +46,7 @@ func newNATS(t *testing.T) *natsCluster {
 	t.Helper()
 	c := &natsCluster{t: t, passwords: make(map[string]string)}
 	env := []string{"PATH=" + os.Getenv("PATH")}
-	for _, user := range []string{"route", "node", "operator", "service", "watcher", "admin"} {
+	for _, user := range []string{"route", "node", "operator", "service", "backend", "watcher", "admin"} {
 		c.passwords[user] = "p" + rand.Text()
 		env = append(env, "NATS_"+strings.ToUpper(user)+"_PASSWORD="+c.passwords[user])
 	}

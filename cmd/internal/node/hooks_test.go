@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -241,6 +242,58 @@ func TestJoinAndPublishHooks(t *testing.T) {
 	}
 	if !strings.Contains(text, "\nroomd_hook_join_failed_total 1\n") {
 		t.Error("the silence is not counted")
+	}
+}
+
+// The service answers from the last question to the first; what a client said is
+// stored in its order.
+func TestPublishHookAnswersOutOfOrder(t *testing.T) {
+	const count = 30 // within the burst
+	cfg := testConfig()
+	cfg.Hook = []string{"publish"}
+	s := serve(t, cfg)
+	nc := natsTo(t, s)
+	var asked []*nats.Msg
+	_, err := nc.Subscribe("roomd.hook.publish", func(msg *nats.Msg) {
+		if asked = append(asked, msg); len(asked) < count {
+			return
+		}
+		for _, question := range slices.Backward(asked) {
+			if err := question.Respond([]byte(`{"ok":true}`)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if err == nil {
+		err = nc.Flush()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ws := s.wantShake(t, 101, "", nil)
+	for i := range count {
+		said := fmt.Sprintf(`{"type":"send_message","id":"%d","payload":{"message":"%[1]d"}}`, i)
+		if err := ws.WriteMessage(websocket.TextMessage, []byte(said)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := ws.SetReadDeadline(time.Now().Add(deadline)); err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < count; {
+		var ev wire.Event
+		if err := ws.ReadJSON(&ev); err != nil {
+			t.Fatal(err)
+		}
+		switch ev.Type {
+		case wire.TypeError:
+			t.Fatalf("%+v %s", ev, ev.Payload)
+		case wire.TypeNewMessage:
+			if got := wire.MemberText(ev.Payload, "message"); got != fmt.Sprint(i) {
+				t.Fatalf("the message %s came, want %d", got, i)
+			}
+			i++
+		}
 	}
 }
 
