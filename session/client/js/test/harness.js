@@ -2,11 +2,16 @@
 // is to happen. Run by cmd/internal/jsclient, which says where roomd (ROOMD) and the client (CLIENT) are.
 
 import { spawn } from "node:child_process";
-import { createHmac, randomUUID } from "node:crypto";
+import { createHmac, randomUUID, webcrypto } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
+// What Node 18 lacks: ws is a WebSocket for it, which Debian has as node-ws.
+globalThis.crypto ??= webcrypto;
+globalThis.WebSocket ??= createRequire(import.meta.url)("ws");
 
 export const { connect, RoomError } = await import(process.env.CLIENT ?? "../client.js");
 
