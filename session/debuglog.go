@@ -39,7 +39,7 @@ func (c *Client) logEnd(in []string) {
 	case c.closeCode() == wire.CloseAbnormal:
 		by = "nobody"
 	}
-	c.describe(e).Dur("lasted", c.m.now()-c.traffic.began).Strs("rooms", in).
+	c.describe(e).Int64("lasted_ms", (c.m.now()-c.traffic.began).Milliseconds()).Strs("rooms", in).
 		Int64("events_in", c.traffic.events).Int64("bytes_in", c.traffic.received).
 		Int64("events_out", c.traffic.frames).Int64("bytes_out", c.traffic.sent).Int64("refused", c.traffic.refused.Load()).
 		Int("code", int(c.closeCode())).Str("why", c.closeCode().String()).Str("closed_by", by).
