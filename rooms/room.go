@@ -80,8 +80,8 @@ func (r *room) noteNewest() {
 		return
 	}
 	r.newest = seq
-	if at, err := time.Parse(time.RFC3339Nano, r.follower.NewestTime()); err == nil {
-		r.h.active.Store(at.UnixMilli())
+	if at := wire.LogMillis(r.follower.NewestTime()); at != 0 {
+		r.h.active.Store(at)
 	}
 }
 

@@ -2,9 +2,9 @@ package wire
 
 import "time"
 
-// logMillis is a time of the log, in RFC 3339, in ms since 1970; 0 for what is
-// no time.
-func logMillis(text string) int64 {
+// LogMillis is a time of the log, in RFC 3339 as JetStream writes it, in ms
+// since 1970; 0 for what is no time.
+func LogMillis(text string) int64 {
 	if at, ok := utcMillis(text); ok {
 		return at
 	}

@@ -16,7 +16,7 @@ var logTimes = []string{
 }
 
 func TestLogMillis(t *testing.T) {
-	if got := logMillis(shapeTime); got != 1795176000123 {
+	if got := LogMillis(shapeTime); got != 1795176000123 {
 		t.Errorf("%s is %d", shapeTime, got)
 	}
 	for _, text := range logTimes {
@@ -41,7 +41,7 @@ func sameAsParse(t *testing.T, text string) {
 	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		want = at.UnixMilli()
 	}
-	if got := logMillis(text); got != want {
+	if got := LogMillis(text); got != want {
 		t.Errorf("%q is %d ms, want %d", text, got, want)
 	}
 }
@@ -83,6 +83,6 @@ func TestAtIsTheLogs(t *testing.T) {
 
 func BenchmarkLogMillis(b *testing.B) {
 	for b.Loop() {
-		logMillis(shapeTime)
+		LogMillis(shapeTime)
 	}
 }

@@ -75,7 +75,7 @@ func IsMessage(typ string) bool { return typ == TypeNewMessage || typ == TypePri
 // label, the sequence and logTime, the log's own in RFC 3339. What a message may
 // leave out comes from there.
 func (st *Stored) Event(label string, seq uint64, logTime string) Event {
-	ev := Event{Type: typeName(st.typ), Room: label, Seq: seq, At: logMillis(logTime), Payload: slices.Clip(st.payload)}
+	ev := Event{Type: typeName(st.typ), Room: label, Seq: seq, At: LogMillis(logTime), Payload: slices.Clip(st.payload)}
 	if st.altered() {
 		ev.Payload = st.appendPayload(make([]byte, 0, len(st.payload)+st.added(label, logTime)), label, logTime, ev.At)
 	}
@@ -115,7 +115,7 @@ func (st *Stored) AppendFrame(dst []byte, label string, seq uint64, logTime stri
 	if seq != 0 {
 		dst = strconv.AppendUint(append(dst, `,"seq":`...), seq, 10)
 	}
-	at := logMillis(logTime)
+	at := LogMillis(logTime)
 	if at != 0 {
 		dst = strconv.AppendInt(append(dst, `,"at":`...), at, 10)
 	}
