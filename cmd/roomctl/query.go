@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/cmd/internal/cli"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/client"
 )
@@ -39,7 +40,7 @@ func (cmd *membersCmd) run(ctx context.Context, t terminal) error {
 				out.line(string(wire.MarshalPayload(u)))
 				continue
 			}
-			out.line(plain(u.UID) + "\t" + plain(u.Username))
+			out.line(cli.Plain(u.UID) + "\t" + cli.Plain(u.Username))
 		}
 		more = page.Next != "" && page.Next != after
 		after = page.Next

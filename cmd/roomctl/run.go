@@ -10,7 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-type cli struct {
+type commands struct {
 	Join    joinCmd    `cmd:"" help:"Show what happens in a room; lines typed are sent into it. Ctrl-C leaves."`
 	Send    sendCmd    `cmd:"" help:"Send a message or an event into a room and print its sequence."`
 	Members membersCmd `cmd:"" help:"List the people in a room."`
@@ -39,7 +39,7 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	var grammar cli
+	var grammar commands
 	helped := false
 	parser, err := kong.New(&grammar,
 		kong.Name("roomctl"),

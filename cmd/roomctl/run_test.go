@@ -69,6 +69,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{args: []string{"verify", "--settle", "-1s"}, want: "--settle"},
 		{args: []string{"verify", "--give-up", "2m"}, want: "--give-up"},
 		{args: []string{"verify", "--timeout", "0s"}, want: "--timeout"},
+		{args: []string{"verify", "--wait", "-1s"}, want: "--wait"},
+		{args: []string{"verify", "--wait", "1ms", "--url", nobody}, want: "127.0.0.1:1/"},
 		{args: []string{"verify", "--progress", "-1s"}, want: "--progress"},
 		{args: []string{"verify", "--jwt-key-file", empty}, want: "--jwt-key-file " + empty},
 		{args: []string{"verify", "--jwt-key-file", filepath.Join(dir, "missing")}, want: "--jwt-key-file"},

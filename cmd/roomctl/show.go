@@ -7,8 +7,8 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/cmd/internal/cli"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -137,15 +137,5 @@ func line(ev wire.Event, text string) string {
 	if room == "" {
 		room = "-"
 	}
-	return at.Format(time.TimeOnly) + " " + plain(room) + "  " + plain(text)
-}
-
-// plain keeps what others wrote from steering the terminal.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, s)
+	return at.Format(time.TimeOnly) + " " + cli.Plain(room) + "  " + cli.Plain(text)
 }

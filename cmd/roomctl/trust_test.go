@@ -30,7 +30,7 @@ func TestOverTLS(t *testing.T) {
 	if out, err := call(t, append(user, "ROOMCTL_TLS_CA="+ca), "history", "general", "--url", url); err != nil || !strings.Contains(out, "hi") {
 		t.Errorf("history: %q, %v", out, err)
 	}
-	if out, err := call(t, []string{verifyKey}, append(load, "--url", url, "--duration", "1s", "--tls-ca", ca)...); err != nil {
+	if out, err := call(t, []string{verifyKeyVariable + "=" + secret}, "verify", "--url", url, "--rate", "20", "--duration", "1s", "--tls-ca", ca); err != nil || !strings.Contains(out, "\nHELD: ") {
 		t.Errorf("verify: %s, %v", out, err)
 	}
 }

@@ -21,13 +21,13 @@ const module = "github.com/passoncomtw/baccarat-websocket-cluster/"
 // import those of the layers below its own, and in its own only what is named
 // in sideways.
 var layers = [][]string{
-	{"actor", "embedded", "embedded/smalldisk", "cmd/internal/testcert", "rooms/presence", "rooms/follow", "rooms/lobby", "session/internal/budget", "session/client/js"},
+	{"actor", "embedded", "embedded/smalldisk", "cmd/internal/testcert", "cmd/internal/cli", "rooms/presence", "rooms/follow", "rooms/lobby", "session/internal/budget", "session/client/js"},
 	{"rooms/wire"},
 	{"rooms/eventlog"},
 	{"rooms", "session/auth"},
 	{"session", "session/client"},
 	{"session/hooks"},
-	{"cmd/internal/node/web", "cmd/internal/bench"},
+	{"cmd/internal/node/web", "cmd/internal/bench", "cmd/internal/verify"},
 	{"cmd/internal/node"},
 	{"cmd/roomd", "cmd/roomctl"},
 }
@@ -55,7 +55,7 @@ var forbidden = []struct {
 		"flags and environment are read at the top only; packages take a Config"},
 	{"github.com/rs/zerolog/log", nil,
 		"the logger is passed in, never global"},
-	{"net/http", []string{"session", "session/auth", "session/client", "session/hooks", "cmd/internal/node", "cmd/internal/node/web", "cmd/roomd", "cmd/roomctl"},
+	{"net/http", []string{"session", "session/auth", "session/client", "session/hooks", "cmd/internal/node", "cmd/internal/node/web", "cmd/internal/verify", "cmd/roomd", "cmd/roomctl"},
 		"the engine serves members, not requests"},
 }
 

@@ -1,22 +1,23 @@
-package main
+package verify
 
 import (
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/cmd/internal/cli"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 // verdict is what a run has found, up to now or at its end.
 type verdict struct {
-	Phase          string  `json:"phase"` // joining, sending, settling; verdict at the end
+	Phase          string  `json:"phase"` // waiting, joining, sending, settling; verdict at the end
 	Run            string  `json:"run"`   // its rooms are named after it
 	Seconds        float64 `json:"seconds"`
 	SendSeconds    float64 `json:"send_seconds,omitempty"`
@@ -37,23 +38,52 @@ type verdict struct {
 
 	Answers map[wire.Code]int64 `json:"errors"` // error answers by code
 	GaveUp  string              `json:"gave_up,omitempty"`
+	Waiting string              `json:"waiting,omitempty"` // which nodes are not ready, and why
+
+	// At the end: held, broken, or unverified, and that in words.
+	Outcome string `json:"outcome,omitempty"`
+	Words   string `json:"words,omitempty"`
 
 	// The longest time without any delivery in a room, and to a member.
 	LongestPause   pause `json:"longest_pause"`
 	LongestSilence pause `json:"longest_silence"`
 }
 
+// Outcomes of a run.
+const (
+	held       = "held"
+	broken     = "broken"
+	unverified = "unverified"
+)
+
 // fault is what makes the run a failure.
 func (d verdict) fault() error {
 	switch {
 	case d.Lost+d.Repeated+d.OutOfOrder+d.Disagreements > 0:
-		return fmt.Errorf("the promise is broken: %d lost, %d repeated, %d out of order, %d disagreements", d.Lost, d.Repeated, d.OutOfOrder, d.Disagreements)
+		return fmt.Errorf("%w: %d lost, %d repeated, %d out of order, %d disagreements", ErrBroken, d.Lost, d.Repeated, d.OutOfOrder, d.Disagreements)
 	case d.Away > 0:
 		return fmt.Errorf("%d clients have no connection; what they missed cannot be judged", d.Away)
 	case d.Acknowledged == 0:
 		return errors.New("not one event was acknowledged; nothing was verified")
 	}
 	return nil
+}
+
+// conclude says in words how it went.
+func (d *verdict) conclude() {
+	switch err := d.fault(); {
+	case errors.Is(err, ErrBroken):
+		d.Outcome, d.Words = broken, err.Error()
+		return
+	case err != nil:
+		d.Outcome, d.Words = unverified, err.Error()
+		return
+	}
+	d.Outcome = held
+	d.Words = fmt.Sprintf("the promise held: %d acknowledged events, each heard once and in one order by everybody in its room", d.Acknowledged)
+	if d.Unacknowledged > 0 {
+		d.Words += fmt.Sprintf("; %d got no ack, so nothing was promised of them", d.Unacknowledged)
+	}
 }
 
 // judge takes stock of everything.
@@ -91,20 +121,20 @@ func (v *verification) judge(phase string, start time.Time) verdict {
 	return d
 }
 
-// reporter prints how a run goes.
+// reporter prints how a run goes. The first failed write is kept and ends it.
 type reporter struct {
-	printer
+	out    io.Writer
 	asJSON bool
+	err    error
 }
 
-// progressInterval is by who reads it.
-func progressInterval(t terminal) time.Duration {
-	if f, ok := t.stdout.(*os.File); ok {
-		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			return time.Second
-		}
+func (r *reporter) line(line string) {
+	if r.err != nil {
+		return
 	}
-	return 5 * time.Second
+	if _, err := io.WriteString(r.out, line+"\n"); err != nil {
+		r.err = fmt.Errorf("write to stdout: %w", err)
+	}
 }
 
 func (r *reporter) progress(d verdict) {
@@ -112,11 +142,16 @@ func (r *reporter) progress(d verdict) {
 		r.json(d)
 		return
 	}
+	if d.Waiting != "" {
+		r.line(fmt.Sprintf("%5.1fs %-8s  %s", d.Seconds, d.Phase, cli.Plain(d.Waiting)))
+		return
+	}
 	r.line(fmt.Sprintf("%5.1fs %-8s  sent %d  acked %d  delivered %d  lost %d  repeated %d  out of order %d  reconnects %d  refreshes %d  pause %.2fs",
 		d.Seconds, d.Phase, d.Sent, d.Acknowledged, d.Delivered, d.Lost, d.Repeated, d.OutOfOrder+d.Disagreements, d.Reconnects, d.Refreshes, d.LongestPause.Seconds))
 }
 
 func (r *reporter) verdict(d verdict) {
+	d.conclude()
 	if r.asJSON {
 		r.json(d)
 		return
@@ -129,7 +164,7 @@ func (r *reporter) verdict(d verdict) {
 		{"sent", d.Sent, fmt.Sprintf("by %d clients in %.1fs", d.Clients, d.SendSeconds)},
 		{"acknowledged", d.Acknowledged, ""},
 		{"  of them duplicates", d.Duplicates, "sent again under the same id, stored once"},
-		{"unacknowledged", d.Unacknowledged, plain(d.GaveUp)},
+		{"unacknowledged", d.Unacknowledged, cli.Plain(d.GaveUp)},
 		{"delivered", d.Delivered, ""},
 		{"lost", d.Lost, ""},
 		{"repeated", d.Repeated, ""},
@@ -145,6 +180,7 @@ func (r *reporter) verdict(d verdict) {
 	} {
 		r.line(strings.TrimRight(fmt.Sprintf("%-22s %-10v %s", row.name, row.value, row.note), " "))
 	}
+	r.line("\n" + strings.ToUpper(d.Outcome) + ": " + d.Words)
 }
 
 func when(p pause) string {

@@ -1,9 +1,8 @@
-package main
+package verify
 
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -27,10 +26,8 @@ const (
 // verification is one run: clients under load, and what they saw.
 type verification struct {
 	// fixed after start
-	cmd   *verifyCmd
-	sign  func(uid string) (string, error)
-	tls   *tls.Config // nil: the system's
-	name  string      // of the run
+	cfg   *Config
+	name  string // of the run
 	rooms []*watchedRoom
 	peers []*peer
 
@@ -53,31 +50,36 @@ type watchedRoom struct {
 	quiet  quiet
 }
 
-func newVerification(cmd *verifyCmd, sign func(string) (string, error)) *verification {
-	v := &verification{cmd: cmd, sign: sign, name: "verify-" + strings.ToLower(rand.Text()[:8]), answers: make(map[wire.Code]int64)}
-	for i := range cmd.Rooms {
+func newVerification(cfg *Config) *verification {
+	v := &verification{cfg: cfg, name: "verify-" + strings.ToLower(rand.Text()[:8]), answers: make(map[wire.Code]int64)}
+	for i := range cfg.Rooms {
 		v.rooms = append(v.rooms, &watchedRoom{name: fmt.Sprintf("%s-%d", v.name, i), epochs: make(map[string]*ledger)})
 	}
-	for i := range cmd.Publishers {
-		v.peers = append(v.peers, newPeer(v, fmt.Sprintf("%s-p%d", v.name, i), i, v.rooms[i%cmd.Rooms]))
+	for i := range cfg.Publishers {
+		v.peers = append(v.peers, newPeer(v, fmt.Sprintf("%s-p%d", v.name, i), i, v.rooms[i%cfg.Rooms]))
 	}
-	for i := range cmd.Members {
-		v.peers = append(v.peers, newPeer(v, fmt.Sprintf("%s-m%d", v.name, i), cmd.Publishers+i, v.rooms[i%cmd.Rooms]))
+	for i := range cfg.Members {
+		v.peers = append(v.peers, newPeer(v, fmt.Sprintf("%s-m%d", v.name, i), cfg.Publishers+i, v.rooms[i%cfg.Rooms]))
 	}
 	return v
 }
 
-// run connects everybody, sends, waits for what is still on its way, and
-// judges. The end of ctx ends the sending, not the checking.
-func (v *verification) run(ctx context.Context, every time.Duration, out *reporter) (verdict, error) {
+// run waits until the nodes are ready, connects everybody, sends, waits for
+// what is still on its way, and judges. The end of ctx ends the sending, not
+// the checking.
+func (v *verification) run(ctx context.Context, out *reporter) (verdict, error) {
 	start := time.Now()
+	ticks := time.NewTicker(v.cfg.Progress)
+	defer ticks.Stop()
+	if err := v.awaitReady(ctx, start, ticks.C, out); err != nil {
+		return verdict{}, err
+	}
+	start = time.Now()
 	out.progress(v.judge("joining", start))
 	if err := v.connect(ctx); err != nil {
 		return verdict{}, err
 	}
-	ticks := time.NewTicker(every)
-	defer ticks.Stop()
-	sending, stopSending := context.WithTimeout(ctx, v.cmd.Duration)
+	sending, stopSending := context.WithTimeout(ctx, v.cfg.Duration)
 	defer stopSending()
 	trying, giveUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer giveUp()
@@ -87,7 +89,7 @@ func (v *verification) run(ctx context.Context, every time.Duration, out *report
 	v.eachPeer(func(p *peer) { p.quiet.begin(start) })
 	sent := make(chan struct{})
 	var loops, events sync.WaitGroup
-	for i, p := range v.peers[:v.cmd.Publishers] {
+	for i, p := range v.peers[:v.cfg.Publishers] {
 		loops.Go(func() { p.publish(sending, trying, i, &events) })
 	}
 	go func() { loops.Wait(); close(sent) }()
@@ -141,7 +143,7 @@ func (v *verification) connect(ctx context.Context) error {
 // settle waits until every event has its ack and every client has heard all,
 // or --settle is over.
 func (v *verification) settle(start time.Time, ticks <-chan time.Time, out *reporter) {
-	over := time.After(v.cmd.Settle)
+	over := time.After(v.cfg.Settle)
 	check := time.NewTicker(settleCheck)
 	defer check.Stop()
 	var since time.Time

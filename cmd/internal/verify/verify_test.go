@@ -1,8 +1,8 @@
-package main
+package verify
 
 import (
-	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -10,16 +10,26 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-var verifyKey = verifyKeyVariable + "=" + secret
+// load is a small run at url: 2 rooms, 120 events.
+func load(url ...string) Config {
+	return Config{URL: url, Publishers: 4, Members: 6, Rooms: 2, Rate: 60, ClientRate: 20, Duration: 2 * time.Second, Settle: 20 * time.Second,
+		GiveUp: maxGiveUp, Timeout: 30 * time.Second, Wait: time.Minute, Progress: 100 * time.Millisecond, JSON: true, Sign: sign}
+}
 
-// load is a small run: 2 rooms, 120 events.
-var load = []string{"verify", "--publishers", "4", "--members", "6", "--rooms", "2", "--rate", "60", "--duration", "2s", "--settle", "20s", "--progress", "100ms", "--json"}
+// run does a run to its end.
+func run(t *testing.T, cfg Config) (out string, err error) {
+	t.Helper()
+	var b strings.Builder
+	err = Run(t.Context(), cfg, &b)
+	return b.String(), err
+}
 
 // verdicts reads what verify --json printed.
 func verdicts(t *testing.T, out string) []verdict {
@@ -36,9 +46,8 @@ func verdicts(t *testing.T, out string) []verdict {
 }
 
 func TestVerifyAHealthyServer(t *testing.T) {
-	m, env := startServer(t)
-	url := strings.TrimPrefix(env[0], "ROOMCTL_URL=")
-	r := startCommand(t, []string{verifyKey}, append(load, "--url", url, "--url", url)...)
+	m := startServer(t)
+	r := start(t, load(m.url(), m.url()))
 	// Some lose their connection in the middle, and come back.
 	r.out.wait(t, `"phase":"sending"`)
 	run := verdicts(t, strings.TrimSpace(r.out.String()))[0].Run
@@ -50,6 +59,9 @@ func TestVerifyAHealthyServer(t *testing.T) {
 	}
 	list := verdicts(t, r.out.String())
 	d := list[len(list)-1]
+	if d.Outcome != held || !strings.HasPrefix(d.Words, "the promise held: ") {
+		t.Errorf("the verdict is %q: %q", d.Outcome, d.Words)
+	}
 	if d.Phase != "verdict" || d.Clients != 10 || d.Sent < 60 || d.Acknowledged != d.Sent || d.Unacknowledged != 0 || d.GaveUp != "" {
 		t.Errorf("%+v", d)
 	}
@@ -70,12 +82,14 @@ func TestVerifyAHealthyServer(t *testing.T) {
 }
 
 func TestVerifyForPeople(t *testing.T) {
-	_, env := startServer(t)
-	out, err := call(t, append(env, verifyKey), "verify", "--publishers", "2", "--members", "1", "--rooms", "1", "--rate", "20", "--duration", "500ms")
+	cfg := load(startServer(t).url())
+	cfg.Publishers, cfg.Members, cfg.Rooms, cfg.Rate, cfg.Duration, cfg.JSON = 2, 1, 1, 20, 500*time.Millisecond, false
+	out, err := run(t, cfg)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{`sending +sent`, `(?m)^lost +0$`, `(?m)^longest pause +\d+\.\d{3}s +from .* to .*, verify-\w+-0$`} {
+	for _, want := range []string{`sending +sent`, `(?m)^lost +0$`, `(?m)^longest pause +\d+\.\d{3}s +from .* to .*, verify-\w+-0$`,
+		`\nHELD: the promise held: \d+ acknowledged events, .*\n$`} {
 		if !regexp.MustCompile(want).MatchString(out) {
 			t.Errorf("no %s in:\n%s", want, out)
 		}
@@ -84,10 +98,11 @@ func TestVerifyForPeople(t *testing.T) {
 
 // Ctrl-C ends the sending; what was sent is still judged.
 func TestVerifyInterrupted(t *testing.T) {
-	_, env := startServer(t)
-	r := startCommand(t, append(env, verifyKey), append(load, "--duration", "1h")...)
+	cfg := load(startServer(t).url())
+	cfg.Duration = time.Hour
+	r := start(t, cfg)
 	r.out.wait(t, `"phase":"sending"`)
-	r.out.waitMatch(t, `"acknowledged":\d\d`) // ten or more
+	r.out.wait(t, `"acknowledged":\d\d`) // ten or more
 	r.interrupt()
 	if err := <-r.result; err != nil {
 		t.Fatalf("%v\n%s", err, r.out)
@@ -99,10 +114,11 @@ func TestVerifyInterrupted(t *testing.T) {
 }
 
 func TestVerifyWithoutALogin(t *testing.T) {
-	_, env := startServer(t)
-	out, err := call(t, env, load...)
+	cfg := load(startServer(t).url())
+	cfg.Sign = nil
+	out, err := run(t, cfg)
 	if err == nil || !strings.Contains(err.Error(), "--url") || strings.Contains(out, "sending") {
-		t.Errorf("without a key: %v\n%s", err, out)
+		t.Errorf("guests where none are let in: %v\n%s", err, out)
 	}
 }
 
@@ -189,19 +205,24 @@ func TestVerifyFindsALiar(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, env := startServer(t)
-			l := &liar{t: t, backend: strings.TrimPrefix(env[0], "ROOMCTL_URL="), spoil: tt.spoil}
+			l := &liar{t: t, backend: startServer(t).url(), spoil: tt.spoil}
 			web := httptest.NewServer(l)
 			defer l.done.Wait()
 			defer web.Close()
-			out, err := call(t, []string{verifyKey}, append(load, "--url", "ws"+strings.TrimPrefix(web.URL, "http")+"/ws", "--duration", "1s")...)
+			cfg := load("ws" + strings.TrimPrefix(web.URL, "http") + "/ws")
+			cfg.Duration = time.Second
+			out, err := run(t, cfg)
 			list := verdicts(t, out)
 			d := list[len(list)-1]
 			if got := (findings{d.Lost, d.Repeated, d.OutOfOrder, d.Disagreements}); got != tt.want {
 				t.Errorf("%+v, want %+v", got, tt.want)
 			}
-			if broken := tt.want != (findings{}); (err != nil) != broken || broken && !strings.Contains(err.Error(), "promise") {
-				t.Errorf("exit with %v", err)
+			outcome := held
+			if tt.want != (findings{}) {
+				outcome = broken
+			}
+			if d.Outcome != outcome || errors.Is(err, ErrBroken) != (outcome == broken) || (err == nil) != (outcome == held) {
+				t.Errorf("%s (%s), and ends with %v; want %s", d.Outcome, d.Words, err, outcome)
 			}
 		})
 	}
@@ -209,12 +230,18 @@ func TestVerifyFindsALiar(t *testing.T) {
 
 // A service that goes away in the middle and stays away is no success.
 func TestVerifyOfADeadServer(t *testing.T) {
-	m, env := startServer(t)
-	r := startCommand(t, append(env, verifyKey), append(load, "--settle", "1s", "--give-up", "1s")...)
+	m := startServer(t)
+	cfg := load(m.url())
+	cfg.Settle, cfg.GiveUp = time.Second, time.Second
+	r := start(t, cfg)
 	r.out.wait(t, `"phase":"sending"`)
 	m.Close()
-	if err := <-r.result; err == nil || !strings.Contains(err.Error(), "no connection") {
+	if err := <-r.result; err == nil || errors.Is(err, ErrBroken) || !strings.Contains(err.Error(), "no connection") {
 		t.Errorf("%v\n%s", err, r.out)
+	}
+	list := verdicts(t, r.out.String())
+	if d := list[len(list)-1]; d.Outcome != unverified || !strings.Contains(d.Words, "no connection") {
+		t.Errorf("the verdict is %q: %q", d.Outcome, d.Words)
 	}
 }
 
@@ -231,12 +258,18 @@ func TestEventText(t *testing.T) {
 	}
 }
 
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
 func TestVerifyOutputClosed(t *testing.T) {
-	_, env := startServer(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	err := run(ctx, load, append(env, verifyKey), strings.NewReader(""), &brokenPipe{}, &strings.Builder{})
+	m := startServer(t)
+	err := Run(t.Context(), load(m.url()), brokenPipe{})
 	if err == nil || !strings.Contains(err.Error(), "stdout") {
 		t.Errorf("into a closed pipe: %v", err)
+	}
+	m.unready.Store(true)
+	if err := Run(t.Context(), load(m.url()), brokenPipe{}); err == nil || !strings.Contains(err.Error(), "stdout") {
+		t.Errorf("into a closed pipe, waiting: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package verify
 
 import (
 	"context"
@@ -39,23 +39,23 @@ type peer struct {
 }
 
 func newPeer(v *verification, name string, i int, room *watchedRoom) *peer {
-	urls := v.cmd.URL
-	first := (i + i/v.cmd.Rooms) % len(urls) // the clients of one room are on different nodes
+	urls := v.cfg.URL
+	first := (i + i/v.cfg.Rooms) % len(urls) // the clients of one room are on different nodes
 	return &peer{v: v, name: name, urls: append(append([]string{}, urls[first:]...), urls[:first]...), room: room, joined: make(chan struct{})}
 }
 
 // dial returns when the server has let us into the room.
 func (p *peer) dial(ctx context.Context) error {
-	rate := p.v.cmd.ClientRate
+	rate := p.v.cfg.ClientRate
 	if rate == 0 {
 		rate = -1
 	}
 	cfg := client.Config{
 		URL: p.urls[0], Others: p.urls[1:], Username: p.name, Room: p.room.name, Outbox: inFlight + 1, Rate: rate,
-		OnEvent: p.onEvent, OnRepeat: p.onLogged, OnStatus: p.onStatus, HandshakeTimeout: p.v.cmd.Timeout, TLS: p.v.tls,
+		OnEvent: p.onEvent, OnRepeat: p.onLogged, OnStatus: p.onStatus, HandshakeTimeout: p.v.cfg.Timeout, TLS: p.v.cfg.TLS,
 	}
-	if p.v.sign != nil {
-		cfg.Token = func(context.Context) (string, error) { return p.v.sign(p.name) }
+	if p.v.cfg.Sign != nil {
+		cfg.Token = func(context.Context) (string, error) { return p.v.cfg.Sign(p.name) }
 	}
 	// The client outlives ctx, which ends the sending.
 	c, err := client.Dial(context.WithoutCancel(ctx), cfg)
@@ -63,13 +63,13 @@ func (p *peer) dial(ctx context.Context) error {
 		return fmt.Errorf("--url %s: %w", strings.Join(p.urls, " --url "), err)
 	}
 	p.client = c
-	late := time.NewTimer(p.v.cmd.Timeout)
+	late := time.NewTimer(p.v.cfg.Timeout)
 	defer late.Stop()
 	select {
 	case <-p.joined:
 		return nil
 	case <-late.C:
-		return fmt.Errorf("--url %s let nobody into the room %s within --timeout %v", p.urls[0], p.room.name, p.v.cmd.Timeout)
+		return fmt.Errorf("--url %s let nobody into the room %s within --timeout %v", p.urls[0], p.room.name, p.v.cfg.Timeout)
 	case <-c.Done():
 		return c.Err()
 	case <-ctx.Done():
@@ -152,8 +152,8 @@ func (p *peer) complete() bool {
 // publish sends at a steady rate until sending ends; every event goes on being
 // tried until trying ends.
 func (p *peer) publish(sending, trying context.Context, sender int, events *sync.WaitGroup) {
-	interval := time.Duration(float64(p.v.cmd.Publishers) / p.v.cmd.Rate * float64(time.Second))
-	due := time.Now().Add(interval * time.Duration(sender) / time.Duration(p.v.cmd.Publishers)) // spread evenly
+	interval := time.Duration(float64(p.v.cfg.Publishers) / p.v.cfg.Rate * float64(time.Second))
+	due := time.Now().Add(interval * time.Duration(sender) / time.Duration(p.v.cfg.Publishers)) // spread evenly
 	timer := time.NewTimer(time.Until(due))
 	defer timer.Stop()
 	slots := make(chan struct{}, inFlight)
@@ -185,7 +185,7 @@ func (p *peer) publish(sending, trying context.Context, sender int, events *sync
 
 // store sends one event until it has an ack.
 func (p *peer) store(ctx context.Context, e entry) {
-	ctx, cancel := context.WithTimeout(ctx, p.v.cmd.GiveUp)
+	ctx, cancel := context.WithTimeout(ctx, p.v.cfg.GiveUp)
 	defer cancel()
 	ev := wire.Event{Type: wire.TypeSendMessage, Room: p.room.name, ID: eventText(p.v.name, e),
 		Payload: wire.MarshalPayload(map[string]string{"message": eventText(p.v.name, e)})}

@@ -1,0 +1,16 @@
+package cli
+
+import (
+	"strings"
+	"unicode"
+)
+
+// Plain keeps what others wrote from steering the terminal.
+func Plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,171 @@
+package verify
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/cmd/internal/cli"
+)
+
+const (
+	// askTimeout bounds one question for /readyz.
+	askTimeout = 5 * time.Second
+	// askAgain is the pause before it is asked again.
+	askAgain = 200 * time.Millisecond
+	// maxAnswer is the most that is read of an answer, and maxReason what is
+	// shown of it, in bytes.
+	maxAnswer = 4096
+	maxReason = 200
+)
+
+// awaitReady returns when every node says that it is ready, or has no /readyz
+// (then the connections will tell).
+func (v *verification) awaitReady(ctx context.Context, start time.Time, ticks <-chan time.Time, out *reporter) error {
+	if v.cfg.Wait == 0 {
+		return nil
+	}
+	limit, cancel := context.WithTimeout(ctx, v.cfg.Wait)
+	defer cancel()
+	transport := &http.Transport{TLSClientConfig: v.cfg.TLS.Clone(), Proxy: http.ProxyFromEnvironment}
+	defer transport.CloseIdleConnections()
+	asker := &http.Client{Transport: transport, Timeout: askTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
+	waits := newWaits(v.cfg.URL)
+	failed := make(chan error, len(v.cfg.URL))
+	var all sync.WaitGroup
+	for _, url := range v.cfg.URL {
+		all.Go(func() {
+			if err := waits.untilReady(limit, asker, url); err != nil {
+				cancel() // one that will not be there is enough
+				failed <- err
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { all.Wait(); close(done) }()
+	for {
+		select {
+		case <-ticks:
+			d := v.judge("waiting", start)
+			d.Waiting = waits.String()
+			out.progress(d)
+			if out.err != nil {
+				cancel()
+				<-done
+				return out.err
+			}
+		case <-done:
+			switch {
+			case ctx.Err() != nil:
+				return context.Cause(ctx)
+			case len(failed) > 0:
+				return <-failed
+			case waits.String() != "":
+				return fmt.Errorf("not ready within --wait %v: %s", v.cfg.Wait, waits)
+			}
+			return nil
+		}
+	}
+}
+
+// waits are the nodes that are not ready, and why.
+type waits struct {
+	order []string
+
+	mu  sync.Mutex
+	why map[string]error // nil: it is ready
+}
+
+func newWaits(urls []string) *waits {
+	w := &waits{order: slices.Compact(slices.Sorted(slices.Values(urls))), why: make(map[string]error)}
+	for _, url := range urls {
+		w.why[url] = fmt.Errorf("%s has not answered yet", url)
+	}
+	return w
+}
+
+// untilReady asks until the node is ready or ctx ends; the error is of what
+// waiting does not mend.
+func (w *waits) untilReady(ctx context.Context, asker *http.Client, url string) error {
+	again := time.NewTicker(askAgain)
+	defer again.Stop()
+	for {
+		err := askReady(ctx, asker, url)
+		var untrusted *tls.CertificateVerificationError
+		if errors.As(err, &untrusted) || errors.Is(err, errAddress) {
+			return fmt.Errorf("--url %s: %w", url, err)
+		}
+		if ctx.Err() != nil && err != nil {
+			return nil // what was seen before says more than the end of the waiting
+		}
+		w.note(url, err)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+var errAddress = errors.New("not an address")
+
+// askReady asks once.
+func askReady(ctx context.Context, asker *http.Client, url string) error {
+	address, err := cli.HTTPURL(url, "/readyz")
+	if err != nil {
+		return fmt.Errorf("%w: %w", errAddress, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errAddress, err)
+	}
+	res, err := asker.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode < http.StatusInternalServerError {
+		return nil // 200, or who answers knows no /readyz
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("%s answers %s", address, res.Status)
+	}
+	var said struct{ Reason string }
+	if json.Unmarshal(body, &said) == nil && said.Reason != "" {
+		return fmt.Errorf("%s answers %s: %.*s", address, res.Status, maxReason, said.Reason)
+	}
+	return fmt.Errorf("%s answers %s: %.*q", address, res.Status, maxReason, body)
+}
+
+func (w *waits) note(url string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.why[url] = err
+}
+
+// String names who is not ready, in the order of their addresses.
+func (w *waits) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var parts []string
+	for _, url := range w.order {
+		if err := w.why[url]; err != nil {
+			parts = append(parts, err.Error())
+		}
+	}
+	return strings.Join(parts, "; ")
+}
