@@ -132,12 +132,38 @@ func (w *window) texts() []string {
 	return list
 }
 
-// move leaves the room on view for another.
-func (w *window) move(room string) {
+// join enters a room by its name.
+func (w *window) join(room string) {
 	w.t.Helper()
-	w.run("move to "+room, chromedp.SendKeys(id("add-room"), room), chromedp.Click(id("add-room-move")))
+	w.run("join "+room, chromedp.SendKeys(id("add-room"), room+kb.Enter))
 	w.until("the room "+room+" is on view", fmt.Sprintf(
 		`document.querySelector('[data-testid=chat]')?.dataset.room === %[1]q && document.querySelector('[data-testid=room-tab][data-room=%[1]q]')?.dataset.joined === "true"`, room))
+}
+
+// move enters a room and leaves the one that was on view.
+func (w *window) move(room string) {
+	w.t.Helper()
+	left := w.text(`document.querySelector('[data-testid=chat]').dataset.room`)
+	w.join(room)
+	w.leave(left)
+}
+
+// leave leaves a room.
+func (w *window) leave(room string) {
+	w.t.Helper()
+	w.run("leave "+room, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelector('[data-testid=room-tab][data-room=%q]').nextElementSibling.click()`, room)))
+}
+
+// text is what an expression in the page says.
+func (w *window) text(expression string) string {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.ctx, stepTimeout)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](expression))
+	if err != nil {
+		w.t.Fatalf("%s: %s: %v", w.name, expression, err)
+	}
+	return text
 }
 
 // sees waits until exactly these people are listed.

@@ -1,5 +1,5 @@
-// Package web is the demo page: plain HTML, CSS and ES modules, embedded in the binary. It speaks the public protocol
-// and nothing else, so it is also the example of a browser client that misses nothing.
+// Package web is the demo page: plain HTML, CSS and ES modules, embedded in the binary. It speaks through the client at
+// /client.js and nothing else, so it is also the example of what one builds on that.
 //
 // How the files share the work (arrows point down only):
 //
@@ -8,21 +8,23 @@
 //	chat.js  directory.js         what events mean, what a person can do; the only writers of the state
 //	state.js  timeline.js         what the page knows
 //	inbox.js                      the private messages, sorted by person
-//	connection.js                 the protocol client: rooms, positions, resume, requests, outbox; no DOM
-//	outbox.js  requests.js        what waits for an answer
-//	reconnect.js  link.js         staying connected; one WebSocket
-//	identity.js                   who this window is
+//	outbox.js                     what became of what was written
+//	/client.js                    rooms, positions, resume, acks: package js, not of the page
+//	identity.js address.js        who this window is and what it had open; what is on view
 //	protocol.js pictures.js       the pure rules
-//	dom.js avatars.js i18n.js     elements from text, drawings, every word in two languages
+//	dom.js focus.js text.js       elements, where the focus goes, text with links
+//	avatars.js i18n.js            drawings, every word in two languages
 //
 // # For browser tests
 //
-// Two windows (tabs) are two people: the identity lives in sessionStorage. The address may carry #room=NAME (the room
-// to begin with) and #token=JWT; both are taken out of it at once. These data-testid attributes are kept stable:
+// Two windows (tabs) are two people: the identity lives in sessionStorage. The address says what is on view, ?room=NAME or
+// ?user=UID; it may carry #room=NAME and #token=JWT, which are taken out of it at once. These data-testid attributes are
+// kept stable:
 //
 //	name                the name field of the way in
 //	avatar-option       one avatar to choose; data-avatar-id
-//	token               the token field, shown where guests are not admitted
+//	entry-switch        changes between a name and a token
+//	token               the token field
 //	enter               the button of the way in
 //	entry-error         why one could not enter
 //	connection          data-state=connecting|connected|reconnecting|ended
@@ -32,13 +34,16 @@
 //	unread              the badge inside either tab
 //	add-room            the field for a room's name; Enter joins it
 //	add-room-join       joins it (join_room)
-//	add-room-move       leaves the room on view for it (change_room)
 //	directory           the other rooms there are; each is a directory-room with data-room
+//	lobby, lobby-room   what is there while no room is on view, a room that one may enter; data-room
 //	chat                the panel on view; data-kind=room|private, data-room or data-uid: with data-kind=private it
 //	                    is the private conversation
 //	chat-title          its name
 //	messages            the list (role=log)
-//	picture             a picture of a message: an image, or a link with data-host that opens it in a tab of its own
+//	picture             a picture of a message: an image, or a link with data-host that opens it in a tab of its own;
+//	                    data-broken when it cannot be shown
+//	link                a link in a message
+//	new-line            the line above what came while nobody looked
 //	message             one event; data-seq, data-type, data-uid of its sender (empty for a service)
 //	pending, outgoing   the list of what is not stored yet, one entry; data-status=pending|sent|failed
 //	retry, discard      the buttons of a failed entry

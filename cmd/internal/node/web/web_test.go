@@ -44,7 +44,7 @@ func TestServesThePageAndItsFiles(t *testing.T) {
 		{"/", "text/html; charset=utf-8"},
 		{"/?utm=1", "text/html; charset=utf-8"},
 		{"/assets/main.js", "text/javascript; charset=utf-8"},
-		{"/assets/connection.js", "text/javascript; charset=utf-8"},
+		{"/assets/chat.js", "text/javascript; charset=utf-8"},
 		{"/client.js", "text/javascript; charset=utf-8"},
 		{"/assets/style.css", "text/css; charset=utf-8"},
 		{"/assets/icon.svg", "image/svg+xml"},
@@ -237,9 +237,9 @@ func TestDictionary(t *testing.T) {
 func TestDocumentedTestIDsExist(t *testing.T) {
 	var all strings.Builder
 	eachAsset(t, func(_, text string) { all.WriteString(text) })
-	promised := strings.Fields(`name avatar-option token enter entry-error connection banner reconnect room-tab
-		conversation-tab unread add-room add-room-join add-room-move directory directory-room chat chat-title messages
-		message picture pending outgoing retry discard history-loader reloaded latest typing composer send image-toggle image-url
+	promised := strings.Fields(`name avatar-option token entry-switch enter entry-error connection banner reconnect room-tab
+		conversation-tab unread add-room add-room-join directory directory-room lobby lobby-room chat chat-title messages
+		message picture link new-line pending outgoing retry discard history-loader reloaded latest typing composer send image-toggle image-url
 		people person people-count people-find open-rooms open-people me signout notice`)
 	for _, id := range promised {
 		if !strings.Contains(all.String(), `data-testid="`+id+`"`) && !strings.Contains(all.String(), `testid: "`+id+`"`) {

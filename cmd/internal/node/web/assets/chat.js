@@ -1,142 +1,167 @@
-// Between the connection and the state: what an event means for the chat, and what a person can do.
+// Between the client and the state: what an event means for the chat, and what a person can do.
 
-import { INBOX, imageURL } from "./protocol.js";
-import { Connection } from "./connection.js";
+import { connect } from "/client.js";
+import { imageURL, nextID } from "./protocol.js";
 import { Inbox } from "./inbox.js";
+import { Outbox } from "./outbox.js";
+import { MOST_UNREAD } from "./state.js";
 
 const PAGE = 50;
 const PEOPLE_PAGE = 100;
 const TYPING_EVERY_MS = 2000;
 const TYPING_SHOWN_MS = 4500;
+const SAVE_MS = 300;
 const DEFAULT_ROOM = "general";
 
 export class Chat {
   #state;
   #identity;
   #notify;
-  #connection;
+  #client = null;
   #inbox;
+  #inboxMark; // where the inbox stood when this window first looked: {epoch, seq}
+  #opened = false;
+  #saved = {}; // the marks and drafts of rooms and conversations that are not there yet
+  #saveTimer = 0;
   #lastTyping = 0;
+  outbox = new Outbox();
 
   /** notify({key, vars, error}) shows a passing notice. */
-  constructor({ state, identity, base, notify }) {
+  constructor({ state, identity, notify }) {
     this.#state = state;
     this.#identity = identity;
     this.#notify = notify;
-    this.#connection = new Connection({ base, credentials: identity, listener: this.#listener() });
-    this.#inbox = new Inbox({ state, read: (before) => this.#connection.history(INBOX, before, PAGE) });
+    this.#inbox = new Inbox({ state, read: (before) => this.#client.inbox.history({ before, limit: PAGE }), filed: (c) => this.#restore(c) });
+    window.addEventListener("pagehide", () => this.#save());
   }
 
-  get outbox() {
-    return this.#connection.outbox;
+  // ---- coming and going ----
+
+  /** Connects as the identity says. Resolves when the server has let us in, rejects with a RoomError when it never will. */
+  connect() {
+    this.stop();
+    const client = connect({
+      ...this.#identity.credentials,
+      onStatus: (status) => client === this.#client && this.#status(status),
+      onError: (error) => (error.name === "RoomError" ? this.#notify({ error }) : console.error(error)),
+      inbox: {
+        members: 0,
+        onRefresh: () => this.#inboxLost(),
+        onJoined: (payload) => this.#inboxJoined(payload),
+      },
+    });
+    this.#client = client;
+    client.inbox.on("*", (payload, event) => this.#privately(event));
+    return client.ready;
   }
 
-  /** Connects; firstRoom (from the page's address) comes before what this window had open. */
-  start(firstRoom) {
-    const { rooms = [], active, outbox } = this.#identity.saved;
+  /** Opens what this window had open, and room or user of the page's address in front. */
+  open({ room: name, user }) {
+    const { rooms, active, outbox, inboxMark, targets = {}, conversations = [] } = this.#identity.saved;
+    this.#saved = { ...targets };
+    this.#inboxMark = inboxMark ?? this.#inboxMark;
     this.outbox.restore(outbox);
-    const names = [...new Set([firstRoom, ...rooms].filter(Boolean))];
-    if (names.length === 0) names.push(DEFAULT_ROOM);
-    const first = firstRoom || (names.includes(active) ? active : names[0]);
-    for (const name of names) this.#state.room(name);
-    this.show(this.#state.room(first));
-    this.#state.changed("rooms");
-    this.#connection.start([first, ...names.filter((n) => n !== first)]);
+    for (const each of new Set([...(name ? [name] : []), ...(rooms ?? (name ? [] : [DEFAULT_ROOM]))])) this.#join(each);
+    for (const uid of conversations) this.#conversation(uid);
+    let first = this.#state.target(active) ?? this.#state.rooms.values().next().value ?? null;
+    if (name) first = this.#state.rooms.get(name);
+    else if (user) first = this.#conversation(user);
+    this.#opened = true;
+    this.#look(first);
+    if (this.#state.phase.state === "connected") this.#deliverHeld();
   }
 
   stop() {
-    this.#connection.stop();
+    this.#save();
+    const client = this.#client;
+    this.#client = null;
+    client?.close();
   }
 
-  /** One page of the rooms there are, from the server. */
-  lobby(after, limit) {
-    return this.#connection.lobby(after, limit);
-  }
-
+  /** Tries at once, also after the end. */
   wake() {
-    this.#connection.wake();
-  }
-
-  restart() {
-    this.#connection.restart();
+    this.#client.connect();
   }
 
   // ---- what a person does ----
 
   show(target) {
-    this.#state.active = target;
-    if (target) target.unread = 0;
-    this.#state.changed("active", "rooms", "people", "log", "typing", "outbox");
-    this.#save();
-    if (target?.kind === "private") this.#fillConversation(target);
+    if (target) target.newFrom = 0;
+    this.#look(target);
   }
 
-  /** The page is looked at: what is on view is read. */
+  /** The page is looked at again: what is on view is read. */
   read() {
-    if (!this.#state.active?.unread) return;
-    this.#state.active.unread = 0;
-    this.#state.changed("rooms");
+    this.#read({ fresh: true });
   }
 
   join(name) {
-    const room = this.#state.room(name);
-    this.#connection.join(name);
-    this.show(room);
+    this.show(this.#join(name));
   }
 
   leave(name) {
-    this.#connection.leave(name);
-  }
-
-  /** Leaves the room on view for another. */
-  change(name) {
-    const from = this.#state.active;
-    if (from?.kind !== "room" || this.#state.rooms.has(name)) {
-      this.join(name);
-      return;
-    }
-    this.#connection.change(from.name, name);
-    this.show(this.#state.room(name));
+    const room = this.#state.rooms.get(name);
+    room?.seat.leave();
+    if (room) this.#gone(room);
   }
 
   talkTo(uid) {
     if (!uid || uid === this.#state.me.uid) return;
-    const conversation = this.#state.conversation(uid);
+    const conversation = this.#conversation(uid);
     conversation.closed = false;
     this.show(conversation);
   }
 
   /** Puts a conversation away until one of the two writes again. */
   closeConversation(uid) {
-    this.#state.conversation(uid).closed = true;
+    this.#conversation(uid).closed = true;
     this.#leaveView();
     this.#state.changed("rooms");
   }
 
+  /** Shows what the page's address says: a room is joined if it must be. */
+  go({ room, user }) {
+    if (room && room !== this.#state.active?.name) this.join(room);
+    else if (user && user !== this.#state.active?.uid) this.talkTo(user);
+  }
+
+  draft(target, draft) {
+    target.draft = draft;
+    this.#saveSoon();
+  }
+
   /** Sends text and a picture (either may be empty) to whom is on view. */
   send(message, image) {
-    const { active, me } = this.#state;
+    const { active, me, phase } = this.#state;
     if (!active) return;
     const payload = { message, from: me.username || this.#identity.username };
     if (imageURL(image)) payload.image_url = imageURL(image);
-    if (active.kind === "room") this.#connection.say(active.name, payload);
-    else this.#connection.whisper(active.uid, payload);
+    const entry = this.outbox.add({ id: nextID(), target: active.key, payload, at: Date.now(), touched: phase.state === "connected" });
+    this.#deliver(entry, active);
     this.#lastTyping = 0;
   }
 
   retry(id) {
-    this.#connection.retry(id);
+    const entry = this.outbox.get(id);
+    const target = this.#state.target(entry?.target);
+    if (target) this.#deliver(entry, target);
   }
 
   discard(id) {
-    this.#connection.discard(id);
+    this.outbox.remove(id);
+    this.#outboxChanged();
   }
 
   typing() {
     const { active } = this.#state;
     if (active?.kind !== "room" || Date.now() - this.#lastTyping < TYPING_EVERY_MS) return;
     this.#lastTyping = Date.now();
-    this.#connection.signal(active.name, { typing: true });
+    active.seat.signal({ typing: true });
+  }
+
+  /** The rooms that this user may enter, at most limit of those whose names begin with prefix. */
+  rooms(prefix, limit) {
+    return this.#client.request("get_rooms", { prefix, limit });
   }
 
   /** Loads one earlier page of target, if there is one and none is under way. */
@@ -144,15 +169,17 @@ export class Chat {
     const { timeline } = target;
     if (timeline.loading || !timeline.more) return;
     timeline.loading = true;
+    const { generation, events: { length: held } } = timeline;
     this.#state.changed("log");
     try {
       if (target.kind === "room") await this.#earlierInRoom(target);
       else await this.#inbox.earlier(target);
     } catch (error) {
-      if (error.code !== "disconnected") this.#notify({ error });
+      if (error.outcome === "refused") this.#notify({ error }); // else there is no connection, or no room any more
     } finally {
-      timeline.loading = false;
-      this.#state.changed("log");
+      if (generation === timeline.generation) Object.assign(timeline, { loading: false, stalled: timeline.events.length === held });
+      this.#count(target);
+      this.#state.changed("log", "rooms");
     }
   }
 
@@ -161,163 +188,203 @@ export class Chat {
     target.timeline.trim();
   }
 
-  /** Loads the next page of who is in room; false when there is no more. */
-  async morePeople(room) {
-    if (room.loadingPeople || room.nextPeople === undefined) return false;
-    room.loadingPeople = true;
-    try {
-      const page = await this.#connection.online(room.name, room.nextPeople || undefined, PEOPLE_PAGE);
-      this.#addPeople(room, page.list);
-      room.count = page.count ?? room.count;
-      room.nextPeople = page.next || undefined;
-      return true;
-    } catch {
-      return false; // scrolling or the next room_joined asks again
-    } finally {
-      room.loadingPeople = false;
-      this.#state.changed("people");
+  /** Has more of who is in room held. */
+  morePeople(room) {
+    // Everybody held is asked for again, so it doubles.
+    room.seat.loadMembers(2 * Math.max(PEOPLE_PAGE, room.seat.members.length));
+  }
+
+  // ---- delivering ----
+
+  #deliver(entry, { kind, uid, seat }) {
+    const { id, payload } = entry;
+    this.outbox.pending(entry);
+    const send = kind === "room" ? seat.send("send_message", payload, { id }) : this.#client.send("private_message", { ...payload, to_uid: uid }, { id });
+    const log = kind === "room" ? seat : this.#client.inbox;
+    send.then(
+      ({ seq }) => this.outbox.stored(id, seq, log.position?.seq ?? 0),
+      (error) => this.outbox.failed(id, error),
+    ).then(() => this.#outboxChanged());
+    this.#outboxChanged();
+  }
+
+  // What a reload or an end kept, once there is a connection.
+  #deliverHeld() {
+    for (const entry of this.outbox.due()) {
+      const target = entry.target.startsWith("user:") ? this.#conversation(entry.target.slice(5)) : this.#state.target(entry.target);
+      if (target) this.#deliver(entry, target);
+      else this.outbox.remove(entry.id);
+    }
+    this.outbox.touch();
+  }
+
+  #outboxChanged() {
+    this.#state.changed("outbox");
+    this.#saveSoon();
+  }
+
+  // ---- what is read ----
+
+  #look(target) {
+    this.#state.active = target;
+    if (target) this.#state.refused = null;
+    this.#read({ fresh: true });
+    this.#state.changed("active", "rooms", "people", "log", "typing", "outbox");
+    this.#saveSoon();
+    if (target?.kind === "private" && target.timeline.events.length === 0) this.#fillConversation(target);
+  }
+
+  // fresh: nobody has looked for a while, so a line shows from where on it is new.
+  #read({ fresh = false } = {}) {
+    const target = this.#state.active;
+    const newest = target?.timeline.newest;
+    if (!target || document.hidden || target.readTo === undefined || !(newest > target.readTo)) return;
+    this.#count(target);
+    if (fresh && target.unread > 0) target.newFrom = target.readTo;
+    target.readTo = newest;
+    target.unread = 0;
+    this.#state.changed("rooms", "log");
+    this.#saveSoon();
+  }
+
+  #count(target) {
+    target.unread = 0;
+    if (target.readTo === undefined) return;
+    const { events } = target.timeline;
+    for (let i = events.length - 1; i >= 0 && events[i].seq > target.readTo && target.unread < MOST_UNREAD; i -= 1) {
+      if (!this.#mine(events[i])) target.unread += 1;
     }
   }
 
-  // ---- history ----
+  #mine(event) {
+    return event.payload?.uid !== undefined && event.payload.uid === this.#state.me.uid;
+  }
+
+  // The newest events; and as far back as something is unread, within what is counted.
+  async #fill(target) {
+    const { timeline } = target;
+    let held;
+    do {
+      held = timeline.events.length;
+      await this.earlier(target);
+    } while (timeline.events.length > held && timeline.events.length < MOST_UNREAD && timeline.more && timeline.oldest > target.readTo);
+    this.#read({ fresh: true });
+  }
 
   async #earlierInRoom(room) {
     const { timeline } = room;
     const { generation } = timeline;
-    const page = await this.#connection.history(room.name, timeline.oldest, PAGE);
+    const { events, more } = await room.seat.history({ before: timeline.oldest, limit: PAGE });
     if (generation !== timeline.generation) return;
-    timeline.prepend(page.events ?? []);
-    timeline.more = Boolean(page.more) && (page.events ?? []).length > 0;
-    for (const event of page.events ?? []) this.#state.know(event.payload);
+    timeline.prepend(events);
+    timeline.more = more && events.length > 0;
+    for (const event of events) this.#state.know(event.payload);
   }
 
   #fillConversation(conversation) {
     conversation.timeline.more &&= this.#inbox.more;
-    if (conversation.timeline.events.length === 0) this.earlier(conversation);
+    this.#fill(conversation);
   }
 
-  // ---- what the connection tells ----
+  // ---- what the client tells ----
 
-  #listener() {
-    return {
-      phase: (phase) => {
-        this.#state.phase = phase;
-        this.#state.changed("phase");
-      },
-      welcome: ({ uid, username, avatar_id }) => {
-        this.#state.me = { uid, username, avatar_id };
-        this.#state.know(this.#state.me);
-        this.#state.changed("me", "people", "log");
-      },
-      joined: (room, payload, kind) => this.#joined(room, payload, kind),
-      left: (room, reason, asked) => this.#left(room, asked),
-      event: (event) => this.#event(event),
-      passing: (event) => this.#passing(event),
-      outbox: () => {
-        this.#state.changed("outbox");
-        this.#save();
-      },
-      refused: (error) => this.#notify({ error }),
-    };
+  #status({ state, welcome, delay, error, code }) {
+    const failed = state !== "connected" && (error !== undefined || this.#state.phase.failed);
+    this.#state.phase = { state, code, error, failed, retryAt: delay === undefined ? undefined : Date.now() + delay };
+    if (welcome) this.#welcomed(welcome);
+    this.#state.changed("phase");
   }
 
-  #joined(name, payload, kind) {
-    if (name === INBOX) {
-      this.#inboxJoined(kind);
-      return;
-    }
+  #welcomed({ uid, username, avatar_id }) {
+    const { me } = this.#state;
+    this.#identity.keepGuest(this.#client.guestToken);
+    if (me.uid && me.uid !== uid) this.#inboxLost(); // another guest of that name: the inbox is another one
+    this.#state.me = { uid, username, avatar_id };
+    this.#state.know(this.#state.me);
+    this.#state.changed("me", "people", "log");
+    this.#deliverHeld();
+  }
+
+  #join(name) {
     const room = this.#state.room(name);
+    if (room.seat) return room;
+    this.#restore(room);
+    room.seat = this.#client.join(name, {
+      onJoined: (payload) => this.#joined(room, payload),
+      onRefresh: () => this.#lost(room),
+      onLeft: (reason) => this.#left(room, reason),
+      onMembers: () => this.#members(room),
+    });
+    room.seat.on("*", (payload, event) => (event.type === "signal" ? this.#typed(room, payload) : this.#event(room, event)));
+    this.#state.changed("rooms");
+    return room;
+  }
+
+  #joined(room, { epoch, seq }) {
     room.joined = true;
-    room.people = new Map();
-    this.#addPeople(room, [this.#state.me, ...(payload.list ?? [])]);
-    room.count = payload.count ?? room.people.size;
-    room.nextPeople = room.count > room.people.size ? "" : undefined;
-    if (kind === "lost") {
-      room.timeline.clear();
-      room.reloaded = true;
-    }
+    if (room.epoch !== epoch) Object.assign(room, { epoch, readTo: seq, newFrom: 0 }); // seen for the first time, or another log
     if (!this.#state.active) this.show(room);
     this.#state.changed("rooms", "people", "log");
-    this.#save();
-    if (kind !== "resumed" || room.timeline.events.length === 0) this.earlier(room);
+    this.#saveSoon();
+    if (room.timeline.events.length === 0) this.#fill(room);
   }
 
-  #inboxJoined(kind) {
-    if (kind === "resumed") return;
-    for (const conversation of this.#state.conversations.values()) {
-      conversation.reloaded = kind === "lost" && conversation.timeline.events.length > 0;
-      conversation.timeline.clear();
-      this.outbox.reloaded(conversation.key);
-    }
-    this.#inbox.restart().catch((error) => error.code !== "disconnected" && this.#notify({ error }));
+  #lost(target) {
+    target.reloaded = target.timeline.events.length > 0;
+    target.timeline.clear();
+    this.outbox.reloaded(target.key);
   }
 
-  #left(name, asked) {
-    const room = this.#state.rooms.get(name);
-    this.#state.rooms.delete(name);
-    if (room && !asked) this.#notify({ key: "notice.left", vars: { room: name } });
+  #left(room, { code, message }) {
+    if (room.joined) this.#notify({ key: "notice.left", vars: { room: room.name } });
+    else this.#notify({ error: { code, message, room: room.name } });
+    if (!room.joined) this.#state.refused = { room: room.name, code, message };
+    this.#gone(room);
+  }
+
+  #gone(room) {
+    this.#state.rooms.delete(room.name);
+    this.outbox.abandon(room.key);
+    delete this.#saved[room.key];
     this.#leaveView();
-    this.#state.changed("rooms", "people");
-    this.#save();
+    this.#state.changed("rooms", "people", "outbox");
+    this.#saveSoon();
   }
 
   #leaveView() {
     const { active, rooms, conversations } = this.#state;
-    const there = active?.kind === "room" ? rooms.has(active.name) : conversations.has(active?.uid) && !active.closed;
+    const there = active?.kind === "room" ? rooms.get(active.name) === active : conversations.has(active?.uid) && !active.closed;
     if (!there) this.show(rooms.values().next().value ?? this.#state.openConversations()[0] ?? null);
   }
 
-  #event(event) {
-    if (event.room === INBOX) {
-      const conversation = this.#inbox.file(event);
-      if (!conversation) return;
-      conversation.closed = false;
-      this.#arrived(conversation, event);
-      return;
-    }
-    const room = this.#state.room(event.room);
+  #event(room, event) {
     if (!room.timeline.add(event)) return;
     this.#state.know(event.payload);
+    clearTimeout(room.typing.get(event.payload?.uid)?.timer);
     room.typing.delete(event.payload?.uid);
     this.#arrived(room, event);
     this.#state.changed("typing");
   }
 
   #arrived(target, event) {
-    const mine = event.payload?.uid !== undefined && event.payload.uid === this.#state.me.uid;
-    if (mine && this.outbox.echoed(target.key, event)) this.#state.changed("outbox");
-    const onView = target === this.#state.active && !document.hidden;
-    if (!mine && !onView) target.unread += 1;
-    if (target !== this.#state.active) target.timeline.trim();
+    if (this.#mine(event)) {
+      this.outbox.echo(target.key, event);
+      this.#state.changed("outbox");
+    }
+    if (target === this.#state.active) this.#read();
+    else target.timeline.trim();
+    this.#count(target);
     this.#state.changed("log", "rooms");
+    this.#saveSoon();
   }
 
-  #passing({ type, room: name, payload, ...event }) {
-    const room = this.#state.rooms.get(name ?? payload?.room_id);
-    if (!room) return;
-    if (type === "presence") this.#presence(room, payload);
-    else if (payload?.typing) this.#typed(room, payload.uid ?? event.uid, payload.from ?? event.from);
+  #members(room) {
+    for (const user of room.seat.members) this.#state.know(user);
+    this.#state.changed("people");
   }
 
-  #presence(room, { joined = [], left = [], count }) {
-    this.#addPeople(room, joined);
-    for (const { uid } of left ?? []) {
-      room.people.delete(uid);
-      room.typing.delete(uid);
-    }
-    room.count = count ?? room.people.size;
-    this.#state.changed("people", "typing");
-  }
-
-  #addPeople(room, users) {
-    for (const user of users ?? []) {
-      room.people.set(user.uid, user);
-      this.#state.know(user);
-    }
-  }
-
-  #typed(room, uid, from) {
-    if (!uid || uid === this.#state.me.uid) return;
+  #typed(room, { typing, uid, from }) {
+    if (!typing || !uid || uid === this.#state.me.uid) return;
     clearTimeout(room.typing.get(uid)?.timer);
     const timer = setTimeout(() => {
       room.typing.delete(uid);
@@ -327,8 +394,70 @@ export class Chat {
     this.#state.changed("typing");
   }
 
+  // ---- the inbox ----
+
+  #inboxJoined({ epoch, seq }) {
+    if (this.#inboxMark?.epoch !== epoch) {
+      this.#inboxMark = { epoch, seq };
+      for (const each of this.#state.conversations.values()) Object.assign(each, { readTo: seq, newFrom: 0 });
+    }
+    if (!this.#inbox.begun) this.#inboxBegins();
+  }
+
+  async #inboxBegins() {
+    try {
+      await this.#inbox.restart();
+    } catch (error) {
+      if (error.outcome === "refused") this.#notify({ error });
+    }
+    for (const each of this.#state.conversations.values()) this.#count(each);
+    if (this.#state.active?.kind === "private") this.#fillConversation(this.#state.active);
+    this.#read({ fresh: true });
+  }
+
+  #inboxLost() {
+    for (const each of this.#state.conversations.values()) this.#lost(each);
+    this.#inbox.forget();
+  }
+
+  #privately(event) {
+    const conversation = this.#inbox.file(event);
+    if (!conversation) return;
+    conversation.closed = false;
+    this.#arrived(conversation, event);
+  }
+
+  #conversation(uid) {
+    const conversation = this.#state.conversation(uid);
+    this.#restore(conversation);
+    return conversation;
+  }
+
+  // ---- what a reload restores ----
+
+  // Gives a room or conversation the marks and the draft that it had. All are of one inbox, so what is in there since this
+  // window first looked has not been read.
+  #restore(target) {
+    const saved = this.#saved[target.key];
+    if (saved) Object.assign(target, saved);
+    delete this.#saved[target.key];
+    if (target.kind === "private") target.readTo ??= this.#inboxMark?.seq;
+  }
+
+  #saveSoon() {
+    this.#saveTimer ||= setTimeout(() => this.#save(), SAVE_MS);
+  }
+
   #save() {
-    const { rooms, active } = this.#state;
-    this.#identity.save({ rooms: [...rooms.keys()], active: active?.kind === "room" ? active.name : undefined, outbox: this.outbox.save() });
+    clearTimeout(this.#saveTimer);
+    this.#saveTimer = 0;
+    if (!this.#client || !this.#opened) return;
+    const { rooms, conversations, active } = this.#state;
+    const targets = { ...this.#saved };
+    for (const { key, epoch, readTo, newFrom, draft, closed } of [...rooms.values(), ...conversations.values()]) targets[key] = { epoch, readTo, newFrom, draft, closed };
+    this.#identity.save({
+      rooms: [...rooms.keys()], conversations: [...conversations.keys()], active: active?.key, targets,
+      inboxMark: this.#inboxMark, outbox: this.outbox.save(),
+    });
   }
 }

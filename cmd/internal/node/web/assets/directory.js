@@ -1,74 +1,60 @@
-// Which rooms there are: those that the server lists for this person, and those that this browser has been in.
+// Which rooms there are to enter: those that the server lists, and those that this user's token names.
 
-const SEEN_KEY = "baccarat.rooms";
-const SEEN_MAX = 30;
+import { roomName } from "./protocol.js";
+
 const EVERY_MS = 10_000;
+const TYPED_MS = 300; // of a name that is being written
 const PAGE = 100;
-const MAX_PAGES = 10; // more rooms than that are not looked through for those with the most people
-
-function seen() {
-  try {
-    const names = JSON.parse(localStorage.getItem(SEEN_KEY));
-    return Array.isArray(names) ? names.filter((n) => typeof n === "string") : [];
-  } catch {
-    return [];
-  }
-}
-
-function remember(names) {
-  const known = seen();
-  if (names.every((name) => known.includes(name))) return;
-  try {
-    localStorage.setItem(SEEN_KEY, JSON.stringify([...new Set([...names, ...known])].slice(0, SEEN_MAX)));
-  } catch {
-    // Storage is off: the list begins anew with each visit.
-  }
-}
-
-// What a room's label says to a person: a label is a text, or has a title.
-function titleOf(label) {
-  const title = typeof label === "object" ? label?.title : label;
-  return typeof title === "string" ? title : "";
-}
 
 export class Directory {
   #state;
-  #ask;
+  #chat;
+  #granted;
+  #prefix = "";
   #timer = 0;
+  #asking = false;
+  #again = false;
 
-  /** ask(after, limit) promises one page of rooms. */
-  constructor(state, ask) {
+  /** granted() gives the names of the rooms that the token names. */
+  constructor({ state, chat, granted }) {
     this.#state = state;
-    this.#ask = ask;
+    this.#chat = chat;
+    this.#granted = granted;
+    state.on(["phase"], () => state.phase.state === "connected" && this.refresh());
   }
 
-  /** Reads the list now and then again and again while somebody looks at the page. */
-  start() {
-    for (const name of seen()) this.#state.directory.set(name, {});
-    this.#state.on(["rooms"], () => remember([...this.#state.rooms.values()].filter((r) => r.joined).map((r) => r.name)));
-    this.refresh();
+  /** Reads the list, then again and again while somebody looks at the page. */
+  refresh() {
+    this.#schedule(EVERY_MS);
+    if (document.hidden || this.#state.phase.state !== "connected") return;
+    this.#again = this.#asking;
+    if (!this.#asking) this.#read();
   }
 
-  async refresh() {
+  /** Lists only names that begin with text: a list has 100 rooms. */
+  find(text) {
+    this.#prefix = roomName(text);
+    this.#schedule(TYPED_MS);
+  }
+
+  #schedule(ms) {
     clearTimeout(this.#timer);
-    if (!document.hidden && this.#state.phase.state === "connected") await this.#read();
-    clearTimeout(this.#timer); // another may have begun meanwhile
-    this.#timer = setTimeout(() => this.refresh(), EVERY_MS);
+    this.#timer = setTimeout(() => this.refresh(), ms);
   }
 
   async #read() {
-    const fresh = new Map(seen().map((name) => [name, {}]));
+    const prefix = this.#prefix;
+    this.#asking = true;
     try {
-      for (let page = 0, after = ""; page < MAX_PAGES; page += 1) {
-        const { list, next } = await this.#ask(after, PAGE);
-        for (const { name, count, label } of list) fresh.set(name, { count, title: titleOf(label) });
-        if (next === "") break;
-        after = next;
-      }
+      const { list } = await this.#chat.rooms(prefix, PAGE);
+      const granted = this.#granted().filter((name) => name.startsWith(prefix));
+      this.#state.directory = new Map([...granted.map((name) => [name, {}]), ...list.map(({ name, ...room }) => [name, room])]);
+      this.#state.changed("directory");
     } catch {
-      return; // The connection state says that the server is away; the next round asks again.
+      // The connection's state says that the server is away; the next round asks again.
+    } finally {
+      this.#asking = false;
     }
-    this.#state.directory = fresh;
-    this.#state.changed("directory");
+    if (this.#again) this.refresh();
   }
 }

@@ -1,19 +1,8 @@
-// Who this window is. A window is a person: its token lives in sessionStorage, so that two windows are two people and
-// a reload is the same one. localStorage only remembers a name and an avatar to propose.
+// Who this window is, and what it had open. A window is a person: all of it lives in sessionStorage, so that two windows
+// are two people and a reload is the same one. localStorage only remembers a name and an avatar to propose.
 
 const WINDOW_KEY = "baccarat.window";
 const DEFAULTS_KEY = "baccarat.defaults";
-const TIMEOUT_MS = 10_000;
-
-/** Why somebody could not enter: code and message for people; final when trying again is of no use. */
-export class LoginError extends Error {
-  constructor(code, message, { final = false, status = 0 } = {}) {
-    super(message);
-    this.code = code;
-    this.final = final;
-    this.status = status;
-  }
-}
 
 function read(storage, key) {
   try {
@@ -31,21 +20,6 @@ function write(storage, key, value) {
   }
 }
 
-async function post(path, { bearer, body }) {
-  const headers = { "Content-Type": "application/json" };
-  if (bearer) headers.Authorization = `Bearer ${bearer}`;
-  let response;
-  try {
-    response = await fetch(path, { method: "POST", headers, body: JSON.stringify(body ?? {}), signal: AbortSignal.timeout(TIMEOUT_MS) });
-  } catch {
-    throw new LoginError("unreachable", "");
-  }
-  const answer = await response.json().catch(() => ({}));
-  if (response.ok) return answer;
-  const { code = "internal", message = "" } = answer.error ?? {};
-  throw new LoginError(code, message, { status: response.status, final: response.status === 401 || response.status === 403 });
-}
-
 export class Identity {
   #window = read(sessionStorage, WINDOW_KEY);
 
@@ -60,15 +34,24 @@ export class Identity {
     return typeof this.#window.token === "string";
   }
 
-  get isGuest() {
-    return this.#window.kind === "guest";
-  }
-
   get username() {
     return this.#window.username ?? "";
   }
 
-  /** What a reload restores: {rooms, active, outbox}. */
+  /** What the client is to connect with. */
+  get credentials() {
+    const { kind, token, username, avatar_id } = this.#window;
+    return kind === "jwt" ? { token } : { guest: { username, avatar_id, token } };
+  }
+
+  /** The rooms that the token names; those that it grants by a prefix are not among them. */
+  get grantedRooms() {
+    const { kind, token } = this.#window;
+    const names = kind === "jwt" ? claims(token).rooms : [];
+    return Array.isArray(names) ? names.filter((name) => typeof name === "string" && !name.endsWith("*")) : [];
+  }
+
+  /** What a reload restores. */
   get saved() {
     return this.#window.saved ?? {};
   }
@@ -79,64 +62,39 @@ export class Identity {
     write(sessionStorage, WINDOW_KEY, this.#window);
   }
 
-  /** Enters as a guest; throws LoginError (403 or 401: guests are not allowed here). */
-  async enterAsGuest(username, avatar_id) {
-    const answer = await post("/login", { body: { username, avatar_id } });
-    if (typeof answer.token !== "string") throw new LoginError("forbidden", "", { status: 403, final: true });
+  /** This window is a guest of that name. It has entered once keepGuest has its token. */
+  becomeGuest({ username, avatar_id }) {
     write(localStorage, DEFAULTS_KEY, { username, avatar_id });
-    this.#keep({ kind: "guest", token: answer.token, username, avatar_id });
+    this.#window = { kind: "guest", username, avatar_id, saved: this.#window.saved };
   }
 
-  /** Enters with a JWT, after asking the server whether it accepts it. */
-  async enterWithToken(token) {
-    await post("/login", { bearer: token });
-    this.adoptToken(token);
+  /** The guest's token that the server gave, which is good for longer than the one before. */
+  keepGuest(token) {
+    if (this.#window.kind === "guest" && token) this.#keep({ ...this.#window, token });
   }
 
-  /** Takes a JWT that the page was opened with; the first connection shows whether it is good. */
-  adoptToken(token) {
-    this.#keep({ kind: "jwt", token });
+  /** This window is whom a JWT says. */
+  becomeHolder(token) {
+    this.#keep({ kind: "jwt", token, saved: this.#window.saved });
   }
 
-  #keep(fields) {
-    this.#window = { ...fields, saved: this.#window.saved };
-    write(sessionStorage, WINDOW_KEY, this.#window);
+  #keep(window) {
+    this.#window = window;
+    write(sessionStorage, WINDOW_KEY, window);
   }
 
   /** This window is nobody again; keepRooms leaves what it had open to whoever enters next. */
   forget({ keepRooms = false } = {}) {
-    this.#window = keepRooms ? { saved: this.#window.saved } : {};
-    write(sessionStorage, WINDOW_KEY, this.#window);
+    this.#keep(keepRooms ? { saved: this.#window.saved } : {});
   }
+}
 
-  // ---- what the connection asks ----
-
-  /** Query parameters for one connection. A token is exchanged for a ticket, so that it is in no URL. */
-  async authorize() {
-    const { otp, token } = await post("/login", { bearer: this.#window.token });
-    if (this.isGuest && typeof token === "string") this.#keep({ ...this.#window, token }); // good for longer than the old one
-    return { otp };
-  }
-
-  /** The server does not know this guest any more (its key is gone): become a new one of the same name. */
-  async renew() {
-    if (!this.isGuest) return false;
-    try {
-      await this.enterAsGuest(this.#window.username, this.#window.avatar_id);
-      return true;
-    } catch (error) {
-      return !error.final;
-    }
-  }
-
-  /** Why the handshake with query was refused, or null when the server cannot be asked. */
-  async explain(query) {
-    try {
-      const response = await fetch(`/ws?${query}`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-      const answer = await response.json().catch(() => ({}));
-      return { status: response.status, code: answer.error?.code ?? "", message: answer.error?.message ?? "" };
-    } catch {
-      return null;
-    }
+// What a JWT says of itself. The server decides whether that is true; here it only proposes.
+function claims(token) {
+  try {
+    const bytes = Uint8Array.from(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
+    return JSON.parse(new TextDecoder().decode(bytes)) ?? {};
+  } catch {
+    return {}; // no JWT: the server says so
   }
 }

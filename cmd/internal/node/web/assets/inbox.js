@@ -5,25 +5,36 @@ const PAGES = 5; // how many pages one "earlier" may turn until the conversation
 export class Inbox {
   #state;
   #read;
+  #filed;
   #oldest;
   #reading = null;
   #life = 0;
   /** Whether the log reaches further back. */
   more = true;
+  /** Whether its newest page was asked for. */
+  begun = false;
 
-  /** read(before) answers one page of the log: {events, more}. */
-  constructor({ state, read }) {
+  /** read(before) answers one page of the log: {events, more}; filed(conversation) is told before something is put in. */
+  constructor({ state, read, filed }) {
     this.#state = state;
     this.#read = read;
+    this.#filed = filed;
   }
 
-  /** Begins at the newest page: on entering, and when what was held is of another log. */
+  /** Begins at the newest page. */
   restart() {
+    this.forget();
+    this.begun = true;
+    return this.#page();
+  }
+
+  /** What was held is of another log. */
+  forget() {
     this.#life += 1;
     this.#oldest = undefined;
     this.#reading = null;
     this.more = true;
-    return this.#page();
+    this.begun = false;
   }
 
   /** Reads back until there is more of conversation, or no more at all, or enough for once. */
@@ -40,6 +51,7 @@ export class Inbox {
     if (!peer) return null;
     this.#state.know(payload);
     const conversation = this.#state.conversation(peer);
+    this.#filed(conversation);
     return conversation.timeline.add(event) ? conversation : null;
   }
 
@@ -55,9 +67,9 @@ export class Inbox {
   async #turn(life) {
     const { events, more } = await this.#read(this.#oldest);
     if (life !== this.#life) return;
-    for (const event of events ?? []) this.file(event);
-    this.#oldest = events?.[0]?.seq ?? this.#oldest;
-    this.more = Boolean(more) && events.length > 0;
+    for (const event of events) this.file(event);
+    this.#oldest = events[0]?.seq ?? this.#oldest;
+    this.more = more && events.length > 0;
     if (!this.more) for (const each of this.#state.conversations.values()) each.timeline.more = false;
     this.#state.changed("rooms", "log");
   }

@@ -1,50 +1,38 @@
 // Puts the page together: who this is, the chat, the views, and what the browser tells.
 
+import * as address from "./address.js";
 import { byID } from "./dom.js";
 import { Chat } from "./chat.js";
 import { Directory } from "./directory.js";
+import { keepFocus } from "./focus.js";
 import { Identity } from "./identity.js";
 import { State } from "./state.js";
-import { roomName } from "./protocol.js";
 import { t, translate } from "./i18n.js";
 import { ChatView } from "./view-chat.js";
 import { ComposerView } from "./view-composer.js";
 import { DrawersView } from "./view-drawers.js";
 import { EntryView } from "./view-entry.js";
+import { LobbyView } from "./view-lobby.js";
 import { MessagesView } from "./view-messages.js";
 import { PeopleView } from "./view-people.js";
 import { RoomsView } from "./view-rooms.js";
 import { StatusView } from "./view-status.js";
 import { notify } from "./view-notices.js";
 
-// #token=…&room=…: used once and taken out of the address, so that it is in no bookmark and no history.
-function fromAddress() {
-  const given = new URLSearchParams(location.hash.slice(1));
-  const found = { token: given.get("token") ?? "", room: roomName(given.get("room")) };
-  if (found.token || found.room) history.replaceState(null, "", location.pathname + location.search);
-  return found;
-}
-
 function main() {
   translate(document);
+  const opened = address.open();
   const identity = new Identity();
-  let address = fromAddress();
-  if (address.token) identity.adoptToken(address.token);
-
+  if (opened.token) identity.becomeHolder(opened.token);
   const state = new State();
-  const base = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
-  const chat = new Chat({ state, identity, base, notify });
+  const chat = new Chat({ state, identity, notify });
+  const directory = new Directory({ state, chat, granted: () => identity.grantedRooms });
 
-  const begin = () => {
-    byID("app").hidden = false;
-    chat.start(address.room);
-    byID("write").focus();
-  };
-  const entry = new EntryView({ identity, entered: begin });
   // By a reload: nothing of one person stays in memory for the next.
   const signOut = (keepRooms) => {
     chat.stop();
     identity.forget({ keepRooms });
+    if (!keepRooms) address.show(null, { replace: true });
     location.reload();
   };
 
@@ -53,34 +41,66 @@ function main() {
   const messages = new MessagesView({ state, chat });
   new ChatView({ state });
   new ComposerView({ state, chat, sent: () => messages.toLatest() });
-  new RoomsView({ state, chat, notify, chosen });
+  new RoomsView({ state, chat, find: (text) => directory.find(text), chosen });
+  new LobbyView({ state, chat, name: () => drawers.show("rooms", byID("add-room-name")) });
   new PeopleView({ state, chat, chosen });
-  new StatusView({ state, wake: () => chat.wake(), restart: () => chat.restart(), signIn: () => signOut(true) });
-  const directory = new Directory(state, (after, limit) => chat.lobby(after, limit));
-
+  new StatusView({ state, wake: () => chat.wake(), signIn: () => signOut(true) });
   byID("signout").addEventListener("click", () => signOut(false));
-  window.addEventListener("hashchange", () => {
-    address = fromAddress();
-    if (address.token) {
-      identity.adoptToken(address.token);
-      location.reload();
-    } else if (address.room && identity.entered) {
-      chat.join(address.room);
-    }
-  });
-  window.addEventListener("online", () => chat.wake());
-  window.addEventListener("pageshow", (e) => e.persisted && chat.wake());
+  keepFocus(() => (byID("entry").open ? byID("entry-enter") : byID("log-scroll")));
+
+  const begin = () => {
+    byID("app").hidden = false;
+    chat.open(opened);
+    followAddress(state, chat);
+    byID(state.active ? "write" : "log-scroll").focus();
+  };
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) return;
-    chat.wake();
+    if (document.hidden || byID("app").hidden) return;
     chat.read();
     directory.refresh();
   });
-  state.on(["phase"], () => state.phase.state === "connected" && directory.refresh());
-  directory.start();
+  if (identity.entered) {
+    chat.connect().catch(() => {}); // the banner says so
+    begin();
+  } else {
+    askWho({ identity, state, chat, begin });
+  }
+}
 
-  if (identity.entered) begin();
-  else entry.open();
+function askWho({ identity, state, chat, begin }) {
+  const enter = async ({ token, ...guest }) => {
+    if (token) identity.becomeHolder(token);
+    else identity.becomeGuest(guest);
+    try {
+      await chat.connect();
+    } catch (error) {
+      if (error.code !== "closed") identity.forget({ keepRooms: true }); // else somebody tries again, as another
+      throw { code: state.phase.code, message: error.message };
+    }
+  };
+  const entry = new EntryView({ defaults: identity.defaults, enter, entered: begin });
+  state.on(["phase"], () => {
+    const { retryAt, error } = state.phase;
+    if (retryAt !== undefined) entry.waiting(`${error.status ? error.message : t("error.unreachable")} ${t("entry.again")}`);
+  });
+  entry.open();
+}
+
+// What is on view goes into the address, and what comes into the address on view.
+function followAddress(state, chat) {
+  let shown = null; // nothing that one could go back to
+  const show = () => {
+    const there = shown !== null && state.target(shown.key) === shown && !shown.closed;
+    address.show(state.active, { replace: !there });
+    shown = state.active;
+  };
+  state.on(["active"], () => state.active !== shown && show());
+  show();
+  window.addEventListener("popstate", () => chat.go(address.onView()));
+  window.addEventListener("hashchange", () => {
+    if (location.hash.includes("token=")) location.reload(); // somebody else from now on
+    else if (location.hash.includes("room=")) chat.go(address.open());
+  });
 }
 
 main();

@@ -1,25 +1,17 @@
-// What this user has written and the log has not shown yet. No socket, no page.
-//
-// One entry per target (room or person) is in flight at a time: that alone keeps the order when one of
-// them is refused for now and has to be sent again.
+// What this user has written and the log has not shown yet. The client delivers it; this remembers what became of each.
 
-/** An entry's life: pending -> sent (stored, not yet seen) -> gone; or pending -> failed -> pending by hand. */
+import { RESEND_MS } from "./protocol.js";
+
+/**
+ * An entry's life: pending -> sent (stored, not yet seen) -> gone; or pending -> failed -> pending by hand. One that is
+ * held waits for a new login. touched: it may have reached the server.
+ */
 export class Outbox {
   #entries = [];
 
-  /** All entries, in the order they were written. */
-  get entries() {
-    return this.#entries;
-  }
-
-  /** The entries that a view of target shows: those whose echo has not been seen. */
-  visible(target) {
-    return this.#entries.filter((e) => e.target === target && e.echo === undefined);
-  }
-
-  /** Adds one event; target is what the order is kept for. */
-  add({ id, target, event, at }) {
-    const entry = { id, target, event, at, status: "pending", inFlight: false, notBefore: 0, tries: 0, error: null, echo: undefined };
+  /** Adds a message; target is the key of its room or conversation. */
+  add({ id, target, payload, at, touched = false }) {
+    const entry = { id, target, payload, at, touched, held: false, status: "pending", error: null, seq: 0, echoed: false };
     this.#entries.push(entry);
     return entry;
   }
@@ -28,90 +20,58 @@ export class Outbox {
     return this.#entries.find((e) => e.id === id);
   }
 
-  /** The entries to send now: the oldest pending one of each target, unless it is in flight or has to wait. */
-  due(now) {
-    return this.#heads().filter((e) => e.notBefore <= now);
+  /** The entries of target that a view shows: those whose event it does not show yet. */
+  visible(target) {
+    return this.#entries.filter((e) => e.target === target && !e.echoed);
   }
 
-  /** When the next entry can be sent, or Infinity. */
-  nextDue() {
-    return Math.min(Infinity, ...this.#heads().map((e) => e.notBefore));
+  /** Those that a new connection is to send. What may be stored already, under an id that the server would not know again, is for a person to decide. */
+  due() {
+    const held = this.#entries.filter((e) => e.held);
+    for (const e of held) if (e.touched && Date.now() - e.at > RESEND_MS) this.failed(e.id, { outcome: "unknown", code: "no_answer" });
+    return held.filter((e) => e.held);
   }
 
-  // The oldest pending entry of each target that has none in flight.
-  #heads() {
-    const seen = new Set();
-    return this.#entries.filter((e) => {
-      if (e.status !== "pending" || seen.has(e.target)) return false;
-      seen.add(e.target);
-      return !e.inFlight;
-    });
+  /** There is a connection: from now on what waits may have been stored. */
+  touch() {
+    for (const e of this.#entries) e.touched = true;
   }
 
-  /** The connection is gone: what was in flight goes again, under the same id. */
-  interrupted() {
-    for (const e of this.#entries) {
-      e.inFlight = false;
-      e.notBefore = 0;
+  /** The event is stored at seq; shown is how far its log has been shown. */
+  stored(id, seq, shown) {
+    const entry = this.get(id);
+    if (!entry) return;
+    if (seq <= shown) this.remove(id);
+    else Object.assign(entry, { status: "sent", seq, echoed: false });
+  }
+
+  /** error is a RoomError. What the end of the client cut off waits for another one. */
+  failed(id, error) {
+    const entry = this.get(id);
+    if (!entry) return;
+    const held = error.code === "ended";
+    if (error.outcome === "unsent") entry.touched = false;
+    Object.assign(entry, { held, status: held ? "pending" : "failed", error: held ? null : error, echoed: false });
+  }
+
+  /** To be sent, or sent again. */
+  pending(entry) {
+    Object.assign(entry, { status: "pending", held: false, error: null });
+  }
+
+  /** An event of this user's own is in the log of target: its entry need not be shown any more. */
+  echo(target, event) {
+    const stored = this.#entries.find((e) => e.target === target && e.seq === event.seq);
+    if (stored) {
+      this.remove(stored.id);
+      return;
     }
-  }
-
-  /** The event is stored at seq; position is how far this client has read that log (undefined: not comparable). */
-  acked(id, seq, position) {
-    const entry = this.get(id);
-    if (!entry) return null;
-    const seen = position === undefined ? entry.echo !== undefined : seq <= position;
-    if (seen) return this.remove(id);
-    entry.status = "sent";
-    entry.inFlight = false;
-    entry.seq = seq;
-    entry.echo = undefined;
-    return entry;
-  }
-
-  /** The event was refused: for now (then it goes again after a while), or until somebody says so. */
-  refused(id, error, now) {
-    const entry = this.get(id);
-    if (!entry) return null;
-    entry.inFlight = false;
-    entry.error = error;
-    entry.echo = undefined;
-    if (error.retryable) {
-      entry.tries += 1;
-      entry.notBefore = now + Math.min(20_000, 500 * 2 ** entry.tries);
-    } else {
-      entry.status = "failed";
-    }
-    return entry;
-  }
-
-  /** An event of this user's own came back from the log of target: the entry it belongs to need not be shown any more. */
-  echoed(target, event) {
-    const entry = this.#entries.find((e) => e.target === target && e.echo === undefined && this.#same(e, event));
-    if (!entry) return null;
-    if (entry.status === "sent") return this.remove(entry.id);
-    entry.echo = event.seq;
-    return entry;
-  }
-
-  #same(entry, event) {
-    if (event.id !== undefined) return entry.id === event.id;
-    if (entry.status === "failed") return false;
-    if (entry.status === "sent" && entry.seq !== undefined && entry.target.startsWith("room:")) return entry.seq === event.seq;
-    return entry.event.payload.message === event.payload?.message;
-  }
-
-  /** Sends a failed entry again, under the same id: a refused event was not stored. */
-  retry(id) {
-    const entry = this.get(id);
-    if (entry?.status !== "failed") return;
-    Object.assign(entry, { status: "pending", error: null, notBefore: 0, tries: 0 });
+    const early = this.visible(target).find((e) => e.status === "pending" && e.payload.message === event.payload?.message);
+    if (early) early.echoed = true; // its ack will tell whether it is the one
   }
 
   remove(id) {
-    const entry = this.get(id);
     this.#entries = this.#entries.filter((e) => e.id !== id);
-    return entry ?? null;
   }
 
   /** The log of target was loaded afresh: what is stored is in there. */
@@ -126,10 +86,10 @@ export class Outbox {
 
   /** What a reload of the page must not lose. */
   save() {
-    return this.#entries.filter((e) => e.status !== "sent").map(({ id, target, event, at }) => ({ id, target, event, at }));
+    return this.#entries.filter((e) => e.status !== "sent").map(({ id, target, payload, at, touched }) => ({ id, target, payload, at, touched }));
   }
 
   restore(saved) {
-    for (const entry of saved ?? []) this.add(entry);
+    for (const each of saved ?? []) this.add(each).held = true;
   }
 }

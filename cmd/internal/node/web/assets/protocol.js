@@ -1,7 +1,4 @@
-// The rules of rooms/wire/README.md that need neither a socket nor a page.
-
-/** The name under which a client knows its own inbox. */
-export const INBOX = "@me";
+// The rules of rooms/wire/README.md that a page needs before it asks.
 
 /** Messages longer than this (UTF-16 units) are not sent: at 3 bytes each they stay below the server's 16 KiB. */
 export const MAX_TEXT = 4000;
@@ -9,22 +6,13 @@ export const MAX_TEXT = 4000;
 /** Picture addresses longer than this are refused. */
 export const MAX_IMAGE_URL = 2048;
 
-/** Code points in a room name, and bytes in its encoded form. */
-export const MAX_ROOM_NAME = 64;
+/** The most characters that a name of one's own has. */
+export const MAX_NAME = 40;
 
-const BACKOFF_MIN_MS = 500;
-const BACKOFF_MAX_MS = 20_000;
+/** How long the server knows an event by its id, with a margin: later the same event may be stored twice. */
+export const RESEND_MS = 110_000;
 
-// Everything else that carries a room and a seq is an event of that room's log, known or not.
-const NOT_LOGGED = new Set([
-  "welcome", "room_joined", "room_left", "presence", "online_users", "history",
-  "signal", "ack", "error", "reconnect", "heartbeat",
-]);
-
-/** Whether event is a position in a room's log, as opposed to an answer or a passing notice. */
-export function isLogged(event) {
-  return !NOT_LOGGED.has(event.type) && typeof event.room === "string" && Number.isSafeInteger(event.seq);
-}
+const MAX_ROOM_NAME = 64; // characters
 
 /** A room name as people mean it: trimmed, NFC; "" when it cannot be one. The server has the last word. */
 export function roomName(text) {
@@ -33,36 +21,16 @@ export function roomName(text) {
   return /[\u0000-\u001f\u007f-\u009f]/.test(name) ? "" : name;
 }
 
-const ESCAPES = { "=": "=3D", ",": "=2C", ":": "=3A" };
-
-/** The value of ?resume= (not yet URL-encoded) for a map of room to {epoch, seq}. */
-export function resumeValue(positions) {
-  return [...positions]
-    .map(([room, { epoch, seq }]) => `${room.replace(/[=,:]/g, (c) => ESCAPES[c])}:${epoch}:${seq}`)
-    .join(",");
+/** An address if it may be followed: absolute http or https. Otherwise null. */
+export function webURL(text) {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  return url?.protocol === "https:" || url?.protocol === "http:" ? url : null;
 }
 
-/** Full jitter: anywhere between the minimum and a ceiling that doubles with each attempt (counted from 0). */
-export function backoff(attempt, random = Math.random) {
-  const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** (Math.min(attempt, 10) + 1));
-  return Math.round(BACKOFF_MIN_MS + random() * (ceiling - BACKOFF_MIN_MS));
-}
-
-/** Whether a connection closed with code is over for good. */
-export function isFinal(code) {
-  return code >= 4500 && code <= 4999;
-}
-
-/** A picture's address if it may be shown: absolute http or https. Otherwise "". */
+/** A picture's address if it may be shown. Otherwise "". */
 export function imageURL(text) {
   const trimmed = typeof text === "string" ? text.trim() : "";
-  if (trimmed === "" || trimmed.length > MAX_IMAGE_URL) return "";
-  try {
-    const url = new URL(trimmed);
-    return url.protocol === "https:" || url.protocol === "http:" ? url.href : "";
-  } catch {
-    return "";
-  }
+  return trimmed.length > MAX_IMAGE_URL ? "" : webURL(trimmed)?.href ?? "";
 }
 
 // Not crypto.randomUUID: that exists only on https and localhost, and the page is also opened by LAN address.

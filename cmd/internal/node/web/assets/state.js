@@ -5,20 +5,24 @@ import { Timeline } from "./timeline.js";
 /** The parts a view can listen to. */
 export const PARTS = ["me", "phase", "rooms", "active", "people", "log", "typing", "directory", "outbox"];
 
+// Of both kinds: readTo is the seq up to which somebody has looked (undefined: not known yet), newFrom that behind which
+// the "new" line stands (0: nowhere), unread how many of others' events are behind readTo (counted up to MOST_UNREAD).
+const target = () => ({ timeline: new Timeline(), readTo: undefined, newFrom: 0, unread: 0, reloaded: false, draft: { text: "", picture: "" } });
+
+/** Unread events are counted up to here. */
+export const MOST_UNREAD = 100;
+
 /**
- * A room this user is in (or about to be: joined is false until the server says so).
- * nextPeople is where the list of people goes on: "" at its start, undefined when all of it is held.
+ * A room this user is in (or about to be: joined is false until the server says so). seat is the client's room, which
+ * knows who is there; epoch that of the log to which readTo and newFrom belong.
  */
 export function newRoom(name) {
-  return {
-    kind: "room", key: `room:${name}`, name, timeline: new Timeline(), joined: false, unread: 0, reloaded: false,
-    people: new Map(), count: 0, nextPeople: undefined, loadingPeople: false, typing: new Map(),
-  };
+  return { ...target(), kind: "room", key: `room:${name}`, name, joined: false, seat: null, epoch: "", typing: new Map() };
 }
 
 /** A conversation with one person, out of this user's inbox; closed: put away until one of the two writes again. */
 export function newConversation(uid) {
-  return { kind: "private", key: `user:${uid}`, uid, timeline: new Timeline(), unread: 0, reloaded: false, closed: false };
+  return { ...target(), kind: "private", key: `user:${uid}`, uid, closed: false };
 }
 
 export class State {
@@ -28,8 +32,10 @@ export class State {
   conversations = new Map();
   /** The room or conversation on view. */
   active = null;
-  /** Rooms that exist, or that this browser has seen: name -> {count, title}, {} when the server does not list it. */
+  /** The rooms that this user may enter, as far as they are listed: name -> {count, label}; count is undefined of one that is only granted. */
   directory = new Map();
+  /** Why the last room could not be entered: {room, code, message}, until one is on view. */
+  refused = null;
   /** Everybody this page has heard of, by uid: a conversation needs a name when its person is away. */
   known = new Map();
   #listeners = new Map(PARTS.map((part) => [part, new Set()]));
@@ -61,6 +67,17 @@ export class State {
   /** The room whose people are shown: the one on view, else the first. */
   peopleRoom() {
     return this.active?.kind === "room" ? this.active : this.rooms.values().next().value ?? null;
+  }
+
+  target(key) {
+    return [...this.rooms.values(), ...this.conversations.values()].find((each) => each.key === key);
+  }
+
+  /** Who is in room, this user among them. */
+  people(room) {
+    const people = new Map((room?.seat?.members ?? []).map((user) => [user.uid, user]));
+    if (room?.joined) people.set(this.me.uid, this.me);
+    return people;
   }
 
   know(user) {

@@ -12,6 +12,8 @@ export class Timeline {
   more = true;
   /** Whether a page is being fetched. */
   loading = false;
+  /** Whether the last page that was asked for brought nothing: then only a person asks again. */
+  stalled = false;
   /** Rises with clear: a page asked for before belongs to another log. */
   generation = 0;
 
@@ -21,6 +23,10 @@ export class Timeline {
 
   get oldest() {
     return this.#events[0]?.seq;
+  }
+
+  get newest() {
+    return this.#events.at(-1)?.seq;
   }
 
   /** Adds an event at its place; false when it is held already. */
@@ -51,7 +57,7 @@ export class Timeline {
     this.#events = [];
     this.#seqs.clear();
     this.more = true;
-    this.loading = false;
+    this.loading = this.stalled = false;
     this.generation += 1;
   }
 }

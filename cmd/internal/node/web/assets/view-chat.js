@@ -35,7 +35,7 @@ export class ChatView {
       byID("chat-sub").textContent = t("private.with");
     } else {
       title.replaceChildren(h("bdi", {}, active?.name ?? ""));
-      byID("chat-sub").textContent = active?.joined ? t("people.count", { n: active.count }) : "";
+      byID("chat-sub").textContent = active?.joined ? t("people.count", { n: active.seat.count }) : "";
     }
     byID("log").setAttribute("aria-label", active ? t("log.label", { room: title.textContent }) : "");
   }

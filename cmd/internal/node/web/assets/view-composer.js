@@ -10,7 +10,6 @@ export class ComposerView {
   #sent;
   #field = byID("write");
   #picture = byID("picture");
-  #drafts = new WeakMap(); // what was begun in each room or conversation
   #target = null;
 
   /** sent() is called after each message: the view of the messages goes to the end. */
@@ -21,9 +20,8 @@ export class ComposerView {
     byID("picture-open").append(icon("picture"));
     byID("picture-close").append(icon("close"));
     byID("send").append(icon("send"));
-    this.#field.maxLength = MAX_TEXT;
-    this.#picture.maxLength = MAX_IMAGE_URL;
     this.#bind();
+    window.addEventListener("resize", () => this.#grow()); // the same text takes more lines, or another size
     state.on(["active", "rooms"], () => this.#render());
     this.#render();
   }
@@ -42,6 +40,7 @@ export class ComposerView {
     this.#field.addEventListener("keypress", (e) => e.key === "Enter" && !e.shiftKey && e.preventDefault()); // driven browsers send it all the same
     this.#field.addEventListener("input", () => {
       this.#grow();
+      this.#written();
       if (this.#field.value.trim() !== "") this.#chat.typing();
     });
     byID("picture-open").addEventListener("click", () => this.#showPicture(byID("picture-row").hidden));
@@ -51,20 +50,35 @@ export class ComposerView {
       e.stopPropagation();
       this.#showPicture(false);
     });
-    this.#picture.addEventListener("input", () => this.#problem(""));
+    this.#picture.addEventListener("input", () => this.#written());
+  }
+
+  // Nothing is cut off in silence: what is too long says so, and stays as it is.
+  #written() {
+    this.#problem(this.#tooLong());
+    if (this.#target) this.#chat.draft(this.#target, { text: this.#field.value, picture: this.#picture.value });
+  }
+
+  #tooLong() {
+    const over = (field, most, key) => (field.value.trim().length > most ? t(key, { n: field.value.trim().length, most }) : "");
+    return over(this.#field, MAX_TEXT, "write.long") || over(this.#picture, MAX_IMAGE_URL, "write.picture.long");
   }
 
   #showPicture(show) {
     byID("picture-row").hidden = !show;
     byID("picture-open").setAttribute("aria-expanded", String(show));
-    this.#problem("");
     if (!show) this.#picture.value = "";
+    this.#written();
     (show ? this.#picture : this.#field).focus();
   }
 
   #submit() {
     const text = this.#field.value.trim();
     const picture = this.#picture.value.trim();
+    if (this.#tooLong()) {
+      this.#problem(this.#tooLong());
+      return;
+    }
     if (picture !== "" && imageURL(picture) === "") {
       this.#problem(t("write.picture.bad"));
       this.#picture.focus();
@@ -74,13 +88,14 @@ export class ComposerView {
     this.#chat.send(text, picture);
     this.#field.value = "";
     if (!byID("picture-row").hidden) this.#showPicture(false);
+    this.#written();
     this.#grow();
     this.#sent();
   }
 
   #problem(text) {
     byID("composer-problem").textContent = text;
-    this.#picture.setAttribute("aria-invalid", String(text !== ""));
+    this.#picture.setAttribute("aria-invalid", String(text !== "" && this.#picture.value !== ""));
   }
 
   #grow() {
@@ -96,9 +111,12 @@ export class ComposerView {
     this.#field.setAttribute("aria-label", label);
     for (const control of byID("composer").elements) control.disabled = !active;
     if (active === this.#target) return;
-    if (this.#target) this.#drafts.set(this.#target, this.#field.value);
     this.#target = active;
-    this.#field.value = (active && this.#drafts.get(active)) ?? "";
+    this.#field.value = active?.draft.text ?? "";
+    this.#picture.value = active?.draft.picture ?? "";
+    byID("picture-row").hidden = this.#picture.value === "";
+    byID("picture-open").setAttribute("aria-expanded", String(this.#picture.value !== ""));
+    this.#problem(this.#tooLong());
     this.#grow();
   }
 }

@@ -11,7 +11,7 @@ export class DrawersView {
   constructor() {
     byID("open-rooms").append(icon("menu"));
     byID("open-people").append(icon("people"));
-    for (const side of SIDES) byID(`open-${side}`).addEventListener("click", () => this.#show(side));
+    for (const side of SIDES) byID(`open-${side}`).addEventListener("click", () => this.show(side));
     for (const button of document.querySelectorAll("[data-close]")) {
       button.append(icon("close"));
       button.addEventListener("click", () => this.close());
@@ -31,10 +31,11 @@ export class DrawersView {
     byID(`open-${side}`).focus();
   }
 
-  #show(side) {
+  /** Opens side ("rooms" or "people") where it is a drawer; focus is what gets the focus in it. */
+  show(side, focus = byID(side).querySelector("[data-close]")) {
     this.#open = side;
     this.#apply();
-    byID(side).querySelector("[data-close]").focus();
+    focus.focus();
   }
 
   #apply() {

@@ -4,6 +4,7 @@ import { h, icon } from "./dom.js";
 import { avatar } from "./avatars.js";
 import { loadsAtOnce } from "./pictures.js";
 import { imageURL } from "./protocol.js";
+import { link, withLinks } from "./text.js";
 import { errorText, formatDay, formatFull, formatTime, has, t } from "./i18n.js";
 
 const MESSAGES = new Set(["new_message", "private_message"]);
@@ -33,6 +34,11 @@ export function sameDay(before, event) {
 /** The line between two days. */
 export function dayLine(event) {
   return h("div", { class: "day", role: "separator" }, h("span", {}, formatDay(timeOf(event))));
+}
+
+/** The line above what came while nobody looked. */
+export function newLine() {
+  return h("div", { class: "day new-line", role: "separator", dataset: { testid: "new-line" } }, h("span", {}, t("log.fresh")));
 }
 
 /** One event of a log. open(uid) is what a click on a person does. */
@@ -79,36 +85,39 @@ function time(event) {
 function bubble(payload, name, title) {
   const picture = imageURL(payload.image_url);
   const text = payload.message ?? payload.content ?? "";
-  return h("div", { class: "bubble", title }, text !== "" && h("p", { class: "msg-text", dir: "auto" }, asText(text)), picture && pictureLink(picture, name));
+  return h("div", { class: "bubble", title }, text !== "" && h("p", { class: "msg-text", dir: "auto" }, ...asText(text)), picture && pictureLink(picture, name));
 }
 
 function asText(value) {
-  return typeof value === "string" ? value : JSON.stringify(value);
+  return withLinks(typeof value === "string" ? value : JSON.stringify(value));
 }
 
 function pictureLink(src, name) {
   const url = new URL(src);
   const atOnce = loadsAtOnce(url);
-  const link = h("a", { class: `picture${atOnce ? "" : " unloaded"}`, dataset: { testid: "picture", host: url.host }, title: src, href: src, target: "_blank", rel: "noopener noreferrer nofollow", referrerpolicy: "no-referrer" });
-  link.append(...(atOnce ? [image(src, name, link)] : unloaded(url, name)));
-  return link;
+  const picture = link(src, { class: `picture${atOnce ? "" : " unloaded"}`, dataset: { testid: "picture", host: url.host }, title: src });
+  picture.append(...(atOnce ? [image(url, name, picture)] : card("picture", t("msg.picture", { name }), url)));
+  return picture;
 }
 
-// What stands for a picture that nobody has asked for. Its host would learn who reads here and when, so it is told
-// nothing before a click; that opens the picture in a tab of its own, because the policy lets none of it into this one.
-function unloaded({ host }, name) {
+// What stands for a picture that nobody has asked for, or that cannot be shown. The host of the first would learn who reads
+// here and when, so it is told nothing before a click; that opens the picture in a tab of its own, because the policy lets
+// none of it into this one.
+function card(drawing, title, { host }) {
   return [
-    icon("picture"),
-    h("span", { class: "picture-from" }, h("span", {}, t("msg.picture", { name })), h("bdi", { class: "picture-host", dir: "ltr" }, host), h("span", { class: "quiet" }, t("msg.picture.open"))),
+    icon(drawing),
+    h("span", { class: "picture-from" }, h("span", {}, title), h("bdi", { class: "picture-host", dir: "ltr" }, host), h("span", { class: "quiet" }, t("msg.picture.open"))),
   ];
 }
 
-function image(src, name, link) {
+function image(url, name, picture) {
   const img = h("img", { alt: t("msg.picture", { name }), loading: "lazy", decoding: "async", referrerpolicy: "no-referrer" });
   img.addEventListener("error", () => {
-    link.replaceChildren(h("span", { class: "picture-gone" }, `${t("msg.picture.gone")}: ${src}`));
+    picture.classList.add("unloaded");
+    picture.dataset.broken = "true";
+    picture.replaceChildren(...card("broken", t("msg.picture.gone", { name }), url));
   });
-  img.src = src; // after the attributes above: they decide how it is fetched
+  img.src = url.href; // after the attributes above: they decide how it is fetched
   return img;
 }
 
@@ -127,19 +136,19 @@ function round(winner) {
 
 function details(payload, winner) {
   if (payload === null || payload === undefined) return null;
-  if (typeof payload !== "object" || Array.isArray(payload)) return h("p", { class: "msg-text", dir: "auto" }, asText(payload));
+  if (typeof payload !== "object" || Array.isArray(payload)) return h("p", { class: "msg-text", dir: "auto" }, ...asText(payload));
   const hidden = new Set(["sent", "time", "room_id", winner && "winner"]);
   const fields = Object.entries(payload).filter(([name]) => !hidden.has(name)).slice(0, FIELDS);
   if (fields.length === 0) return null;
   return h("dl", { class: "event-fields" }, ...fields.map(([name, value]) =>
-    h("div", {}, h("dt", {}, has(`round.${name}`) ? t(`round.${name}`) : name), h("dd", { dir: "auto" }, asText(value)))));
+    h("div", {}, h("dt", {}, has(`round.${name}`) ? t(`round.${name}`) : name), h("dd", { dir: "auto" }, ...asText(value)))));
 }
 
 // ---- the outbox ----
 
 /** An entry of the outbox: what is not stored yet. */
 export function outboxNode(entry, { me, retry, discard }) {
-  const { payload } = entry.event;
+  const { payload } = entry;
   return h(
     "article",
     { class: "msg mine outgoing", dataset: { testid: "outgoing", id: entry.id, status: entry.status } },
@@ -167,7 +176,6 @@ export function updateOutboxNode(node, entry, online) {
 
 function statusText({ status, error }, online) {
   if (status === "sent") return t("msg.sent");
-  if (status === "failed") return `${t("msg.failed")} ${errorText(error)}`;
-  if (!online) return t("msg.offline");
-  return error ? `${t("msg.waiting")} ${errorText(error)}` : t("msg.pending");
+  if (status === "failed") return `${t(error.outcome === "unknown" ? "msg.unknown" : "msg.failed")} ${errorText(error)}`;
+  return t(online ? "msg.pending" : "msg.offline");
 }

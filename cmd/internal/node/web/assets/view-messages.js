@@ -1,12 +1,13 @@
 // The messages of the room or conversation on view: a window on its timeline that moves as one scrolls.
 
 import { byID, eachFrame, h, icon, reconcile } from "./dom.js";
-import { continues, dayLine, eventNode, outboxNode, sameDay, updateOutboxNode } from "./view-message.js";
+import { continues, dayLine, eventNode, newLine, outboxNode, sameDay, updateOutboxNode } from "./view-message.js";
 import { t } from "./i18n.js";
 
 const WINDOW = 300; // the most events that are in the page
 const STEP = 60; // how many more when the edge comes near
 const NEAR = 400; // px to the edge
+const NEW = "new"; // key of the line above what is new
 const AT_END = 60; // px to the end within which new messages keep the view at the end
 
 export class MessagesView {
@@ -117,6 +118,14 @@ export class MessagesView {
     if (this.#follow) this.#toEnd();
     else if (anchor?.node.isConnected) this.#scroll.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
     this.#latestButton();
+    this.#fillView(start);
+  }
+
+  // A page of short messages may leave the view half empty: then there is nothing to scroll, and no scrolling asks for more.
+  #fillView(start) {
+    const { scrollTop, clientHeight } = this.#scroll;
+    const short = clientHeight > 0 && scrollTop < NEAR && (start === 0 || !this.#follow);
+    if (short && this.#target && !this.#target.timeline.stalled && this.#target.timeline.events.length > 0) this.#earlier();
   }
 
   #retarget() {
@@ -142,16 +151,19 @@ export class MessagesView {
 
   #drawEvents(shown, before) {
     const items = [];
+    const { newFrom = 0 } = this.#target ?? {};
     let previous = before;
     for (const event of shown) {
-      if (!sameDay(previous, event)) items.push({ key: `day-${event.seq}`, day: event });
-      items.push({ key: String(event.seq), event, cont: continues(previous, event) });
+      const fresh = newFrom > 0 && event.seq > newFrom && !(previous?.seq > newFrom);
+      if (!sameDay(previous, event)) items.push({ key: `day-${event.seq}`, line: () => dayLine(event) });
+      if (fresh) items.push({ key: NEW, line: newLine });
+      items.push({ key: String(event.seq), event, cont: !fresh && continues(previous, event) });
       previous = event;
     }
     const context = { me: this.#state.me, open: (uid) => this.#chat.talkTo(uid) };
     reconcile(this.#log, items, {
       key: (item) => item.key,
-      make: (item) => (item.day ? dayLine(item.day) : eventNode(item.event, context)),
+      make: (item) => (item.line ? item.line() : eventNode(item.event, context)),
       update: (node, item) => item.event && node.classList.toggle("cont", item.cont),
     });
   }
@@ -169,10 +181,10 @@ export class MessagesView {
   #drawEdges(target, events, start) {
     const more = Boolean(target) && (start > 0 || target.timeline.more);
     const loading = Boolean(target?.timeline.loading);
-    const empty = Boolean(target) && events.length === 0 && byID("pending").childElementCount === 0 && !loading && !more;
+    const empty = Boolean(target) && (target.joined ?? true) && events.length === 0 && byID("pending").childElementCount === 0 && !loading && !more;
     byID("earlier").hidden = !more;
     byID("earlier").textContent = t(loading ? "log.loading" : "log.earlier");
-    byID("earlier").disabled = loading;
+    byID("earlier").setAttribute("aria-disabled", String(loading)); // disabled it would lose the focus
     byID("log-begin").hidden = !target || more || empty;
     byID("log-begin").textContent = target?.reloaded && more ? "" : t("log.begin");
     byID("log-empty").hidden = !empty;

@@ -5,6 +5,7 @@ import { avatar } from "./avatars.js";
 import { byName, t } from "./i18n.js";
 
 const STEP = 60; // how many more are drawn when the end comes near
+const MOST_SEARCHED = 5000;
 
 export class PeopleView {
   #state;
@@ -38,10 +39,10 @@ export class PeopleView {
 
   #more() {
     if (!this.#room) return;
-    if (this.#shown < this.#room.people.size) {
+    if (this.#shown < this.#state.people(this.#room).size) {
       this.#shown += STEP;
       this.#draw();
-    } else {
+    } else if (this.#room.seat && !this.#room.seat.complete) {
       this.#chat.morePeople(this.#room);
     }
   }
@@ -63,25 +64,23 @@ export class PeopleView {
     });
     const buttons = [...byID("people-list").querySelectorAll("button")];
     oneTabStop(buttons, document.activeElement);
-    byID("people-count").textContent = room ? t("people.count", { n: Math.max(room.count, room.people.size) }) : "";
+    byID("people-count").textContent = room ? t("people.count", { n: room.seat?.count ?? 0 }) : "";
     byID("people-none").hidden = people.length > 0 || byID("people-find").value === "";
     this.#continue(room, people.length);
   }
 
   // A search must not miss whom the list has not loaded; without one, the list loads as far as the view reaches.
   #continue(room, matches) {
-    if (!room || room.loadingPeople || room.nextPeople === undefined) return;
+    if (!room?.joined || room.seat.complete || this.#state.phase.state !== "connected") return;
     const searching = byID("people-find").value !== "" && matches < STEP;
-    if (searching || (matches <= this.#shown && this.#nearEnd() && this.#state.phase.state === "connected" && room.joined && matches < STEP)) {
-      this.#chat.morePeople(room);
-    }
+    if (searching && room.seat.members.length < MOST_SEARCHED) this.#chat.morePeople(room);
   }
 
   #matching(room) {
     if (!room) return [];
     const wanted = byID("people-find").value.normalize("NFC").trim().toLowerCase();
     const me = this.#state.me.uid;
-    return [...room.people.values()]
+    return [...this.#state.people(room).values()]
       .filter((p) => wanted === "" || (p.username || p.uid).toLowerCase().includes(wanted))
       .sort((a, b) => (b.uid === me) - (a.uid === me) || byName(a.username || a.uid, b.username || b.uid));
   }

@@ -8,13 +8,15 @@ import { byName, formatNumber, t } from "./i18n.js";
 export class RoomsView {
   #state;
   #chat;
-  #notify;
+  #find;
+  #chosen;
 
-  constructor({ state, chat, notify, chosen }) {
+  /** find(text) is called as somebody writes a room's name, chosen() when a room was. */
+  constructor({ state, chat, find, chosen }) {
     this.#state = state;
     this.#chat = chat;
-    this.#notify = notify;
-    this.chosen = chosen;
+    this.#chosen = chosen;
+    this.#find = find;
     this.#bind();
     const draw = eachFrame(() => this.#render());
     state.on(["rooms", "active", "directory", "me", "people"], draw);
@@ -24,24 +26,37 @@ export class RoomsView {
   #bind() {
     byID("add-room").addEventListener("submit", (e) => {
       e.preventDefault();
-      this.#add((name) => this.#chat.join(name));
+      this.#add();
     });
-    byID("add-room-move").addEventListener("click", () => this.#add((name) => this.#chat.change(name)));
+    byID("add-room-name").addEventListener("input", () => {
+      this.#problem("");
+      this.#find(byID("add-room-name").value);
+    });
     for (const id of ["room-tabs", "private-tabs"]) arrowKeys(byID(id), "[role=tab]", (tab) => tab.click());
     byID("signout").append(icon("leave"));
   }
 
-  #add(enter) {
+  #add() {
     const field = byID("add-room-name");
     const name = roomName(field.value);
     if (name === "") {
-      this.#notify({ key: "rooms.bad" });
+      this.#problem(t("rooms.bad"));
       field.focus();
       return;
     }
     field.value = "";
-    enter(name);
-    this.chosen();
+    this.#find("");
+    this.#enter(name);
+  }
+
+  #problem(text) {
+    byID("add-room-problem").textContent = text;
+    byID("add-room-name").setAttribute("aria-invalid", String(text !== ""));
+  }
+
+  #enter(name) {
+    this.#chat.join(name);
+    this.#chosen();
   }
 
   #render() {
@@ -54,7 +69,7 @@ export class RoomsView {
     byID("me-name").textContent = me.username;
     byID("me-avatar").replaceChildren(avatar(me));
     const unread = this.#state.unread();
-    document.title = unread > 0 ? `(${formatNumber(unread)}) ${t("title")}` : t("title");
+    document.title = `${unread > 0 ? `(${count(unread)}) ` : ""}${onView(this.#state)}${t("title")}`;
     byID("open-rooms").dataset.unread = String(unread);
   }
 
@@ -91,7 +106,7 @@ export class RoomsView {
   #show(key) {
     const target = [...this.#state.rooms.values(), ...this.#state.conversations.values()].find((each) => each.key === key);
     if (target && target !== this.#state.active) this.#chat.show(target);
-    this.chosen();
+    this.#chosen();
   }
 
   #close(target) {
@@ -111,7 +126,7 @@ export class RoomsView {
     tab.setAttribute("aria-selected", String(target === this.#state.active));
     tab.dataset.unread = String(target.unread);
     tab.dataset.joined = String(!isRoom || target.joined);
-    badge.textContent = target.unread > 0 ? (target.unread > 99 ? "99+" : formatNumber(target.unread)) : "";
+    badge.textContent = target.unread > 0 ? count(target.unread) : "";
     if (target.unread > 0) tab.setAttribute("aria-label", `${label}, ${t("unread", { n: target.unread })}`);
     else tab.removeAttribute("aria-label");
     close.setAttribute("aria-label", isRoom ? t("rooms.leave.named", { room: target.name }) : t("rooms.close.named", { name: person.username }));
@@ -121,30 +136,50 @@ export class RoomsView {
   #directory() {
     const others = [...this.#state.directory]
       .filter(([name]) => !this.#state.rooms.has(name))
-      .sort(([a, { count: n = 0 }], [b, { count: m = 0 }]) => m - n || byName(a, b))
-      .slice(0, 100);
+      .sort(([a, { count: n = 0 }], [b, { count: m = 0 }]) => m - n || byName(a, b));
     reconcile(byID("directory"), others, {
       key: ([name]) => name,
       make: ([name]) => this.#entry(name),
-      update: (node, [, { count, title = "" }]) => {
-        node.querySelector(".entry-count").textContent = count === undefined ? "" : formatNumber(count);
-        node.querySelector(".entry-title").textContent = title;
-      },
+      update: (node, [, room]) => this.#updateEntry(node, room),
     });
     byID("directory-none").hidden = others.length > 0;
   }
 
   #entry(name) {
-    const enter = (how) => () => {
-      how();
-      this.chosen();
-    };
     return h(
       "li",
       { dataset: { testid: "directory-room", room: name } },
-      h("button", { type: "button", class: "entry-join", "aria-label": t("rooms.join.named", { room: name }), onclick: enter(() => this.#chat.join(name)) },
-        h("span", { class: "tab-mark", "aria-hidden": "true" }, "#"), h("bdi", { class: "tab-name" }, name), h("bdi", { class: "entry-title" }), h("span", { class: "entry-count" })),
-      h("button", { type: "button", class: "icon-button entry-move", "aria-label": t("rooms.move.named", { room: name }), title: t("rooms.move.named", { room: name }), onclick: enter(() => this.#chat.change(name)) }, icon("move")),
+      h("button", { type: "button", class: "entry-join", onclick: () => this.#enter(name) },
+        h("span", { class: "tab-mark", "aria-hidden": "true" }, "#"),
+        h("span", { class: "entry-name" }, h("bdi", { class: "tab-name" }, name), h("span", { class: "entry-label", dir: "auto" })),
+        h("span", { class: "entry-count" })),
     );
   }
+
+  #updateEntry(node, { count: people, label }) {
+    const text = labelText(label);
+    node.querySelector(".entry-label").textContent = text;
+    node.querySelector(".entry-count").textContent = people === undefined ? "" : formatNumber(people);
+    node.querySelector("button").title = text;
+    const words = [t("rooms.join.named", { room: node.dataset.room }), text, people !== undefined && t("people.count", { n: people })];
+    node.querySelector("button").setAttribute("aria-label", words.filter(Boolean).join(", "));
+  }
+}
+
+const count = (n) => (n > 99 ? "99+" : formatNumber(n));
+
+// What is on view, for the title of the window and its history.
+function onView(state) {
+  const { active } = state;
+  if (!active) return "";
+  return `${active.kind === "room" ? active.name : state.person(active.uid).username} · `;
+}
+
+/** A room's label, which is any JSON, as one line. */
+export function labelText(label) {
+  if (label === undefined || label === null) return "";
+  if (typeof label !== "object") return String(label);
+  if (typeof label.title === "string") return label.title;
+  const words = Object.entries(label).map(([key, value]) => (Array.isArray(label) ? "" : `${key} `) + (typeof value === "object" ? JSON.stringify(value) : value));
+  return words.join(" · ");
 }

@@ -7,14 +7,12 @@ export class StatusView {
   #state;
   #ticker = 0;
 
-  /** wake() tries now; restart() connects again after the end; signIn() asks who this is. */
-  constructor({ state, wake, restart, signIn }) {
+  /** wake() connects now; signIn() asks who this is. */
+  constructor({ state, wake, signIn }) {
     this.#state = state;
     byID("banner-button").addEventListener("click", () => {
-      const { state: phase, code } = state.phase;
-      if (phase !== "ended") wake();
-      else if (needsLogin(code)) signIn();
-      else restart();
+      if (state.phase.state === "ended" && needsLogin(state.phase.code)) signIn();
+      else wake();
     });
     state.on(["phase"], () => this.#render());
     this.#render();
@@ -26,15 +24,17 @@ export class StatusView {
     element.dataset.state = phase.state;
     element.title = t(`phase.${phase.state}`);
     byID("connection-text").textContent = t(`phase.${phase.state}`);
-    byID("banner").hidden = phase.state !== "reconnecting" && phase.state !== "ended";
+    const waiting = phase.state === "reconnecting" || (phase.state === "connecting" && phase.failed);
+    byID("banner").hidden = !waiting && phase.state !== "ended";
     byID("banner").dataset.state = phase.state;
     clearInterval(this.#ticker);
     if (phase.state === "ended") this.#ended(phase);
-    if (phase.state === "reconnecting") this.#reconnecting(phase);
+    if (waiting) this.#reconnecting(phase);
   }
 
-  #ended({ code, reason }) {
-    this.#say(endText(code, reason));
+  #ended({ code, error }) {
+    const refused = code === 4500 && this.#state.me.uid === ""; // it never was accepted, so it has not expired
+    this.#say(refused ? t("error.login") : endText(code, error?.message));
     byID("banner-count").textContent = "";
     byID("banner-button").hidden = false;
     byID("banner-button").textContent = t(needsLogin(code) ? "banner.signin" : "banner.again");
@@ -45,26 +45,26 @@ export class StatusView {
     if (byID("banner-text").textContent !== text) byID("banner-text").textContent = text;
   }
 
-  #reconnecting({ retryAt, trying }) {
-    this.#say(t("banner.lost"));
+  #reconnecting({ state, retryAt }) {
+    const trying = retryAt === undefined;
+    this.#say(t(state === "reconnecting" ? "banner.lost" : "error.unreachable"));
     byID("banner-button").textContent = t("banner.now");
     const show = () => {
       const left = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
       byID("banner-count").textContent = trying ? t("banner.trying") : t("banner.in", { n: left });
     };
-    byID("banner-button").hidden = Boolean(trying);
+    byID("banner-button").hidden = trying;
     show();
     if (!trying) this.#ticker = setInterval(show, 250);
   }
 }
 
-// In words: what a close code means, or that /login refused.
+// In words: what a close code means.
 function endText(code, reason) {
-  if (typeof code === "string") return t("error.login");
   const text = has(`end.${code}`) ? t(`end.${code}`) : t("end.other", { code: String(code) });
   return code === 4501 && reason ? `${text} ${reason}` : text;
 }
 
 function needsLogin(code) {
-  return code === 4500 || typeof code === "string"; // a string is the code of a refused /login
+  return code === 4500 || code === 4501;
 }
