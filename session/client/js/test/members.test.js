@@ -59,6 +59,21 @@ test("the list is right after any number of changes, and asks again when it must
   await right(server, room, 1);
 });
 
+test("as many come as go: the number says nothing, and the list is right", async (t) => {
+  const server = await roomd(t, { args: [...fast, "--presence-interval", "3s"] });
+  const c = client(t, { url: server.url });
+  const room = await joined(c, "r", { members: 1000 });
+  const old = await crowd(t, server, "r", names("old", 120));
+  await right(server, room, 121);
+  await joined(client(t, { url: server.url }), "r");
+  await right(server, room, 122); // and an interval begins with what changes next
+  const come = crowd(t, server, "r", names("new", 120));
+  old.leave();
+  await come;
+  await until("the old are gone", async () => (await truth(server, "r")).length === 122);
+  await until("the list is that of the server", async () => `${held(room)}` === `${await truth(server, "r")}`);
+});
+
 test("a list that begins in a room of many holds all that it is to hold", async (t) => {
   const server = await roomd(t, { args: fast });
   await crowd(t, server, "r", names("one", 230));

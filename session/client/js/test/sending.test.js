@@ -64,6 +64,7 @@ test("up to 110 s after it was first written: then it rejects as unknown", async
   const time = clock(t);
   for (const [text, ms] of [["early", 100_000], ["late", 111_000]]) {
     line.state.hold = true;
+    const written = Date.now();
     const answer = say(room, text);
     answer.catch(() => {});
     await until(`${text} is stored`, () => other.texts().includes(text));
@@ -74,6 +75,7 @@ test("up to 110 s after it was first written: then it rejects as unknown", async
     if (text === "late") {
       const error = await rejection(answer);
       assert.deepEqual([error.outcome, error.code], ["unknown", "no_answer"]);
+      assert.ok(Date.now() - written < 120_000, "the server knew the id until then");
     }
     Object.assign(line.state, { hold: false, refuse: false });
     if (text === "early") assert.equal((await answer).duplicate, true);
