@@ -60,7 +60,8 @@ func TestSendAllocatesNothing(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			// The average is rounded down: a collection may empty the pool, and a buffer grows now and then.
+			// The average is rounded down: a collection may empty the pool, and
+			// a buffer grows now and then.
 			if n := testing.AllocsPerRun(1000, func() {
 				if err := once(); err != nil {
 					t.Fatal(err)

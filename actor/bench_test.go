@@ -123,7 +123,8 @@ func BenchmarkFanOut(b *testing.B) {
 	})
 }
 
-// BenchmarkPingPong is the worst case for an actor: each message wakes an idle one.
+// BenchmarkPingPong is the worst case for an actor: each message wakes an idle
+// one.
 func BenchmarkPingPong(b *testing.B) {
 	b.Run("actor", func(b *testing.B) {
 		b.ReportAllocs()

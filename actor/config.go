@@ -10,17 +10,18 @@ const (
 	DefaultDecay       = 30 * time.Second
 )
 
-// Config says how actors of one kind behave. Many actors share one Config, which
-// must not be changed after its first use. The zero value is ready to use.
+// Config says how actors of one kind behave. Many actors share one Config,
+// which must not be changed after its first use. The zero value is ready to
+// use.
 //
 // Its functions may be called by many goroutines at once.
 type Config[M any] struct {
 	// MaxMessages bounds the messages waiting in a mailbox, counted by Cost;
 	// what is over it gets ErrFull. Zero or less: DefaultMaxMessages.
 	//
-	// The bound is on what waits. What the actor has taken in its wake-up, which
-	// was itself within the bound, no longer counts: an actor holds at most
-	// twice its bound.
+	// The bound is on what waits. What the actor has taken in its wake-up,
+	// which was itself within the bound, no longer counts: an actor holds at
+	// most twice its bound.
 	MaxMessages int
 
 	// MaxBytes bounds the bytes waiting in a mailbox, counted by Cost, in the
@@ -48,8 +49,8 @@ type Config[M any] struct {
 	Backoff Backoff
 
 	// OnPanic is told of every panic in an actor's code, on the actor's
-	// goroutine. It is the last one to be told: a panic in OnPanic is not caught
-	// and ends the process. Nil: panics are caught and not reported.
+	// goroutine. It is the last one to be told: a panic in OnPanic is not
+	// caught and ends the process. Nil: panics are caught and not reported.
 	OnPanic func(p Panic)
 
 	// OnUnread gets the unread messages of a stopped actor when there is no

@@ -5,9 +5,10 @@ import "sync"
 // MaxPooled is the size of the largest buffer that is kept.
 const MaxPooled = maxPooled
 
-// Released returns what is left of a shift's two buffers after its release.
+// Released returns what is left of an activation's two buffers after its
+// release.
 func Released(room int) (waiting, batch int) {
-	s := &shift[int]{pool: new(sync.Pool)}
+	s := &activation[int]{pool: new(sync.Pool)}
 	s.waiting.msgs, s.batch.msgs = make([]int, 0, room), make([]int, 0, room)
 	s.release()
 	return cap(s.waiting.msgs), cap(s.batch.msgs)
@@ -15,7 +16,7 @@ func Released(room int) (waiting, batch int) {
 
 // Sweep does at once what the timer of a group does every so often. The group's
 // own timer must be too slow to get in its way.
-func (g *Group[K, M]) Sweep() { g.lookRound() }
+func (g *Group[K, M]) Sweep() { g.sweepOnce() }
 
 // Armed reports whether the group's timer runs.
 func (g *Group[K, M]) Armed() bool {
@@ -28,5 +29,5 @@ func (g *Group[K, M]) Armed() bool {
 func (r *Ref[M]) Idle() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.shift == nil
+	return r.activation == nil
 }

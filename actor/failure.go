@@ -37,7 +37,8 @@ type Panic struct {
 	// false once the actor has been stopped.
 	Restart bool
 	Delay   time.Duration
-	// Score is the actor's failure score, this failure included: 1 for the first.
+	// Score is the actor's failure score, this failure included: 1 for the
+	// first.
 	Score float64
 }
 
@@ -80,8 +81,8 @@ type failures struct {
 	last  time.Time
 }
 
-// crash is a panic that was caught and not yet reported.
-type crash struct {
+// caughtPanic is a panic that was caught and not yet reported.
+type caughtPanic struct {
 	where   Where
 	value   any
 	stack   []byte
@@ -89,41 +90,42 @@ type crash struct {
 	taken   int
 }
 
-// try calls the actor's code. It is the one place where its panics are caught.
-// After a runtime.Goexit it does not return: the goroutine ends, and run starts
-// the next one. What a panic needs of stack is in caught, because every wake-up
-// has this frame on a small stack.
-func (s *shift[M]) try(where Where, code func()) {
+// guard calls the actor's code. It is the one place where its panics are
+// caught. After a runtime.Goexit it does not return: the goroutine ends, and
+// run starts the next one. What handles a panic is in a function of its own,
+// recovered, so that this frame, which every wake-up has on a small stack,
+// stays small.
+func (a *activation[M]) guard(where Where, code func()) {
 	returned := false
 	defer func() {
 		if !returned {
-			s.caught(where, recover())
+			a.recovered(where, recover())
 		}
 	}()
 	code()
 	returned = true
 }
 
-// caught notes a panic, or a Goexit when there is no value.
-func (s *shift[M]) caught(where Where, value any) {
+// recovered notes a panic, or a Goexit when there is no value.
+func (a *activation[M]) recovered(where Where, value any) {
 	if value == nil {
 		value = ErrGoexit
 	}
-	s.crash = &crash{where: where, value: value, stack: debug.Stack()}
-	if b := &s.batch; where == InReceive && b.next > b.first {
-		s.crash.message = b.msgs[b.next-1]
-		s.crash.taken = b.next - b.first
+	a.panicked = &caughtPanic{where: where, value: value, stack: debug.Stack()}
+	if b := &a.batch; where == InReceive && b.next > b.first {
+		a.panicked.message = b.msgs[b.next-1]
+		a.panicked.taken = b.next - b.first
 	}
 }
 
-// report tells OnPanic. Unless it was a receiver's last words that failed, the
-// receiver has had its day.
-func (s *shift[M]) report() {
-	c, r := s.crash, s.ref
-	s.crash = nil
+// report tells OnPanic. The receiver is thrown away, unless the panic was in
+// its last call (Failed or Stopped) anyway.
+func (a *activation[M]) report() {
+	c, r := a.panicked, a.ref
+	a.panicked = nil
 	if c.where != InFailed && c.where != InStopped {
-		s.failed, s.cause, r.receiver = r.receiver, c.value, nil
-		s.resume, s.delay = true, r.fail()
+		a.failed, a.cause, r.receiver = r.receiver, c.value, nil
+		a.backoffDue, a.delay = true, r.fail()
 	}
 	p := Panic{Where: c.where, Key: r.owner.key(), Value: c.value, Stack: c.stack,
 		Message: c.message, Taken: c.taken}
@@ -131,14 +133,15 @@ func (s *shift[M]) report() {
 		p.Score = r.failures.score
 	}
 	if !r.stopping.Load() {
-		p.Restart, p.Delay = true, s.delay
+		p.Restart, p.Delay = true, a.delay
 	}
 	if r.cfg.OnPanic != nil {
 		r.cfg.OnPanic(p)
 	}
 }
 
-// fail adds a failure to the actor's record and returns the delay it earns.
+// fail adds a failure to the actor's record and returns the delay before its
+// restart.
 func (r *Ref[M]) fail() time.Duration {
 	now := time.Now()
 	f := r.failures
@@ -153,10 +156,10 @@ func (r *Ref[M]) fail() time.Duration {
 }
 
 // tellFailed gives the failed receiver its last call.
-func (s *shift[M]) tellFailed() {
-	receiver, cause := s.failed, s.cause
-	s.failed, s.cause = nil, nil
+func (a *activation[M]) tellFailed() {
+	receiver, cause := a.failed, a.cause
+	a.failed, a.cause = nil, nil
 	if f, ok := receiver.(Failer); ok {
-		s.try(InFailed, func() { f.Failed(cause) })
+		a.guard(InFailed, func() { f.Failed(cause) })
 	}
 }

@@ -15,7 +15,7 @@ import (
 type Group[K comparable, M any] struct {
 	// Fixed at NewGroup.
 	cfg   *Config[M]
-	begin func(key K, self *Ref[M]) Receiver[M]
+	start func(key K, self *Ref[M]) Receiver[M]
 	sweep sweep
 
 	mu      sync.RWMutex
@@ -33,24 +33,25 @@ type member[K comparable, M any] struct {
 	group *Group[K, M]
 	id    K
 
-	before *Ref[M] // owned by the actor's goroutine: the last one of the key, until it has ended
-	since  uint32  // owned by the sweep: idle since that tick
-	index  int     // in group.members, guarded by group.mu
+	predecessor *Ref[M] // owned by the actor's goroutine: the last one of the key, until it has ended
+	idleSince   uint32  // owned by the sweep: idle since that tick
+	index       int     // in group.members, guarded by group.mu
 }
 
-// NewGroup returns an empty group. start makes the receivers, under the rules of
-// [Spawn]. An actor that has had no message for idleAfter is asked through
+// NewGroup returns an empty group. start makes the receivers, under the rules
+// of [Spawn]. An actor that has had no message for idleAfter is asked through
 // [Idler], on its own goroutine, and retired if it agrees; if not, it is asked
 // again after as long. The question may come late by a quarter of idleAfter, or
 // by a millisecond if that is more, but not early. idleAfter of zero or less:
 // never. An actor in a backoff is not idle.
 //
-// A retired actor gets Stopped without unread messages. A nil cfg is the zero Config.
+// A retired actor gets Stopped without unread messages. A nil cfg is the zero
+// Config.
 func NewGroup[K comparable, M any](cfg *Config[M], idleAfter time.Duration, start func(key K, self *Ref[M]) Receiver[M]) *Group[K, M] {
 	if cfg == nil {
 		cfg = new(Config[M])
 	}
-	return &Group[K, M]{cfg: cfg, begin: start, sweep: newSweep(idleAfter), byKey: make(map[K]*member[K, M])}
+	return &Group[K, M]{cfg: cfg, start: start, sweep: newSweep(idleAfter), byKey: make(map[K]*member[K, M])}
 }
 
 // Send sends m to the actor of key and spawns it when there is none. It returns
@@ -67,15 +68,15 @@ func (g *Group[K, M]) Send(key K, m M) error {
 				return err
 			}
 		}
-		if err := g.succeed(key, last); err != nil {
+		if err := g.spawnAfter(key, last); err != nil {
 			return err
 		}
 	}
 }
 
-// succeed spawns an actor for key to follow last, which is nil or has stopped,
-// unless somebody else did.
-func (g *Group[K, M]) succeed(key K, last *member[K, M]) error {
+// spawnAfter spawns an actor for key to follow last, which is nil or has
+// stopped, unless somebody else did.
+func (g *Group[K, M]) spawnAfter(key K, last *member[K, M]) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
@@ -88,18 +89,18 @@ func (g *Group[K, M]) succeed(key K, last *member[K, M]) error {
 	m := &member[K, M]{group: g, id: key, index: len(g.members)}
 	m.ref.cfg, m.ref.owner = g.cfg, m
 	if there != nil {
-		m.before = &there.ref
+		m.predecessor = &there.ref
 	}
 	g.byKey[key] = m
 	g.members = append(g.members, m)
-	g.arm()
-	m.ref.shift = newShift(&m.ref)
-	go m.ref.shift.work()
+	g.armTimer()
+	m.ref.activation = newActivation(&m.ref)
+	go m.ref.activation.goRun()
 	return nil
 }
 
-// Lookup returns the actor of key if there is one that takes messages. It may be
-// retired at any time: use Send to reach the key whatever happens.
+// Lookup returns the actor of key if there is one that takes messages. It may
+// be retired at any time: use Send to reach the key whatever happens.
 func (g *Group[K, M]) Lookup(key K) (*Ref[M], bool) {
 	g.mu.RLock()
 	m := g.byKey[key]
@@ -134,10 +135,10 @@ func (g *Group[K, M]) Len() int {
 	return len(g.byKey)
 }
 
-// Close stops all actors and makes Send return [ErrStopped]. It waits until each
-// has ended, or ctx has; then its error says how many have not, and they go on
-// stopping. Closing again waits again. An actor of the group must not call it:
-// it would wait for itself.
+// Close stops all actors and makes Send return [ErrStopped]. It waits until
+// each has ended, or ctx has; then its error says how many have not, and they
+// go on stopping. Closing again waits again. An actor of the group must not
+// call it: it would wait for itself.
 func (g *Group[K, M]) Close(ctx context.Context) error {
 	g.mu.Lock()
 	g.closed = true
@@ -160,18 +161,18 @@ func (g *Group[K, M]) Close(ctx context.Context) error {
 	return nil
 }
 
-func (m *member[K, M]) await() {
-	if m.before != nil {
-		<-m.before.Done()
-		m.before = nil
+func (m *member[K, M]) awaitPredecessor() {
+	if m.predecessor != nil {
+		<-m.predecessor.Done()
+		m.predecessor = nil
 	}
 }
 
-func (m *member[K, M]) start(self *Ref[M]) Receiver[M] { return m.group.begin(m.id, self) }
+func (m *member[K, M]) start(self *Ref[M]) Receiver[M] { return m.group.start(m.id, self) }
 
 func (m *member[K, M]) key() any { return m.id }
 
-func (m *member[K, M]) gone() {
+func (m *member[K, M]) ended() {
 	g := m.group
 	g.mu.Lock()
 	defer g.mu.Unlock()

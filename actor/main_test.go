@@ -11,8 +11,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// probe is a receiver that has all optional interfaces and does in each what the
-// test says. Without receive it takes everything into got.
+// probe is a receiver that has all optional interfaces and does in each what
+// the test says. Without receive it takes everything into got.
 type probe struct {
 	receive func(b *actor.Batch[int])
 	stopped func(unread []int)

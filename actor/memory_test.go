@@ -77,7 +77,8 @@ func bytesEach(n int, fill func()) float64 {
 	return (float64(after) - float64(before)) / float64(n)
 }
 
-// heap returns what is in use when pools are empty, which takes two collections.
+// heap returns what is in use when pools are empty, which takes two
+// collections.
 func heap() uint64 {
 	runtime.GC()
 	runtime.GC()

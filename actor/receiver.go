@@ -15,8 +15,8 @@ var (
 	// actor's code ended its goroutine by runtime.Goexit instead of returning.
 	ErrGoexit = errors.New("actor: runtime.Goexit was called in the actor's code")
 
-	// ErrNoProgress is the value of a Panic when Receive returned without having
-	// taken any message: calling it again could go on for ever.
+	// ErrNoProgress is the value of a Panic when Receive returned without
+	// having taken any message: calling it again could go on for ever.
 	ErrNoProgress = errors.New("actor: Receive returned without taking a message")
 
 	// ErrNoReceiver is the value of a Panic when start returned nil.
@@ -35,7 +35,8 @@ type Receiver[M any] interface {
 	Receive(b *Batch[M])
 }
 
-// Stopper is a Receiver that wants to know that its actor was stopped or retired.
+// Stopper is a Receiver that wants to know that its actor was stopped or
+// retired.
 type Stopper[M any] interface {
 	// Stopped is the last call the receiver gets. unread are the messages that
 	// were accepted and never taken from a batch, oldest first, nil when there
@@ -46,8 +47,8 @@ type Stopper[M any] interface {
 // Failer is a Receiver that wants to know that it failed.
 type Failer interface {
 	// Failed is the last call a receiver gets after a panic in it, before start
-	// makes another. cause is the value of the panic, or [ErrGoexit]. A panic in
-	// Failed is reported like any other and changes nothing else.
+	// makes another. cause is the value of the panic, or [ErrGoexit]. A panic
+	// in Failed is reported like any other and changes nothing else.
 	Failed(cause any)
 }
 
@@ -58,8 +59,8 @@ type Idler interface {
 	Idle() bool
 }
 
-// Batch is what an actor took from its mailbox in one wake-up. It is valid during
-// the Receive it was given to and belongs to that goroutine.
+// Batch is what an actor took from its mailbox in one wake-up. It is valid
+// during the Receive it was given to and belongs to that goroutine.
 type Batch[M any] struct {
 	ref   *Ref[M]
 	msgs  []M // all that was taken from the mailbox at once

@@ -9,7 +9,8 @@ import (
 // any goroutine, the actor's own included, and none of them waits.
 //
 // There may be very many, nearly all of them idle, so what only a working actor
-// needs is in its shift, and what only a failing one needs is in its failures.
+// needs is in its activation, and what only a failing one needs is in its
+// failures.
 type Ref[M any] struct {
 	// Fixed at spawn.
 	cfg   *Config[M]
@@ -22,28 +23,28 @@ type Ref[M any] struct {
 	// Set under mu, read without it.
 	stopping atomic.Bool
 
-	mu     sync.Mutex // guards what follows, and the guarded part of the shift
-	ended  bool
-	rested bool          // went idle since the group last looked
-	shift  *shift[M]     // nil: idle or ended
-	done   chan struct{} // nil: nobody has asked
+	mu         sync.Mutex // guards what follows, and the guarded part of the activation
+	ended      bool
+	wentIdle   bool           // went idle since the group's last sweep
+	activation *activation[M] // nil: idle or ended
+	done       chan struct{}  // nil: nobody has asked
 }
 
 // owner is what differs between an actor of its own and a member of a group.
 type owner[M any] interface {
-	await() // until the actor may begin; called more than once
+	awaitPredecessor() // waits until the actor may begin; called more than once
 	start(self *Ref[M]) Receiver[M]
-	gone()    // the actor has ended, its Done is about to be closed
+	ended()   // the actor has ended, its Done is about to be closed
 	key() any // nil: none
 }
 
-// alone is the owner of an actor that is in no group: its start function.
-type alone[M any] func(self *Ref[M]) Receiver[M]
+// standalone is the owner of an actor that is in no group: its start function.
+type standalone[M any] func(self *Ref[M]) Receiver[M]
 
-func (a alone[M]) await()                         {}
-func (a alone[M]) start(self *Ref[M]) Receiver[M] { return a(self) }
-func (a alone[M]) gone()                          {}
-func (a alone[M]) key() any                       { return nil }
+func (a standalone[M]) awaitPredecessor()              {}
+func (a standalone[M]) start(self *Ref[M]) Receiver[M] { return a(self) }
+func (a standalone[M]) ended()                         {}
+func (a standalone[M]) key() any                       { return nil }
 
 // closed is the Done of every actor that ended before anybody asked.
 var closed = func() chan struct{} {
@@ -56,57 +57,59 @@ var closed = func() chan struct{} {
 // before the first message, and again after each failure. It is not called any
 // more once the actor has been stopped. A nil cfg is the zero Config.
 //
-// The actor lives until Stop; a Ref that nobody holds any more is no reason to end.
+// The actor lives until Stop; a Ref that nobody holds any more is no reason to
+// end.
 func Spawn[M any](cfg *Config[M], start func(self *Ref[M]) Receiver[M]) *Ref[M] {
 	if cfg == nil {
 		cfg = new(Config[M])
 	}
-	r := &Ref[M]{cfg: cfg, owner: alone[M](start)}
-	r.shift = newShift(r)
-	go r.shift.work()
+	r := &Ref[M]{cfg: cfg, owner: standalone[M](start)}
+	r.activation = newActivation(r)
+	go r.activation.goRun()
 	return r
 }
 
-// Send puts m into the mailbox. It returns nil, [ErrFull] or [ErrStopped], never
-// another error, and never waits for the actor.
+// Send puts m into the mailbox. It returns nil, [ErrFull] or [ErrStopped],
+// never another error, and never waits for the actor.
 func (r *Ref[M]) Send(m M) error {
 	idle, err := r.put(m)
 	if idle != nil {
-		go idle.work()
+		go idle.goRun()
 	}
 	return err
 }
 
 // SendInline is Send, except that an actor which is idle receives m on the
-// caller's goroutine, before SendInline returns: starting a goroutine is most of
-// what a message costs that finds its actor idle. It is for a caller that wakes
-// many actors in turn, holds no lock that they may want, and knows that Receive
-// does not wait with m. Anything that m is not, the actor does on a goroutine of
-// its own as always; a call of [runtime.Goexit] in Receive ends the caller's.
+// caller's goroutine, before SendInline returns: starting a goroutine is most
+// of what a message costs that finds its actor idle. It is for a caller that
+// wakes many actors in turn, holds no lock that they may want, and knows that
+// Receive does not wait with m. Anything that m is not, the actor does on a
+// goroutine of its own as always; a call of [runtime.Goexit] in Receive ends
+// the caller's.
 func (r *Ref[M]) SendInline(m M) error {
 	idle, err := r.put(m)
 	if idle != nil {
-		idle.first()
+		idle.runInline()
 	}
 	return err
 }
 
-// put adds m to the mailbox. It returns the shift of an actor that was idle; the
-// caller must set it to work.
-func (r *Ref[M]) put(m M) (idle *shift[M], err error) {
+// put adds m to the mailbox. If the actor was idle it returns the new
+// activation, which the caller must run; else nil.
+func (r *Ref[M]) put(m M) (idle *activation[M], err error) {
 	count, bytes := r.cfg.cost(m)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stopping.Load() {
 		return nil, ErrStopped
 	}
-	if r.shift == nil {
-		idle = newShift(r)
-		r.shift = idle
-	} else if !r.shift.waiting.room(r.cfg, count, bytes) {
+	if r.activation == nil {
+		idle = newActivation(r)
+		r.activation = idle
+	} else if !r.activation.waiting.fits(r.cfg, count, bytes) {
 		return nil, ErrFull
 	}
-	r.shift.waiting.add(m, count, bytes)
+	r.activation.waiting.add(m, count, bytes)
 	return idle, nil
 }
 
@@ -119,14 +122,14 @@ func (r *Ref[M]) Stop() {
 		return
 	}
 	r.stopping.Store(true)
-	switch s := r.shift; {
+	switch s := r.activation; {
 	case s == nil:
-		r.shift = newShift(r)
-		go r.shift.work()
-	case s.pause != nil:
-		s.pause.Stop()
-		s.pause = nil // should the timer have fired already, it finds that it came too late
-		go s.work()
+		r.activation = newActivation(r)
+		go r.activation.goRun()
+	case s.backoffTimer != nil:
+		s.backoffTimer.Stop()
+		s.backoffTimer = nil // if the timer has fired already, its function sees this and does nothing
+		go s.goRun()
 	}
 }
 
@@ -153,10 +156,10 @@ func (r *Ref[M]) Stopping() bool { return r.stopping.Load() }
 func (r *Ref[M]) Len() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.shift == nil {
+	if r.activation == nil {
 		return 0
 	}
-	return len(r.shift.waiting.msgs)
+	return len(r.activation.waiting.msgs)
 }
 
 // Bytes returns what the messages cost that are waiting in the mailbox, in the
@@ -164,17 +167,17 @@ func (r *Ref[M]) Len() int {
 func (r *Ref[M]) Bytes() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.shift == nil {
+	if r.activation == nil {
 		return 0
 	}
-	return r.shift.waiting.bytes
+	return r.activation.waiting.bytes
 }
 
 // retire stops the actor unless a message is waiting.
 func (r *Ref[M]) retire() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.shift.waiting.msgs) == 0 {
+	if len(r.activation.waiting.msgs) == 0 {
 		r.stopping.Store(true)
 	}
 }

@@ -65,8 +65,9 @@ type messages[M any] func(b *actor.Batch[M])
 
 func (f messages[M]) Receive(b *actor.Batch[M]) { f(b) }
 
-// gated returns an actor whose first Receive has taken message 0 and waits until
-// the gate is closed, and a list of what each later Receive found in its batch.
+// gated returns an actor whose first Receive has taken message 0 and waits
+// until the gate is closed, and a list of what each later Receive found in its
+// batch.
 func gated(t *testing.T, cfg *actor.Config[int], p *probe) (r *actor.Ref[int], gate chan struct{}, batches *[][]int) {
 	gate, batches = make(chan struct{}), new([][]int)
 	then := p.receive

@@ -69,8 +69,8 @@ func (s *stressed) Stopped(unread []parcel) {
 }
 
 // Senders, retirements, stops and failures all at once, in real time: there is
-// never more than one live actor for a key, no message is lost, none comes twice
-// or out of order.
+// never more than one live actor for a key, no message is lost, none comes
+// twice or out of order.
 func TestGroupUnderStress(t *testing.T) {
 	tallies := make([]tally, stressKeys)
 	cfg := &actor.Config[parcel]{

@@ -2,11 +2,13 @@ package actor
 
 import "time"
 
-// sweepChunk is how many actors a sweep looks at before it lets go of the group.
+// sweepChunk is how many actors a sweep copies out under one hold of the
+// group's lock.
 const sweepChunk = 256
 
 // sweep says how a group finds its idle actors: it looks at all of them every
-// so often, so that neither an actor nor a message needs a timer or a clock.
+// so often, so that neither an actor nor a message needs a timer or reads a
+// clock.
 type sweep struct {
 	every time.Duration // zero: never
 	ticks uint32        // so many sweeps without a message make an actor idle
@@ -20,24 +22,24 @@ func newSweep(idleAfter time.Duration) sweep {
 	return sweep{every: every, ticks: uint32((idleAfter + every - 1) / every)}
 }
 
-// arm starts the timer of a group that has got its first actor. The caller holds
-// mu for writing.
-func (g *Group[K, M]) arm() {
+// armTimer starts the timer of a group that has got its first actor. The caller
+// holds mu for writing.
+func (g *Group[K, M]) armTimer() {
 	if g.armed || g.sweep.every == 0 {
 		return
 	}
 	g.armed = true
 	if g.timer == nil {
-		g.timer = time.AfterFunc(g.sweep.every, g.lookRound)
+		g.timer = time.AfterFunc(g.sweep.every, g.sweepOnce)
 	} else {
 		g.timer.Reset(g.sweep.every)
 	}
 }
 
-// lookRound is one sweep. It goes through the members from the end, because one
+// sweepOnce is one sweep. It goes through the members from the end, because one
 // that leaves is replaced by the last one: that one may be looked at twice in a
 // sweep, which changes nothing, but none is left out for ever.
-func (g *Group[K, M]) lookRound() {
+func (g *Group[K, M]) sweepOnce() {
 	g.mu.Lock()
 	g.tick++
 	tick, at := g.tick, len(g.members)
@@ -51,7 +53,7 @@ func (g *Group[K, M]) lookRound() {
 		g.mu.RUnlock()
 		at -= n
 		for _, m := range some[:n] {
-			m.look(tick)
+			m.checkIdle(tick)
 		}
 	}
 
@@ -63,23 +65,23 @@ func (g *Group[K, M]) lookRound() {
 	}
 }
 
-// look notes whether the actor has worked since the last sweep, and has it asked
-// whether it may be retired when it has not for long enough.
-func (m *member[K, M]) look(tick uint32) {
+// checkIdle notes whether the actor has worked since the last sweep, and has it
+// asked whether it may be retired when it has not for long enough.
+func (m *member[K, M]) checkIdle(tick uint32) {
 	r := &m.ref
 	r.mu.Lock()
-	if r.rested || r.shift != nil {
-		r.rested = false
-		m.since = tick
+	if r.wentIdle || r.activation != nil {
+		r.wentIdle = false
+		m.idleSince = tick
 	}
-	ask := tick-m.since >= m.group.sweep.ticks && !r.stopping.Load()
+	ask := tick-m.idleSince >= m.group.sweep.ticks && !r.stopping.Load()
 	if ask {
-		r.shift = newShift(r)
-		r.shift.ask = true
+		r.activation = newActivation(r)
+		r.activation.askIdle = true
 	}
-	s := r.shift
+	s := r.activation
 	r.mu.Unlock()
 	if ask {
-		go s.work()
+		go s.goRun()
 	}
 }

@@ -12,8 +12,8 @@ type lengths chan int
 
 func (l lengths) Receive(b *actor.Batch[int]) { l <- len(drain(b)) }
 
-// On one processor, a sender that steps aside after its first message comes back
-// before an actor with Yield has begun, and after one without.
+// On one processor, a sender that steps aside after its first message comes
+// back before an actor with Yield has begun, and after one without.
 func TestYield(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for yield, want := range map[bool]int{true: 2, false: 1} {
@@ -33,7 +33,8 @@ func TestYield(t *testing.T) {
 			}
 		}
 		// The runtime's own goroutines, and the system, run in between now and
-		// then. The other setting gets next to none as wanted, so the rule shows.
+		// then. The other setting gets next to none as wanted, so the rule
+		// shows.
 		if asWanted <= rounds/2 {
 			t.Errorf("with Yield %v, %d of %d first batches had %d messages, want most", yield, asWanted, rounds, want)
 		}
