@@ -129,6 +129,10 @@ func handler(assets map[string]asset, p policy) http.Handler {
 			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 			return
 		}
+		if r.URL.Path == clientPath { // for the pages of any site: it holds nothing of anybody
+			w.Header().Set("Access-Control-Allow-Origin", "*")
+			w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
+		}
 		serve(w, r, a)
 	})
 }

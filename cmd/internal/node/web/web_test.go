@@ -67,6 +67,16 @@ func TestServesThePageAndItsFiles(t *testing.T) {
 	}
 }
 
+// A page of another origin imports the client from here, and nothing else.
+func TestTheClientIsForEveryOrigin(t *testing.T) {
+	for target, open := range map[string]bool{"/client.js": true, "/": false, "/assets/main.js": false} {
+		h := request(t, http.MethodGet, target, nil).Header
+		if got := h.Get("Access-Control-Allow-Origin") == "*" && h.Get("Cross-Origin-Resource-Policy") == "cross-origin"; got != open {
+			t.Errorf("%s: a page of another origin may load it: %t, want %t", target, got, open)
+		}
+	}
+}
+
 func TestAnswersNothingElse(t *testing.T) {
 	for _, tc := range []struct {
 		method, target string
