@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/cmd/internal/cli"
 )
 
 type commands struct {
@@ -16,8 +18,9 @@ type commands struct {
 	Members membersCmd `cmd:"" help:"List the people in a room."`
 	History historyCmd `cmd:"" help:"Show the last events of a room."`
 	Verify  verifyCmd  `cmd:"" help:"Put a service under load and check that nothing is lost, repeated or out of order."`
-	Bench   benchCmd   `cmd:"" help:"Measure what a server costs, beside others."`
 	Token   tokenCmd   `cmd:"" help:"Make a JWT for a key."`
+
+	Version kong.VersionFlag `help:"Show the version and stop."`
 }
 
 // terminal is what a command may touch of the process it runs in.
@@ -40,20 +43,21 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 		args = []string{"--help"}
 	}
 	var grammar commands
-	helped := false
+	shown := false // the help or the version
 	parser, err := kong.New(&grammar,
 		kong.Name("roomctl"),
 		kong.Description("A room server's client for terminals and scripts."),
 		kong.Writers(stdout, stderr),
-		kong.Exit(func(int) { helped = true }),
+		kong.Exit(func(int) { shown = true }),
+		kong.Vars{"version": cli.Version("roomctl")},
 		kong.Resolvers(t.resolver()),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {
 		return fmt.Errorf("build the command line: %w", err)
 	}
-	parsed, err := parser.Parse(args)
-	if helped { // kong goes on to parse after it has printed the help
+	parsed, err := parser.Parse(cli.JoinNegatives(args, takesValue(parser.Model.Node)))
+	if shown { // kong goes on to parse after it has printed them
 		return nil
 	}
 	if err != nil {
@@ -85,4 +89,15 @@ func environment(list []string) map[string]string {
 		env[name] = value
 	}
 	return env
+}
+
+// takesValue reports whether a flag of any command, named without its dashes, takes a value.
+func takesValue(node *kong.Node) func(flag string) bool {
+	values := make(map[string]bool)
+	for _, command := range append(node.Children, node) {
+		for _, f := range command.Flags {
+			values[f.Name] = values[f.Name] || !f.IsBool()
+		}
+	}
+	return func(flag string) bool { return values[flag] }
 }

@@ -58,15 +58,16 @@ func TestMistakesAreNamed(t *testing.T) {
 		{args: []string{"send", "x", "--id", "a"}, want: "--id"},
 		{args: []string{"send", "x", "hi", "--id", "a\nb"}, want: "--id"},
 		{args: []string{"history", "x", "--limit", "0"}, want: "--limit"},
+		{args: []string{"history", "x", "--limit", "-5"}, want: "--limit is -5; it must be at least 1"},
 		{args: []string{"history", "x", "--before", "-1"}, want: "--before"},
 		{args: []string{"verify", "--publishers", "0"}, want: "--publishers"},
-		{args: []string{"verify", "--members", "-1"}, want: "--members"},
+		{args: []string{"verify", "--members", "-1"}, want: "--members must not be negative"},
 		{args: []string{"verify", "--rooms", "11"}, want: "--rooms"},
 		{args: []string{"verify", "--rate", "0"}, want: "--rate"},
 		{args: []string{"verify", "--rate", "NaN"}, want: "--rate"},
 		{args: []string{"verify", "--rate", "201"}, want: "--client-rate"},
 		{args: []string{"verify", "--duration", "0s"}, want: "--duration"},
-		{args: []string{"verify", "--settle", "-1s"}, want: "--settle"},
+		{args: []string{"verify", "--settle", "-1s"}, want: "--settle must not be negative"},
 		{args: []string{"verify", "--give-up", "2m"}, want: "--give-up"},
 		{args: []string{"verify", "--timeout", "0s"}, want: "--timeout"},
 		{args: []string{"verify", "--wait", "-1s"}, want: "--wait"},
@@ -100,6 +101,12 @@ func TestHelp(t *testing.T) {
 		if out, err := call(t, nil, args...); err != nil || !strings.Contains(out, "Usage: roomctl") {
 			t.Errorf("%q: %v\n%s", args, err, out)
 		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	if out, err := call(t, nil, "--version"); err != nil || !strings.HasPrefix(out, "roomctl ") || strings.Count(out, "\n") != 1 {
+		t.Errorf("%q, %v", out, err)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Command is roomctl bench. The zero value of a field is the mode's default.
+// Command is roombench. The zero value of a field is the mode's default.
 type Command struct {
 	Mode       string        `arg:"" help:"fanout: one publisher, many members. rooms: many rooms, all talking. idle: nothing is said. join: a storm of joins and leaves. latency: a low rate. table: the standard cases beside the other servers, in Markdown."`
 	Against    []string      `sep:"," placeholder:"PEER,..." help:"Run the same on these too, in turn: echo, hub, melody, socketio, socketio-redis, which are built from testdata/peers. The mode table takes all."`

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/cmd/internal/cli"
 )
 
 // ErrShown is what Load returns when it wrote the help or the version that was asked for: there is nothing to start.
@@ -58,9 +60,9 @@ func Load(args, env []string, out io.Writer) (Config, error) {
 	if out == nil {
 		out = io.Discard
 	}
-	var cli flags
+	var line flags
 	shown := false
-	parser, err := newParser(&cli, out, func(int) { shown = true })
+	parser, err := newParser(&line, out, func(int) { shown = true })
 	if err != nil {
 		return Config{}, fmt.Errorf("the flags are declared wrongly: %w", err)
 	}
@@ -74,14 +76,14 @@ func Load(args, env []string, out io.Writer) (Config, error) {
 	if err := parser.Apply(values); err != nil {
 		return Config{}, err
 	}
-	_, err = parser.Parse(args)
+	_, err = parser.Parse(cli.JoinNegatives(args, takesValue(parser.Model.Flags)))
 	if shown {
 		return Config{}, ErrShown
 	}
 	if err != nil {
 		return Config{}, values.explain(parser.Model.Flags, err)
 	}
-	cfg := Config(cli.Settings)
+	cfg := Config(line.Settings)
 	if err := readSecrets(&cfg, secrets); err != nil {
 		return Config{}, values.blame(err)
 	}
@@ -91,13 +93,13 @@ func Load(args, env []string, out io.Writer) (Config, error) {
 	return cfg, nil
 }
 
-func newParser(cli *flags, out io.Writer, exit func(int)) (*parser, error) {
-	k, err := kong.New(cli,
+func newParser(line *flags, out io.Writer, exit func(int)) (*parser, error) {
+	k, err := kong.New(line,
 		kong.Name("roomd"),
 		kong.Description(description),
 		kong.Writers(out, out),
 		kong.Exit(exit),
-		kong.Vars{"version": version()},
+		kong.Vars{"version": cli.Version("roomd")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80}),
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "http", Title: "Browsers and HTTP:"},
@@ -174,7 +176,11 @@ func readSecrets(cfg *Config, env map[string]string) error {
 	return nil
 }
 
-var flagInError = regexp.MustCompile(`^--([a-z-]+): (?s:(.*))$`)
+var (
+	flagInError  = regexp.MustCompile(`^--([a-z-]+): (?s:(.*))$`)
+	valueInError = regexp.MustCompile(`but got ("(?:[^"\\]|\\.)*")`)
+	unknownFlag  = regexp.MustCompile(`^unknown flag (--?[^\s,]+)`)
+)
 
 // explain says what kong said, with the environment variable and what to write instead.
 func (v values) explain(model []*kong.Flag, err error) error {
@@ -184,12 +190,21 @@ func (v values) explain(model []*kong.Flag, err error) error {
 				problem := m[2]
 				if strings.Contains(problem, `"EOL"`) {
 					problem = "the value is missing"
+				} else if value := valueInError.FindStringSubmatch(problem); value != nil {
+					problem = value[1] + " cannot be used"
 				}
 				return v.blame(&FlagError{Flag: f.Name, Problem: problem + "; write " + f.Tag.Get("say")})
 			}
 		}
 	}
-	return fmt.Errorf("%w (roomd --help lists the flags)", err)
+	if m := unknownFlag.FindStringSubmatch(err.Error()); m != nil {
+		like := nearest(strings.TrimLeft(m[1], "-"), flagNames(model))
+		if like != "" {
+			like = "--" + like
+		}
+		return errors.New(m[1] + noFlag(like))
+	}
+	return fmt.Errorf("%w; roomd --help lists the flags", err)
 }
 
 // blame adds to a FlagError where the value stands.

@@ -3,8 +3,6 @@ package node
 import (
 	"io"
 	"os"
-	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -42,28 +40,4 @@ func logFormat(cfg Config, w io.Writer) string {
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
-}
-
-// version is what the binary was built from.
-func version() string {
-	module, revision, goversion := build()
-	if module == "" {
-		return "roomd (unknown build)"
-	}
-	return strings.TrimSuffix("roomd "+module+" "+goversion+" "+revision, " ")
-}
-
-// build is the version of the module, the revision of its source and the version of Go that the binary was built with;
-// what is not known is "".
-func build() (module, revision, goversion string) {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "", "", ""
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			revision = s.Value
-		}
-	}
-	return info.Main.Version, revision, info.GoVersion
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/cmd/internal/cli"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session"
@@ -169,6 +170,6 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	c.sessions.Stats().Errors.Each(func(code wire.Code, count int64) {
 		out <- prometheus.MustNewConstMetric(errorsDesc, prometheus.CounterValue, float64(count), string(code))
 	})
-	module, revision, goversion := build()
-	out <- prometheus.MustNewConstMetric(buildDesc, prometheus.GaugeValue, 1, module, revision, goversion)
+	build := cli.ReadBuild()
+	out <- prometheus.MustNewConstMetric(buildDesc, prometheus.GaugeValue, 1, build.Module, build.Revision, build.Go)
 }

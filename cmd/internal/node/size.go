@@ -23,15 +23,26 @@ var units = map[string]float64{
 // UnmarshalText reads a size; it takes any case, a space before the unit and a fraction of a unit, but no fraction of a byte.
 func (s *Size) UnmarshalText(text []byte) error {
 	word := strings.TrimSpace(string(text))
-	digits := strings.TrimRight(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
-	unit, known := units[strings.ToLower(strings.TrimSpace(word[len(digits):]))]
-	number, err := strconv.ParseFloat(digits, 64)
-	bytes := number * unit
-	if !known || err != nil || strings.Trim(digits, "0123456789.") != "" || bytes != math.Trunc(bytes) || bytes >= math.MaxInt64 {
+	bytes, ok := parseSize(strings.TrimPrefix(word, "-"))
+	switch {
+	case !ok:
 		return fmt.Errorf("%q is no size", text)
+	case strings.HasPrefix(word, "-"):
+		return fmt.Errorf("%q is negative", text)
+	case bytes >= math.MaxInt64:
+		return fmt.Errorf("%q is too large", text)
 	}
 	*s = Size(bytes)
 	return nil
+}
+
+// parseSize reads a number and a unit.
+func parseSize(word string) (bytes float64, ok bool) {
+	digits := strings.TrimRight(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
+	unit, known := units[strings.ToLower(strings.TrimSpace(word[len(digits):]))]
+	number, err := strconv.ParseFloat(digits, 64)
+	bytes = number * unit
+	return bytes, known && err == nil && strings.Trim(digits, "0123456789.") == "" && bytes == math.Trunc(bytes)
 }
 
 // String writes whole 1024s as such and everything else as plain bytes; UnmarshalText reads it back.

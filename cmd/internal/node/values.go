@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -72,6 +73,13 @@ func flagNames(model []*kong.Flag) []string {
 	return names
 }
 
+// takesValue reports whether a flag, named without its dashes, takes a value.
+func takesValue(model []*kong.Flag) func(flag string) bool {
+	return func(name string) bool {
+		return slices.ContainsFunc(model, func(f *kong.Flag) bool { return f.Name == name && !f.IsBool() })
+	}
+}
+
 // flagsOn are the names of the flags in args.
 func flagsOn(args []string) map[string]bool {
 	found := make(map[string]bool)
@@ -109,7 +117,10 @@ func readEnv(names, env []string) (set, secrets map[string]string, err error) {
 		switch {
 		case EnvName(flag) != name || !slices.Contains(all, flag):
 			like := nearest(flag, all)
-			return nil, nil, fmt.Errorf("the environment variable %s is no flag of roomd; did you mean %s (--%s)? roomd --help lists the flags", name, EnvName(like), like)
+			if like != "" {
+				like = EnvName(like) + " (--" + like + ")"
+			}
+			return nil, nil, errors.New("the environment variable " + name + noFlag(like))
 		case slices.Contains(secretFlags, flag):
 			secrets[flag] = value
 		default:
@@ -150,7 +161,11 @@ func readFile(names []string, path string) (map[string]any, error) {
 		case slices.Contains(secretFlags, flag):
 			return nil, mistake("%s holds %q; secrets come from %s in the environment or from %q", path, key, EnvName(flag), flag+"-file")
 		case flag == "config" || !slices.Contains(names, flag):
-			return nil, mistake("%s holds %q, which is no flag of roomd; did you mean %q?", path, key, nearest(flag, names))
+			like := nearest(flag, names)
+			if like != "" {
+				like = strconv.Quote(like)
+			}
+			return nil, mistake("%s holds %q, which%s", path, key, noFlag(like))
 		}
 		if _, twice := set[flag]; twice {
 			return nil, mistake("%s holds %q twice, once with - and once with _; keep one", path, flag)
@@ -179,12 +194,20 @@ func plain(value any) (any, error) {
 		}
 		return value, nil
 	}
-	return nil, errors.New("is no text, number, true, false or list of texts")
+	return nil, errors.New("is no text, number, true, false or list of texts; write one of these, or leave it out")
 }
 
-// nearest is the name that takes the fewest changes to become word.
+// noFlag ends the sentence about a name that no flag has; like is what was meant perhaps, or "".
+func noFlag(like string) string {
+	if like != "" {
+		like = " did you mean " + like + "?"
+	}
+	return " is no flag of roomd;" + like + " roomd --help lists the flags"
+}
+
+// nearest is the name that takes the fewest changes to become word; "" if that is more than a third of it.
 func nearest(word string, names []string) string {
-	best, least := "", 1<<30
+	best, least := "", max(1, len(word)/3)+1
 	for _, name := range names {
 		if d := distance(word, name); d < least {
 			best, least = name, d

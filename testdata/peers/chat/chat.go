@@ -1,4 +1,4 @@
-// Package chat is what the Go peers of roomctl bench have in common: the two
+// Package chat is what the Go peers of roombench have in common: the two
 // events they speak and the start of the program. What is compared, the way
 // from one member to the others, is in each program.
 package chat
