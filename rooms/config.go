@@ -120,6 +120,9 @@ type Config struct {
 	PresenceInterval time.Duration // one batch of membership changes per room and interval
 	PresenceGrace    time.Duration // a lost connection keeps its seat for this long; negative: not at all
 
+	// Feed tells on NATS who comes and goes: wire.FeedEvent.
+	Feed bool
+
 	// EndUser is asked by rooms.kick, before it ends a user's sessions, to
 	// refuse the user's credentials from before for a time; negative: for as
 	// long as the program does when nobody says. Its errors that are *wire.Error
@@ -152,6 +155,8 @@ type tuning struct {
 	lose          func(*nats.Msg) bool // live copies that never reach their room; nil: none
 	userBytes     int64                // userBytes and guestBytes
 	labels        int64                // maxLabels
+	feedQueue     int                  // feedQueue
+	feedGate      *sync.RWMutex        // the feed publishes nothing while it is locked; nil: never
 	gate          *sync.RWMutex        // a read of a room's log waits while it is locked; nil: never
 	clock         func() time.Time     // time.Now; what incarnations begin with
 }
@@ -185,6 +190,7 @@ func DefaultConfig() Config {
 			countAbove:    presenceCountAbove,
 			wildcardAbove: wildcardAbove,
 			clock:         time.Now,
+			feedQueue:     feedQueue,
 		},
 	}
 }
@@ -206,6 +212,7 @@ func (c Config) withDefaults() Config {
 	c.PresenceInterval = cmp.Or(c.PresenceInterval, d.PresenceInterval)
 	c.PresenceGrace = cmp.Or(c.PresenceGrace, d.PresenceGrace)
 	c.tuning.open = cmp.Or(c.tuning.open, d.tuning.open)
+	c.tuning.feedQueue = cmp.Or(c.tuning.feedQueue, d.tuning.feedQueue)
 	c.tuning.checkLeast = cmp.Or(c.tuning.checkLeast, d.tuning.checkLeast)
 	c.tuning.check = cmp.Or(c.tuning.check, d.tuning.check)
 	c.tuning.health = cmp.Or(c.tuning.health, d.tuning.health)

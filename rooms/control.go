@@ -30,6 +30,9 @@ type command struct {
 	Code wire.CloseCode `json:"code,omitempty"`
 
 	Lobby *lobbyAsk `json:"lobby,omitempty"` // of opRooms, since version 2
+
+	After string `json:"after,omitempty"` // of opConnections: the last one of the page before
+	Limit int    `json:"limit,omitempty"` // of opConnections
 }
 
 type controlOp string
@@ -39,6 +42,8 @@ const (
 	opRoom   controlOp = "room"   // the same of one room
 	opRemove controlOp = "remove" // take a user out of a room
 	opClose  controlOp = "close"  // end a user's sessions
+
+	opConnections controlOp = "connections" // list a room's, or all; since version 3
 )
 
 // outcome is one node's answer; with an error it is a refusal.
@@ -49,6 +54,8 @@ type outcome struct {
 	Rooms []RoomInfo `json:"rooms,omitempty"`
 	Error *reason    `json:"error,omitempty"`
 	Lobby *lobbyTold `json:"lobby,omitempty"` // instead of Rooms; there may be more than one
+
+	Connections *toldConnections `json:"connections,omitempty"`
 }
 
 // onControl does what a command says and answers. It runs on its
@@ -100,6 +107,8 @@ func (e *Engine) obey(ctx context.Context, c command) (outcome, error) {
 	case opClose:
 		e.kicked("", c.UID)
 		answer.Count, err = e.tellRoom(ctx, wire.Inbox(c.UID), &removeUser{uid: c.UID, code: c.Code, done: make(chan int, 1)})
+	case opConnections:
+		answer.Connections, err = e.ownConnections(ctx, c)
 	default:
 		err = wire.Errorf(wire.UnknownType, "there is no command %q in version %d; update this node", c.Op, speaks)
 	}

@@ -67,6 +67,7 @@ type Engine struct {
 	users  users
 	labels labels
 	lobby  rollcall
+	feed   *feed // nil: none
 
 	work   sync.WaitGroup // goroutines beside the rooms
 	mu     sync.Mutex
@@ -88,6 +89,7 @@ func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
 	}
 	e.incarnation.Store(uint64(started))
 	e.lobby.eng, e.lobby.turn = e, make(chan struct{}, 1)
+	e.feed = newFeed(e)
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	if err := e.start(ctx, conn); err != nil {
 		e.stop()
@@ -147,6 +149,10 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	e.beside(func(context.Context) { e.heartbeatLoop() })
 	e.beside(func(context.Context) { e.dispatch() })
 	e.beside(e.users.writeLoop)
+	if e.feed != nil {
+		e.beside(e.feed.run)
+		e.feed.alive() // who follows learns of this process
+	}
 	e.beside(e.sweepLoop)
 	for _, st := range e.stores {
 		look := new(streamCheck)
@@ -197,6 +203,9 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.waited = true
 	e.mu.Unlock()
 	e.work.Wait()
+	if e.feed != nil {
+		e.feed.send() // of the rooms that have just ended
+	}
 	e.disconnect()
 	return err
 }

@@ -299,3 +299,8 @@ const (
 	LobbyAge  = lobbyFresh
 	LobbyPart = lobbyPart
 )
+
+// FeedQueue sets how many events of the feed may wait; HoldFeed keeps the feed
+// from publishing.
+func (c *Config) FeedQueue(n int)             { c.tuning.feedQueue = n }
+func (c *Config) HoldFeed(gate *sync.RWMutex) { c.tuning.feedGate = gate }

@@ -39,6 +39,9 @@ func (r *room) admit(j *joinRequest, a follow.Admission) {
 	}
 	r.fanout.members.add(j.member)
 	r.h.sessions.Store(int64(len(r.fanout.members.list)))
+	if !r.h.inbox {
+		r.eng.feed.member(wire.FeedJoined, r.label, j.member, "")
+	}
 	if r.answer(j, r.joined(j.id, a.Seq, a.Recovered, len(a.Replay))) {
 		r.giveReplay(j.member, a.Replay)
 	}
@@ -98,6 +101,9 @@ func (r *room) remove(m Member, why Left) bool {
 	if here {
 		r.fanout.members.remove(m.ID())
 		r.h.sessions.Store(int64(len(r.fanout.members.list)))
+		if !r.h.inbox {
+			r.eng.feed.member(wire.FeedLeft, r.label, m, why)
+		}
 	}
 	if r.roster != nil && (here || why != LeftLost) {
 		r.roster.leave(m, why)

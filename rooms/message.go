@@ -176,6 +176,8 @@ func refuseMessage(m message, err error) {
 		reply(m.done, wire.OnlineUsers{List: []wire.User{}})
 	case *removeUser:
 		reply(m.done, 0)
+	case *connectionsRequest:
+		reply(m.done, connectionsAnswer{})
 	case *leaveRequest:
 		if m.done != nil {
 			reply(m.done, struct{}{})

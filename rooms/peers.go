@@ -52,7 +52,7 @@ func (p *peers) lives(part presence.Part) bool {
 }
 
 // silent takes out and returns the nodes not heard since.
-func (p *peers) silent(since time.Time) (gone []string) {
+func (p *peers) silent(since time.Time) (gone []presence.Part) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.nodes.Silent(since)
@@ -103,6 +103,7 @@ func (e *Engine) heartbeatLoop() {
 		select {
 		case <-beat.C:
 			e.beat(false)
+			e.feed.alive()
 		case now := <-look.C:
 			// A process that was stopped for a while has heard nobody; it gives
 			// the others their time before it judges them.
@@ -124,7 +125,9 @@ func (e *Engine) heartbeatLoop() {
 const looksPerBeat = 5
 
 func (e *Engine) dropSilent(now time.Time) {
-	for _, node := range e.peers.silent(now.Add(-beatsMissed * e.cfg.tuning.heartbeat)) {
+	for _, part := range e.peers.silent(now.Add(-beatsMissed * e.cfg.tuning.heartbeat)) {
+		node := part.Node
+		e.feed.lost(node, part.Boot)
 		e.stats.PeersLost.Add(1)
 		e.cfg.Log.Warn().Str("node", node).Msg("a node is silent and is dropped with all its members")
 		e.inspectedBy(node, false)
@@ -172,6 +175,7 @@ func (e *Engine) heard(s presence.Sign) bool {
 		e.cfg.Log.Info().Str("node", s.Node).Msg("another node is there")
 		e.postAll(peerUp{s.Node})
 	case presence.Restarted:
+		e.feed.lost(over.Node, over.Boot)
 		e.cfg.Log.Info().Str("node", s.Node).Msg("another node has restarted")
 		e.postAll(peerUp{s.Node}) // what it said before its heartbeat was ignored
 		// Its clients are on their way back; until the grace is over the seats

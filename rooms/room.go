@@ -103,6 +103,8 @@ func (r *room) handle(m message) {
 		if r.roster != nil {
 			r.roster.onShared(m.msg)
 		}
+	case *connectionsRequest: // does not keep the room open
+		r.onConnections(m)
 	case *joinRequest, *leaveRequest, *removeUser, *membersRequest, *historyRequest:
 		r.used = time.Now()
 		r.h.asked.Store(r.used.UnixNano())
@@ -185,6 +187,9 @@ func (r *room) onOpened(m opened) {
 	}
 	r.opened = true
 	r.eng.stats.Opened.Add(1)
+	if !r.h.inbox {
+		r.eng.feed.room(wire.FeedOpened, r.label)
+	}
 	if r.roster != nil {
 		r.roster.meet()
 	}
@@ -251,6 +256,19 @@ func (r *room) release() {
 	r.follower.Close()
 	r.subs.end()
 	r.h.store.handles.drop(r.h)
+	r.tellUnloaded()
+}
+
+// tellUnloaded ends in the feed what the room told there. A member that is left
+// is one of a room that failed, or that the engine's end took.
+func (r *room) tellUnloaded() {
+	if !r.opened || r.h.inbox || r.eng.feed == nil {
+		return
+	}
+	for _, m := range r.fanout.members.list {
+		r.eng.feed.member(wire.FeedLeft, r.label, m, LeftLost)
+	}
+	r.eng.feed.room(wire.FeedUnloaded, r.label)
 }
 
 // refuseWaiting answers every join and request that waits.

@@ -31,6 +31,8 @@ type serviceRequest struct {
 	ID     string          `json:"id"`    // idempotency key of publish
 	Event  json.RawMessage `json:"event"` // of publish
 	ForS   *int64          `json:"for_s"` // of kick: seconds
+
+	Connections bool `json:"connections"` // of members: list these, for who follows the feed
 }
 
 // serve offers rooms.list, rooms.members, rooms.publish, rooms.history and
@@ -46,6 +48,9 @@ func (e *Engine) serve() error {
 			return map[string]any{"rooms": list}, err
 		},
 		"members": func(ctx context.Context, r serviceRequest) (any, error) {
+			if r.Connections {
+				return e.Connections(ctx, r.Room, r.After, r.Limit)
+			}
 			return e.Online(ctx, r.Room, r.After, r.Limit)
 		},
 		"history": func(ctx context.Context, r serviceRequest) (any, error) {
@@ -98,7 +103,7 @@ func (e *Engine) callService(ctx context.Context, name string, body []byte, fn f
 			return nil, wire.Errorf(wire.BadJSON, "the request must be a JSON object with the fields of rooms.%s", name)
 		}
 	}
-	if r.Room != "" || name != "list" && name != "kick" {
+	if r.Room != "" || name != "list" && name != "kick" && !(name == "members" && r.Connections) {
 		room, err := wire.CleanRoom(r.Room)
 		if err != nil {
 			return nil, err

@@ -44,6 +44,9 @@ type Stats struct {
 	UsersLookedUp  atomic.Int64 // users of whom this node did not know whether they exist
 	UsersUnknown   atomic.Int64 // of those, the ones who do not
 
+	FeedTold    atomic.Int64 // events of the feed that were published
+	FeedDropped atomic.Int64 // events of the feed that were not: too many waited, or NATS was away. Who follows it sees the gap
+
 	LobbyGathered atomic.Int64 // times that the rooms of all nodes were put together, for the lobby or the API
 	LobbyLate     atomic.Int64 // of those for the lobby, the ones for which a node did not answer in time: shown as it was
 	LabelsSet     atomic.Int64 // labels of rooms that this node has stored

@@ -29,7 +29,9 @@ import (
 // process to the next, as clocks do when they are right.
 //
 // Version 2 added the list of rooms in parts: lobby in the command rooms.
-const speaks = 2
+//
+// Version 3 added the command connections.
+const speaks = 3
 
 // reason is why a node does not do what it was asked: a code for programs and a
 // sentence for people.

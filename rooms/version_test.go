@@ -179,7 +179,7 @@ func TestVersionUnknownRequests(t *testing.T) {
 			}
 		}
 		body := ask(t, old, c.subject, c.body)
-		if err := json.Unmarshal([]byte(body), &got); err != nil || got.V != 2 || got.Node != "a" || got.Error.Code != c.code || got.Error.Message == "" {
+		if err := json.Unmarshal([]byte(body), &got); err != nil || got.V != 3 || got.Node != "a" || got.Error.Code != c.code || got.Error.Message == "" {
 			t.Errorf("%s on %s is answered with %s", c.body, c.subject, body)
 		}
 	}

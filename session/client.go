@@ -69,6 +69,9 @@ func (c *Client) User() wire.User {
 	return wire.User{UID: c.who.UID, Username: c.who.Username, AvatarID: c.who.AvatarID}
 }
 
+// Guest reports whether the user is a guest.
+func (c *Client) Guest() bool { return c.who.Guest }
+
 // Identity is who it is, with what the login granted.
 func (c *Client) Identity() auth.Identity { return c.who }
 

@@ -15,6 +15,8 @@ type engine interface {
 	Room(room string) (rooms.RoomInfo, bool)
 	Waiting() *rooms.Waiting
 	Join(ctx context.Context, room string, m rooms.Member, id string, since rooms.Since) error
+	Connected(m rooms.Member)
+	Disconnected(m rooms.Member, code wire.CloseCode)
 	Leave(room string, m rooms.Member, why rooms.Left)
 	LeaveAsked(ctx context.Context, room string, m rooms.Member, id string) error
 	PublishAs(author wire.Author, room, msgID string, body wire.Body, done func(rooms.Stored, error))

@@ -204,6 +204,7 @@ func (m *Manager) start(c *Client) {
 		c.Close(wire.CloseRemoved)
 	}
 	m.stats.Connected.Add(1)
+	m.eng.Connected(c)
 	if draining {
 		c.sendAway(1)
 	}

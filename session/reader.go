@@ -191,6 +191,7 @@ func (c *Client) cleanup() {
 		why = rooms.LeftLost
 	}
 	in, _ := c.Rooms()
+	c.m.eng.Disconnected(c, c.closeCode())
 	for _, room := range in {
 		c.m.eng.Leave(room, c, why)
 	}

@@ -33,7 +33,9 @@ func (quietEngine) Waiting() *rooms.Waiting            { return rooms.NewWaiting
 func (quietEngine) Join(_ context.Context, room string, m rooms.Member, id string, _ rooms.Since) error {
 	return m.Deliver(rooms.EventBurst(wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: room}))
 }
-func (quietEngine) Leave(string, rooms.Member, rooms.Left) {}
+func (quietEngine) Connected(rooms.Member)                    {}
+func (quietEngine) Disconnected(rooms.Member, wire.CloseCode) {}
+func (quietEngine) Leave(string, rooms.Member, rooms.Left)    {}
 func (quietEngine) LeaveAsked(context.Context, string, rooms.Member, string) error {
 	return nil
 }

@@ -3,6 +3,7 @@ package presence
 import (
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -145,14 +146,14 @@ func (p *Peers) Lives(part Part) bool {
 }
 
 // Silent forgets and returns the nodes that were not heard since.
-func (p *Peers) Silent(since time.Time) (gone []string) {
+func (p *Peers) Silent(since time.Time) (gone []Part) {
 	for node, is := range p.alive {
 		if is.heard.Before(since) {
-			gone = append(gone, node)
+			gone = append(gone, Part{Node: node, Boot: is.boot, Upto: math.MaxUint64})
 			delete(p.alive, node)
 		}
 	}
-	slices.Sort(gone)
+	slices.SortFunc(gone, func(a, b Part) int { return strings.Compare(a.Node, b.Node) })
 	return gone
 }
 

@@ -97,7 +97,7 @@ func TestSilentPeers(t *testing.T) {
 	if names := p.Names(); p.Len() != 2 || !slices.Equal(names, []string{"b", "c"}) {
 		t.Errorf("%d live: %v", p.Len(), names)
 	}
-	if gone := p.Silent(at(2)); !slices.Equal(gone, []string{"b"}) || p.Len() != 1 {
+	if gone := p.Silent(at(2)); !slices.Equal(gone, []presence.Part{{Node: "b", Boot: 2, Upto: math.MaxUint64}}) || p.Len() != 1 {
 		t.Errorf("silent are %v, %d live", gone, p.Len())
 	}
 	if part := (presence.Part{Node: "b", Boot: 2, Upto: math.MaxUint64}); p.Lives(part) {

@@ -26,6 +26,7 @@ type Config struct {
 	AllowGuests  *bool         `group:"login" negatable:"" say:"true or false" help:"Let people in without a token. Unless it is set: only when there is no JWT key and --addr is a loopback address."`
 	NATSURL      string        `group:"nats" name:"nats-url" placeholder:"URL,..." say:"a URL such as nats://host:4222, several separated by commas" help:"Use this NATS instead of the embedded one."`
 	NATSAddr     string        `group:"nats" name:"nats-addr" default:"127.0.0.1:4222" say:"HOST:PORT, such as 127.0.0.1:4222, or - for no port" help:"Where the embedded NATS listens; - for inside the process only. It asks for the password in the file nats-password of --store-dir when there is a JWT or API key, or other machines can reach it."`
+	Feed         bool          `group:"nats" say:"true or false" help:"Tell on NATS who connects, joins, leaves and ends: roomd.feed.>, for programs that follow it."`
 	NATSCreds    string        `group:"nats" name:"nats-creds" placeholder:"FILE" say:"the path of a .creds file" help:"Credentials for --nats-url."`
 	NATSNKey     string        `group:"nats" name:"nats-nkey" placeholder:"FILE" say:"the path of a file with an NKey seed" help:"NKey seed for --nats-url."`
 	NATSTLSCert  string        `group:"nats" name:"nats-tls-cert" placeholder:"FILE" say:"the path of a PEM certificate" help:"Client certificate for --nats-url."`

@@ -32,6 +32,8 @@ var roomHelp = map[string]string{
 	"Unready":            "Times that the log ceased to take events.",
 	"ProbesFailed":       "Looks whether the log takes events that failed.",
 	"Panics":             "Panics in a room's code.",
+	"FeedTold":           "Events of the feed that were published.",
+	"FeedDropped":        "Events of the feed that were not published, because too many waited or NATS was away; who follows it asks again.",
 	"LobbyGathered":      "Times that the rooms of all nodes were put together, for the lobby or the API.",
 	"LobbyLate":          "Times that a node did not tell its rooms in time for the lobby; what it told last is shown.",
 	"LabelsSet":          "Labels of rooms that this node has stored.",

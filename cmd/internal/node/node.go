@@ -148,7 +148,7 @@ func (n *Node) startEngine(ctx context.Context) (err error) {
 		Node: n.cfg.NodeName, Memory: n.cfg.InMemory(), Replicas: n.cfg.Replicas,
 		History: n.cfg.History, HistoryAge: n.cfg.HistoryAge, HistoryBytes: history, InboxBytes: inboxes,
 		RingBytes: n.memory.rings, WaitingBytes: n.memory.waiting, CopyBytes: n.memory.copies, PublishBytes: n.memory.publish,
-		PresenceInterval: n.cfg.PresenceInterval, PresenceGrace: grace, HearAll: n.cfg.NATSURL == "", EndUser: n.endUser, Kicked: n.kicked, Log: n.log,
+		PresenceInterval: n.cfg.PresenceInterval, PresenceGrace: grace, HearAll: n.cfg.NATSURL == "", Feed: n.cfg.Feed, EndUser: n.endUser, Kicked: n.kicked, Log: n.log,
 	})
 	return err
 }
