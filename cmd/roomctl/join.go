@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -27,14 +28,14 @@ func (cmd *joinCmd) run(ctx context.Context, t terminal) error {
 	user := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	show := &joinView{printer: printer{out: t.stdout, asJSON: cmd.JSON, failed: cancel}, t: t, backlog: cmd.Last > 0}
+	show := &joinView{printer: printer{out: t.stdout, asJSON: cmd.JSON, layout: time.TimeOnly, failed: cancel}, t: t, backlog: cmd.Last > 0}
 	c, err := cmd.dial(ctx, t, cmd.Room, client.Config{OnEvent: show.event, OnGap: show.gap, OnStatus: show.status})
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	if cmd.Last > 0 {
-		if _, err := requestHistory(ctx, c, cmd.Room, cmd.Last, 0, cmd.Timeout); err != nil {
+		if err := requestHistory(ctx, c, cmd.Room, cmd.Last, cmd.Timeout); err != nil {
 			return err
 		}
 	}
@@ -70,6 +71,24 @@ func (cmd *joinCmd) typed(ctx context.Context, c *client.Client, t terminal) {
 	}
 }
 
+// requestHistory returns when the last events have come, which joinView shows.
+func requestHistory(ctx context.Context, c *client.Client, room string, limit int, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer within --timeout %v", timeout))
+	defer cancel()
+	payload := wire.MarshalPayload(map[string]any{"name": room, "limit": limit})
+	_, err := c.Request(ctx, wire.Event{Type: wire.TypeGetHistory, Room: room, Payload: payload})
+	return err
+}
+
+// historyPage reads the answer.
+func historyPage(answer wire.Event) ([]wire.Event, error) {
+	var page wire.History
+	if err := json.Unmarshal(answer.Payload, &page); err != nil || answer.Type != wire.TypeHistory {
+		return nil, fmt.Errorf("the server answered get_history with %q: %.200s", answer.Type, answer.Payload)
+	}
+	return decodeAll(page.Events)
+}
+
 // joinView is what joinCmd prints. All of it runs on the client's reader.
 type joinView struct {
 	printer
@@ -99,7 +118,7 @@ func (v *joinView) release(page wire.Event) {
 		if v.asJSON {
 			v.printer.event(page)
 		}
-		events, _, err := historyPage(page)
+		events, err := historyPage(page)
 		if err != nil {
 			fmt.Fprintln(v.t.stderr, err)
 		}

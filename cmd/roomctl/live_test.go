@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"slices"
@@ -15,59 +16,62 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
-	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/cmd/internal/node"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session"
-	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/client"
 )
+
+const apiKey = "only-for-these-tests"
+
+// startNode runs the real server with more flags, and returns it and where its
+// WebSocket is.
+func startNode(t *testing.T, scheme string, flags ...string) (*node.Node, string) {
+	t.Helper()
+	flags = append([]string{"--addr", "127.0.0.1:0", "--nats-addr", "-", "--store-dir", t.TempDir(), "--rate", "0", "--rate-bytes", "0", "--room-bytes", "0",
+		"--presence-interval", "10ms", "--drain", "0s"}, flags...)
+	cfg, err := node.Load(flags, []string{"ROOMD_JWT_KEY=" + secret, "ROOMD_API_KEY=" + apiKey}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)
+	n, err := node.New(t.Context(), cfg, log, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- n.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("stopping: %v", err)
+		}
+	})
+	return n, scheme + "://" + n.Addr().String() + "/ws"
+}
 
 // startServer runs the real server and returns its manager and the
 // environment that points roomctl at it.
 func startServer(t *testing.T) (*session.Manager, []string) {
 	t.Helper()
-	log := zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)
-	nats, err := embedded.Start(embedded.Config{Addr: embedded.InProcessOnly, StoreDir: t.TempDir(), Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { nats.Close() })
-	cfg := rooms.DefaultConfig()
-	cfg.Log, cfg.PresenceInterval = log, 10*time.Millisecond
-	eng, err := rooms.New(t.Context(), nats, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := auth.ParseKey([]byte(secret))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := session.NewManager(eng, &auth.Authenticator{Verifier: auth.NewVerifier(key)}, session.Config{Log: log, Rate: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	web := httptest.NewServer(m)
-	t.Cleanup(func() {
-		m.Close()
-		web.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := eng.Close(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	return m, []string{"ROOMCTL_URL=ws" + strings.TrimPrefix(web.URL, "http") + "/ws"}
+	n, url := startNode(t, "ws")
+	return n.Sessions(), []string{"ROOMCTL_URL=" + url, apiKeyVariable + "=" + apiKey}
 }
 
 // as adds a user's token to the environment.
 func as(t *testing.T, env []string, uid string) []string {
 	t.Helper()
+	return append(slices.Clone(env), "ROOMCTL_TOKEN="+tokenOf(t, uid))
+}
+
+func tokenOf(t *testing.T, uid string) string {
+	t.Helper()
 	token, err := call(t, []string{keyVariable + "=" + secret}, "token", "--sub", uid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(slices.Clone(env), "ROOMCTL_TOKEN="+token)
+	return strings.TrimSpace(token)
 }
 
 // screen collects what a command prints and lets a test wait for it.
@@ -194,7 +198,7 @@ func TestSendMembersHistory(t *testing.T) {
 	}
 
 	out, err = call(t, env, "history", "百 家", "--limit", "3")
-	if err != nil || !regexp.MustCompile(`(?s)^\S+ 百 家  anna: two\n\S+ 百 家  anna: three\n\S+ 百 家  anna: four\n$`).MatchString(out) {
+	if err != nil || !regexp.MustCompile(`(?s)^\S+ \S+ 百 家  anna: two\n\S+ \S+ 百 家  anna: three\n\S+ \S+ 百 家  anna: four\n$`).MatchString(out) {
 		t.Errorf("history: %v\n%s", err, out)
 	}
 	first, _, _ := strings.Cut(seqs.String(), "\n")
@@ -203,11 +207,90 @@ func TestSendMembersHistory(t *testing.T) {
 		t.Errorf("history --before: %v\n%s", err, out)
 	}
 
-	b := startCommand(t, as(t, env[:1], "bob"), "join", "百 家")
-	b.out.wait(t, "joined")
-	out, err = call(t, env, "members", "百 家")
-	if err != nil || !strings.Contains(out, "anna\tanna\n") || !strings.Contains(out, "bob\tbob\n") {
+}
+
+// Who looks into a room does not enter it: the people there see nobody come.
+func TestLookingEntersNothing(t *testing.T) {
+	m, env := startServer(t)
+	b := startCommand(t, as(t, env, "bob"), "join", "百 家", "--json")
+	b.out.wait(t, `"type":"room_joined","room":"百 家"`)
+	look := env[:2] // the API key, and no token
+	if out, err := call(t, look, "members", "百 家"); err != nil || out != "bob\tbob\n" {
 		t.Errorf("members: %v\n%s", err, out)
+	}
+	if out, err := call(t, look, "members", "百 家", "--json"); err != nil || out != `{"uid":"bob","username":"bob","avatar_id":""}`+"\n" {
+		t.Errorf("members --json: %v\n%s", err, out)
+	}
+	if out, err := call(t, look, "history", "百 家"); err != nil || out != "" {
+		t.Errorf("history: %v\n%s", err, out)
+	}
+	if n := m.Count(); n != 1 {
+		t.Errorf("%d connections", n)
+	}
+	// Whoever had come before carol would have been told by now.
+	startCommand(t, as(t, env, "carol"), "join", "百 家")
+	b.out.wait(t, `"joined":[{"uid":"carol"`)
+	b.interrupt()
+	if err := <-b.result; err != nil {
+		t.Error(err)
+	}
+	for _, who := range regexp.MustCompile(`"uid":"([^"]*)"`).FindAllStringSubmatch(b.out.String(), -1) {
+		if who[1] != "bob" && who[1] != "carol" {
+			t.Errorf("bob saw %q:\n%s", who[1], b.out)
+		}
+	}
+}
+
+func TestMembersComeInPages(t *testing.T) {
+	m, env := startServer(t)
+	const n = 130
+	for i := range n {
+		c, err := client.Dial(t.Context(), client.Config{URL: strings.TrimPrefix(env[0], "ROOMCTL_URL="), Room: "x",
+			Token: func(context.Context) (string, error) { return tokenOf(t, fmt.Sprintf("u%03d", i)), nil }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	if got := m.Count(); got != n {
+		t.Fatalf("%d connections", got)
+	}
+	out, err := call(t, env, "members", "x")
+	if lines := strings.Split(strings.TrimSpace(out), "\n"); err != nil || len(lines) != n || lines[0] != "u000\tu000" || !slices.IsSorted(lines) {
+		t.Errorf("%d members, %v:\n%s", len(lines), err, out)
+	}
+}
+
+// What the API refuses is told with what to do.
+func TestLookingIsRefused(t *testing.T) {
+	_, env := startServer(t)
+	other := httptest.NewServer(http.RedirectHandler("http://127.0.0.1:1/", http.StatusFound))
+	defer other.Close()
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") }))
+	defer page.Close()
+	for _, tt := range []struct {
+		env  []string
+		want []string
+	}{
+		{env[:1], []string{"401", "--api-key-file", apiKeyVariable}},
+		{append(env[:1:1], apiKeyVariable+"=wrong"), []string{"401", "wrong", "--api-key-file"}},
+		{[]string{"ROOMCTL_URL=ws://127.0.0.1:1/ws"}, []string{"--url", "http://127.0.0.1:1/api/rooms/x/"}},
+		{[]string{"ROOMCTL_URL=nowhere"}, []string{"--url", `"nowhere"`}},
+		{[]string{"ROOMCTL_URL=" + other.URL}, []string{"302", "--url"}}, // not followed
+		{[]string{"ROOMCTL_URL=" + page.URL}, []string{"<html>", "--url"}},
+	} {
+		for _, command := range []string{"members", "history"} {
+			out, err := call(t, tt.env, command, "x")
+			if err == nil || out != "" {
+				t.Errorf("%s with %q: %q, %v", command, tt.env, out, err)
+				continue
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%s with %q: %v does not say %q", command, tt.env, err, want)
+				}
+			}
+		}
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -60,6 +62,9 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 	if shown { // kong goes on to parse after it has printed them
 		return nil
 	}
+	if err == nil {
+		err = t.checkNames()
+	}
 	if err != nil {
 		return fmt.Errorf("%w; see roomctl --help", err)
 	}
@@ -68,6 +73,22 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 		return errors.New("choose a command; see roomctl --help")
 	}
 	return chosen.run(ctx, t)
+}
+
+// prefix begins the names of roomctl's own variables.
+const prefix = "ROOMCTL_"
+
+var variables = []string{apiKeyVariable, "ROOMCTL_AVATAR", verifyKeyVariable, "ROOMCTL_NAME", "ROOMCTL_TLS_CA", tokenVariable, "ROOMCTL_URL"}
+
+// checkNames finds a variable that nothing reads: a key under a misspelt name
+// would be missed without a word.
+func (t terminal) checkNames() error {
+	for _, name := range slices.Sorted(maps.Keys(t.env)) {
+		if strings.HasPrefix(name, prefix) && t.env[name] != "" && !slices.Contains(variables, name) {
+			return fmt.Errorf("the environment variable %s is none of roomctl's, which are %s", name, strings.Join(variables, ", "))
+		}
+	}
+	return nil
 }
 
 // resolver takes a flag that is not on the command line from the variable that

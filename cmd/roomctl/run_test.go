@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
@@ -52,11 +54,17 @@ func TestMistakesAreNamed(t *testing.T) {
 		{args: []string{"join", "x", "--tls-ca", filepath.Join(dir, "missing")}, want: "--tls-ca"},
 		{args: []string{"join", "x", "--tls-ca", empty}, want: "--tls-ca"},
 		{args: []string{"verify", "--tls-ca", empty}, want: "--tls-ca"},
+		{args: []string{"members", "x"}, env: []string{"ROOMCTL_APIKEY=x"}, want: "ROOMCTL_APIKEY is none of roomctl's, which are ROOMCTL_API_KEY, "},
 		{args: []string{"send", "x", "--payload", "{"}, want: "--payload"},
 		{args: []string{"send", "x", "--type", "A b"}, want: "--type"},
 		{args: []string{"send", "x", "hi", "--type", "y"}, want: "--type"},
 		{args: []string{"send", "x", "--id", "a"}, want: "--id"},
 		{args: []string{"send", "x", "hi", "--id", "a\nb"}, want: "--id"},
+		{args: []string{"members", "x", "--timeout", "0s"}, want: "--timeout"},
+		{args: []string{"members", "a\nb"}, want: "ROOM"},
+		{args: []string{"members", "x", "--api-key-file", filepath.Join(dir, "missing")}, want: "--api-key-file"},
+		{args: []string{"history", "x", "--api-key-file", empty}, want: "--api-key-file"},
+		{args: []string{"history", "x", "--tls-ca", empty}, want: "--tls-ca"},
 		{args: []string{"history", "x", "--limit", "0"}, want: "--limit"},
 		{args: []string{"history", "x", "--limit", "-5"}, want: "--limit is -5; it must be at least 1"},
 		{args: []string{"history", "x", "--before", "-1"}, want: "--before"},
@@ -107,6 +115,24 @@ func TestHelp(t *testing.T) {
 func TestVersion(t *testing.T) {
 	if out, err := call(t, nil, "--version"); err != nil || !strings.HasPrefix(out, "roomctl ") || strings.Count(out, "\n") != 1 {
 		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// Every variable that a flag names is known.
+func TestVariables(t *testing.T) {
+	parser, err := kong.New(&commands{}, kong.Vars{"version": ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range parser.Model.Children {
+		for _, flag := range command.Flags {
+			if name := flag.Tag.Get("from"); name != "" && !slices.Contains(variables, name) {
+				t.Errorf("%s --%s comes from %s, which is refused", command.Name, flag.Name, name)
+			}
+		}
+	}
+	if !slices.IsSorted(variables) {
+		t.Errorf("%q is not in order", variables)
 	}
 }
 

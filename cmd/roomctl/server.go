@@ -12,6 +12,8 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/client"
 )
 
+const tokenVariable = "ROOMCTL_TOKEN"
+
 // server is the flags of every command that connects.
 type server struct {
 	trust
@@ -58,7 +60,7 @@ func (s *server) token(t terminal) func(context.Context) (string, error) {
 	if s.TokenFile != "" {
 		return func(context.Context) (string, error) { return readToken(s.TokenFile) }
 	}
-	if token := strings.TrimSpace(t.env["ROOMCTL_TOKEN"]); token != "" {
+	if token := strings.TrimSpace(t.env[tokenVariable]); token != "" {
 		return func(context.Context) (string, error) { return token, nil }
 	}
 	return nil

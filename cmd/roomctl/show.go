@@ -17,18 +17,30 @@ import (
 type printer struct {
 	out    io.Writer
 	asJSON bool
+	layout string      // of the time that a line begins with
 	failed func(error) // told once; may be nil
 	err    error
 }
 
 func (p *printer) event(ev wire.Event) {
-	line := show(ev)
 	if p.asJSON {
-		line = oneLine(ev)
+		p.line(oneLine(ev))
+		return
 	}
-	if line != "" {
-		p.line(line)
+	if text := show(ev); text != "" {
+		p.line(p.stamp(ev) + " " + text)
 	}
+}
+
+// stamp is when the log took the event, and for one that is in no log now.
+func (p *printer) stamp(ev wire.Event) string {
+	switch {
+	case ev.At != 0:
+		return time.UnixMilli(ev.At).Format(p.layout)
+	case ev.Seq != 0:
+		return "-" // logged, by a server that did not say when
+	}
+	return time.Now().Format(p.layout)
 }
 
 func (p *printer) line(line string) {
@@ -128,14 +140,11 @@ func people(n int) string {
 	return fmt.Sprintf("%d people", n)
 }
 
-// line begins with the time at which the event was logged, or came if it was not.
+// line begins with the room.
 func line(ev wire.Event, text string) string {
-	at, room := time.Now(), ev.Room
-	if ev.At != 0 {
-		at = time.UnixMilli(ev.At)
-	}
+	room := ev.Room
 	if room == "" {
 		room = "-"
 	}
-	return at.Format(time.TimeOnly) + " " + cli.Plain(room) + "  " + cli.Plain(text)
+	return cli.Plain(room) + "  " + cli.Plain(text)
 }

@@ -28,17 +28,9 @@ func TestShow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// The time of day comes first.
-		if _, got, _ := strings.Cut(show(ev), " "); got != tt.want {
+		if got := show(ev); got != tt.want {
 			t.Errorf("%s\n got %q\nwant %q", tt.event, got, tt.want)
 		}
-	}
-	logged, err := wire.DecodeServer([]byte(`{"type":"new_message","room":"g","seq":1,"at":1795176000123,"payload":{"message":"hi","from":"a","time":1}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := time.UnixMilli(1795176000123).Format(time.TimeOnly) + " g  a: hi"; show(logged) != want {
-		t.Errorf("a logged event is shown as %q, want %q", show(logged), want)
 	}
 	for _, quiet := range []string{`{"type":"welcome"}`, `{"type":"ack","id":"1"}`, `{"type":"room_joined","room":"@me","payload":{}}`} {
 		ev, err := wire.DecodeServer([]byte(quiet))
@@ -48,6 +40,34 @@ func TestShow(t *testing.T) {
 		if got := show(ev); got != "" {
 			t.Errorf("%s shows %q", quiet, got)
 		}
+	}
+}
+
+// A logged event shows the log's time, whoever looks at it and when.
+func TestTimes(t *testing.T) {
+	at := time.UnixMilli(1795176000123)
+	for _, tt := range []struct{ event, layout, want string }{
+		{`{"type":"new_message","room":"g","seq":1,"at":1795176000123,"payload":{"message":"hi","from":"a","time":1}}`, time.DateTime, at.Format(time.DateTime) + " g  a: hi\n"},
+		{`{"type":"new_message","room":"g","seq":1,"at":1795176000123,"payload":{"message":"hi","from":"a"}}`, time.TimeOnly, at.Format(time.TimeOnly) + " g  a: hi\n"},
+		{`{"type":"new_message","room":"g","seq":1,"payload":{"message":"hi","from":"a","time":1}}`, time.DateTime, "- g  a: hi\n"},
+	} {
+		ev, err := wire.DecodeServer([]byte(tt.event))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		p := printer{out: &out, layout: tt.layout}
+		if p.event(ev); out.String() != tt.want {
+			t.Errorf("%s is shown as %q, want %q", tt.event, out.String(), tt.want)
+		}
+	}
+	var out strings.Builder
+	p := printer{out: &out, layout: time.RFC3339}
+	before := time.Now().Truncate(time.Second)
+	p.event(wire.Event{Type: "typing", Room: "g"})
+	shown, err := time.Parse(time.RFC3339, strings.Fields(out.String())[0])
+	if err != nil || shown.Before(before) || shown.After(time.Now()) {
+		t.Errorf("what is in no log is shown as of %v, %v: %q", shown, err, out.String())
 	}
 }
 
