@@ -310,7 +310,7 @@ func (st *store) check(list []*handle, tell bool, least uint64) (last uint64, ok
 	ok = true
 	for i, h := range list {
 		c := checks[h.token()]
-		ok = ok && c.Through >= min(least, last)
+		ok = ok && c.HighWatermark >= min(least, last)
 		h.known.Store(c.Last)
 		if tell || c.Last > h.last.Load() || c.Last < at[i] {
 			st.eng.post(h.self, checked{Check: c, at: at[i], heard: heard})

@@ -30,7 +30,7 @@ func (forgetRing) roomMessage() {}
 // accountRing says what the room's ring costs, where the sweeper sees it, and
 // calls the sweeper if it is time. It runs at the end of each batch.
 func (r *room) accountRing() {
-	if now := int64(r.follower.Remembered()); now != r.h.ring.Load() {
+	if now := int64(r.follower.RingBytes()); now != r.h.ring.Load() {
 		r.h.ring.Store(now)
 	}
 	if rings := r.eng.limits.Rings; rings.Limit() > 0 && rings.Used() > rings.Limit()-rings.Limit()/ringsFull {
@@ -42,7 +42,7 @@ func (r *room) accountRing() {
 }
 
 func (r *room) forget(m forgetRing) {
-	if r.opened && r.follower.Forget(m.keep) {
+	if r.opened && r.follower.Trim(m.keep) {
 		r.eng.stats.RingsCut.Add(1)
 	}
 }

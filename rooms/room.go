@@ -52,7 +52,7 @@ func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver
 // sixth station of a message, on the room's goroutine.
 func (r *room) Receive(b *actor.Batch[message]) {
 	if r.h.doubtful.Load() && r.h.doubtful.Swap(false) {
-		r.follower.Doubt()
+		r.follower.Suspect()
 	}
 	for m, ok := b.Next(); ok; m, ok = b.Next() {
 		r.eng.received(m)

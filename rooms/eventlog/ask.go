@@ -37,11 +37,11 @@ func (l *Log) askOnce(ctx context.Context, room string, seq uint64, began time.T
 	if err != nil {
 		return v, err
 	}
-	v = follow.Verdict{Seq: seq, Epoch: before.Epoch, First: before.First, Through: before.Last}
+	v = follow.Verdict{Seq: seq, Epoch: before.Epoch, First: before.First, HighWatermark: before.Last}
 	v.Count = int64(before.info.State.Subjects[subject])
 	v.Limit, v.LimitSince = l.limitOf(before.info.Config)
 	if last != nil {
-		v.Last, v.LastTime, v.Through = last.Seq, last.Time, max(v.Through, last.Seq)
+		v.Last, v.LastTime, v.HighWatermark = last.Seq, last.Time, max(v.HighWatermark, last.Seq)
 		oldest, err := l.leaderGet(ctx, leaderRequest{Seq: 1, NextBySub: subject})
 		if err != nil {
 			return v, err
@@ -77,20 +77,20 @@ func judge(v *follow.Verdict, subject string, at *leaderMessage, after Standing,
 	switch {
 	case v.Seq == 0:
 	case at != nil && at.Subject == subject:
-		v.State, v.Time = follow.There, at.Time
+		v.State, v.Time = follow.Present, at.Time
 		if v.Seq > v.Last { // it was stored meanwhile
-			v.Last, v.LastTime, v.Through = v.Seq, at.Time, max(v.Through, v.Seq)
+			v.Last, v.LastTime, v.HighWatermark = v.Seq, at.Time, max(v.HighWatermark, v.Seq)
 		}
 	case at != nil:
-		v.State = follow.Another
-	case v.Seq <= v.Through:
+		v.State = follow.OtherRoom
+	case v.Seq <= v.HighWatermark:
 		v.State = follow.Discarded
 	case v.Seq <= after.Last:
 		return fmt.Errorf("sequence %d was stored while the log was asked about it; asking again", v.Seq)
 	case !after.followedSince(since):
 		return fmt.Errorf("the log's leader ends at %d, before sequence %d, and has not heard from enough replicas to be sure; asking again", after.Last, v.Seq)
 	default:
-		v.State = follow.Beyond
+		v.State = follow.PastEnd
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func (l *Log) Openings(ctx context.Context, rooms []string) (openings map[string
 		}
 		openings = make(map[string]follow.Opening, len(checks))
 		for token, c := range checks {
-			openings[token] = follow.Opening{Epoch: standing.Epoch, First: c.First, Last: c.Last, LastTime: strings.Clone(c.Time), Through: c.Through} // a room keeps the time, not the whole header
+			openings[token] = follow.Opening{Epoch: standing.Epoch, First: c.First, Last: c.Last, LastTime: strings.Clone(c.Time), HighWatermark: c.HighWatermark} // a room keeps the time, not the whole header
 		}
 		return nil
 	})
@@ -65,7 +65,7 @@ func (l *Log) lasts(ctx context.Context, rooms []string, current bool) (checks m
 		return nil, before, after, err
 	}
 	for token, c := range checks {
-		if after.Epoch != before.Epoch || after.Last < c.Through {
+		if after.Epoch != before.Epoch || after.Last < c.HighWatermark {
 			return nil, before, after, errBehind // another life, or a leader that is none any more
 		}
 		c.First = after.First
@@ -115,7 +115,7 @@ func (l *Log) lastOf(ctx context.Context, rooms []string, now Standing, current 
 // speak of, because it ended early.
 func setChecks(checks map[string]follow.Check, subjects []string, answer directAnswer) (left []string) {
 	for _, s := range answer.list {
-		checks[s.token] = follow.Check{Last: s.Seq, Time: s.Time, Through: answer.upTo}
+		checks[s.token] = follow.Check{Last: s.Seq, Time: s.Time, HighWatermark: answer.upTo}
 	}
 	for _, subject := range subjects {
 		_, token, _ := wire.SubjectToken(subject)
@@ -126,7 +126,7 @@ func setChecks(checks map[string]follow.Check, subjects []string, answer directA
 			left = append(left, subject)
 			continue
 		}
-		checks[token] = follow.Check{Through: answer.upTo}
+		checks[token] = follow.Check{HighWatermark: answer.upTo}
 	}
 	return left
 }

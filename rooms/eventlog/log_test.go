@@ -139,12 +139,12 @@ func TestRead(t *testing.T) {
 				}
 				// Who filters does not say how far it was when the room has nothing there.
 				unsure := who == "any" && tc.name == "the first of all"
-				if !p.Cut && (p.Seen < tc.q.Upto) != (tc.unseen || unsure) || p.Seen > max(last, tc.q.Upto) || p.Seen > last && tc.unseen {
-					t.Errorf("%s has seen %d of %d", who, p.Seen, tc.q.Upto)
+				if !p.Cut && (p.HighWatermark < tc.q.Upto) != (tc.unseen || unsure) || p.HighWatermark > max(last, tc.q.Upto) || p.HighWatermark > last && tc.unseen {
+					t.Errorf("%s has seen %d of %d", who, p.HighWatermark, tc.q.Upto)
 				}
 			}
-			if byAny.Whole != tc.whole {
-				t.Errorf("whole from %d, want %d", byAny.Whole, tc.whole)
+			if byAny.ContiguousFrom != tc.whole {
+				t.Errorf("whole from %d, want %d", byAny.ContiguousFrom, tc.whole)
 			}
 			if !reflect.DeepEqual(byAny.Events, byLeader.Events) && len(tc.want) > 0 || byAny.StartTime != byLeader.StartTime || tc.start != (byAny.StartTime != "") {
 				t.Error("any and the leader give other bodies or times")
@@ -205,21 +205,21 @@ func TestAsk(t *testing.T) {
 	for _, tc := range []struct {
 		seq  uint64
 		want follow.State
-	}{{x[0], follow.Discarded}, {x[2], follow.Discarded}, {x[3], follow.There}, {x[7], follow.There}, {y[0], follow.Another}, {x[7] + 1, follow.Beyond}, {x[7] + 1000, follow.Beyond}, {0, follow.There}} {
+	}{{x[0], follow.Discarded}, {x[2], follow.Discarded}, {x[3], follow.Present}, {x[7], follow.Present}, {y[0], follow.OtherRoom}, {x[7] + 1, follow.PastEnd}, {x[7] + 1000, follow.PastEnd}, {0, follow.Present}} {
 		v, err := l.Ask(within(t), "x", tc.seq)
 		if err != nil {
 			t.Fatal(err)
 		}
-		there := tc.want == follow.There && tc.seq != 0
+		there := tc.want == follow.Present && tc.seq != 0
 		if v.Seq != tc.seq || v.State != tc.want || (v.Time != "") != there {
 			t.Errorf("about %d: %+v, want state %d", tc.seq, v, tc.want)
 		}
-		if v.First != 1 || v.Through != x[7] || v.Last != x[7] || v.Oldest != x[3] || v.Count != 5 || v.Limit != 5 || v.LimitSince != 0 || v.LastTime == "" || v.Epoch == "" {
+		if v.First != 1 || v.HighWatermark != x[7] || v.Last != x[7] || v.Oldest != x[3] || v.Count != 5 || v.Limit != 5 || v.LimitSince != 0 || v.LastTime == "" || v.Epoch == "" {
 			t.Errorf("of the room: %+v", v)
 		}
 	}
 	v, err := l.Ask(within(t), "none", x[0])
-	if err != nil || v.State != follow.Discarded || v.Last != 0 || v.Oldest != 0 || v.Count != 0 || v.LastTime != "" || v.Through != x[7] {
+	if err != nil || v.State != follow.Discarded || v.Last != 0 || v.Oldest != 0 || v.Count != 0 || v.LastTime != "" || v.HighWatermark != x[7] {
 		t.Errorf("of a room without events: %+v, %v", v, err)
 	}
 }
@@ -245,7 +245,7 @@ func TestRoomsWithoutEvents(t *testing.T) {
 			}
 			o, ok := openings[wire.RoomToken(room)]
 			c, found := checks[wire.RoomToken(room)]
-			if !ok || !found || o.Through != through || c.Through != through || o.Last != want || c.Last != want || o.Epoch == "" || (o.LastTime != "") != (want != 0) {
+			if !ok || !found || o.HighWatermark != through || c.HighWatermark != through || o.Last != want || c.Last != want || o.Epoch == "" || (o.LastTime != "") != (want != 0) {
 				t.Errorf("%s: %s opens at %+v, its check is %+v; want %d of %d", when, room, o, c, want, through)
 			}
 		}

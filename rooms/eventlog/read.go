@@ -35,7 +35,7 @@ var errMoved = errors.New("the log dropped events, or has another leader, since 
 // answered, or not coherently.
 func (l *Log) Read(ctx context.Context, room string, q follow.Range) (p follow.Page, err error) {
 	if q.Upto <= q.After {
-		return follow.Page{Op: q.Op, Seen: q.Upto}, nil
+		return follow.Page{Op: q.Op, HighWatermark: q.Upto}, nil
 	}
 	if q.History {
 		if err := take(ctx, l.pages); err != nil {
@@ -63,9 +63,9 @@ func (l *Log) readBack(ctx context.Context, room string, q follow.Range) (p foll
 		part := q
 		part.After = q.Upto - min(width, q.Upto)
 		p, err = l.readOnce(ctx, room, part)
-		p.Start, p.StartTime, p.Whole = false, "", 0 // they are about part.After
+		p.Start, p.StartTime, p.ContiguousFrom = false, "", 0 // they are about part.After
 		switch {
-		case err != nil, part.After == 0, p.Seen < q.Upto:
+		case err != nil, part.After == 0, p.HighWatermark < q.Upto:
 			return p, err
 		case p.Cut, len(p.Events) >= q.Newest:
 			p.Cut = true // for all that is known
@@ -99,7 +99,7 @@ func (l *Log) readAny(ctx context.Context, room string, q follow.Range) (follow.
 			return c.page, err
 		}
 		if whole {
-			c.page.Whole = wholeFrom(answer.list, c.token, q)
+			c.page.ContiguousFrom = wholeFrom(answer.list, c.token, q)
 		}
 		if !c.take(answer, from) {
 			return c.page, errMoved
@@ -142,7 +142,7 @@ func (l *Log) readLeader(ctx context.Context, room string, q follow.Range) (foll
 	if after.Epoch != before.Epoch || after.leader() != before.leader() || after.Last < before.Last {
 		return c.page, errMoved
 	}
-	c.page.Seen = max(c.page.Seen, before.Last)
+	c.page.HighWatermark = max(c.page.HighWatermark, before.Last)
 	c.clip()
 	return c.page, nil
 }
@@ -179,7 +179,7 @@ func (c *collector) take(answer directAnswer, from uint64) bool {
 }
 
 func (c *collector) add(s stored) {
-	c.page.Seen = max(c.page.Seen, s.Seq)
+	c.page.HighWatermark = max(c.page.HighWatermark, s.Seq)
 	switch {
 	case s.token != c.token || s.Seq > c.q.Upto || c.full:
 		return
@@ -234,10 +234,10 @@ func (c *collector) clip() {
 func (c *collector) finish(answer directAnswer) {
 	c.clip()
 	if answer.more {
-		c.page.Seen = max(c.page.Seen, answer.last+1)
+		c.page.HighWatermark = max(c.page.HighWatermark, answer.last+1)
 	}
-	if c.page.Seen < c.q.Upto {
-		c.page.Whole = 0
+	if c.page.HighWatermark < c.q.Upto {
+		c.page.ContiguousFrom = 0
 	}
 }
 

@@ -16,7 +16,7 @@ func (sink) Report(follow.Incident, uint64) {}
 // opened is a room that stands at sequence 1.
 func opened(l *follow.Limits) *follow.Follower {
 	f := follow.New(sink{}, l)
-	f.Open(follow.Opening{Epoch: "e", Last: 1, LastTime: "t", Through: 1, First: 1})
+	f.Open(follow.Opening{Epoch: "e", Last: 1, LastTime: "t", HighWatermark: 1, First: 1})
 	return f
 }
 
@@ -32,12 +32,12 @@ func TestRingsShareABudget(t *testing.T) {
 	loud, quiet := opened(l), opened(l)
 	for seq := uint64(2); seq < 300; seq++ {
 		live(loud, seq, 10_000)
-		if used := l.Rings.Used(); used > budget || used != int64(loud.Remembered()) {
-			t.Fatalf("%d bytes are used, %d by the only room with events, of %d", used, loud.Remembered(), budget)
+		if used := l.Rings.Used(); used > budget || used != int64(loud.RingBytes()) {
+			t.Fatalf("%d bytes are used, %d by the only room with events, of %d", used, loud.RingBytes(), budget)
 		}
 	}
 	live(quiet, 2, l.SmallRing()-100)
-	if got := quiet.Remembered(); got < l.SmallRing()-100 {
+	if got := quiet.RingBytes(); got < l.SmallRing()-100 {
 		t.Errorf("a small ring was cut to %d", got)
 	}
 	if over := l.Rings.Over(); over == 0 {
@@ -47,8 +47,8 @@ func TestRingsShareABudget(t *testing.T) {
 	if over := l.Rings.Over(); over != 0 {
 		t.Errorf("the large ring left %d too much", over)
 	}
-	if !loud.Forget(0) || loud.Remembered() != 0 || l.Rings.Used() != int64(quiet.Remembered()) {
-		t.Errorf("after it was to forget all, the large ring has %d of %d", loud.Remembered(), l.Rings.Used())
+	if !loud.Trim(0) || loud.RingBytes() != 0 || l.Rings.Used() != int64(quiet.RingBytes()) {
+		t.Errorf("after it was to forget all, the large ring has %d of %d", loud.RingBytes(), l.Rings.Used())
 	}
 	live(loud, 301, 1000)
 	loud.Close()

@@ -9,9 +9,9 @@
 //
 // What it may believe:
 //
-//   - A page counts as far as the replica that gave it had come (Page.Seen).
-//     That an event is not there is believed from a replica that was far
-//     enough, or from the leader, and from nobody else.
+//   - A page counts up to the high watermark of the replica that gave it. That
+//     an event is not in the log is believed only of a replica whose high
+//     watermark is beyond it, or of the leader.
 //   - A log discards the oldest events first, of a room as of the whole stream.
 //     So while an event of the room is there, nothing later of it is gone.
 //   - A live copy that follows the last one delivered is delivered. Anybody who

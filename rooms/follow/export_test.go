@@ -12,17 +12,17 @@ var ringLimits = Limits{Replay: RingEvents, RingBytes: RingBytes}
 type Ring struct{ r ring }
 
 func (r *Ring) Push(seq uint64, size int) { r.r.push(seq, make([]byte, size), &ringLimits) }
-func (r *Ring) Prepend(seqs []uint64, floor uint64, bottom bool) {
+func (r *Ring) Prepend(seqs []uint64, lowWatermark uint64, complete bool) {
 	entries := make([]Entry, len(seqs))
 	for i, seq := range seqs {
 		entries[i] = Entry{seq, []byte{0}}
 	}
-	r.r.prepend(entries, floor, bottom, &ringLimits)
+	r.r.prepend(entries, lowWatermark, complete, &ringLimits)
 }
-func (r *Ring) Start(floor uint64)                { r.r.floor = floor }
+func (r *Ring) Start(lowWatermark uint64)         { r.r.lowWatermark = lowWatermark }
 func (r *Ring) Covers(seq uint64) bool            { return r.r.covers(seq) }
 func (r *Ring) After(seq uint64) []uint64         { return seqsOf(r.r.after(seq)) }
-func (r *Ring) Tail(n int) []uint64               { return seqsOf(r.r.tail(n)) }
+func (r *Ring) Tail(n int) []uint64               { return seqsOf(r.r.newest(n)) }
 func (r *Ring) Before(seq uint64, n int) []uint64 { return seqsOf(r.r.before(seq, n)) }
 func (r *Ring) Size() (events, bytes, capacity int) {
 	return len(r.r.entries), r.r.bytes, cap(r.r.entries)

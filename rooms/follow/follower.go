@@ -6,7 +6,7 @@ import "slices"
 type phase uint8
 
 const (
-	opening   phase = iota // it does not know yet where the log stands
+	opening   phase = iota // where the log stands is not known yet
 	following              // live copies are delivered as they come
 	reading                // a hole is being read: live copies are held
 	asking                 // the leader is being asked: live copies are held
@@ -19,30 +19,30 @@ type Follower struct {
 	limits *Limits
 
 	// where it stands
-	epoch   string
-	pos     uint64 // the newest event; with time "" a place, no event
-	time    string // the log's time of that event
-	through uint64 // no event of the room lies after pos up to here
-	sure    uint64 // the leader has, or had, this pos
-	dropped uint64 // a copy with this sequence, and maybe others before it, was not used
+	epoch     string
+	pos       uint64 // the newest event; with time "" a place, no event
+	time      string // the log's time of that event
+	knownTo   uint64 // the room has no event between pos and this sequence
+	confirmed uint64 // the leader confirmed pos when it was this
+	dropped   uint64 // the highest sequence of a copy that was not used
 
-	phase phase
-	ops   uint64 // the last Op given out
-	newer newerWork
-	held  heldCopies
+	phase       phase
+	ops         uint64 // the last Op given out
+	catchUpRead catchUpRead
+	held        heldCopies
 
-	// what it has learned while it was busy, or could not judge yet
-	wanted uint64 // the log has this sequence
-	lookup bool   // ask the leader where the log stands
-	doubt  bool   // the log may have been rolled back: ask before the next copy
+	// learned while it was busy, or not to be judged yet
+	logEnd  uint64 // the log is known to reach this sequence; 0: no further than pos
+	lookup  bool   // ask the leader where the log stands
+	suspect bool   // the log may have been rolled back: ask before the next copy
 
-	ring  ring
-	tail  bool // the ring has been filled with the newest events
-	older olderWork
+	ring         ring
+	filled       bool // a backfill has brought as many of the newest events as the ring takes
+	backfillRead backfillRead
 
-	joins     []*Join // wait
-	histories []*History
-	deep      []*deepRead // history pages that are being read
+	joins        []*Join // wait
+	histories    []*History
+	historyReads []*historyRead // pages of history that are read from the log
 }
 
 // New makes a Follower that waits for Open. limits are shared and not changed.
@@ -53,39 +53,39 @@ func New(fx Effects, limits *Limits) *Follower {
 // Opening is where the log of a room stands when it is opened, after its live
 // copies have been subscribed to.
 type Opening struct {
-	Epoch    string
-	First    uint64 // the leader's first sequence of the stream, asked for last
-	Last     uint64 // the room's newest event on some replica; 0: none
-	LastTime string
-	Through  uint64 // how far that replica was
+	Epoch         string
+	First         uint64 // the leader's first sequence of the stream, asked for last
+	Last          uint64 // the room's newest event on some replica; 0: none
+	LastTime      string
+	HighWatermark uint64 // of that replica: the stream's last sequence there
 }
 
 // Open takes a place in the log. Nothing before it is delivered.
 func (f *Follower) Open(o Opening) {
-	f.startAt(o.Epoch, o.Last, o.LastTime, o.Through)
+	f.resetAt(o.Epoch, o.Last, o.LastTime, o.HighWatermark)
 	if o.Last == 0 {
-		// A limit per room never takes the last event, so an empty room has lost
-		// nothing that is younger than the stream's first event.
-		f.ring.floor = min(max(o.First, 1)-1, o.Through)
+		// A limit per room never takes the last event, so an empty room has
+		// lost nothing that is younger than the stream's first event.
+		f.ring.lowWatermark = min(max(o.First, 1)-1, o.HighWatermark)
 	}
 	f.phase = following
-	f.goOn()
+	f.resume()
 }
 
-// startAt forgets everything before a place: the room's newest event, or, when
-// it has none, how far the log was.
-func (f *Follower) startAt(epoch string, last uint64, time string, through uint64) {
-	f.epoch, f.pos, f.time, f.through = epoch, last, time, max(last, through)
+// resetAt starts at a position and forgets everything before it: the room's
+// newest event, or, if it has none, the log's high watermark.
+func (f *Follower) resetAt(epoch string, last uint64, time string, highWatermark uint64) {
+	f.epoch, f.pos, f.time, f.knownTo = epoch, last, time, max(last, highWatermark)
 	if last == 0 {
-		f.pos, f.time = through, ""
+		f.pos, f.time = highWatermark, ""
 	}
 	f.ring.release(f.limits)
-	f.ring = ring{floor: f.pos, bottom: last == 0}
-	f.tail = false
-	f.older = olderWork{}
-	f.sure = 0
+	f.ring = ring{lowWatermark: f.pos, complete: last == 0}
+	f.filled = false
+	f.backfillRead = backfillRead{}
+	f.confirmed = 0
 	for _, j := range f.joins {
-		j.loaded, j.tooMuch, j.beyond = false, false, false
+		j.backfilled, j.tooMuch, j.pastEnd = false, false, false
 	}
 }
 
@@ -105,7 +105,7 @@ func (f *Follower) NewestTime() string { return f.time }
 
 // Quiet reports whether nothing is under way and nobody waits.
 func (f *Follower) Quiet() bool {
-	return f.phase == following && f.older.op == 0 && len(f.joins)+len(f.histories)+len(f.deep) == 0
+	return f.phase == following && f.backfillRead.op == 0 && len(f.joins)+len(f.histories)+len(f.historyReads) == 0
 }
 
 // Live takes a copy from the stream's republish.
@@ -117,20 +117,20 @@ func (f *Follower) Live(c Copy) {
 		f.ask(f.pos) // one of the two is forged, or the log was rolled back
 	case c.Seq <= f.pos:
 		// A repeat: it came by the log before.
-	case f.doubt:
+	case f.suspect:
 		f.hold(c)
 		f.ask(f.pos)
-	case c.Seq <= f.through:
+	case c.Seq <= f.knownTo:
 		// The log has no such event, or the next check finds it.
 		f.dropped = max(f.dropped, c.Seq)
-	case c.Prev == f.pos && f.pos != 0, f.time == "" && c.Prev == 0 && (c.Seq == f.through+1 || f.heardSince(c.From)):
+	case c.Prev == f.pos && f.pos != 0, f.time == "" && c.Prev == 0 && (c.Seq == f.knownTo+1 || f.heardSince(c.From)):
 		f.deliver(c.Event)
 	case c.Prev > f.pos:
 		f.hold(c)
 		f.repair(c.Prev)
 	case c.Prev == 0 && f.time == "":
 		f.hold(c)
-		f.askAbout(newerWork{asked: c.Seq, why: first, upto: c.Seq, time: c.Time})
+		f.askAbout(catchUpRead{asked: c.Seq, question: askFirst, upto: c.Seq, time: c.Time})
 	default:
 		// When it was stored the log had dropped the event at pos, or has none.
 		// What came in between, if anything did, may be gone as well.
@@ -144,51 +144,51 @@ func (f *Follower) Live(c Copy) {
 // event is then the last one that was handed over.
 func (f *Follower) Heard(from, to uint64) {
 	known := f.phase == following || f.phase == asking
-	if known && !f.doubt && len(f.held.list) == 0 && f.wanted <= f.pos && f.heardSince(from) {
-		f.through = max(f.through, to)
+	if known && !f.suspect && len(f.held.list) == 0 && f.logEnd <= f.pos && f.heardSince(from) {
+		f.knownTo = max(f.knownTo, to)
 	}
 }
 
 // heardSince reports whether who has heard every copy from a sequence on has
 // heard, and used, all that came after what is known.
 func (f *Follower) heardSince(from uint64) bool {
-	return from <= f.through+1 && f.dropped <= f.through
+	return from <= f.knownTo+1 && f.dropped <= f.knownTo
 }
 
 // Missed says that copies were lost, nobody knows which.
 func (f *Follower) Missed() {
 	f.lookup = true
-	f.goOn()
+	f.resume()
 }
 
-// Doubt says that the log may not be what it was: its leader changed, or the
-// connection was gone. The next copy waits until the leader has confirmed the
-// event before it, and what is being read is read again. What was learned of
-// sequences after pos may be of a log that has others there now.
-func (f *Follower) Doubt() {
-	f.doubt, f.sure, f.through = true, 0, f.pos
+// Suspect says that the log may have been rolled back: its leader changed, or
+// the connection was lost. The next copy waits until the leader has confirmed
+// the event before it, and what is being read is read again. What was learned
+// of sequences after pos may be of a log that has others there now.
+func (f *Follower) Suspect() {
+	f.suspect, f.confirmed, f.knownTo = true, 0, f.pos
 	for _, c := range f.held.take(f.limits) { // those may be of what was rolled back
 		f.lookup, f.dropped = true, max(f.dropped, c.Seq)
 	}
 	f.lookup = f.lookup || f.phase == opening
-	switch w := f.newer; {
-	case f.phase == reading, f.phase == asking && w.why == proof:
+	switch w := f.catchUpRead; {
+	case f.phase == reading, f.phase == asking && w.question == askContinuity:
 		f.read(w.upto, w.from, w.attempt)
 	case f.phase == asking:
 		f.askAbout(w)
 	}
-	if f.older.op != 0 {
-		f.loadFrom(f.older)
+	if f.backfillRead.op != 0 {
+		f.readBackfill(f.backfillRead)
 	}
-	for _, d := range f.deep {
-		f.readDeep(d)
+	for _, d := range f.historyReads {
+		f.readHistory(d)
 	}
 }
 
 // Renewed says that the stream may be another one now.
 func (f *Follower) Renewed() {
 	f.lookup = true
-	f.goOn()
+	f.resume()
 }
 
 // Check compares with what a replica had as the newest event.
@@ -196,31 +196,32 @@ func (f *Follower) Check(c Check) {
 	switch {
 	case f.phase == opening:
 	case c.Last > f.pos:
-		f.wanted = max(f.wanted, c.Last)
+		f.logEnd = max(f.logEnd, c.Last)
 	case f.time != "" && c.Last == f.pos && c.Time == f.time:
-		f.through = max(f.through, c.Through)
-	case f.sure == f.pos && c.Through < f.pos:
+		f.knownTo = max(f.knownTo, c.HighWatermark)
+	case f.confirmed == f.pos && c.HighWatermark < f.pos:
 		// The leader has had pos: the replica is behind.
-	case c.Last == 0 && c.Through >= f.pos && c.First <= f.through+1:
+	case c.Last == 0 && c.HighWatermark >= f.pos && c.First <= f.knownTo+1:
 		// A limit per room never takes the last event, so there was none.
-		f.through = max(f.through, c.Through)
+		f.knownTo = max(f.knownTo, c.HighWatermark)
 	default:
 		f.lookup = true
 	}
-	f.goOn()
+	f.resume()
 }
 
 // deliver hands over the next event.
 func (f *Follower) deliver(e Event) {
-	f.pos, f.time, f.through = e.Seq, e.Time, max(f.through, e.Seq)
+	f.pos, f.time, f.knownTo = e.Seq, e.Time, max(f.knownTo, e.Seq)
 	if frame := f.fx.Deliver(e); frame != nil {
 		f.ring.push(e.Seq, frame, f.limits)
-		f.share()
+		f.evict()
 	}
 }
 
-// goOn does what had to wait, until something is under way again.
-func (f *Follower) goOn() {
+// resume does what had to wait: it replays the held copies, then asks, catches
+// up or answers requests, whichever comes first.
+func (f *Follower) resume() {
 	if f.phase != following {
 		return
 	}
@@ -230,20 +231,20 @@ func (f *Follower) goOn() {
 	if f.phase != following {
 		return
 	}
-	switch wanted := f.wanted; {
+	switch end := f.logEnd; {
 	case f.lookup:
 		f.ask(f.pos)
 		return
-	case wanted > f.pos:
-		f.wanted = 0
-		f.repair(wanted)
+	case end > f.pos:
+		f.logEnd = 0
+		f.repair(end)
 		return
 	}
-	f.wanted = 0
+	f.logEnd = 0
 	f.retry()
 }
 
-// op gives out the next ticket.
+// op returns the number of the next read or question.
 func (f *Follower) op() uint64 {
 	f.ops++
 	return f.ops
@@ -254,26 +255,26 @@ const CopyBytes = 512
 
 func (c *Copy) cost() int { return len(c.Body) + CopyBytes }
 
-// share makes room for what was pushed when the rings of all rooms take too
-// much, unless somebody waits for what is there.
-func (f *Follower) share() {
-	if len(f.joins)+len(f.histories) == 0 && f.ring.share(f.limits) {
-		f.tail = false
+// evict drops the oldest events of the ring when the rings of all rooms
+// together take too much, unless a join or a request waits for them.
+func (f *Follower) evict() {
+	if len(f.joins)+len(f.histories) == 0 && f.ring.evict(f.limits) {
+		f.filled = false
 	}
 }
 
-// Remembered is what the room's ring costs, in bytes.
-func (f *Follower) Remembered() int { return f.ring.bytes }
+// RingBytes is how much memory the ring takes, in bytes.
+func (f *Follower) RingBytes() int { return f.ring.bytes }
 
-// Forget cuts the ring to its newest events of at most so many bytes; the log
-// has the rest. It does nothing while somebody waits for what is there. It
-// reports whether it cut anything.
-func (f *Follower) Forget(keep int) bool {
-	if len(f.joins)+len(f.histories) > 0 || f.older.op != 0 {
+// Trim cuts the ring to its newest events, of at most keep bytes together; the
+// rest can be read from the log. It does nothing while a join or a request
+// waits. It reports whether it cut anything.
+func (f *Follower) Trim(keep int) bool {
+	if len(f.joins)+len(f.histories) > 0 || f.backfillRead.op != 0 {
 		return false
 	}
 	cut := f.ring.drop(f.limits, func(_, bytes int) bool { return bytes > keep })
-	f.tail = f.tail && !cut
+	f.filled = f.filled && !cut
 	return cut
 }
 

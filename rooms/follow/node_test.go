@@ -116,9 +116,9 @@ func (n *node) start() {
 	i := n.w.r.IntN(len(n.w.states))
 	s := &n.w.states[i]
 	later := &n.w.states[i+n.w.r.IntN(len(n.w.states)-i)]
-	o := follow.Opening{Epoch: n.w.epochName(), First: later.first, Last: s.lastOfRoom().Seq, LastTime: s.lastOfRoom().Time, Through: s.last}
+	o := follow.Opening{Epoch: n.w.epochName(), First: later.first, Last: s.lastOfRoom().Seq, LastTime: s.lastOfRoom().Time, HighWatermark: s.last}
 	if n.w.lie == openAhead {
-		o.Through = n.w.now().last
+		o.HighWatermark = n.w.now().last
 	}
 	n.note("open %+v", o)
 	n.f.Open(o)
@@ -223,7 +223,7 @@ func (n *node) take(c follow.Copy) {
 func (n *node) check(back int) {
 	i := max(0, len(n.w.states)-1-back)
 	s, later := &n.w.states[i], &n.w.states[i+n.w.r.IntN(len(n.w.states)-i)]
-	c := follow.Check{Last: s.lastOfRoom().Seq, Time: s.lastOfRoom().Time, Through: s.last, First: later.first}
+	c := follow.Check{Last: s.lastOfRoom().Seq, Time: s.lastOfRoom().Time, HighWatermark: s.last, First: later.first}
 	n.note("check %+v", c)
 	n.tellHeard()
 	n.f.Check(c)

@@ -13,17 +13,18 @@ const (
 	smallPart = 64
 )
 
-// SmallRing is up to how many bytes a ring is left alone, while the rings of all
-// rooms together take more than their budget, as long as there are larger ones.
+// SmallRing is up to how many bytes a ring is left alone, while the rings of
+// all rooms together take more than their budget, as long as there are larger
+// ones.
 func (l *Limits) SmallRing() int { return int(min(smallRing, l.Rings.Limit()/smallPart)) }
 
-// ring is the tail of a room's log in memory: every event after floor, up to
-// the newest, within limits.
+// ring holds the newest events of a room's log in memory: every event after the
+// low watermark, within limits.
 type ring struct {
-	floor   uint64  // all events with a higher sequence are here
-	entries []Entry // rising sequences
-	bytes   int     // what it costs, counted in Limits.Rings as well
-	bottom  bool    // it holds all that the log has of the room
+	lowWatermark uint64  // all events with a higher sequence are in the ring
+	entries      []Entry // rising sequences
+	bytes        int     // what it costs, counted in Limits.Rings as well
+	complete     bool    // the log has no older events of the room
 }
 
 // Entry is a remembered event.
@@ -50,9 +51,9 @@ func (r *ring) trim(l *Limits) {
 	r.drop(l, func(left, bytes int) bool { return left > l.Replay || bytes > l.RingBytes })
 }
 
-// share drops the oldest while the rings of all rooms take more than they may,
+// evict drops the oldest while the rings of all rooms take more than they may,
 // down to a small ring. It reports whether it did.
-func (r *ring) share(l *Limits) bool {
+func (r *ring) evict(l *Limits) bool {
 	over := l.Rings.Over()
 	if over == 0 || r.bytes <= l.SmallRing() {
 		return false
@@ -61,20 +62,20 @@ func (r *ring) share(l *Limits) bool {
 	return r.drop(l, func(_, bytes int) bool { return bytes > keep })
 }
 
-// drop drops the oldest while more says so of what is left. The slice's front is
-// let go; what is left moves when push runs out of room, so that a push costs
-// O(1) amortised.
+// drop drops the oldest for as long as more, given what is left, returns true.
+// The front of the slice is cut off; what is left moves when push runs out of
+// capacity, so that a push costs O(1) amortised.
 func (r *ring) drop(l *Limits, more func(left, bytes int) bool) bool {
 	drop, before := 0, r.bytes
 	for n := len(r.entries); n-drop > 0 && more(n-drop, r.bytes); drop++ {
 		r.bytes -= r.entries[drop].cost()
-		r.floor = r.entries[drop].Seq
+		r.lowWatermark = r.entries[drop].Seq
 	}
 	if drop == 0 {
 		return false
 	}
 	l.Rings.Give(before - r.bytes)
-	r.bottom = false
+	r.complete = false
 	clear(r.entries[:drop])
 	if r.entries = r.entries[drop:]; len(r.entries) == 0 {
 		r.entries = nil
@@ -88,10 +89,10 @@ func (r *ring) release(l *Limits) {
 	r.entries, r.bytes = nil, 0
 }
 
-// prepend puts older events in front. floor is what all of them follow, bottom
-// says that the log has no older ones.
-func (r *ring) prepend(older []Entry, floor uint64, bottom bool, l *Limits) {
-	r.floor, r.bottom = floor, bottom
+// prepend puts older events in front. All of them come after lowWatermark;
+// complete says that the log has no older ones.
+func (r *ring) prepend(older []Entry, lowWatermark uint64, complete bool, l *Limits) {
+	r.lowWatermark, r.complete = lowWatermark, complete
 	r.entries = append(older, r.entries...)
 	for i := range older {
 		r.bytes += older[i].cost()
@@ -100,8 +101,8 @@ func (r *ring) prepend(older []Entry, floor uint64, bottom bool, l *Limits) {
 	r.trim(l)
 }
 
-// covers reports whether every event after seq is here.
-func (r *ring) covers(seq uint64) bool { return seq >= r.floor }
+// covers reports whether every event after seq is in the ring.
+func (r *ring) covers(seq uint64) bool { return seq >= r.lowWatermark }
 
 // after returns the events after seq.
 func (r *ring) after(seq uint64) []Entry {
@@ -109,8 +110,8 @@ func (r *ring) after(seq uint64) []Entry {
 	return r.entries[i:]
 }
 
-// tail returns the newest n.
-func (r *ring) tail(n int) []Entry {
+// newest returns the newest n.
+func (r *ring) newest(n int) []Entry {
 	return r.entries[max(0, len(r.entries)-n):]
 }
 

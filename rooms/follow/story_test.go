@@ -127,7 +127,7 @@ func (s *story) do(w *words) {
 		s.verdict(w)
 	case "check":
 		last := w.last()
-		c := follow.Check{Last: last.Seq, Time: last.Time, Through: w.after("through"), First: w.maybe("first", 1)}
+		c := follow.Check{Last: last.Seq, Time: last.Time, HighWatermark: w.after("through"), First: w.maybe("first", 1)}
 		s.input(w, func() { s.f.Check(c) })
 	case "join":
 		s.join(w)
@@ -137,9 +137,9 @@ func (s *story) do(w *words) {
 	case "forget":
 		w.wants("down")
 		keep := int(w.after("to"))
-		s.input(w, func() { s.print("forgot: %v", s.f.Forget(keep)) })
+		s.input(w, func() { s.print("forgot: %v", s.f.Trim(keep)) })
 	case "doubt":
-		s.f.Doubt()
+		s.f.Suspect()
 	case "missed":
 		s.f.Missed()
 	case "renewed":
@@ -172,7 +172,7 @@ func (s *story) restart() {
 func (s *story) open(w *words) {
 	s.opened, s.epoch = true, w.word()
 	last := w.last()
-	o := follow.Opening{Epoch: s.epoch, Last: last.Seq, LastTime: last.Time, Through: w.after("through"), First: w.maybe("first", 1)}
+	o := follow.Opening{Epoch: s.epoch, Last: last.Seq, LastTime: last.Time, HighWatermark: w.after("through"), First: w.maybe("first", 1)}
 	s.input(w, func() { s.f.Open(o) })
 }
 
@@ -184,14 +184,14 @@ func (s *story) page(w *words) {
 	}
 	p := follow.Page{Op: r.Op, Failed: w.is("failed")}
 	if !p.Failed {
-		p.Seen = w.after("through")
+		p.HighWatermark = w.after("through")
 	}
 	for w.err == nil && len(w.list) > 0 {
 		switch {
 		case w.is("cut"):
 			p.Cut = true
 		case w.is("whole"):
-			p.Whole = w.number()
+			p.ContiguousFrom = w.number()
 		case w.is("start"):
 			p.Start, p.StartTime = true, usual(r.After)
 		case strings.HasPrefix(w.list[0], "start@"):
@@ -208,7 +208,7 @@ func (s *story) page(w *words) {
 	s.input(w, func() { s.f.Page(p) })
 }
 
-var states = map[string]follow.State{"there": follow.There, "discarded": follow.Discarded, "another": follow.Another, "beyond": follow.Beyond}
+var states = map[string]follow.State{"there": follow.Present, "discarded": follow.Discarded, "another": follow.OtherRoom, "beyond": follow.PastEnd}
 
 func (s *story) verdict(w *words) {
 	late, seq := w.is("late"), w.after("on")
@@ -235,7 +235,7 @@ func (s *story) say(w *words, v *follow.Verdict) {
 		w.wants("stream")
 	}
 	first, last, _ := strings.Cut(w.word(), "..")
-	v.First, v.Through = w.parse(first), w.parse(last)
+	v.First, v.HighWatermark = w.parse(first), w.parse(last)
 	w.wants("has")
 	there := false
 	for !w.is("none") && len(w.list) > 0 && w.list[0] != "limit" && w.list[0] != "epoch" && w.err == nil {
@@ -254,8 +254,8 @@ func (s *story) say(w *words, v *follow.Verdict) {
 	if w.is("epoch") {
 		v.Epoch = w.word()
 	}
-	if v.Seq != 0 && ((v.State == follow.There) != there || (v.State == follow.Beyond) != (v.Seq > v.Through)) ||
-		v.Oldest != 0 && v.Oldest < v.First || v.Last > v.Through {
+	if v.Seq != 0 && ((v.State == follow.Present) != there || (v.State == follow.PastEnd) != (v.Seq > v.HighWatermark)) ||
+		v.Oldest != 0 && v.Oldest < v.First || v.Last > v.HighWatermark {
 		w.fail("the verdict contradicts itself")
 	}
 }

@@ -12,9 +12,9 @@ type Event struct {
 type Copy struct {
 	Event
 	Prev uint64 // sequence of the room's event before it, when it was stored; 0: there was none
-	// From is a sequence from which on, up to this one, every copy of the stream
-	// was heard, and those of the room were handed over; Seq when no more is
-	// known.
+	// From is a sequence from which on, up to this one, every copy of the
+	// stream was heard, and those of the room were handed over; Seq when no
+	// more is known.
 	From uint64
 }
 
@@ -37,8 +37,8 @@ type Source uint8
 
 // Sources of a read.
 const (
-	Any    Source = iota // any replica: cheap, and it may be behind
-	Leader               // the leader: one event at a time
+	AnyReplica Source = iota // any replica: cheap, and it may be behind
+	Leader                   // the leader: one event at a time
 )
 
 // Range is a read of a room's log: the events after After up to and including
@@ -48,8 +48,8 @@ type Range struct {
 	After  uint64 // if it is an event of the room, the page says so
 	Upto   uint64
 	Newest int // not 0: only the newest that many; then After 0 asks for them wherever they begin
-	// Bytes, if not 0, bounds the bodies of the page: with Newest the newest that
-	// fit, at least one, else as far as they fit.
+	// Bytes, if not 0, bounds the bodies of the page: with Newest the newest
+	// that fit, at least one, else as far as they fit.
 	Bytes int
 	// All asks for everything after After or nothing: with more than Newest, or
 	// Bytes, the page is Cut and has no events.
@@ -71,11 +71,13 @@ type Page struct {
 	Cut       bool    // the range has more: newer ones, or with Newest older ones
 	Start     bool    // After is an event of the room, stored at StartTime
 	StartTime string
-	// Whole is the lowest sequence from which every sequence of the stream up to
-	// the first of Events, or up to Upto, was there, whosever it is. 0: unknown.
-	Whole uint64
-	// Seen is a sequence that the replica certainly had reached.
-	Seen uint64
+	// ContiguousFrom is the lowest sequence from which on the replica had every
+	// sequence of the stream, of any room, up to the first of Events, or, if
+	// there are none, up to Upto. 0: unknown.
+	ContiguousFrom uint64
+	// HighWatermark is the highest sequence of the stream that the replica is
+	// known to have had.
+	HighWatermark uint64
 }
 
 // State is what has become of a sequence of the stream.
@@ -83,10 +85,10 @@ type State uint8
 
 // States of a sequence, as the leader sees it.
 const (
-	There     State = iota // an event of the room, stored at Verdict.Time
-	Discarded              // by a limit of the log, whosever it was
-	Another                // it is another room's
-	Beyond                 // the log ends before it, and the leader had a majority behind it when it said so
+	Present   State = iota // an event of the room, stored at Verdict.Time
+	Discarded              // by a limit of the log; of which room it was is not known
+	OtherRoom              // an event of another room
+	PastEnd                // the log ends before it, as the leader said with a majority behind it
 )
 
 // Verdict is what the log's leader says of a room.
@@ -96,16 +98,16 @@ type Verdict struct {
 
 	Seq   uint64 // what was asked about; 0: nothing in particular
 	State State  // of Seq
-	Time  string // of Seq, when it is There
+	Time  string // of Seq, when it is Present
 
-	Epoch    string
-	First    uint64 // the stream's first sequence
-	Through  uint64 // the stream's last sequence: what follows holds up to here at least
-	Last     uint64 // the room's newest event; 0: it has none
-	LastTime string
-	Oldest   uint64 // the room's oldest event; 0: it has none
-	Count    int64  // of the room's events
-	Limit    int64  // per room; 0 or less: none
+	Epoch         string
+	First         uint64 // the stream's first sequence
+	HighWatermark uint64 // the stream's last sequence; what follows holds at least up to it
+	Last          uint64 // the room's newest event; 0: it has none
+	LastTime      string
+	Oldest        uint64 // the room's oldest event; 0: it has none
+	Count         int64  // of the room's events
+	Limit         int64  // per room; 0 or less: none
 	// LimitSince is a sequence after which no event of a room was lost to a
 	// limit per room lower than Limit.
 	LimitSince uint64
@@ -113,10 +115,10 @@ type Verdict struct {
 
 // Check is what some replica had as the room's newest event.
 type Check struct {
-	Last    uint64 // 0: none
-	Time    string
-	Through uint64 // how far that replica was
-	First   uint64 // the leader's first sequence of the stream, asked for later
+	Last          uint64 // 0: none
+	Time          string
+	HighWatermark uint64 // of that replica: the stream's last sequence there
+	First         uint64 // the leader's first sequence of the stream, asked for later
 }
 
 // Position is a place in the log that a client knows.
@@ -131,9 +133,9 @@ type Join struct {
 	Last  int       // replay the newest that many
 	Ref   any       // the caller's
 
-	loaded  bool // the log was read back to Since or as far as it goes
-	tooMuch bool // and has more than can be replayed
-	beyond  bool // the log ends before Since
+	backfilled bool // the log was read back to Since or as far as it goes
+	tooMuch    bool // and has more than can be replayed
+	pastEnd    bool // the log ends before Since
 }
 
 // Admission answers a Join.

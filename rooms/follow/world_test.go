@@ -212,7 +212,7 @@ func (w *world) leaderChanged(was []follow.Event) {
 		n.forget()
 		n.stranded(was)
 		if w.lie != neverDoubted {
-			n.f.Doubt()
+			n.f.Suspect()
 			n.unsure = true
 		}
 		if w.r.IntN(2) == 0 {
@@ -228,7 +228,7 @@ func (w *world) leaderChanged(was []follow.Event) {
 func (w *world) page(q follow.Range, s *state) follow.Page {
 	p := follow.Page{Op: q.Op}
 	missing := false
-	p.Whole = q.After + 1
+	p.ContiguousFrom = q.After + 1
 	for seq := max(q.After, 1); seq <= q.Upto && seq <= s.last; seq++ {
 		switch {
 		case s.mine[seq]:
@@ -240,34 +240,34 @@ func (w *world) page(q follow.Range, s *state) follow.Page {
 			missing = true
 			p.Events = append(p.Events, s.room[i])
 		case !s.others[seq] && !missing:
-			p.Whole = seq + 1
+			p.ContiguousFrom = seq + 1
 		}
 		if s.mine[seq] || s.others[seq] {
-			p.Seen = seq
+			p.HighWatermark = seq
 		}
 	}
 	if w.r.IntN(2) == 0 {
-		p.Whole = 0 // a filtered read does not know
+		p.ContiguousFrom = 0 // a filtered read does not know
 		if len(p.Events) > 0 {
-			p.Seen = p.Events[len(p.Events)-1].Seq
+			p.HighWatermark = p.Events[len(p.Events)-1].Seq
 		}
 	}
 	if s.first > q.Upto || q.From == follow.Leader || w.r.IntN(3) == 0 {
-		p.Seen = s.last // of which an answer may tell
+		p.HighWatermark = s.last // of which an answer may tell
 	}
-	if p.Seen < q.Upto {
-		p.Whole = 0
+	if p.HighWatermark < q.Upto {
+		p.ContiguousFrom = 0
 	}
 	w.cut(q, &p)
 	if w.lie == farEnough {
-		p.Seen = max(p.Seen, q.Upto)
+		p.HighWatermark = max(p.HighWatermark, q.Upto)
 	}
 	return p
 }
 
 func (w *world) cut(q follow.Range, p *follow.Page) {
 	if q.Newest > 0 && len(p.Events) > q.Newest {
-		p.Events, p.Cut, p.Start, p.Whole = p.Events[len(p.Events)-q.Newest:], true, false, 0
+		p.Events, p.Cut, p.Start, p.ContiguousFrom = p.Events[len(p.Events)-q.Newest:], true, false, 0
 		if q.All {
 			p.Events = nil
 		}
@@ -279,7 +279,7 @@ func (w *world) cut(q follow.Range, p *follow.Page) {
 
 // verdict is what a leader says that is at a state, which may be stale.
 func (w *world) verdict(op, seq uint64, s *state) follow.Verdict {
-	v := follow.Verdict{Op: op, Seq: seq, Epoch: w.epochName(), First: s.first, Through: s.last, Count: int64(len(s.room))}
+	v := follow.Verdict{Op: op, Seq: seq, Epoch: w.epochName(), First: s.first, HighWatermark: s.last, Count: int64(len(s.room))}
 	v.Last, v.LastTime = s.lastOfRoom().Seq, s.lastOfRoom().Time
 	if len(s.room) > 0 {
 		v.Oldest = s.room[0].Seq
@@ -293,15 +293,15 @@ func (w *world) verdict(op, seq uint64, s *state) follow.Verdict {
 	case seq == 0:
 	case s.mine[seq]:
 		i := slices.IndexFunc(s.room, func(e follow.Event) bool { return e.Seq == seq })
-		v.State, v.Time = follow.There, s.room[i].Time
+		v.State, v.Time = follow.Present, s.room[i].Time
 	case s.others[seq]:
-		v.State = follow.Another
+		v.State = follow.OtherRoom
 	case seq <= s.last:
 		v.State = follow.Discarded
 	case stale && w.lie != staleBeyond:
 		return follow.Verdict{Op: op, Failed: true} // nobody follows this leader
 	default:
-		v.State = follow.Beyond
+		v.State = follow.PastEnd
 	}
 	return v
 }

@@ -23,10 +23,10 @@ func (f *Follower) Waiting(fn func(*Join) (forget bool)) {
 // GiveUp empties the queues and returns what waited, for the caller to answer.
 func (f *Follower) GiveUp() ([]*Join, []*History) {
 	joins, histories := f.joins, f.histories
-	for _, d := range f.deep {
+	for _, d := range f.historyReads {
 		histories = append(histories, d.h)
 	}
-	f.joins, f.histories, f.deep = nil, nil, nil
+	f.joins, f.histories, f.historyReads = nil, nil, nil
 	return joins, histories
 }
 
@@ -38,41 +38,43 @@ func (f *Follower) retryIfFollowing() {
 	}
 }
 
-// need is what must be learned before a request can be answered.
-type need uint8
+// wait is what a join or a request must wait for before it can be answered.
+type wait uint8
 
 const (
-	nothing need = 0
-	older   need = 1 << iota // events before those in the ring
-	newer                    // events that this node may have missed
+	ready     wait = 0
+	waitOlder wait = 1 << iota // for events before those in the ring
+	waitNewer                  // for events that this node may have missed
 )
 
-// retry answers what waits as far as it can, and gets what the rest needs.
+// retry answers the joins and requests that can be answered, and starts the
+// reads for which the others wait.
 func (f *Follower) retry() {
 	joins, histories := f.joins, f.histories
 	f.joins, f.histories = nil, nil
-	missing := nothing
+	missing := ready
 	for _, j := range joins {
-		if n := f.tryJoin(j); n != nothing {
+		if n := f.tryJoin(j); n != ready {
 			f.joins = append(f.joins, j)
 			missing |= n
 		}
 	}
 	for _, h := range histories {
-		if n := f.tryHistory(h); n != nothing {
+		if n := f.tryHistory(h); n != ready {
 			f.histories = append(f.histories, h)
 			missing |= n
 		}
 	}
-	if missing&older != 0 {
-		f.load()
+	if missing&waitOlder != 0 {
+		f.startBackfill()
 	}
-	if missing&newer != 0 {
+	if missing&waitNewer != 0 {
 		f.catchUp()
 	}
 }
 
-// catchUp gets the newest that somebody who waits knows of.
+// catchUp starts the read of newer events, up to the newest sequence that a
+// join or a request names.
 func (f *Follower) catchUp() {
 	stored, claimed := uint64(0), uint64(0)
 	for _, h := range f.histories {
@@ -84,79 +86,79 @@ func (f *Follower) catchUp() {
 		}
 	}
 	switch {
-	case f.doubt:
+	case f.suspect:
 		f.ask(f.pos)
-	case stored > f.through:
+	case stored > f.knownTo:
 		f.repair(stored)
-	case claimed > f.through:
+	case claimed > f.knownTo:
 		f.ask(claimed) // a client's word: it may be of no log at all
 	}
 }
 
-// knows reports whether it is known here what the log has up to seq.
+// knows reports whether it is known which events the room has up to seq.
 func (f *Follower) knows(seq uint64) bool {
-	return seq <= f.pos || seq <= f.through && !f.doubt
+	return seq <= f.pos || seq <= f.knownTo && !f.suspect
 }
 
 // tryJoin admits the member if the ring has what it wants replayed.
-func (f *Follower) tryJoin(j *Join) need {
+func (f *Follower) tryJoin(j *Join) wait {
 	since := j.Since
 	switch {
 	case since == nil:
 		return f.tryJoinLast(j)
-	case since.Epoch != f.epoch, j.beyond && !f.knows(since.Seq):
+	case since.Epoch != f.epoch, j.pastEnd && !f.knows(since.Seq):
 		f.admit(j, nil, false, f.pos)
 	case !f.knows(since.Seq):
-		return newer
+		return waitNewer
 	case f.ring.covers(since.Seq):
 		replay := f.ring.after(since.Seq)
 		if f.tooMuch(replay) {
-			return f.admitAnew(j)
+			return f.admitWithoutReplay(j)
 		}
 		f.admit(j, replay, true, since.Seq)
 	case len(f.ring.entries) >= f.limits.Replay || j.tooMuch || f.tooMuch(f.ring.entries):
-		return f.admitAnew(j)
-	case j.loaded:
+		return f.admitWithoutReplay(j)
+	case j.backfilled:
 		f.admit(j, nil, false, f.pos)
 	default:
-		return older
+		return waitOlder
 	}
-	return nothing
+	return ready
 }
 
-// tooMuch reports whether a join is not replayed so much at once.
+// tooMuch reports whether entries are more than a join is replayed.
 func (f *Follower) tooMuch(entries []Entry) bool {
 	return f.limits.ReplayBytes > 0 && Bytes(entries) > f.limits.ReplayBytes
 }
 
-// admitAnew admits a member that missed more than can be replayed.
-func (f *Follower) admitAnew(j *Join) need {
+// admitWithoutReplay admits a member that missed more than can be replayed.
+func (f *Follower) admitWithoutReplay(j *Join) wait {
 	f.fx.Report(TooMuch, j.Since.Seq)
 	f.admit(j, nil, false, f.pos)
-	return nothing
+	return ready
 }
 
 // tryJoinLast is for a join that names no position.
-func (f *Follower) tryJoinLast(j *Join) need {
+func (f *Follower) tryJoinLast(j *Join) wait {
 	n := max(0, min(j.Last, f.limits.Replay))
-	if n > len(f.ring.entries) && !f.ring.bottom && !f.tail {
-		return older
+	if n > len(f.ring.entries) && !f.ring.complete && !f.filled {
+		return waitOlder
 	}
-	replay := newestWithin(f.ring.tail(n), f.limits.ReplayBytes, frameSize)
+	replay := newestWithin(f.ring.newest(n), f.limits.ReplayBytes, frameSize)
 	at := f.pos
 	if len(replay) > 0 {
 		at = replay[0].Seq - 1
 	}
 	f.admit(j, replay, false, at)
-	return nothing
+	return ready
 }
 
 func (f *Follower) admit(j *Join, replay []Entry, recovered bool, seq uint64) {
 	f.fx.Admit(j, Admission{Replay: replay, Recovered: recovered, Seq: seq})
 }
 
-// deepRead is a history page that the ring does not hold.
-type deepRead struct {
+// historyRead is a history page that the ring does not hold.
+type historyRead struct {
 	op      uint64
 	attempt int
 	h       *History
@@ -164,11 +166,11 @@ type deepRead struct {
 	from    Source
 }
 
-// tryHistory answers from the ring what it holds; deeper pages are read for
-// this request alone.
-func (f *Follower) tryHistory(h *History) need {
+// tryHistory answers from the ring if it holds the page; older pages are read
+// for this request alone.
+func (f *Follower) tryHistory(h *History) wait {
 	if !f.knows(h.Known) && (h.Before == 0 || h.Before > f.pos) {
-		return newer
+		return waitNewer
 	}
 	page := f.ring.before(h.Before, h.Limit+1)
 	switch within := newestWithin(page, h.Bytes, frameSize); {
@@ -177,40 +179,41 @@ func (f *Follower) tryHistory(h *History) need {
 	case len(within) < len(page):
 		f.fx.Report(PageCut, h.Before)
 		f.fx.Page(h, within, nil, true)
-	case f.ring.bottom:
+	case f.ring.complete:
 		f.fx.Page(h, page, nil, false)
-	case !f.tail:
-		return older
+	case !f.filled:
+		return waitOlder
 	default:
-		d := &deepRead{h: h, upto: f.pos}
+		d := &historyRead{h: h, upto: f.pos}
 		if h.Before != 0 {
 			d.upto = min(h.Before-1, f.pos)
 		}
-		f.deep = append(f.deep, d)
-		f.readDeep(d)
+		f.historyReads = append(f.historyReads, d)
+		f.readHistory(d)
 	}
-	return nothing
+	return ready
 }
 
-func (f *Follower) readDeep(d *deepRead) {
+func (f *Follower) readHistory(d *historyRead) {
 	d.op = f.op()
 	f.fx.Read(Range{Op: d.op, Upto: d.upto, Newest: d.h.Limit + 1, Bytes: d.h.Bytes, History: true, From: d.from, Attempt: d.attempt})
 }
 
-// deepPage answers with a page, if the replica that gave it was far enough.
-func (f *Follower) deepPage(p Page) {
-	i := slices.IndexFunc(f.deep, func(d *deepRead) bool { return d.op == p.Op })
+// historyPage answers with a page, if the high watermark of the replica that
+// gave it covers the page; else the leader is read.
+func (f *Follower) historyPage(p Page) {
+	i := slices.IndexFunc(f.historyReads, func(d *historyRead) bool { return d.op == p.Op })
 	if i < 0 {
 		return // of work that was given up
 	}
-	d := f.deep[i]
-	if !p.Failed && p.Seen < d.upto && d.upto <= f.pos {
-		d.from, d.attempt = f.askAgain(d.from, d.attempt)
-		f.readDeep(d)
-		f.goOn()
+	d := f.historyReads[i]
+	if !p.Failed && p.HighWatermark < d.upto && d.upto <= f.pos {
+		d.from, d.attempt = f.nextSource(d.from, d.attempt)
+		f.readHistory(d)
+		f.resume()
 		return
 	}
-	f.deep = slices.Delete(f.deep, i, i+1)
+	f.historyReads = slices.Delete(f.historyReads, i, i+1)
 	if p.Failed {
 		f.fx.Refuse(nil, d.h)
 		return
@@ -226,13 +229,14 @@ func (f *Follower) deepPage(p Page) {
 	f.fx.Page(d.h, nil, events, more)
 }
 
-// askAnew begins again what asks about a log that is another one now: what was
-// known of it before means nothing.
-func (f *Follower) askAnew() {
-	for _, d := range f.deep {
+// requeueReads puts the history requests that are being read back into the
+// queue: the log is another one now, and no sequence known before means
+// anything.
+func (f *Follower) requeueReads() {
+	for _, d := range f.historyReads {
 		f.histories = append(f.histories, d.h)
 	}
-	f.deep = nil
+	f.historyReads = nil
 	for _, h := range f.histories {
 		h.Known = 0
 	}

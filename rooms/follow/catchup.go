@@ -1,95 +1,98 @@
 package follow
 
-// newerWork is the read, or the question, about newer events that is under way.
-type newerWork struct {
-	op      uint64
-	attempt int
-	upto    uint64 // of the read
-	from    Source
-	asked   uint64 // the sequence that the leader is asked about
-	time    string // of the copy that bears it, when why is first
-	why     reason
-	page    *Page // waits for the leader's word
+// catchUpRead is the read of newer events, or the question to the leader about
+// them, that is under way.
+type catchUpRead struct {
+	op       uint64
+	attempt  int
+	upto     uint64 // of the read
+	from     Source
+	asked    uint64 // the sequence that the leader is asked about
+	time     string // of the copy that bears it, when why is first
+	question question
+	page     *Page // waits for the leader's word
 }
 
-// reason is why the leader is asked.
-type reason uint8
+// question is why the leader is asked.
+type question uint8
 
 const (
-	where   reason = iota // where the log stands, and whether pos is in it
-	whether               // whether the end of a hole exists
-	proof                 // whether nothing is missing between pos and a page
-	first                 // whether a copy is the first event since the log had none
+	askState      question = iota // where the log stands, and whether pos is in it
+	askExists                     // whether the end of a hole exists
+	askContinuity                 // whether nothing is missing between pos and a page
+	askFirst                      // whether a copy is the first event since the log had none
 )
 
 // repair reads what is missing up to upto.
 func (f *Follower) repair(upto uint64) {
 	f.fx.Report(Repair, upto)
-	f.read(upto, Any, 0)
+	f.read(upto, AnyReplica, 0)
 }
 
 // read reads the log from pos up to upto. Live copies are held meanwhile.
 func (f *Follower) read(upto uint64, from Source, attempt int) {
 	f.phase = reading
-	f.newer = newerWork{op: f.op(), attempt: attempt, upto: upto, from: from}
-	f.fx.Read(Range{Op: f.newer.op, After: f.pos, Upto: upto, From: from, Attempt: attempt})
+	f.catchUpRead = catchUpRead{op: f.op(), attempt: attempt, upto: upto, from: from}
+	f.fx.Read(Range{Op: f.catchUpRead.op, After: f.pos, Upto: upto, From: from, Attempt: attempt})
 }
 
-// ask asks the leader about seq, because of nothing in particular.
+// ask asks the leader where the log stands, and about seq.
 func (f *Follower) ask(seq uint64) {
 	f.lookup = false
-	f.askAbout(newerWork{asked: seq, why: where})
+	f.askAbout(catchUpRead{asked: seq, question: askState})
 }
 
-func (f *Follower) askAbout(w newerWork) {
+func (f *Follower) askAbout(w catchUpRead) {
 	f.phase = asking
 	w.op = f.op()
-	f.newer = w
+	f.catchUpRead = w
 	f.fx.Ask(w.op, w.asked, w.attempt)
 }
 
 // Page takes the answer to a Read.
 func (f *Follower) Page(p Page) {
 	switch {
-	case p.Op == f.newer.op && f.phase == reading:
-		f.newerPage(p)
-	case p.Op == f.older.op:
-		f.olderPage(p)
+	case p.Op == f.catchUpRead.op && f.phase == reading:
+		f.catchUpPage(p)
+	case p.Op == f.backfillRead.op:
+		f.backfillPage(p)
 	default:
-		f.deepPage(p)
+		f.historyPage(p)
 	}
 }
 
-func (f *Follower) newerPage(p Page) {
-	w := f.newer
+func (f *Follower) catchUpPage(p Page) {
+	w := f.catchUpRead
 	stuck := p.Cut && (len(p.Events) == 0 || p.Events[len(p.Events)-1].Seq <= f.pos)
 	switch {
 	case p.Failed || stuck:
 		f.read(w.upto, w.from, w.attempt+1)
 	case p.Start && p.StartTime != f.time:
 		f.ask(f.pos) // it is another event there, or one where there was none; the leader has the last word
-	case p.Seen < w.upto && !p.Cut && w.from == Any:
+	case p.HighWatermark < w.upto && !p.Cut && w.from == AnyReplica:
 		f.read(w.upto, Leader, w.attempt)
-	case p.Seen < w.upto && !p.Cut:
-		f.askAbout(newerWork{asked: w.upto, why: whether, upto: w.upto, attempt: w.attempt})
-	case f.joinsUp(p):
+	case p.HighWatermark < w.upto && !p.Cut:
+		f.askAbout(catchUpRead{asked: w.upto, question: askExists, upto: w.upto, attempt: w.attempt})
+	case f.contiguous(p):
 		f.accept(p, w.upto, w.from)
 	default:
-		w.why, w.asked, w.page = proof, f.pos, &p
+		w.question, w.asked, w.page = askContinuity, f.pos, &p
 		f.askAbout(w)
 	}
 }
 
-// joinsUp reports whether the page itself shows that it goes on from pos and
+// contiguous reports whether the page itself shows that it goes on from pos and
 // that nothing is missing in between. When it does not have the event at pos,
 // only the leader can say whether the log ever did.
-func (f *Follower) joinsUp(p Page) bool {
-	return p.Start || f.time == "" && p.whole(f.through)
+func (f *Follower) contiguous(p Page) bool {
+	return p.Start || f.time == "" && p.contiguousAfter(f.knownTo)
 }
 
-// whole reports whether the page itself shows that nothing is missing after
-// known.
-func (p *Page) whole(known uint64) bool { return p.Whole != 0 && p.Whole <= known+1 }
+// contiguousAfter reports whether the page itself shows that nothing is missing
+// after known.
+func (p *Page) contiguousAfter(known uint64) bool {
+	return p.ContiguousFrom != 0 && p.ContiguousFrom <= known+1
+}
 
 // accept delivers a page that nothing is missing from.
 func (f *Follower) accept(p Page, upto uint64, from Source) {
@@ -100,40 +103,41 @@ func (f *Follower) accept(p Page, upto uint64, from Source) {
 		}
 	}
 	if p.Cut {
-		f.read(upto, Any, 0)
+		f.read(upto, AnyReplica, 0)
 		return
 	}
-	if f.pos < upto && from == Any {
+	if f.pos < upto && from == AnyReplica {
 		// Direct gets may leave out an event that nobody can read.
 		f.read(upto, Leader, 0)
 		return
 	}
-	f.through = max(f.through, upto)
+	f.knownTo = max(f.knownTo, upto)
 	if f.pos < upto {
 		// The page shows the log up to there, and upto is not the room's.
-		f.notThere(upto)
+		f.dropAbsent(upto)
 	}
-	f.goOn()
+	f.resume()
 }
 
-// notThere drops the copies that claim to be, or to follow, an event that the
+// dropAbsent drops the copies that claim to be, or to follow, an event that the
 // log does not have.
-func (f *Follower) notThere(seq uint64) {
+func (f *Follower) dropAbsent(seq uint64) {
 	f.dropForged(seq, func(c Copy) bool { return c.Prev == seq || c.Seq == seq })
 }
 
-// notThis drops the copies that bear an event's sequence and another time.
-func (f *Follower) notThis(seq uint64, time string) {
+// dropMismatched drops the copies that bear an event's sequence and another
+// time.
+func (f *Follower) dropMismatched(seq uint64, time string) {
 	f.dropForged(seq, func(c Copy) bool { return c.Seq == seq && c.Time != time })
 }
 
 // Verdict takes the answer to an Ask.
 func (f *Follower) Verdict(v Verdict) {
-	if v.Op == f.older.op {
-		f.olderVerdict(v)
+	if v.Op == f.backfillRead.op {
+		f.backfillVerdict(v)
 		return
 	}
-	w := f.newer
+	w := f.catchUpRead
 	if v.Op != w.op || f.phase != asking {
 		return
 	}
@@ -145,13 +149,13 @@ func (f *Follower) Verdict(v Verdict) {
 	f.phase = following
 	switch {
 	case v.Epoch != f.epoch:
-		f.startAnew(v, Renewed)
+		f.resetTo(v, Renewed)
 	case f.contradicts(v):
-		f.startAnew(v, RolledBack)
+		f.resetTo(v, RolledBack)
 	default:
 		f.judge(w, v)
 	}
-	f.goOn()
+	f.resume()
 }
 
 // contradicts reports whether the leader's log cannot be the one in which the
@@ -159,46 +163,46 @@ func (f *Follower) Verdict(v Verdict) {
 func (f *Follower) contradicts(v Verdict) bool {
 	event := f.time != ""
 	switch {
-	case v.Seq == f.pos && v.State == Beyond:
+	case v.Seq == f.pos && v.State == PastEnd:
 		return true
-	case v.Seq == f.pos && event && (v.State == Another || v.State == There && v.Time != f.time):
+	case v.Seq == f.pos && event && (v.State == OtherRoom || v.State == Present && v.Time != f.time):
 		return true
 	case event && v.Last == f.pos && v.LastTime != f.time:
 		return true
 	case !event:
-		// A place that is no event is where the log had none up to there.
+		// pos is no event: the log had none of the room up to there.
 		return v.Oldest != 0 && v.Oldest <= f.pos
 	}
 	// The oldest go first: it cannot have dropped pos and kept one before it.
-	return v.Last != 0 && v.Last < f.pos && v.Through >= f.pos
+	return v.Last != 0 && v.Last < f.pos && v.HighWatermark >= f.pos
 }
 
-// judge goes on by a verdict on the same log.
-func (f *Follower) judge(w newerWork, v Verdict) {
+// judge acts on a verdict about the log that was followed so far.
+func (f *Follower) judge(w catchUpRead, v Verdict) {
 	if v.Seq == f.pos {
-		f.sure, f.doubt = f.pos, false
+		f.confirmed, f.suspect = f.pos, false
 	}
-	if v.State == Beyond && v.Seq != 0 {
+	if v.State == PastEnd && v.Seq != 0 {
 		f.endsBefore(v.Seq)
 	}
 	switch {
-	case w.why == proof && proves(v, *w.page, claim{f.pos, f.through, w.upto, w.from}):
+	case w.question == askContinuity && proves(v, *w.page, claim{f.pos, f.knownTo, w.upto, w.from}):
 		f.accept(*w.page, w.upto, w.from)
-	case w.why == proof && w.from == Any && v.Oldest != 0 && v.Oldest <= f.pos:
+	case w.question == askContinuity && w.from == AnyReplica && v.Oldest != 0 && v.Oldest <= f.pos:
 		f.read(w.upto, Leader, w.attempt) // the replica has dropped more than the leader
-	case w.why == proof:
+	case w.question == askContinuity:
 		f.lost(w.page.Events, w.upto, v)
 		f.accept(*w.page, w.upto, w.from)
-	case w.why == first && w.first(v):
+	case w.question == askFirst && w.first(v):
 		f.firstEvent(w.upto, v)
-	case w.why == whether && (v.State == There || v.State == Discarded):
+	case w.question == askExists && (v.State == Present || v.State == Discarded):
 		f.read(w.upto, Leader, w.attempt+1) // another leader than the one that was read from
 	default:
 		switch {
-		case w.why == first && v.State == There:
-			f.notThis(w.upto, v.Time)
-		case w.why == first, w.why == whether:
-			f.notThere(w.upto)
+		case w.question == askFirst && v.State == Present:
+			f.dropMismatched(w.upto, v.Time)
+		case w.question == askFirst, w.question == askExists:
+			f.dropAbsent(w.upto)
 		}
 		f.lookUp(v)
 	}
@@ -206,26 +210,27 @@ func (f *Follower) judge(w newerWork, v Verdict) {
 
 // first reports whether the copy that the leader was asked about can be the
 // room's first event: it is in the log, or was, and none before it is.
-func (w *newerWork) first(v Verdict) bool {
-	known := v.State == Discarded || v.State == There && v.Time == w.time
+func (w *catchUpRead) first(v Verdict) bool {
+	known := v.State == Discarded || v.State == Present && v.Time == w.time
 	return known && (v.Oldest == 0 || v.Oldest >= w.upto)
 }
 
 // firstEvent is for a copy that followed no event when it was stored. A limit
-// per room never takes the last event; so if one came between through and the
+// per room never takes the last event; so if one came between knownTo and the
 // copy, it was dropped with the stream's oldest.
 func (f *Follower) firstEvent(seq uint64, v Verdict) {
-	if v.First > f.through+1 {
+	if v.First > f.knownTo+1 {
 		f.lost(nil, seq-1, v)
 	}
-	f.through = max(f.through, seq-1)
+	f.knownTo = max(f.knownTo, seq-1)
 }
 
-// endsBefore answers those who wait for a sequence that the log does not reach.
+// endsBefore notes for the joins and requests that wait for seq, or a later
+// one, that the log does not reach it.
 func (f *Follower) endsBefore(seq uint64) {
 	for _, j := range f.joins {
 		if j.Since != nil && j.Since.Seq >= seq {
-			j.beyond = true
+			j.pastEnd = true
 		}
 	}
 	for _, h := range f.histories {
@@ -235,19 +240,19 @@ func (f *Follower) endsBefore(seq uint64) {
 	}
 }
 
-// lookUp takes what the leader says of the room's newest event.
+// lookUp compares pos with what the leader has as the room's newest event.
 func (f *Follower) lookUp(v Verdict) {
 	switch {
 	case v.Last > f.pos:
 		f.repair(v.Last)
-	case v.Last == f.pos && f.time != "", v.First <= f.through+1:
-		f.through = max(f.through, v.Through)
-	case v.Through > f.through:
-		f.lost(nil, v.Through, v) // what came and went since, nobody knows
+	case v.Last == f.pos && f.time != "", v.First <= f.knownTo+1:
+		f.knownTo = max(f.knownTo, v.HighWatermark)
+	case v.HighWatermark > f.knownTo:
+		f.lost(nil, v.HighWatermark, v) // what came and went since, nobody knows
 	}
 }
 
-// claim is that a page has every event after after up to upto.
+// claim says that a page has every event of the room after `after` up to upto.
 type claim struct {
 	after uint64
 	known uint64 // up to here there was none, whatever the page says
@@ -260,10 +265,10 @@ type claim struct {
 // page is its own; or the page begins with the oldest event that it has, the
 // stream reaches back far enough, and the limit per room has cut nothing.
 func proves(v Verdict, p Page, c claim) bool {
-	if p.whole(c.known) {
+	if p.contiguousAfter(c.known) {
 		return true
 	}
-	if v.Through < p.Seen {
+	if v.HighWatermark < p.HighWatermark {
 		return false // it has not seen what the replica may have dropped
 	}
 	if v.Oldest != 0 && v.Oldest <= c.after {
@@ -288,16 +293,17 @@ func (f *Follower) lost(events []Event, upto uint64, v Verdict) {
 	if len(events) > 0 {
 		at = events[0].Seq - 1
 	}
-	f.startAt(f.epoch, 0, "", at)
-	f.ring.bottom = v.Oldest == 0 || v.Oldest > at
+	f.resetAt(f.epoch, 0, "", at)
+	f.ring.complete = v.Oldest == 0 || v.Oldest > at
 	f.fx.Refresh()
 }
 
-// startAnew goes to the end of a log that is not the one that was followed.
-func (f *Follower) startAnew(v Verdict, why Incident) {
+// resetTo goes to the end of a log that is not the one that was followed, and
+// tells the members.
+func (f *Follower) resetTo(v Verdict, why Incident) {
 	f.fx.Report(why, f.pos)
-	f.startAt(v.Epoch, v.Last, v.LastTime, v.Through)
-	f.sure, f.wanted, f.doubt = f.pos, 0, false
-	f.askAnew()
+	f.resetAt(v.Epoch, v.Last, v.LastTime, v.HighWatermark)
+	f.confirmed, f.logEnd, f.suspect = f.pos, 0, false
+	f.requeueReads()
 	f.fx.Refresh()
 }
