@@ -229,7 +229,7 @@ func TestLookingEntersNothing(t *testing.T) {
 	}
 	// Whoever had come before carol would have been told by now.
 	startCommand(t, as(t, env, "carol"), "join", "百 家")
-	b.out.wait(t, `"joined":[{"uid":"carol"`)
+	b.out.wait(t, `"uid":"carol"`)
 	b.interrupt()
 	if err := <-b.result; err != nil {
 		t.Error(err)
