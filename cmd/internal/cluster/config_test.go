@@ -113,10 +113,10 @@ func TestPermissions(t *testing.T) {
 		for _, subject := range []string{"room.*.log", "room.>", "room.general.event", "$KV.>", "$JS.EVENT.ADVISORY.>", ">"} {
 			mustDeny(t, "a service subscribes to "+subject, denied, func() error { return listen(service, subject) })
 		}
-		for _, subject := range []string{"room.general.event", "room.general.label", "room.general.log", "$JS.API.STREAM.INFO.ROOMS"} {
+		for _, subject := range []string{"roomd.feed.lost", "rooms.kick", "rooms.history", "room.general.event", "room.general.label", "room.general.log", "$JS.API.STREAM.INFO.ROOMS"} {
 			mustDeny(t, "a watcher publishes "+subject, refused, func() error { return watcher.Publish(subject, []byte("{}")) })
 		}
-		for _, subject := range []string{"room.*.event", "room.*.presence", "_INBOX.>", "$KV.>", ">"} {
+		for _, subject := range []string{"room.*.event", "room.*.presence", "roomd.node", "roomd.hook.*", "roomd.>", "$KV.>", ">"} {
 			mustDeny(t, "a watcher subscribes to "+subject, refused, func() error { return listen(watcher, subject) })
 		}
 	}

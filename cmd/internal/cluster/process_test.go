@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"sync"
 	"syscall"
@@ -26,6 +27,7 @@ type process struct {
 	path string
 	args []string
 	env  []string
+	in   *os.File          // stdin; nil: nothing
 	out  io.Writer         // of stdout; nil: the test's log
 	said func(line string) // is told what it logs; may be nil
 
@@ -45,6 +47,9 @@ func (p *process) start() {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	dieWithParent(cmd.SysProcAttr)
 	log := &lineLog{t: p.t, name: p.name, said: p.said}
+	if p.in != nil {
+		cmd.Stdin = p.in
+	}
 	cmd.Stdout, cmd.Stderr = p.out, log
 	if p.out == nil {
 		cmd.Stdout = log
