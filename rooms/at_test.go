@@ -48,9 +48,9 @@ func TestAtIsTheSameAtEveryReading(t *testing.T) {
 	}
 }
 
-// timesInLog are the times of a stream's messages in ms since 1970, by sequence.
-// They come from the leader's own words: those of a direct get are headers, where
-// the publisher's come first.
+// timesInLog are the times of a stream's messages in ms since 1970, by
+// sequence. They come from the leader's own words: those of a direct get are
+// headers, where the publisher's come first.
 func timesInLog(t *testing.T, nc *nats.Conn, stream string) map[uint64]int64 {
 	t.Helper()
 	js, err := nc.JetStream()

@@ -76,9 +76,9 @@ func record(t *testing.T, nc *nats.Conn, room string) <-chan *nats.Msg {
 	return heard
 }
 
-// TestWhoSpeaks: live, replayed, from the log and in history, on this node and on
-// another, an event is from who a node says it is from, and from a service if
-// none says so, whatever it says itself.
+// TestWhoSpeaks: live, replayed, from the log and in history, on this node and
+// on another, an event is from who a node says it is from, and from a service
+// if none says so, whatever it says itself.
 func TestWhoSpeaks(t *testing.T) {
 	srv := startServer(t)
 	one, two := startEngine(t, srv, nil), startEngine(t, srv, nil)
@@ -161,8 +161,8 @@ func TestWhoSpeaks(t *testing.T) {
 	check("history of a node that came later", events)
 }
 
-// TestWhoSpeaksElsewhere: what was said in one room is nobody's word in another,
-// in an inbox, or as a signal.
+// TestWhoSpeaksElsewhere: what was said in one room is nobody's word in
+// another, in an inbox, or as a signal.
 func TestWhoSpeaksElsewhere(t *testing.T) {
 	eng, srv := start(t, nil)
 	nc := outsider(t, srv)
@@ -211,8 +211,8 @@ func TestWhoSignals(t *testing.T) {
 	}
 }
 
-// TestMessageIDs: nobody but a node can make the key of a user's event; all nodes
-// make the same, so that an event sent again elsewhere is stored once.
+// TestMessageIDs: nobody but a node can make the key of a user's event; all
+// nodes make the same, so that an event sent again elsewhere is stored once.
 func TestMessageIDs(t *testing.T) {
 	srv := startServer(t)
 	one, two := startEngine(t, srv, nil), startEngine(t, srv, nil)

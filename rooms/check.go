@@ -143,8 +143,8 @@ func (c *streamCheck) compared(last uint64) {
 	c.was, c.seen = c.seen, last
 }
 
-// tellAll reports whether half of the log has been replaced since every room was
-// told how far it is. A room that hears of it in time knows that it missed
+// tellAll reports whether half of the log has been replaced since every room
+// was told how far it is. A room that hears of it in time knows that it missed
 // nothing when its own last event has been dropped.
 func (c *streamCheck) tellAll(now eventlog.Standing) bool {
 	return now.Last-min(c.told, now.Last) > c.half
@@ -221,11 +221,11 @@ func (st *store) checkSoon() {
 	}
 }
 
-// doubt is for a log that may not be what it was: each room asks its leader
-// before it delivers the next event, and all are compared with it soon, those
-// too that have nothing to deliver.
-func (st *store) doubt() {
-	st.doubtRooms()
+// suspectAll is for a log that may not be what it was: each room asks its
+// leader before it delivers the next event, and all are compared with it soon,
+// those too that have nothing to deliver.
+func (st *store) suspectAll() {
+	st.markSuspect()
 	st.suspect.Store(true)
 	st.checkSoon()
 }
@@ -269,8 +269,8 @@ func (st *store) checkOpened(list []*handle, after time.Duration, least uint64) 
 	})
 }
 
-// checkAll compares every open room with the log; false: it could not. What came
-// since the last look is compared with a replica that has it at the next.
+// checkAll compares every open room with the log; false: it could not. What
+// came since the last look is compared with a replica that has it at the next.
 func (st *store) checkAll(least uint64) bool {
 	suspect := st.suspect.Swap(false)
 	_, ok := st.check(st.handles.all(), suspect, least)
@@ -284,9 +284,9 @@ func (st *store) checkAll(least uint64) bool {
 const newest = math.MaxUint64
 
 // check compares the last sequences of rooms with the log and tells those that
-// differ, or all. It reports what the log's leader had, 0 if that is unknown, and
-// whether it could, with a replica that was as far as least: what one that is
-// behind does not have is no sign that nothing is missing.
+// differ, or all. It reports what the log's leader had, 0 if that is unknown,
+// and whether it could, with a replica that was as far as least: what one that
+// is behind does not have is no sign that nothing is missing.
 func (st *store) check(list []*handle, tell bool, least uint64) (last uint64, ok bool) {
 	if len(list) == 0 || st.eng.closed() {
 		return 0, true
@@ -326,21 +326,21 @@ func (e *Engine) onDisconnect(nc *nats.Conn, err error) {
 		e.cfg.Log.Warn().Err(err).Msg("the engine's NATS connection is lost; reconnecting")
 	}
 	for _, st := range e.stores {
-		st.doubtRooms()
+		st.markSuspect()
 	}
 }
 
-func (st *store) doubtRooms() {
+func (st *store) markSuspect() {
 	st.copies.life.Add(1)
 	for _, h := range st.handles.all() {
-		h.doubtful.Store(true)
+		h.suspect.Store(true)
 	}
 }
 
 func (e *Engine) onReconnect(nc *nats.Conn) {
 	e.cfg.Log.Info().Str("url", nc.ConnectedUrlRedacted()).Msg("the engine's NATS connection is back; comparing all rooms with the log")
 	for _, st := range e.stores {
-		st.doubt()
+		st.suspectAll()
 	}
 	e.beat(true)
 	e.postAll(resync{})

@@ -39,8 +39,8 @@ func TestLostTailAmongManyRooms(t *testing.T) {
 }
 
 // TestLookAtAReplicaThatIsBehind: half of the answers are those of a replica
-// that does not have the newest events, here a mirror that is full. That it does
-// not have them is no sign that no copy was lost.
+// that does not have the newest events, here a mirror that is full. That it
+// does not have them is no sign that no copy was lost.
 func TestLookAtAReplicaThatIsBehind(t *testing.T) {
 	for round := range 12 { // in one of four the mirror answers both looks
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
@@ -55,7 +55,8 @@ func TestLookAtAReplicaThatIsBehind(t *testing.T) {
 	}
 }
 
-// mirrorFully makes a mirror of the rooms' log that takes no more than there is.
+// mirrorFully makes a mirror of the rooms' log that takes no more than there
+// is.
 func mirrorFully(t *testing.T, srv *embedded.Server) {
 	t.Helper()
 	nc, err := srv.Connect("test")
@@ -109,9 +110,9 @@ func TestQuietRoomBesideABusyOne(t *testing.T) {
 	}
 }
 
-// TestBurstTurnsTheLogOver: more events at once than the log keeps, and than the
-// room's mailbox takes. The rooms that had none are not told that they may have
-// missed some by a node that heard them all.
+// TestBurstTurnsTheLogOver: more events at once than the log keeps, and than
+// the room's mailbox takes. The rooms that had none are not told that they may
+// have missed some by a node that heard them all.
 func TestBurstTurnsTheLogOver(t *testing.T) {
 	const history = 50
 	eng, _ := start(t, func(c *rooms.Config) {
@@ -138,8 +139,9 @@ func TestBurstTurnsTheLogOver(t *testing.T) {
 	}
 }
 
-// TestLostTailBesideAServer: a node that hears all rooms compares none as long as
-// it has heard every copy, and finds the one that was lost with nothing after it.
+// TestLostTailBesideAServer: a node that hears all rooms compares none as long
+// as it has heard every copy, and finds the one that was lost with nothing
+// after it.
 func TestLostTailBesideAServer(t *testing.T) {
 	var lose atomic.Bool
 	eng, _ := start(t, func(c *rooms.Config) {

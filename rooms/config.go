@@ -21,13 +21,13 @@ const (
 	// in memory. Who missed more is told to refresh (recovered=false).
 	MaxReplay = 500
 	// MaxReplayBytes is the most bytes that a join replays of one room, and
-	// MaxResumeBytes of all the rooms of one handshake. Who missed more is told to
-	// refresh in the rooms for which there is nothing left.
+	// MaxResumeBytes of all the rooms of one handshake. Who missed more is told
+	// to refresh in the rooms for which there is nothing left.
 	MaxReplayBytes = 8 << 20
 	MaxResumeBytes = 16 << 20
 	// MaxHistoryBytes is the most bytes of events in one answer to get_history,
-	// which is then shorter and says that there are more; but one event is given
-	// in any case.
+	// which is then shorter and says that there are more; but one event is
+	// given in any case.
 	MaxHistoryBytes = 1 << 20
 	// MaxHistoryPage is the most events in one answer to get_history; a larger
 	// limit is cut to it.
@@ -50,15 +50,17 @@ const (
 	burstMessages = 64
 	burstBytes    = 256 << 10
 
-	// ringBytes bounds the memory of one room's recent events; older ones
-	// are read from the log again. Config.RingBytes bounds that of all rooms. A
-	// replay comes from there, and events take more than they are long: it is the
-	// larger of the two, or who missed less than a replay may be would not get it.
+	// ringBytes bounds the memory of one room's recent events; older ones are
+	// read from the log again. Config.RingBytes bounds that of all rooms. A
+	// replay comes from there, and events take more than they are long: it is
+	// the larger of the two, or who missed less than a replay may be would not
+	// get it.
 	ringBytes = MaxReplayBytes + MaxReplayBytes/4
 
-	// mailboxBytes bounds what NATS has sent and waits for one room. A live event
-	// beyond it is read from the log, a signal is lost, and what other nodes tell
-	// of their members is asked for again. Config.CopyBytes bounds that of all rooms.
+	// mailboxBytes bounds what NATS has sent and waits for one room. A live
+	// event beyond it is read from the log, a signal is lost, and what other
+	// nodes tell of their members is asked for again. Config.CopyBytes bounds
+	// that of all rooms.
 	mailboxBytes = 2 << 20
 
 	// heldEvents and heldBytes bound the live events a room keeps while it
@@ -73,8 +75,8 @@ const (
 
 	// checkInterval is how often the last sequences of the open rooms are
 	// compared with the log, if the log has moved; checkAfterOpen when a room
-	// that was just opened is: interest may reach the stream's leader later than the room's
-	// first look at the log.
+	// that was just opened is: interest may reach the stream's leader later
+	// than the room's first look at the log.
 	checkInterval  = 3 * time.Second
 	checkLeast     = 100 * time.Millisecond // the log's turnover makes it no shorter
 	checkRooms     = 10_000                 // are compared per interval; more take turns, 30 s for 100,000
@@ -106,8 +108,8 @@ type Config struct {
 	HearAll bool
 
 	// Secret is what the nodes of a cluster know each other's events by:
-	// SecretBytes random bytes, the same for all. Who has it can speak as any user.
-	// nil: they keep one in NATS, in the bucket eventlog.KeyBucket.
+	// SecretBytes random bytes, the same for all. Who has it can speak as any
+	// user. nil: they keep one in NATS, in the bucket eventlog.KeyBucket.
 	Secret []byte
 
 	RingBytes    int64 // what the rooms' recent events may cost, all together; the least used are cut; negative: no limit
@@ -125,12 +127,12 @@ type Config struct {
 
 	// EndUser is asked by rooms.kick, before it ends a user's sessions, to
 	// refuse the user's credentials from before for a time; negative: for as
-	// long as the program does when nobody says. Its errors that are *wire.Error
-	// are shown. Nil: connections are ended, and that is all.
+	// long as the program does when nobody says. Its errors that are
+	// *wire.Error are shown. Nil: connections are ended, and that is all.
 	EndUser func(ctx context.Context, uid string, lasts time.Duration) error
 	// Kicked is called on every node when a user is removed from a room, or for
-	// room "" when the user's sessions are ended, before that is done. It must not
-	// block, and may be called from any goroutine. Nil: nobody is told.
+	// room "" when the user's sessions are ended, before that is done. It must
+	// not block, and may be called from any goroutine. Nil: nobody is told.
 	Kicked func(room, uid string)
 
 	Log zerolog.Logger

@@ -31,8 +31,9 @@ var errNoFeed = wire.Errorf(wire.Unavailable, "this node tells no feed, so nobod
 
 // Connections is one page of the connections in a room, on all nodes, or, for
 // the room "", of all that there are, sorted by their ids. What happened up to
-// the numbers in it is in it, of the feed of each node; what is told later under a
-// higher number is to be applied to it. limit is at most wire.MaxConnectionsPage.
+// the numbers in it is in it, of the feed of each node; what is told later
+// under a higher number is to be applied to it. limit is at most
+// wire.MaxConnectionsPage.
 func (e *Engine) Connections(ctx context.Context, room, after string, limit int) (wire.Connections, error) {
 	if limit <= 0 || limit > wire.MaxConnectionsPage {
 		limit = wire.MaxConnectionsPage

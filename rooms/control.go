@@ -132,9 +132,9 @@ func (e *Engine) tellRoom(ctx context.Context, room string, m *removeUser) (int,
 }
 
 // everyNode gives a command to all nodes that live, this one too, and returns
-// their answers. A node that does not answer, or refuses, is an error that names
-// it: the caller must not take silence for "nobody there". The answers of the
-// others are returned with it.
+// their answers. A node that does not answer, or refuses, is an error that
+// names it: the caller must not take silence for "nobody there". The answers of
+// the others are returned with it.
 func (e *Engine) everyNode(ctx context.Context, c command) ([]outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()
@@ -146,9 +146,9 @@ func (e *Engine) everyNode(ctx context.Context, c command) ([]outcome, error) {
 	return answers, err
 }
 
-// tellNodes gives a command to all nodes and waits for the answers of those that
-// are missing, until ctx ends. answered is called for each, and reports whether it
-// was that node's last.
+// tellNodes gives a command to all nodes and waits for the answers of those
+// that are missing, until ctx ends. answered is called for each, and reports
+// whether it was that node's last.
 func (e *Engine) tellNodes(ctx context.Context, c command, missing []string, answered func(outcome) (last bool)) error {
 	c.V = speaks
 	body, err := json.Marshal(c)

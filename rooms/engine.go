@@ -112,7 +112,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	if err != nil {
 		return fmt.Errorf("rooms: connect for publishing: %w", err)
 	}
-	e.subs.nc, e.subs.live, e.subs.above, e.subs.hearAll = e.nc, e.live, e.cfg.tuning.wildcardAbove, e.cfg.HearAll
+	e.subs.nc, e.subs.live, e.subs.maxOwn, e.subs.hearAll = e.nc, e.live, e.cfg.tuning.wildcardAbove, e.cfg.HearAll
 	for _, st := range e.stores {
 		if err := st.open(ctx); err != nil {
 			return err

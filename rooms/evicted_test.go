@@ -40,9 +40,9 @@ func stored(t *testing.T, srv *embedded.Server, room string) bool {
 	return true
 }
 
-// TestHoleThatWasEvicted: events that a node did not hear and that are gone when
-// it looks are never skipped in silence: the members are told to refresh, once,
-// between what they had and what comes.
+// TestHoleThatWasEvicted: events that a node did not hear and that are gone
+// when it looks are never skipped in silence: the members are told to refresh,
+// once, between what they had and what comes.
 func TestHoleThatWasEvicted(t *testing.T) {
 	for _, tc := range []struct {
 		name         string

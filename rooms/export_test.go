@@ -121,7 +121,7 @@ func NewFanout(members []Member) *Fanout {
 // Batch delivers the bodies as one batch of the log after seq.
 func (f *Fanout) Batch(seq uint64, bodies [][]byte, logTime string) {
 	for i, body := range bodies {
-		f.r.fanout.out.expect = len(bodies) - i
+		f.r.fanout.buffer.expected = len(bodies) - i
 		f.r.deliver(follow.Event{Seq: seq + uint64(i) + 1, Body: body, Time: logTime})
 	}
 	f.r.flush()
@@ -131,17 +131,17 @@ func (f *Fanout) Batch(seq uint64, bodies [][]byte, logTime string) {
 func (f *Fanout) Burst(b *Burst) { f.r.deliverBurst(b, "") }
 
 // Outbox shows how much memory the frames of one batch take.
-type Outbox struct{ o outbox }
+type Outbox struct{ o writeBuffer }
 
 func (o *Outbox) Take(expect int, add func(add func(typ string, payload []byte))) (bytes int) {
-	o.o.expect = expect
+	o.o.expected = expect
 	add(func(typ string, payload []byte) {
 		body := wire.AppendEvent(nil, wire.Event{Type: typ, Payload: payload})
 		stored, err := wire.ReadStored(body)
 		if err != nil {
 			panic(err)
 		}
-		o.o.addStored("x", 1, &stored, "")
+		o.o.addEvent("x", 1, &stored, "")
 	})
 	for _, chunk := range o.o.take().Frames {
 		bytes += cap(chunk)
@@ -254,8 +254,8 @@ func (e *Engine) Kill() {
 	e.pubs.Close()
 }
 
-// GatherTime is how far apart bursts to that many members are.
-var GatherTime = gatherTime
+// CoalesceDelay is how far apart bursts to that many members are.
+var CoalesceDelay = coalesceDelay
 
 // InspectsByTurns reports whether the node is one of those that take turns in
 // looking for what is not valid, and whether the server knows it.
@@ -274,7 +274,7 @@ func (c *Config) WildcardAbove(rooms int64) { c.tuning.wildcardAbove = rooms }
 func (e *Engine) SharingRooms() (sharing int, own int64) {
 	e.subs.mu.Lock()
 	defer e.subs.mu.Unlock()
-	return e.subs.used, e.subs.own.Load()
+	return e.subs.wildcardRooms, e.subs.own.Load()
 }
 
 // Prove publishes the event by which a log that was in doubt since then is to

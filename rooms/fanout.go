@@ -13,13 +13,13 @@ import (
 // fanout is what hands frames to the members of a room, the same bytes to all.
 // Owned by the room's actor.
 type fanout struct {
-	stats   *Stats   // fixed after start
-	waiting *Waiting // the same
-	members members
-	out     outbox
-	gather  *gathering // nil until it was needed
+	stats     *Stats   // fixed after start
+	waiting   *Waiting // the same
+	members   members
+	buffer    writeBuffer
+	coalescer *coalescer // nil until it was needed
 
-	measured *sample // the last one that is in out; nil: none
+	measured *sample // the last one that is in buffer; nil: none
 }
 
 // yieldEvery is after how many members the fan-out lets their actors run: a
@@ -29,7 +29,7 @@ const yieldEvery = 512
 // burst gives b to every member but the one whose session is `except`, and
 // returns those that can take no more. Deliver is the hop to the goroutine of
 // the member's client.
-func (f *fanout) burst(b *Burst, except string) (gone []Member) {
+func (f *fanout) burst(b *Burst, except string) (full []Member) {
 	b.Hold(f.waiting)
 	defer b.Release(f.waiting)
 	delivered := 0
@@ -41,29 +41,29 @@ func (f *fanout) burst(b *Burst, except string) (gone []Member) {
 			continue
 		}
 		if m.Deliver(b) != nil {
-			gone = append(gone, m)
+			full = append(full, m)
 			continue
 		}
 		delivered++
 	}
 	f.stats.Bursts.Add(int64(delivered))
 	f.stats.Deliveries.Add(int64(delivered * b.Count))
-	f.stats.Dropped.Add(int64(len(gone)))
-	return gone
+	f.stats.Dropped.Add(int64(len(full)))
+	return full
 }
 
-// take returns what was gathered as one burst; nil when there is nothing.
+// take returns the content of the buffer as one burst; nil when it is empty.
 func (f *fanout) take() *Burst {
-	b := f.out.take()
-	if b != nil && f.gather != nil {
-		f.gather.left = time.Now()
+	b := f.buffer.take()
+	if b != nil && f.coalescer != nil {
+		f.coalescer.lastFlush = time.Now()
 	}
 	return b
 }
 
 func (f *fanout) release() {
-	if f.gather != nil && f.gather.timer != nil {
-		f.gather.timer.Stop()
+	if f.coalescer != nil && f.coalescer.timer != nil {
+		f.coalescer.timer.Stop()
 	}
 }
 
@@ -77,12 +77,12 @@ func (r *room) deliver(e follow.Event) (frame []byte) {
 	if err != nil {
 		return nil
 	}
-	frame = r.fanout.out.addStored(r.label, e.Seq, &stored, e.Time)
+	frame = r.fanout.buffer.addEvent(r.label, e.Seq, &stored, e.Time)
 	r.fanout.stats.Events.Add(1)
 	if s := r.h.sample.Load(); s != nil && r.eng.latency.recognize(s, e.Body) {
 		r.fanout.measured = s
 	}
-	if r.fanout.out.full() {
+	if r.fanout.buffer.full() {
 		r.flush()
 		// A room that catches up delivers bursts faster than its members'
 		// actors are scheduled, and would find the queues of healthy ones full.
@@ -91,7 +91,7 @@ func (r *room) deliver(e follow.Event) (frame []byte) {
 	return frame
 }
 
-// flush hands the gathered frames to every member.
+// flush hands the frames in the write buffer to every member.
 func (r *room) flush() {
 	if b := r.fanout.take(); b != nil {
 		r.deliverBurst(b, "")
@@ -121,4 +121,101 @@ func (r *room) onSignal(msg *nats.Msg) {
 	r.eng.stats.Signals.Add(1)
 	ev.Room = r.label
 	r.deliverBurst(EventBurst(ev), msg.Header.Get(hdrSession))
+}
+
+// A burst to a large room costs a system call per member. So a large room that
+// is busy coalesces: it buffers events for about as long as writing the last
+// burst took, and each member gets them with one system call. An event that
+// comes after a pause is flushed at once, so a room that is not busy adds no
+// latency.
+const (
+	coalesceAbove     = 32 // members; a smaller room does not coalesce
+	coalescePerMember = 10 * time.Microsecond
+	coalesceMax       = 20 * time.Millisecond
+)
+
+// coalescer says when a large room flushes next. Owned by the room's actor.
+type coalescer struct {
+	lastFlush   time.Time   // when the last burst was flushed
+	timer       *time.Timer // nil until it was needed
+	tickPending bool        // a gatherTick is on its way
+}
+
+// coalesceDelay is the least time between two bursts to that many members.
+func coalesceDelay(members int) time.Duration {
+	if members <= coalesceAbove {
+		return 0
+	}
+	return min(time.Duration(members)*coalescePerMember, coalesceMax)
+}
+
+// flushOrDelay flushes the write buffer now, or, if the last burst was a moment
+// ago, sets the timer that will.
+func (r *room) flushOrDelay() {
+	pause := coalesceDelay(len(r.fanout.members.list))
+	if pause == 0 || r.fanout.buffer.count == 0 {
+		r.flush()
+		return
+	}
+	if r.fanout.coalescer == nil {
+		r.fanout.coalescer = new(coalescer)
+	}
+	since := time.Since(r.fanout.coalescer.lastFlush)
+	switch {
+	case since >= pause:
+		r.flush()
+	case r.fanout.coalescer.tickPending:
+	case r.fanout.coalescer.timer == nil:
+		r.fanout.coalescer.tickPending = true
+		r.fanout.coalescer.timer = r.eng.after(r.h, pause-since, flushTick{r})
+	default:
+		r.fanout.coalescer.tickPending = true
+		r.fanout.coalescer.timer.Reset(pause - since)
+	}
+}
+
+// chunkBytes bounds what is allocated ahead for the events that may follow; a
+// chunk stays in memory for as long as the ring has one of its events.
+const chunkBytes = 16 << 10
+
+// writeBuffer holds the frames that were written and not yet flushed. A frame
+// never moves once it is written, because the ring and the members share it.
+type writeBuffer struct {
+	chunks   [][]byte // full ones and, last, the one being filled
+	count    int
+	bytes    int
+	expected int // events that may still come in this batch, set by the room
+}
+
+// addEvent writes the frame of one event of the log and returns it.
+func (w *writeBuffer) addEvent(label string, seq uint64, st *wire.Stored, logTime string) (frame []byte) {
+	chunk := w.grow(st.FrameSize(label, logTime))
+	start := len(*chunk)
+	*chunk = st.AppendFrame(*chunk, label, seq, logTime)
+	frame = (*chunk)[start:len(*chunk):len(*chunk)]
+	w.count++
+	w.bytes += len(frame)
+	return frame
+}
+
+// grow returns a chunk to which n bytes can be appended without moving it.
+func (w *writeBuffer) grow(n int) *[]byte {
+	last := len(w.chunks) - 1
+	if last < 0 || cap(w.chunks[last])-len(w.chunks[last]) < n {
+		w.chunks = append(w.chunks, make([]byte, 0, max(n, min(n*max(w.expected, 1), chunkBytes))))
+		last++
+	}
+	return &w.chunks[last]
+}
+
+func (w *writeBuffer) full() bool { return w.count >= burstMessages || w.bytes >= burstBytes }
+
+// take returns the content of the buffer as one burst; nil when it is empty.
+func (w *writeBuffer) take() *Burst {
+	if w.count == 0 {
+		return nil
+	}
+	b := &Burst{Frames: w.chunks, Count: w.count, Bytes: w.bytes}
+	w.chunks, w.count, w.bytes = nil, 0, 0
+	return b
 }

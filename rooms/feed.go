@@ -15,12 +15,12 @@ import (
 )
 
 // feedQueue is how many events of the feed may wait to be published: those of
-// some seconds of a storm. One more is dropped and counted, and who follows sees
-// by the next one's number that it is missing.
+// some seconds of a storm. One more is dropped and counted, and who follows
+// sees by the next one's number that it is missing.
 const feedQueue = 1 << 16
 
-// feed tells on NATS who comes and goes on this node, for programs that follow it
-// without a socket. What is told is numbered and queued where it happens, by
+// feed tells on NATS who comes and goes on this node, for programs that follow
+// it without a socket. What is told is numbered and queued where it happens, by
 // the actor or the goroutine to which it does, and published by a goroutine of
 // the feed's own, as a publish may wait for the network. A nil feed tells
 // nothing, and costs nothing.

@@ -34,8 +34,8 @@ func followFeed(t *testing.T, nc *nats.Conn) *feedOf {
 	return &feedOf{t, sub, nc}
 }
 
-// next is the next event; one that says no more than that the node lives is left
-// out unless its kind is asked for.
+// next is the next event; one that says no more than that the node lives is
+// left out unless its kind is asked for.
 func (f *feedOf) next(kinds ...wire.FeedKind) (kind wire.FeedKind, ev wire.FeedEvent) {
 	f.t.Helper()
 	for {

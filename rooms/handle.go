@@ -25,9 +25,9 @@ type handle struct {
 	asked    atomic.Int64 // of the last request
 	ring     atomic.Int64 // bytes that its ring costs
 
-	// shares is set by the opener: the room hears signals and presence by the
-	// wildcard subscriptions.
-	shares atomic.Bool
+	// wildcard is set by the opener: the room gets its signals and presence
+	// through the node's wildcard subscriptions.
+	wildcard atomic.Bool
 
 	// since is the sequence from which on the room is handed all copies, where
 	// the node hears all rooms.
@@ -37,16 +37,16 @@ type handle struct {
 	// with while the room was open.
 	acked atomic.Uint64
 
-	// known is the sequence of the room's newest event when it was last compared
-	// with the log.
+	// known is the sequence of the room's newest event when it was last
+	// compared with the log.
 	known atomic.Uint64
 
 	// sample is the event whose delivery is measured; nil: none.
 	sample atomic.Pointer[sample]
 
-	// doubtful is set when the log may have been rolled back; the room tells its
+	// suspect is set when the log may have been rolled back; the room tells its
 	// follower when it sees it.
-	doubtful atomic.Bool
+	suspect atomic.Bool
 	// missed is set when a live copy could not be handed over; the room reads
 	// the log again when it sees it.
 	missed atomic.Bool
@@ -73,7 +73,7 @@ func raise(to *atomic.Uint64, seq uint64) {
 // miss says that a live copy was not handed over, and wakes the room.
 func (h *handle) miss() {
 	if !h.missed.Swap(true) {
-		_ = h.self.Send(nudge{}) // fails only when the room has ended
+		_ = h.self.Send(wake{}) // fails only when the room has ended
 	}
 }
 
@@ -122,4 +122,13 @@ func (h *handles) all() []*handle {
 		list = append(list, x)
 	}
 	return list
+}
+
+// roomLabel is how clients see a room's name: a user's inbox is "@me" to the
+// only user who can see it.
+func roomLabel(room string) string {
+	if _, ok := wire.InboxOwner(room); ok {
+		return wire.InboxAlias
+	}
+	return room
 }

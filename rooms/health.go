@@ -26,9 +26,9 @@ const (
 	writeProbeEvery = 2 * time.Second
 
 	// ProofRoom is the room, and the user whose inbox it is, into which a node
-	// without an embedded server publishes one event after publishes have failed
-	// and nobody publishes any more: a NATS server whose disk was full answers
-	// all questions and stores nothing until it is restarted.
+	// without an embedded server publishes one event after publishes have
+	// failed and nobody publishes any more: a NATS server whose disk was full
+	// answers all questions and stores nothing until it is restarted.
 	ProofRoom = "roomd-health"
 	// typeWritable is that event. Everybody may see it.
 	typeWritable = "log_writable"
@@ -208,7 +208,8 @@ func (e *Engine) judge(p *prober, seen [wire.Spaces]look) {
 }
 
 // look asks nobody about a stream while what is published into it is stored:
-// that says it all, unless it is to be ready again, with all that belongs to it.
+// that says it all, unless it is to be ready again, with all that belongs to
+// it.
 func (e *Engine) look(ctx context.Context, p *prober) (seen [wire.Spaces]look) {
 	common := look{at: time.Now(), watched: e.watched != nil}
 	if common.watched {
@@ -265,7 +266,7 @@ func (e *Engine) healed(p *prober) {
 	p.heals = heals
 	e.pub.Hurry()
 	for _, st := range e.stores {
-		st.doubt()
+		st.suspectAll()
 	}
 }
 

@@ -110,9 +110,9 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestDuplicatesProveNothing: where the disk of an external NATS is full and all
-// that is published was stored before, each ack is only remembered: the engine
-// is not ready all the same.
+// TestDuplicatesProveNothing: where the disk of an external NATS is full and
+// all that is published was stored before, each ack is only remembered: the
+// engine is not ready all the same.
 func TestDuplicatesProveNothing(t *testing.T) {
 	dir := smalldisk.New(t, 8)
 	srv, err := embedded.Start(embedded.Config{Addr: "127.0.0.1:0", StoreDir: dir})

@@ -61,8 +61,8 @@ func (h *heardCopies) renewed(made time.Time) {
 // toSecond is a time in RFC 3339 without what comes after the second.
 func toSecond(t string) string { return t[:min(len(t), len("2006-01-02T15:04:05"))] }
 
-// span is a run of the stream whose copies were all handed to their rooms, if to
-// is not 0.
+// span is a run of the stream whose copies were all handed to their rooms, if
+// to is not 0.
 type span struct {
 	epoch    string
 	from, to uint64

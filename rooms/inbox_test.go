@@ -64,8 +64,8 @@ func TestInboxStreamDeleted(t *testing.T) {
 	wantSeqs(t, inRoom, []uint64{last - 1, last})
 }
 
-// TestInboxHoles: copies for an inbox that are lost are read from its log, those
-// with nothing after them too.
+// TestInboxHoles: copies for an inbox that are lost are read from its log,
+// those with nothing after them too.
 func TestInboxHoles(t *testing.T) {
 	inbox := wire.Inbox("percy")
 	for _, hearAll := range []bool{true, false} {
@@ -157,8 +157,8 @@ func TestNoiseInRoomsAndInboxes(t *testing.T) {
 	}
 }
 
-// TestNoisyShareTheLog: who writes to many rooms, or many inboxes, as much as the
-// log takes pushes nothing out of a quiet one.
+// TestNoisyShareTheLog: who writes to many rooms, or many inboxes, as much as
+// the log takes pushes nothing out of a quiet one.
 func TestNoisyShareTheLog(t *testing.T) {
 	room := func(name string) string { return name }
 	for _, tc := range []struct {

@@ -10,7 +10,7 @@ func (r *room) onJoin(j *joinRequest) {
 	switch {
 	case j.abandoned.Load():
 	case r.fanout.members.has(j.member.ID()):
-		r.flush() // what is gathered is before the position it is told
+		r.flush() // what is buffered is before the position it is told
 		r.answer(j, r.joined(j.id, r.follower.Position().Seq, false, 0))
 	case j.since.Position != nil && j.since.Allowance.spent():
 		r.eng.stats.ReplayCut.Add(1)
@@ -23,7 +23,7 @@ func (r *room) onJoin(j *joinRequest) {
 // admit makes the member hear, in this order: room_joined, what is replayed,
 // and everything that comes after.
 func (r *room) admit(j *joinRequest, a follow.Admission) {
-	r.flush() // what is gathered is before the join, or in the replay
+	r.flush() // what is buffered is before the join, or in the replay
 	if j.abandoned.Load() {
 		return
 	}
@@ -90,7 +90,7 @@ func (r *room) left(id string, why Left) wire.Event {
 	return wire.Event{Type: wire.TypeRoomLeft, ID: id, Room: r.label, Payload: wire.MarshalPayload(wire.RoomLeft{RoomID: r.label, Reason: string(why)})}
 }
 
-// remove takes a member out. It hears what was gathered before. A member that
+// remove takes a member out. It gets what was buffered before. A member that
 // was dropped because it could take no more gives up its seat when it turns
 // out that it does not come back.
 func (r *room) remove(m Member, why Left) bool {

@@ -253,7 +253,7 @@ func TestJoinAgainAndLeave(t *testing.T) {
 	}
 }
 
-// TestRejoinIsToldTheRightPosition: what was gathered before a second join is
+// TestRejoinIsToldTheRightPosition: what was buffered before a second join is
 // heard before its room_joined, which tells a position at which it was.
 func TestRejoinIsToldTheRightPosition(t *testing.T) {
 	eng, _ := start(t, undisturbed)

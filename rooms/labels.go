@@ -19,17 +19,17 @@ import (
 const (
 	// LabelBucket is the KV bucket of the rooms' labels.
 	LabelBucket = "roomd_labels"
-	// maxLabels is how many rooms may have a label, labelBytes what they may take
-	// in NATS and, about, in every node; one more is refused with busy.
+	// maxLabels is how many rooms may have a label, labelBytes what they may
+	// take in NATS and, about, in every node; one more is refused with busy.
 	maxLabels  = 1 << 14
 	labelBytes = 16 << 20
-	// labelQueue is the queue group in which one node takes a label that a service
-	// sends, labelsPending how many of them may be on their way into the bucket;
-	// one more is refused with busy.
+	// labelQueue is the queue group in which one node takes a label that a
+	// service sends, labelsPending how many of them may be on their way into
+	// the bucket; one more is refused with busy.
 	labelQueue    = "roomd"
 	labelsPending = 256
-	// labelGone is how long the bucket keeps that a label was removed: until every
-	// node knows.
+	// labelGone is how long the bucket keeps that a label was removed: until
+	// every node knows.
 	labelGone = 10 * time.Minute
 
 	tooManyMessages jetstream.ErrorCode = 10077 // the server's, of a stream that discards new messages
@@ -184,8 +184,9 @@ func (e *Engine) Label(room string) json.RawMessage {
 // room sees it in the lobby, also while the room is open nowhere. label is any
 // JSON value within the limits of wire.CleanLabel; nil, or null, removes it. It
 // returns when the label is stored; until then, of two for one room, the later
-// call wins only on the same node. An inbox has none. Its errors are *wire.Error:
-// bad_room, bad_payload, unavailable, and busy when too many rooms have one.
+// call wins only on the same node. An inbox has none. Its errors are
+// *wire.Error: bad_room, bad_payload, unavailable, and busy when too many rooms
+// have one.
 func (e *Engine) SetLabel(ctx context.Context, room string, label json.RawMessage) error {
 	future, text, err := e.labels.put(room, label)
 	if err != nil {

@@ -31,7 +31,8 @@ func TestLatencyIsSampled(t *testing.T) {
 		t.Errorf("acks took %s in all; %v of %d", sum, upTo, n)
 	}
 
-	// What is not delivered keeps no place: a duplicate, then an event of a room that is not open.
+	// What is not delivered keeps no place: a duplicate, then an event of a
+	// room that is not open.
 	for i := 33; i < 48; i++ {
 		if _, err := eng.PublishWait(within(t), "x", "same", note(0)); err != nil {
 			t.Fatal(err)

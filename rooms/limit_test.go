@@ -178,8 +178,8 @@ func TestOperatorsSettingsSurvive(t *testing.T) {
 	}
 }
 
-// TestHistoryLoweredWhileNoNodeRan: the node that starts raises the limit to its
-// own, and notes before what there was.
+// TestHistoryLoweredWhileNoNodeRan: the node that starts raises the limit to
+// its own, and notes before what there was.
 func TestHistoryLoweredWhileNoNodeRan(t *testing.T) {
 	srv := startServer(t)
 	eng := startEngine(t, srv, keep(1000))

@@ -16,23 +16,23 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// The list of all rooms is put together when somebody asks: however many do, the
-// nodes ask each other once per lobbyFresh, for what has changed since.
+// The list of all rooms is put together when somebody asks: however many do,
+// the nodes ask each other once per lobbyFresh, for what has changed since.
 const (
-	// lobbyFresh is how long a list is given out, lobbyLook how old a node's look
-	// at its own rooms may be when another one asks: together 2 s.
+	// lobbyFresh is how long a list is given out, lobbyLook how old a node's
+	// look at its own rooms may be when another one asks: together 2 s.
 	lobbyFresh = 1500 * time.Millisecond
 	lobbyLook  = 500 * time.Millisecond
-	// lobbyPatience is what other nodes get to answer. Of one that does not, what
-	// it said last is shown, until it is dropped.
+	// lobbyPatience is what other nodes get to answer. Of one that does not,
+	// what it said last is shown, until it is dropped.
 	lobbyPatience = 500 * time.Millisecond
 	// lobbyIdle is after which time without a question the list is forgotten.
 	lobbyIdle = time.Minute
-	// lobbyPart is how many rooms are in one message between nodes: up to 400 bytes
-	// each, where names are as long as they may be, some 60 else.
+	// lobbyPart is how many rooms are in one message between nodes: up to 400
+	// bytes each, where names are as long as they may be, some 60 else.
 	lobbyPart = 500
-	// MaxLobbyPage is the most rooms in one page of the lobby; a larger limit is
-	// cut to it.
+	// MaxLobbyPage is the most rooms in one page of the lobby; a larger limit
+	// is cut to it.
 	MaxLobbyPage = 100
 )
 
@@ -82,9 +82,9 @@ type listed struct {
 
 // Lobby returns one page of the rooms on all nodes, by name: those in which
 // somebody is or something was said since they were opened somewhere, and those
-// that have a label. Inboxes are never among them. A page is up to 2 s old; what
-// it says of a node that does not answer, up to three heartbeats older. q.Limit is
-// MaxLobbyPage at most, and that when it is 0.
+// that have a label. Inboxes are never among them. A page is up to 2 s old;
+// what it says of a node that does not answer, up to three heartbeats older.
+// q.Limit is MaxLobbyPage at most, and that when it is 0.
 func (e *Engine) Lobby(ctx context.Context, q lobby.Query) (wire.Rooms, error) {
 	if q.Limit <= 0 || q.Limit > MaxLobbyPage {
 		q.Limit = MaxLobbyPage
@@ -150,9 +150,9 @@ func (l *rollcall) renew() <-chan struct{} {
 	return done
 }
 
-// gather asks the other nodes for their rooms and makes the list. With an error,
-// some have not answered, and the list has what they told last; it is nil when
-// nobody could be asked at all.
+// gather asks the other nodes for their rooms and makes the list. With an
+// error, some have not answered, and the list has what they told last; it is
+// nil when nobody could be asked at all.
 func (l *rollcall) gather(ctx context.Context, fresh bool) (*listed, error) {
 	select {
 	case l.turn <- struct{}{}:

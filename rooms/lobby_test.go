@@ -50,8 +50,8 @@ func awaitLobby(t testing.TB, eng *rooms.Engine, want ...string) {
 	})
 }
 
-// TestLobbyOverNodes: each node shows the rooms of both, with the people in them
-// and when something was last said; inboxes never.
+// TestLobbyOverNodes: each node shows the rooms of both, with the people in
+// them and when something was last said; inboxes never.
 func TestLobbyOverNodes(t *testing.T) {
 	a, b := twoNodes(t, func(c *rooms.Config) { immortal(c); c.IdleAfter = 100 * time.Millisecond })
 	awaitPeers(t, a, "b")
@@ -96,7 +96,8 @@ func TestLobbyOverNodes(t *testing.T) {
 	awaitLobby(t, a, "both:2") // when it is unloaded
 }
 
-// TestLobbyKnowsWhenItWasSaid: also of what was said before the room was opened.
+// TestLobbyKnowsWhenItWasSaid: also of what was said before the room was
+// opened.
 func TestLobbyKnowsWhenItWasSaid(t *testing.T) {
 	eng, _ := start(t, nil)
 	before := time.Now().UnixMilli()
@@ -110,8 +111,8 @@ func TestLobbyKnowsWhenItWasSaid(t *testing.T) {
 	}
 }
 
-// TestLobbyInParts: more rooms than there are in one message between nodes, then
-// what has changed.
+// TestLobbyInParts: more rooms than there are in one message between nodes,
+// then what has changed.
 func TestLobbyInParts(t *testing.T) {
 	a, b := twoNodes(t, immortal)
 	awaitPeers(t, a, "b")
@@ -183,8 +184,8 @@ func TestLobbyOfAnOldNode(t *testing.T) {
 	}
 }
 
-// TestLabels: whoever sets one, every node shows it, also of a room that is open
-// nowhere, and after a restart.
+// TestLabels: whoever sets one, every node shows it, also of a room that is
+// open nowhere, and after a restart.
 func TestLabels(t *testing.T) {
 	srv := startServer(t)
 	a, b := startNode(t, srv, "a", immortal), startNode(t, srv, "b", immortal)

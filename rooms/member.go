@@ -35,8 +35,8 @@ type Burst struct {
 	Count  int      // messages charged to the member's queue
 	Bytes  int      // of the frames
 	Asked  int      // bytes that this one member asked for: a room_joined, a replay; 0: it is for all
-	// Whole: it is one answer, and no sign of a slow member however large it is.
-	// It is charged to the member's queue as a quarter of that at most.
+	// Whole: it is one answer, and no sign of a slow member however large it
+	// is. It is charged to the member's queue as a quarter of that at most.
 	Whole bool
 	// Written, if not nil, is called when nobody holds the burst any more: see
 	// Release. It must not block.
@@ -117,3 +117,64 @@ const (
 	LeftGone    Left = "gone"    // its connection ended in order
 	LeftLost    Left = "lost"    // its connection broke: the seat is kept for the grace period
 )
+
+// members is the set of a room's local members, in a slice for the fan-out
+// and with an index by session once it is too large to be searched. A user's
+// inbox has one member and no index.
+type members struct {
+	list  []Member
+	index map[string]int // by Member.ID; nil up to indexAbove members
+}
+
+const indexAbove = 8
+
+func (s *members) find(id string) int {
+	if s.index != nil {
+		if i, ok := s.index[id]; ok {
+			return i
+		}
+		return -1
+	}
+	for i, m := range s.list {
+		if m.ID() == id {
+			return i
+		}
+	}
+	return -1
+}
+
+func (s *members) has(id string) bool { return s.find(id) >= 0 }
+
+// add appends m; it must not be in the set.
+func (s *members) add(m Member) {
+	s.list = append(s.list, m)
+	if s.index != nil {
+		s.index[m.ID()] = len(s.list) - 1
+		return
+	}
+	if len(s.list) > indexAbove {
+		s.index = make(map[string]int, 2*len(s.list))
+		for i, m := range s.list {
+			s.index[m.ID()] = i
+		}
+	}
+}
+
+// remove takes the member out and puts the last one in its place.
+func (s *members) remove(id string) bool {
+	i := s.find(id)
+	if i < 0 {
+		return false
+	}
+	end := len(s.list) - 1
+	s.list[i] = s.list[end]
+	s.list[end] = nil
+	s.list = s.list[:end]
+	if s.index != nil {
+		delete(s.index, id)
+		if i < end {
+			s.index[s.list[i].ID()] = i
+		}
+	}
+	return true
+}

@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// How the rings of all rooms are kept within Config.RingBytes: a large ring that
-// takes more while there is too little gives up as much of its own, so the bound
-// holds at any time; and the sweeper cuts the rings that nobody has asked for the
-// longest, so that it is not always those who talk now that pay.
+// How the rings of all rooms are kept within Config.RingBytes: a large ring
+// that takes more while there is too little gives up as much of its own, so the
+// bound holds at any time; and the sweeper cuts the rings that nobody has asked
+// for the longest, so that it is not always those who talk now that pay.
 const (
 	// ringsFull is from which part of the budget on the sweeper cuts, ringsFree
 	// down to which: 15/16 and 7/8.
 	ringsFull = 16
 	ringsFree = 8
-	// sweepPause is the least time between two sweeps: the rooms need some to do
-	// what the last one has told them.
+	// sweepPause is the least time between two sweeps: the rooms need some to
+	// do what the last one has told them.
 	sweepPause = 100 * time.Millisecond
 )
 
-// forgetRing tells a room to cut its ring to so many bytes.
-type forgetRing struct{ keep int }
+// trimRing tells a room to cut its ring to so many bytes.
+type trimRing struct{ keep int }
 
-func (forgetRing) roomMessage() {}
+func (trimRing) roomMessage() {}
 
 // accountRing says what the room's ring costs, where the sweeper sees it, and
 // calls the sweeper if it is time. It runs at the end of each batch.
@@ -41,7 +41,7 @@ func (r *room) accountRing() {
 	}
 }
 
-func (r *room) forget(m forgetRing) {
+func (r *room) trimRing(m trimRing) {
 	if r.opened && r.follower.Trim(m.keep) {
 		r.eng.stats.RingsCut.Add(1)
 	}
@@ -78,7 +78,7 @@ func (e *Engine) sweepRings() {
 				return
 			}
 			free -= h.ring.Load() - int64(keep)
-			e.post(h.self, forgetRing{keep})
+			e.post(h.self, trimRing{keep})
 		}
 	}
 }

@@ -97,8 +97,8 @@ func TestResumedRoomsShareAnAllowance(t *testing.T) {
 	}
 }
 
-// What waits for rooms that stand still is bounded in bytes; what found no place
-// comes from the log, once and in order.
+// What waits for rooms that stand still is bounded in bytes; what found no
+// place comes from the log, once and in order.
 func TestCopiesThatWaitAreBounded(t *testing.T) {
 	const budget = 1 << 20
 	eng, _ := start(t, func(c *rooms.Config) { c.CopyBytes = budget; undisturbed(c) })
@@ -128,8 +128,8 @@ func TestCopiesThatWaitAreBounded(t *testing.T) {
 	eventually(t, "nothing waits any more", func() bool { return eng.CopyBytes() == 0 })
 }
 
-// A burst counts once, however many hold it, and calls Written when the last one
-// has let go.
+// A burst counts once, however many hold it, and calls Written when the last
+// one has let go.
 func TestWaitingCountsABurstOnce(t *testing.T) {
 	w := rooms.NewWaiting(100)
 	written, full := 0, 0

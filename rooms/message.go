@@ -28,8 +28,8 @@ type (
 		since  Since
 		id     string     // of the client's request, carried by room_joined
 		done   chan error // buffered by one
-		// abandoned: nobody waits for it any more, and its leave may have gone to
-		// the room before this one.
+		// abandoned: nobody waits for it any more, and its leave may have gone
+		// to the room before this one.
 		abandoned atomic.Bool
 	}
 	leaveRequest struct {
@@ -53,14 +53,15 @@ type (
 		before uint64
 		limit  int
 		done   chan historyAnswer // buffered by one
-		// events are those that were found so far, newest first: a page of the log
-		// may have some that are not valid. Owned by the room.
+		// events are those that were found so far, newest first: a page of the
+		// log may have some that are not valid. Owned by the room.
 		events []json.RawMessage
 		bytes  int // of them
 	}
 
-	// What follows is sent by a room, or for it, to itself. `of` tells it from
-	// what was meant for the receiver that failed before it.
+	// What follows is sent by a room, or for it, to itself. `of` is the room
+	// that it is for: another one, which failed, may have had the mailbox
+	// before.
 
 	// opened says that the room is subscribed and where its log stands. Who
 	// gets it and is not `of` ends the subscriptions.
@@ -89,24 +90,24 @@ type (
 	}
 	// renewed says that the log may be another one now.
 	renewed struct{}
-	// nudge makes the room look at handle.missed.
-	nudge struct{}
+	// wake makes the room look at handle.missed.
+	wake struct{}
 
-	// peerUp says that another node lives that was not there, or another
-	// process of it; peerOver that what the process before said no longer
-	// holds; peerGone the same of all that a node said; resync that anything
-	// may have been missed.
-	peerUp   struct{ node string }
-	peerOver struct{ part presence.Part }
-	peerGone struct{ node string }
-	resync   struct{}
+	// peerUp says that another node, or another process of it, has come up;
+	// peerReplaced that the members of the process before are to be dropped;
+	// peerDown that all members of a node are; resync that any gossip may have
+	// been missed.
+	peerUp       struct{ node string }
+	peerReplaced struct{ part presence.Part }
+	peerDown     struct{ node string }
+	resync       struct{}
 
-	gatherTick   struct{ of *room }
+	flushTick    struct{ of *room }
 	presenceTick struct{ of *roster }
 	peerTick     struct{ of *roster }
 	beatTick     struct{ of *roster }
-	askTick      struct{ of *roster }
-	settleTick   struct{ of *roster }
+	requestTick  struct{ of *roster }
+	syncTick     struct{ of *roster }
 	graceTick    struct{ of *roster }
 )
 
@@ -122,18 +123,18 @@ func (pageRead) roomMessage()        {}
 func (verdictGiven) roomMessage()    {}
 func (checked) roomMessage()         {}
 func (renewed) roomMessage()         {}
-func (nudge) roomMessage()           {}
+func (wake) roomMessage()            {}
 func (livePresence) roomMessage()    {}
 func (peerUp) roomMessage()          {}
-func (peerOver) roomMessage()        {}
-func (peerGone) roomMessage()        {}
+func (peerReplaced) roomMessage()    {}
+func (peerDown) roomMessage()        {}
 func (resync) roomMessage()          {}
-func (gatherTick) roomMessage()      {}
+func (flushTick) roomMessage()       {}
 func (presenceTick) roomMessage()    {}
 func (peerTick) roomMessage()        {}
 func (beatTick) roomMessage()        {}
-func (askTick) roomMessage()         {}
-func (settleTick) roomMessage()      {}
+func (requestTick) roomMessage()     {}
+func (syncTick) roomMessage()        {}
 func (graceTick) roomMessage()       {}
 
 // cost is what a message counts against the bound of a room's mailbox. What

@@ -10,9 +10,9 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// FuzzNodeMessages: whatever comes on the subjects by which nodes speak with each
-// other, and services with them, no room panics and the node goes on; a request
-// is answered.
+// FuzzNodeMessages: whatever comes on the subjects by which nodes speak with
+// each other, and services with them, no room panics and the node goes on; a
+// request is answered.
 func FuzzNodeMessages(f *testing.F) {
 	configured := func(c *rooms.Config) { c.Node, c.IdleAfter, c.HistoryBytes = "a", 24*time.Hour, 8<<20 }
 	eng, srv := start(f, configured)

@@ -105,14 +105,14 @@ func (o *opener) subscribe(rooms []*room) error {
 		if err := o.eng.subs.open(subs, r.h.name, r.h.inbox); err != nil {
 			return err
 		}
-		r.h.shares.Store(subs.shares)
+		r.h.wildcard.Store(subs.wildcard)
 	}
 	return nil
 }
 
 // dispatch hands live copies to their rooms: the fifth station of a message, on
-// every node that has members of the room. It is one goroutine for all rooms, so
-// the order of each subject is kept.
+// every node that has members of the room. It is one goroutine for all rooms,
+// so the order of each subject is kept.
 func (e *Engine) dispatch() {
 	for {
 		select {
@@ -182,11 +182,12 @@ func (e *Engine) dispatchOne(msg *nats.Msg) {
 			e.stats.SignalFull.Add(1)
 		}
 	case lastOfPresence:
-		e.handShared(h, msg)
+		e.deliverGossip(h, msg)
 	}
 }
 
-// hand gives an event or a signal from NATS to its room, if there is memory for it.
+// hand gives an event or a signal from NATS to its room, if there is memory for
+// it.
 func (e *Engine) hand(h *handle, m message, msg *nats.Msg) error {
 	n := copyCost(msg)
 	if !e.limits.Copies.Take(n) {

@@ -131,7 +131,7 @@ func (e *Engine) dropSilent(now time.Time) {
 		e.stats.PeersLost.Add(1)
 		e.cfg.Log.Warn().Str("node", node).Msg("a node is silent and is dropped with all its members")
 		e.inspectedBy(node, false)
-		e.postAll(peerGone{node})
+		e.postAll(peerDown{node})
 	}
 }
 
@@ -182,7 +182,7 @@ func (e *Engine) heard(s presence.Sign) bool {
 		// that the process before it held stand for them.
 		time.AfterFunc(max(e.cfg.PresenceGrace, 0), func() {
 			if !e.peers.lives(over) {
-				e.postAll(peerOver{over})
+				e.postAll(peerReplaced{over})
 			}
 		})
 	}

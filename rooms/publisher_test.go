@@ -94,9 +94,9 @@ func TestServerAway(t *testing.T) {
 	eventually(t, "ready again", func() bool { return eng.Ready() == nil })
 }
 
-// TestUnavailable: what cannot be stored is answered after the deadline, however
-// often it could be tried until then, and joins into rooms that are not open are
-// refused.
+// TestUnavailable: what cannot be stored is answered after the deadline,
+// however often it could be tried until then, and joins into rooms that are not
+// open are refused.
 func TestUnavailable(t *testing.T) {
 	r := startRestartable(t)
 	eng := startEngine(t, r, func(c *rooms.Config) {

@@ -27,10 +27,10 @@ const rejectQueue = "roomd"
 // inspection is the look at everything that was stored, on one node of all, for
 // what is not valid. A node that hears all rooms anyway looks at what it hears,
 // and says so in its heartbeat; then the other nodes do not. Where there is
-// none, the nodes take turns by a queue subscription, which brings an event that
-// is also for one of the node's rooms a second time. It is on the log's side: a
-// subscription on the events themselves would be taken for a stream that
-// answers, when there is none.
+// none, the nodes take turns by a queue subscription, which brings an event
+// that is also for one of the node's rooms a second time. It is on the log's
+// side: a subscription on the events themselves would be taken for a stream
+// that answers, when there is none.
 type inspection struct {
 	mu    sync.Mutex
 	queue []*nats.Subscription // on the log of each space; none: others look

@@ -204,8 +204,8 @@ func TestHoleThatTheLogNoLongerFills(t *testing.T) {
 			if len(got) < 3+len(kept)+4 && history > 1 {
 				t.Errorf("got %v", got)
 			}
-			// Whoever comes back from before the hole is told too, and from after
-			// it is not.
+			// Whoever comes back from before the hole is told too, and from
+			// after it is not.
 			for _, eng := range []*rooms.Engine{eng, startEngine(t, srv, func(c *rooms.Config) { c.History = history })} {
 				if again := join(t, eng, "x", "from before", from(eng, before[2])).joined(t, 0); again.Recovered {
 					t.Errorf("from before the hole: %+v", again)

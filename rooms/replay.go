@@ -8,8 +8,8 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// replay is what joins and requests for history are given of the past. What that
-// is, the follower says. Owned by the room's actor.
+// replay is what joins and requests for history are given of the past. What
+// that is, the follower says. Owned by the room's actor.
 type replay struct {
 	again []*historyRequest // want an older page than the one just read
 
@@ -17,8 +17,8 @@ type replay struct {
 	first, upto uint64 // its first and last event
 }
 
-// giveReplay hands over events that the ring holds, as one answer. Those who come
-// back at once with the same position share what is handed over.
+// giveReplay hands over events that the ring holds, as one answer. Those who
+// come back at once with the same position share what is handed over.
 func (r *room) giveReplay(m Member, entries []follow.Entry) {
 	if len(entries) == 0 {
 		return

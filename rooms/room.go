@@ -51,23 +51,23 @@ func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver
 // Receive handles a batch. Events of the whole batch leave together. It is the
 // sixth station of a message, on the room's goroutine.
 func (r *room) Receive(b *actor.Batch[message]) {
-	if r.h.doubtful.Load() && r.h.doubtful.Swap(false) {
+	if r.h.suspect.Load() && r.h.suspect.Swap(false) {
 		r.follower.Suspect()
 	}
 	for m, ok := b.Next(); ok; m, ok = b.Next() {
 		r.eng.received(m)
-		r.fanout.out.expect = b.Len() + 1
+		r.fanout.buffer.expected = b.Len() + 1
 		r.handle(m)
 	}
 	if r.opened && r.h.missed.Swap(false) {
 		r.follower.Missed()
 	}
 	if r.h.stale.Swap(false) && r.roster != nil {
-		r.roster.askAll()
+		r.roster.requestStates()
 	}
 	r.askAgain()
 	r.noteNewest() // before a member hears of it, who may ask
-	r.leave()
+	r.flushOrDelay()
 	r.replay.last = nil
 	r.accountRing()
 	r.retire()
@@ -101,7 +101,7 @@ func (r *room) handle(m message) {
 		r.onSignal(m.msg)
 	case livePresence:
 		if r.roster != nil {
-			r.roster.onShared(m.msg)
+			r.roster.onGossip(m.msg)
 		}
 	case *connectionsRequest: // does not keep the room open
 		r.onConnections(m)
@@ -155,22 +155,22 @@ func (r *room) handleOwn(m message) {
 		r.onChecked(m)
 	case renewed:
 		r.follower.Renewed()
-	case forgetRing:
-		r.forget(m)
-	case gatherTick:
+	case trimRing:
+		r.trimRing(m)
+	case flushTick:
 		if m.of == r {
-			r.fanout.gather.ticking = false // Receive ends with leave
+			r.fanout.coalescer.tickPending = false // Receive ends with flushOrDelay
 		}
 	default:
 		if r.roster != nil && r.roster.handle(m) {
-			r.tellNews()
+			r.deliverPresence()
 		}
 	}
 }
 
-// tellNews tells the members who has come and gone.
-func (r *room) tellNews() {
-	if news := r.roster.news(); news != nil {
+// deliverPresence tells the members who has joined and left.
+func (r *room) deliverPresence() {
+	if news := r.roster.takeChanges(); news != nil {
 		r.flush()
 		r.deliverBurst(news, "")
 	}
@@ -191,7 +191,7 @@ func (r *room) onOpened(m opened) {
 		r.eng.feed.room(wire.FeedOpened, r.label)
 	}
 	if r.roster != nil {
-		r.roster.meet()
+		r.roster.startSync()
 	}
 	r.follower.Open(m.at)
 	r.h.last.Store(r.follower.Newest())
@@ -240,7 +240,7 @@ func (r *room) forward(m message) {
 func (r *room) Failed(any) {
 	r.release()
 	if r.roster != nil {
-		r.roster.tellEmpty()
+		r.roster.sendEmptyState()
 	}
 	r.refuseWaiting(wire.Errorf(wire.Internal, "the room failed and starts again; try again"))
 	for _, m := range r.fanout.members.list {

@@ -1,27 +1,28 @@
 package rooms
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/presence"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// roster is who is in a room, on all nodes: the seats of this one's members, what
-// the other nodes tell of theirs, and when who is told of it. An inbox has none.
-// Owned by the room's actor.
+// roster is who is in a room, on all nodes: the seats of this node's members,
+// what the other nodes gossip about theirs, and when members and nodes are told
+// of changes. An inbox has none. Owned by the room's actor.
 type roster struct {
 	// fixed after start
 	eng   *Engine
 	h     *handle
 	label string // of the room, as clients see it
 
-	presence *presence.Table
-	open     bool        // the other nodes may be asked
-	first    *firstPage  // as room_joined shows it; nil: to be encoded
-	grace    *time.Timer // for the next kept seat; nil until there was one
-	ticking  bool        // a presenceTick is on its way
-	peers    roomPeers
+	presence    *presence.Table
+	open        bool        // the other nodes may be asked
+	first       *firstPage  // as room_joined shows it; nil: to be encoded
+	grace       *time.Timer // for the next kept seat; nil until there was one
+	tickPending bool        // a presenceTick is on its way
+	peers       roomPeers
 }
 
 func newRoster(e *Engine, h *handle, label string) *roster {
@@ -51,8 +52,8 @@ func (r *roster) leave(m Member, why Left) {
 // idle reports whether nobody has a seat, here, and all others know it.
 func (r *roster) idle() bool {
 	_, kept := r.presence.NextDeadline()
-	untold := r.peers.telling || r.peers.beating // other nodes would keep who was here last
-	return !kept && !untold && len(r.peers.curious) == 0
+	unsent := r.peers.diffPending || r.peers.beatPending // other nodes would keep the members who left last
+	return !kept && !unsent && len(r.peers.waiting) == 0
 }
 
 func (r *roster) release() {
@@ -63,18 +64,19 @@ func (r *roster) release() {
 
 // refuseWaiting answers every request that waits.
 func (r *roster) refuseWaiting(err error) {
-	for _, m := range r.peers.curious {
+	for _, m := range r.peers.waiting {
 		refuseMessage(m, err)
 	}
-	r.peers.curious = nil
+	r.peers.waiting = nil
 }
 
 // handle handles the timers of the membership and what the engine learned of
-// other nodes. news: the members are to be told.
+// other nodes. It reports whether the
+// members are to be told of what changed.
 func (r *roster) handle(m message) (news bool) {
 	switch m := m.(type) {
 	case presenceTick:
-		r.ticking = r.ticking && m.of != r
+		r.tickPending = r.tickPending && m.of != r
 		return m.of == r
 	case graceTick:
 		if m.of == r {
@@ -82,29 +84,127 @@ func (r *roster) handle(m message) (news bool) {
 		}
 	case peerTick:
 		if m.of == r {
-			r.peers.telling = false
-			r.tellDiff()
+			r.peers.diffPending = false
+			r.sendDiff()
 		}
 	case beatTick:
 		if m.of == r {
 			r.onBeatTick()
 		}
-	case askTick:
+	case requestTick:
 		if m.of == r {
-			r.peers.asking = nil
+			r.peers.requested = nil
 		}
-	case settleTick:
+	case syncTick:
 		if m.of == r {
-			r.settle()
+			r.finishSync()
 		}
 	case peerUp:
 		r.onPeerUp(m.node)
-	case peerOver:
-		r.onPeerOver(m.part)
-	case peerGone:
-		r.onPeerGone(m.node)
+	case peerReplaced:
+		r.onPeerReplaced(m.part)
+	case peerDown:
+		r.onPeerDown(m.node)
 	case resync:
 		r.resync()
 	}
 	return false
+}
+
+// changed notes a change of the membership, which members and nodes are told of
+// at the end of the interval. uid is whose; "": it may be anybody's.
+func (r *roster) changed(uid string) {
+	r.firstPageChanged(uid)
+	r.h.users.Store(int64(r.presence.Count()))
+	r.scheduleDiff()
+	if r.tickPending {
+		return
+	}
+	r.tickPending = true
+	interval := r.eng.cfg.PresenceInterval
+	if r.presence.Count() > r.eng.cfg.tuning.slowAbove {
+		interval *= presenceSlowFactor
+	}
+	r.eng.after(r.h, interval, presenceTick{r})
+}
+
+// takeChanges returns a presence event with what changed since the last one,
+// for the members; nil: nothing. In a large room, or with more changes than a
+// list may have, it carries only the count and that there were changes.
+func (r *roster) takeChanges() *Burst {
+	joined, left, changed := r.presence.Changes()
+	if !changed {
+		return nil
+	}
+	p := wire.PresenceChange{RoomID: r.label, Count: r.presence.Count()}
+	p.More = p.Count > r.eng.cfg.tuning.countAbove || len(joined)+len(left) > MaxPresenceList
+	if !p.More {
+		p.Joined, p.Left = joined, left
+	}
+	return PayloadBurst(wire.Event{Type: wire.TypePresence, Room: r.label}, p)
+}
+
+// online is one page of the people in the room.
+func (r *roster) online(after string, limit int) wire.OnlineUsers {
+	answer := wire.OnlineUsers{RoomID: r.label, List: []wire.User{}}
+	r.presence.Shown()
+	answer.Count = r.presence.Count()
+	if limit <= 0 || limit > MaxPresenceList {
+		limit = MaxPresenceList
+	}
+	if users, next := r.presence.List(after, limit); len(users) > 0 {
+		answer.List, answer.Next = users, next
+	}
+	return answer
+}
+
+// armGrace sets the one timer of the kept seats.
+func (r *roster) armGrace() {
+	next, ok := r.presence.NextDeadline()
+	if !ok {
+		return
+	}
+	if r.grace == nil {
+		r.grace = r.eng.after(r.h, time.Until(next), graceTick{r})
+		return
+	}
+	r.grace.Reset(time.Until(next))
+}
+
+// expireSeats gives up the seats of those who did not come back in time.
+func (r *roster) expireSeats() {
+	r.presence.Expire(time.Now())
+	r.changed("")
+	r.armGrace()
+}
+
+// firstPage is the list of people in the room_joined of a room that has more
+// than it shows, encoded. Most joins into such a room do not change its first
+// page, so that a storm of them encodes it a few times.
+type firstPage struct {
+	list json.RawMessage
+	end  string // its last uid
+}
+
+// firstPageChanged says that a user came, went, or has another name; "" that
+// anybody did.
+func (r *roster) firstPageChanged(uid string) {
+	if r.first != nil && uid <= r.first.end {
+		r.first = nil
+	}
+}
+
+// show completes p with how many there are and the first page of them.
+func (r *roster) show(p *wire.RoomJoined) {
+	r.presence.Shown()
+	p.Count = r.presence.Count()
+	if r.first == nil {
+		users, next := r.presence.List("", MaxPresenceList)
+		if next == "" {
+			p.List = users
+			return
+		}
+		r.first = &firstPage{list: wire.EncodeUsers(users), end: next}
+	}
+	p.EncodedList = r.first.list
 }

@@ -33,13 +33,14 @@ const (
 	forID     = "id"
 )
 
-// secret is the key that the nodes of a cluster share. Any goroutine may use it.
+// secret is the key that the nodes of a cluster share. Any goroutine may use
+// it.
 //
 // Its macs are the tags of AES-GCM-SIV (RFC 8452) without what encrypts: GHASH
 // under one key, the sum encrypted by AES under another, so that nothing of the
 // first shows. With N macs of n blocks someone who does not have the key forges
-// one with a chance of N²n/2¹²⁸. A message costs two of them, 0.1 µs each, where
-// HMAC-SHA256 took 0.4 and was 3% of a message to a room of ten.
+// one with a chance of N²n/2¹²⁸. A message costs two of them, 0.1 µs each,
+// where HMAC-SHA256 took 0.4 and was 3% of a message to a room of ten.
 type secret struct {
 	// fixed
 	key   []byte
@@ -86,8 +87,8 @@ func blockCipher(secret []byte, purpose string) (cipher.Block, error) {
 
 var noNonce [12]byte
 
-// mac is the text of a mac, in the scratch. Names that hold no control character
-// are told apart by those between them.
+// mac is the text of a mac, in the scratch. Names that hold no control
+// character are told apart by those between them.
 func (s *secret) mac(w *scratch, body []byte, names ...string) []byte {
 	w.in = w.in[:0]
 	for _, name := range names {
@@ -171,8 +172,8 @@ func (e *Engine) believed(author wire.Author, by string) wire.Author {
 }
 
 // MessageID is the idempotency key of the nth event that a user's request `id`
-// publishes in a room, the same on all nodes: no two users, rooms or events share
-// one, and nobody else can know it. Without an id there is none.
+// publishes in a room, the same on all nodes: no two users, rooms or events
+// share one, and nobody else can know it. Without an id there is none.
 func (e *Engine) MessageID(room, uid, id string, n int) string {
 	if id == "" {
 		return ""

@@ -34,8 +34,8 @@ func shapeBodies(shape string, size, n int) [][]byte {
 	return bodies
 }
 
-// TestShapeAllocatesNothing: a batch takes the memory that its frames lie in, and
-// nothing for each event, whatever is in it.
+// TestShapeAllocatesNothing: a batch takes the memory that its frames lie in,
+// and nothing for each event, whatever is in it.
 func TestShapeAllocatesNothing(t *testing.T) {
 	if raceEnabled {
 		t.Log("the race detector allocates; counted without it")

@@ -11,24 +11,25 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// wildcardAbove is how many open rooms have subscriptions of their own; those
-// that are opened beyond it share one for the signals and one for the presence
-// of all rooms of the cluster. A subscription takes 1.1 KB here and in the
-// server; what a node with so many rooms hears in vain costs it a lookup.
+// wildcardAbove is how many open rooms have subscriptions of their own. Rooms
+// opened beyond it use two wildcard subscriptions of the node, one for the
+// signals and one for the presence of all rooms of the cluster. A subscription
+// takes 1.1 KB here and in the server; a message for a room that the node does
+// not have open costs it a lookup.
 const wildcardAbove = 1024
 
-// subscriber makes the subscriptions by which rooms hear what is for them.
+// subscriber makes the NATS subscriptions of the open rooms.
 type subscriber struct {
 	// fixed after start
 	nc      *nats.Conn
 	live    chan *nats.Msg
 	hearAll bool         // Config.HearAll
-	above   int64        // wildcardAbove
-	own     atomic.Int64 // rooms that count against above
+	maxOwn  int64        // wildcardAbove
+	own     atomic.Int64 // rooms that count against maxOwn
 
-	mu     sync.Mutex
-	shared subscriptions // the wildcards
-	used   int           // rooms that share them
+	mu            sync.Mutex
+	wildcards     subscriptions // none while no room uses them
+	wildcardRooms int           // how many rooms use them
 }
 
 // subscriptions are up to four; the others are nil.
@@ -36,10 +37,10 @@ type subscriptions [4]*nats.Subscription
 
 // roomSubscriptions are those of one room. The zero value has none.
 type roomSubscriptions struct {
-	of      *subscriber
-	own     subscriptions
-	counted bool // against above
-	shares  bool // the wildcards
+	of       *subscriber
+	own      subscriptions
+	counted  bool // against maxOwn
+	wildcard bool // uses the node's wildcard subscriptions
 }
 
 // start subscribes to the rooms of the whole cluster, if all are to be heard:
@@ -48,7 +49,7 @@ func (s *subscriber) start() error {
 	if !s.hearAll {
 		return nil
 	}
-	return s.subscribe(&s.shared, wire.SpaceRooms.AllLogs(), wire.AllSignals, wire.AllPresence, wire.SpaceInboxes.AllLogs())
+	return s.subscribe(&s.wildcards, wire.SpaceRooms.AllLogs(), wire.AllSignals, wire.AllPresence, wire.SpaceInboxes.AllLogs())
 }
 
 // open subscribes a room. An inbox hears its log only. What was subscribed
@@ -60,16 +61,16 @@ func (s *subscriber) open(subs *roomSubscriptions, room string, inbox bool) erro
 		return nil
 	case inbox:
 		return s.subscribe(&subs.own, wire.LogSubject(room))
-	case s.own.Load() >= s.above:
-		subs.shares = true
-		return errors.Join(s.subscribe(&subs.own, wire.LogSubject(room)), s.share())
+	case s.own.Load() >= s.maxOwn:
+		subs.wildcard = true
+		return errors.Join(s.subscribe(&subs.own, wire.LogSubject(room)), s.acquireWildcards())
 	}
 	s.own.Add(1)
 	subs.counted = true
 	return s.subscribe(&subs.own, wire.LogSubject(room), wire.SignalSubject(room), wire.PresenceSubject(room))
 }
 
-// subscribe makes the first ones of four.
+// subscribe makes one subscription for each of up to four subjects.
 func (s *subscriber) subscribe(subs *subscriptions, subjects ...string) (err error) {
 	for i, subject := range subjects {
 		if subs[i], err = s.nc.ChanSubscribe(subject, s.live); err != nil {
@@ -79,39 +80,41 @@ func (s *subscriber) subscribe(subs *subscriptions, subjects ...string) (err err
 	return nil
 }
 
-// share counts one more room on the wildcards, and makes them for the first.
-func (s *subscriber) share() error {
+// acquireWildcards counts one more room that uses the wildcard subscriptions,
+// and makes them for the first one.
+func (s *subscriber) acquireWildcards() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.used++
-	if s.used > 1 {
+	s.wildcardRooms++
+	if s.wildcardRooms > 1 {
 		return nil
 	}
-	return s.subscribe(&s.shared, wire.AllSignals, wire.AllPresence)
+	return s.subscribe(&s.wildcards, wire.AllSignals, wire.AllPresence)
 }
 
-// unshare ends the wildcards with the last room that shares them.
-func (s *subscriber) unshare() {
+// releaseWildcards counts one room less, and unsubscribes after the last one.
+func (s *subscriber) releaseWildcards() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.used--; s.used == 0 {
-		s.shared.end()
+	if s.wildcardRooms--; s.wildcardRooms == 0 {
+		s.wildcards.end()
 	}
 }
 
-// end gives all back; doing it again does nothing.
+// end gives up the room's subscriptions; doing it again does nothing.
 func (subs *roomSubscriptions) end() {
 	subs.own.end()
 	if subs.counted {
 		subs.of.own.Add(-1)
 	}
-	if subs.shares {
-		subs.of.unshare()
+	if subs.wildcard {
+		subs.of.releaseWildcards()
 	}
 	*subs = roomSubscriptions{}
 }
 
-// end fails only when the connection is closed, which ends them too.
+// end unsubscribes, which fails only when the connection is closed, and then
+// they have ended.
 func (subs *subscriptions) end() {
 	for i, sub := range subs {
 		if sub != nil {
@@ -121,13 +124,13 @@ func (subs *subscriptions) end() {
 	}
 }
 
-// listensOn reports whether the room listens on the subscription by which a
-// message came that is no event: while others share the wildcards, signals and
-// presence of a room with subscriptions of its own come twice.
+// listensOn reports whether the room listens on the subscription through which
+// a signal, or presence, came: while other rooms use the wildcard
+// subscriptions, those of a room with subscriptions of its own come twice.
 func (s *subscriber) listensOn(h *handle, by *nats.Subscription) bool {
 	if s.hearAll {
 		return true
 	}
 	wildcard := by.Subject == wire.AllSignals || by.Subject == wire.AllPresence
-	return wildcard == h.shares.Load()
+	return wildcard == h.wildcard.Load()
 }

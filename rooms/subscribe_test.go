@@ -28,9 +28,10 @@ func signalsOf(m *member) (got []string) {
 	return got
 }
 
-// TestSubscriptionsOfRooms: with their own subscriptions or the wildcards, rooms
-// hear each event and each signal once and nothing of other rooms; the wildcards
-// go with the last room that shares them, or stay when all rooms are heard.
+// TestSubscriptionsOfRooms: with their own subscriptions or the wildcards,
+// rooms hear each event and each signal once and nothing of other rooms; the
+// wildcards go with the last room that shares them, or stay when all rooms are
+// heard.
 func TestSubscriptionsOfRooms(t *testing.T) {
 	for name, c := range map[string]struct {
 		hearAll             bool
@@ -76,7 +77,8 @@ func testSubscriptionsOfRooms(t *testing.T, hearAll bool, wantSharing int, wantO
 	}
 	publish(t, eng, "nobody", 100, 103)
 	for room, m := range members {
-		// An event of the log behind the signals: what has not come then does not come.
+		// An event of the log behind the signals: what has not come then does
+		// not come.
 		m.await(t, "three signals", func() bool { return len(m.eventsLocked([]string{wire.TypeSignal})) >= 3 })
 		m.awaitSeq(t, publish(t, eng, room, 0, 5)[4])
 		want := fmt.Sprintf(`["%[1]s-0" "%[1]s-1" "%[1]s-2"]`, room)

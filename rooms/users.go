@@ -26,27 +26,27 @@ const (
 
 	userBucket  = "roomd_users"
 	guestBucket = "roomd_guests"
-	// userBytes and guestBytes bound the buckets; an entry takes some 100 bytes. A
-	// full one takes nobody who is new: who is not in it is then not refused as
-	// unknown but as unavailable, unless connected.
+	// userBytes and guestBytes bound the buckets; an entry takes some 100
+	// bytes. A full one takes nobody who is new: who is not in it is then not
+	// refused as unknown but as unavailable, unless connected.
 	userBytes  = 64 << 20
 	guestBytes = 32 << 20
 
-	// userRenew is after which time, at least, a user who is here is written again;
-	// twice that at most.
+	// userRenew is after which time, at least, a user who is here is written
+	// again; twice that at most.
 	userRenew = 24 * time.Hour
-	// usersKept and guestsKept are half of how many users, and guests, this node
-	// remembers that it has written: 840,000 and 420,000, more than the buckets
-	// hold of usual uids, in some 30 MB. Of more in a day, those who are not
-	// remembered are written again, userWrites a second at most.
+	// usersKept and guestsKept are half of how many users, and guests, this
+	// node remembers that it has written: 840,000 and 420,000, more than the
+	// buckets hold of usual uids, in some 30 MB. Of more in a day, those who
+	// are not remembered are written again, userWrites a second at most.
 	usersKept  = 420_000
 	guestsKept = usersKept / 2
-	// foundKept is half of how many it remembers that it has looked up; who is not
-	// among them is looked up once more.
+	// foundKept is half of how many it remembers that it has looked up; who is
+	// not among them is looked up once more.
 	foundKept = 1 << 14
-	// userQueue is how many users may wait to be written; one more is noted when
-	// he shows the next sign of life. userWrites is how many are written per
-	// second: a storm of connections is not to pay for it.
+	// userQueue is how many users may wait to be written; one more is noted
+	// when he shows the next sign of life. userWrites is how many are written
+	// per second: a storm of connections is not to pay for it.
 	userQueue  = 1 << 14
 	userWrites = 500
 	// userLookups is how many users are looked up at once; more wait, and are
@@ -107,9 +107,9 @@ func (u *users) bucketOf(uid string) *bucket {
 	return &u.users
 }
 
-// Saw notes that a user is here, so that private messages may be sent to him for
-// UserMemory from now on. It never blocks; a user who was noted by this node
-// within a day costs a look into a map.
+// Saw notes that a user is here, so that private messages may be sent to him
+// for UserMemory from now on. It never blocks; a user who was noted by this
+// node within a day costs a look into a map.
 func (e *Engine) Saw(uid string) {
 	u := &e.users
 	written := &u.bucketOf(uid).written
@@ -158,16 +158,16 @@ func (u *users) write(ctx context.Context, uid string) {
 	}
 }
 
-// Knows reports whether this node knows, without asking anybody, that a user was
-// here within UserMemory.
+// Knows reports whether this node knows, without asking anybody, that a user
+// was here within UserMemory.
 func (e *Engine) Knows(uid string) bool {
 	now := time.Now()
 	return e.users.known.has(uid, now) || e.users.bucketOf(uid).written.has(uid, now) || e.handleOf(wire.Inbox(uid)) != nil
 }
 
-// Known looks whether a user was here within UserMemory, or is here on any node.
-// Nobody is bad_payload; unavailable is that it cannot be said. It waits until
-// ctx ends at most. The uid must be valid (wire.ValidUID).
+// Known looks whether a user was here within UserMemory, or is here on any
+// node. Nobody is bad_payload; unavailable is that it cannot be said. It waits
+// until ctx ends at most. The uid must be valid (wire.ValidUID).
 func (e *Engine) Known(ctx context.Context, uid string) error {
 	if e.Knows(uid) {
 		return nil
@@ -248,9 +248,9 @@ func (u *users) restore(b *bucket) {
 	})
 }
 
-// memo remembers users, the last most at least and twice as many at most, for one
-// to two times userRenew. It holds no uid, only what one hashes to: of a million
-// users no two are taken for one, and nobody can choose who is.
+// memo remembers users, the last most at least and twice as many at most, for
+// one to two times userRenew. It holds no uid, only what one hashes to: of a
+// million users no two are taken for one, and nobody can choose who is.
 type memo struct {
 	most int // fixed before it is used
 

@@ -108,8 +108,8 @@ func TestLookupsAtOnce(t *testing.T) {
 	}
 }
 
-// TestFullListOfUsers: when the bucket is full who is in it stays, who is not may
-// have been here, and guests take no place from users.
+// TestFullListOfUsers: when the bucket is full who is in it stays, who is not
+// may have been here, and guests take no place from users.
 func TestFullListOfUsers(t *testing.T) {
 	eng, _ := start(t, func(c *rooms.Config) { c.UserBytes(8 << 10) })
 	saw(t, eng, "ann")
@@ -136,8 +136,8 @@ func TestFullListOfUsers(t *testing.T) {
 	saw(t, eng, "bob")
 }
 
-// TestListOfUsersAway: what cannot be looked up is no "no", and a bucket that was
-// lost is made again.
+// TestListOfUsersAway: what cannot be looked up is no "no", and a bucket that
+// was lost is made again.
 func TestListOfUsersAway(t *testing.T) {
 	eng, srv := start(t, nil)
 	js, err := jetstream.New(outsider(t, srv))
@@ -171,8 +171,8 @@ func TestListOfUsersAway(t *testing.T) {
 	}
 }
 
-// TestManyUsersAtOnce: a storm is written bit by bit, what does not fit is noted
-// at the next sign of life.
+// TestManyUsersAtOnce: a storm is written bit by bit, what does not fit is
+// noted at the next sign of life.
 func TestManyUsersAtOnce(t *testing.T) {
 	eng, _ := start(t, nil)
 	const extra = 2000

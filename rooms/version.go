@@ -18,9 +18,10 @@ import (
 //     another name. So nobody has to know which version the other speaks.
 //   - A field that is not known is passed over.
 //   - A request (it has a reply subject) that is not known or cannot be done is
-//     answered at once by {"v", "node", "error": {"code", "message"}}. That counts
-//     as an answer: who asked learns which node cannot do it, and does not wait.
-//     A node of version 0 says nothing to a command that it does not know.
+//     answered at once by {"v", "node", "error": {"code", "message"}}. That
+//     counts as an answer: who asked learns which node cannot do it, and does
+//     not wait. A node of version 0 says nothing to a command that it does not
+//     know.
 //   - What is not known and is no request is passed over. Told by a node of a
 //     later version it is not worth a line in the log.
 //

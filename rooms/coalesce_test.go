@@ -8,9 +8,9 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 )
 
-// TestGather: a large room sends what comes close together in one burst, in
+// TestCoalesce: a large room sends what comes close together in one burst, in
 // order and without losing the last; who joins meanwhile gets no event twice.
-func TestGather(t *testing.T) {
+func TestCoalesce(t *testing.T) {
 	const events = 400 // a join replays 500 at most
 	eng, _ := start(t, nil)
 	var members []*member
@@ -33,11 +33,11 @@ func TestGather(t *testing.T) {
 	}
 }
 
-func TestGatherTime(t *testing.T) {
+func TestCoalesceDelay(t *testing.T) {
 	for members, want := range map[int]time.Duration{
 		1: 0, 32: 0, 33: 330 * time.Microsecond, 1000: 10 * time.Millisecond, 5000: 20 * time.Millisecond, 50000: 20 * time.Millisecond,
 	} {
-		if got := rooms.GatherTime(members); got != want {
+		if got := rooms.CoalesceDelay(members); got != want {
 			t.Errorf("%d members: bursts are %s apart, want %s", members, got, want)
 		}
 	}

@@ -1,0 +1,295 @@
+package rooms
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/presence"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// The nodes that have a room open gossip about its members: each sends its
+// changes to all as diffs, and, as anti-entropy, the version that it is at, so
+// that a node which missed a diff asks for the whole state.
+
+// beatsAfterChange is how many times a room sends its version after a change,
+// one heartbeat apart: enough that the loss of the last diff is noticed, and a
+// quiet room costs nothing.
+const beatsAfterChange = 2
+
+// syncTime is how long a room that was just opened waits for the other nodes'
+// states before it answers who is in it.
+const syncTime = 300 * time.Millisecond
+
+// roomPeers is the state of a room's gossip with other nodes. Owned by the
+// room's actor.
+type roomPeers struct {
+	requested   map[string]bool   // nodes that were asked for their state in this interval
+	beats       int               // how many more times the version is sent
+	beatPending bool              // a beatTick is on its way
+	diffPending bool              // a peerTick is on its way
+	synced      bool              // syncTime is over, or there are no other nodes
+	waiting     []*membersRequest // wait until synced
+}
+
+// gossip is a message between nodes about a room's members: on
+// room.<room>.presence to all nodes, on toNode to one.
+type gossip struct {
+	V    int                   `json:"v"`
+	Diff *presence.Diff        `json:"diff,omitempty"` // what changed, or the whole state
+	Beat *presence.NodeVersion `json:"beat,omitempty"` // the version that the sender is at; also beside ask
+	Ask  string                `json:"ask,omitempty"`  // the node that wants the receiver's state
+	Boot presence.Boot         `json:"boot,omitempty"` // of the node that asks
+}
+
+// toNode is the subject of gossip to one node about the room with that token.
+func toNode(node, token string) string { return "roomd.to." + node + "." + token }
+
+// onDirect takes gossip that is for this node only.
+func (e *Engine) onDirect(msg *nats.Msg) {
+	token := msg.Subject[strings.LastIndexByte(msg.Subject, '.')+1:]
+	h := e.stores[wire.SpaceRooms].handles.get(token)
+	if h == nil {
+		e.refuse(msg, wire.Errorf(wire.NotFound, "this node does not have the room open"))
+		return
+	}
+	e.deliverGossip(h, msg)
+}
+
+// deliverGossip puts another node's gossip into the room's mailbox. If that is
+// full, the room asks all nodes for their states later.
+func (e *Engine) deliverGossip(h *handle, msg *nats.Msg) {
+	if h.self.Send(livePresence{msg}) != nil {
+		e.stats.PresenceFull.Add(1)
+		h.stale.Store(true)
+		e.refuse(msg, errBusy)
+	}
+}
+
+func (r *roster) onGossip(msg *nats.Msg) {
+	var s gossip
+	if err := json.Unmarshal(msg.Data, &s); err != nil {
+		r.eng.roomLog(r.h.name).Warn().Err(err).Str("subject", msg.Subject).Msg("what a node tells of its members cannot be read; who publishes there?")
+		r.eng.refuse(msg, wire.Errorf(wire.BadJSON, "what is told of a room must be a JSON object with diff, beat or ask"))
+		return
+	}
+	switch {
+	case s.Ask != "":
+		r.onStateRequest(s)
+	case s.Diff != nil:
+		r.onDiff(*s.Diff)
+	case s.Beat != nil:
+		r.onBeat(*s.Beat)
+	default:
+		if s.V <= speaks && msg.Reply == "" {
+			r.eng.roomLog(r.h.name).Warn().Str("subject", msg.Subject).Msg("what a node tells of its members says nothing; who publishes there?")
+		}
+		r.eng.refuse(msg, wire.Errorf(wire.UnknownType, "this node knows diff, beat and ask of a room, and speaks version %d", speaks))
+	}
+}
+
+// onStateRequest answers any process of the node that asks: one that has just
+// started may ask before its first heartbeat has arrived.
+func (r *roster) onStateRequest(s gossip) {
+	if s.Ask == r.eng.cfg.Node {
+		return
+	}
+	lives := r.eng.heard(presence.Sign{Node: s.Ask, Boot: s.Boot})
+	r.sendState(s.Ask)
+	if s.Beat != nil && s.Beat.Node == s.Ask && lives && r.presence.Behind(*s.Beat) {
+		r.requestState(s.Ask)
+	}
+}
+
+func (r *roster) onDiff(d presence.Diff) {
+	if d.Node == r.eng.cfg.Node || !r.eng.heard(presence.Sign{Node: d.Node, Boot: d.Boot}) {
+		return
+	}
+	if r.presence.Apply(d) {
+		r.requestState(d.Node)
+	}
+	r.changed("")
+}
+
+func (r *roster) onBeat(n presence.NodeVersion) {
+	if n.Node == r.eng.cfg.Node || !r.eng.heard(presence.Sign{Node: n.Node, Boot: n.Boot}) {
+		return
+	}
+	if r.presence.Behind(n) {
+		r.requestState(n.Node)
+	}
+}
+
+// sendDiff sends the other nodes what changed on this one. Without other nodes
+// nothing is sent, and the changes accumulate until one asks.
+func (r *roster) sendDiff() {
+	if r.eng.peers.none() {
+		return
+	}
+	d, ok := r.presence.LocalDiff()
+	if !ok {
+		return
+	}
+	for _, part := range d.Split(0) {
+		r.publish(wire.PresenceSubject(r.h.name), gossip{Diff: &part})
+	}
+	r.peers.beats = beatsAfterChange
+	r.scheduleBeat()
+}
+
+// sendState sends another node the state of this node's members, also when
+// there were never any: the other node may know some from before the room
+// failed here.
+func (r *roster) sendState(node string) {
+	r.sendDiff()
+	for _, part := range r.presence.LocalState().Split(0) {
+		r.publish(toNode(node, r.h.token()), gossip{Diff: &part})
+	}
+}
+
+// sendEmptyState tells the other nodes that a room that failed has lost its
+// members. It does not use the room's table, which may be what failed. If this
+// is lost, the version in the next room's first request tells it.
+func (r *roster) sendEmptyState() {
+	if r.eng.peers.none() {
+		return
+	}
+	d := presence.Diff{Node: r.eng.cfg.Node, Boot: r.eng.boot, Incarnation: r.eng.incarnation.Add(1), Full: true}
+	r.publish(wire.PresenceSubject(r.h.name), gossip{Diff: &d})
+}
+
+// requestStates asks every other node for its state, and sends this node's
+// version along.
+func (r *roster) requestStates() {
+	if !r.eng.peers.none() {
+		local := r.presence.Local()
+		r.publish(wire.PresenceSubject(r.h.name), gossip{Ask: r.eng.cfg.Node, Boot: r.eng.boot, Beat: &local})
+	}
+}
+
+// requestState asks one node for its state, once per presence interval:
+// otherwise every further diff would ask again until the answer has come.
+func (r *roster) requestState(node string) {
+	if r.peers.requested[node] {
+		return
+	}
+	if r.peers.requested == nil {
+		r.peers.requested = make(map[string]bool)
+		r.eng.after(r.h, r.eng.cfg.PresenceInterval, requestTick{r})
+	}
+	r.peers.requested[node] = true
+	r.publish(toNode(node, r.h.token()), gossip{Ask: r.eng.cfg.Node, Boot: r.eng.boot})
+}
+
+// scheduleBeat has the version sent again after a heartbeat interval.
+func (r *roster) scheduleBeat() {
+	if r.peers.beatPending || r.peers.beats == 0 {
+		return
+	}
+	r.peers.beatPending = true
+	r.eng.after(r.h, r.eng.cfg.tuning.heartbeat, beatTick{r})
+}
+
+func (r *roster) onBeatTick() {
+	r.peers.beatPending = false
+	r.peers.beats--
+	r.sendBeat()
+	r.scheduleBeat()
+}
+
+// sendBeat sends the version that this node is at.
+func (r *roster) sendBeat() {
+	local := r.presence.Local()
+	r.publish(wire.PresenceSubject(r.h.name), gossip{Beat: &local})
+}
+
+// resync exchanges versions with all nodes, after a time in which either side
+// may have missed anything.
+func (r *roster) resync() {
+	if !r.open {
+		return
+	}
+	r.requestStates()
+	r.sendBeat()
+}
+
+// startSync asks the other nodes for their states when the room has just been
+// opened.
+func (r *roster) startSync() {
+	r.open = true
+	if r.eng.peers.none() {
+		r.finishSync()
+		return
+	}
+	r.requestStates()
+	r.eng.after(r.h, syncTime, syncTick{r})
+}
+
+// finishSync answers the requests for members that waited for the other nodes.
+func (r *roster) finishSync() {
+	r.peers.synced = true
+	for _, m := range r.peers.waiting {
+		reply(m.done, r.online(m.after, m.limit))
+	}
+	r.peers.waiting = nil
+}
+
+func (r *roster) onMembers(m *membersRequest) {
+	if !r.peers.synced {
+		r.peers.waiting = append(r.peers.waiting, m)
+		return
+	}
+	reply(m.done, r.online(m.after, m.limit))
+}
+
+// onPeerUp asks a node that has come up for its state, and sends it the changes
+// that accumulated while there was no other node. It is asked even if it was
+// asked just now: that may have been the process before.
+func (r *roster) onPeerUp(node string) {
+	if !r.open {
+		return
+	}
+	delete(r.peers.requested, node)
+	r.requestState(node)
+	r.scheduleDiff()
+}
+
+// scheduleDiff has the changes sent to the other nodes after a fraction of the
+// presence interval, so that with the members' own batches it is still kept.
+func (r *roster) scheduleDiff() {
+	if r.peers.diffPending || r.eng.peers.none() {
+		return
+	}
+	r.peers.diffPending = true
+	r.eng.after(r.h, r.eng.cfg.PresenceInterval/4, peerTick{r})
+}
+
+// onPeerDown drops the members of a node that is down.
+func (r *roster) onPeerDown(node string) {
+	r.presence.DropNode(node)
+	r.changed("")
+}
+
+// onPeerReplaced drops the members of a process that another process of the
+// same node has replaced.
+func (r *roster) onPeerReplaced(p presence.Part) {
+	r.presence.DropPart(p)
+	r.changed("")
+}
+
+// publish sends gossip. If that fails, the other nodes notice a gap in the
+// versions, by the next diff or beat.
+func (r *roster) publish(subject string, s gossip) {
+	s.V = speaks
+	body, err := json.Marshal(s)
+	if err == nil {
+		err = r.eng.nc.Publish(subject, body)
+	}
+	if err != nil && !r.eng.closed() {
+		r.eng.roomLog(r.h.name).Warn().Err(fmt.Errorf("publish on %s: %w", subject, err)).Msg("other nodes could not be told of this room's members; they find out by the next beat")
+	}
+}
