@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%w; see roombench --help", err)
+		return fmt.Errorf("%w; see roombench --help", cli.Explain(err))
 	}
 	return command.Run(ctx, stdout, stderr)
 }

@@ -66,7 +66,7 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 		err = t.checkNames()
 	}
 	if err != nil {
-		return fmt.Errorf("%w; see roomctl --help", err)
+		return fmt.Errorf("%w; see roomctl --help", cli.Explain(err))
 	}
 	chosen, ok := parsed.Selected().Target.Addr().Interface().(command)
 	if !ok {

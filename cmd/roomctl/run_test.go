@@ -67,7 +67,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{args: []string{"history", "x", "--tls-ca", empty}, want: "--tls-ca"},
 		{args: []string{"history", "x", "--limit", "0"}, want: "--limit"},
 		{args: []string{"history", "x", "--limit", "-5"}, want: "--limit is -5; it must be at least 1"},
-		{args: []string{"history", "x", "--before", "-1"}, want: "--before"},
+		{args: []string{"history", "x", "--before", "-1"}, want: "--before is -1; it must be a whole number from 0 up; see roomctl --help"},
 		{args: []string{"verify", "--publishers", "0"}, want: "--publishers"},
 		{args: []string{"verify", "--members", "-1"}, want: "--members must not be negative"},
 		{args: []string{"verify", "--rooms", "11"}, want: "--rooms"},
