@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/internal/budget"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/internal/socket"
 )
 
 // behindProxy trusts this machine's X-Forwarded-For.
@@ -342,10 +344,10 @@ func TestMessageMustBeComplete(t *testing.T) {
 		bubble(t, Config{}, func(t *testing.T, m *Manager) {
 			ours, theirs := net.Pipe()
 			must(t, m.take(address{}))
-			c := m.newClient(ours, ann, address{})
-			c.in = newFrames(ours, nil, false, c)
+			c := m.newClient(socket.Conn{Conn: ours}, ann, address{})
+			c.in = socket.NewReader(c.conn, false, (*frameHandler)(c))
 			if upgraded {
-				c.in = newUpgraded(upgradeOf(t, m, ours, theirs), c)
+				c.in = socket.NewUpgraded(upgradeOf(t, ours, theirs), (*frameHandler)(c))
 			}
 			m.start(c)
 			go c.run([]firstRoom{{name: wire.Inbox(ann.UID)}})
@@ -383,8 +385,8 @@ func TestNoDeadlineIsLeft(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, m *Manager) {
 		ours, theirs := net.Pipe()
 		must(t, m.take(address{}))
-		c := m.newClient(ours, ann, address{})
-		c.in = newFrames(ours, nil, false, c)
+		c := m.newClient(socket.Conn{Conn: ours}, ann, address{})
+		c.in = socket.NewReader(c.conn, false, (*frameHandler)(c))
 		m.start(c)
 		go c.run([]firstRoom{{name: wire.Inbox(ann.UID)}})
 		go func() { _, _ = io.Copy(io.Discard, theirs) }()
@@ -405,10 +407,25 @@ func TestNoDeadlineIsLeft(t *testing.T) {
 }
 
 // upgradeOf is gorilla's side of a pipe whose handshake is over.
-func upgradeOf(t *testing.T, _ *Manager, ours, theirs net.Conn) *websocket.Conn {
+func upgradeOf(t *testing.T, ours, theirs net.Conn) *websocket.Conn {
 	t.Helper()
 	upgraded := make(chan *websocket.Conn)
-	go func() { upgraded <- upgradeRecorded(t, ours) }()
+	go func() {
+		r := bufio.NewReader(ours)
+		req, err := http.ReadRequest(r)
+		if err != nil {
+			t.Error(err)
+			close(upgraded)
+			return
+		}
+		ws, err := new(websocket.Upgrader).Upgrade(pipeWriter{ours, r}, req, nil)
+		if err != nil {
+			t.Error(err)
+		}
+		upgraded <- ws
+	}()
+	_, err := io.WriteString(theirs, upgradeRequest)
+	must(t, err)
 	response := make([]byte, 1)
 	for seen := ""; !strings.HasSuffix(seen, "\r\n\r\n"); seen += string(response) {
 		_, err := theirs.Read(response)

@@ -2,11 +2,9 @@ package session
 
 import (
 	"context"
-	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
@@ -14,6 +12,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/internal/budget"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/internal/socket"
 )
 
 // Client is one connection. Its exported methods may be called from any
@@ -24,9 +23,8 @@ type Client struct {
 	id      string
 	who     auth.Identity
 	from    address
-	in      source          // of the reading goroutine
-	conn    net.Conn        // written by the actor only
-	raw     syscall.RawConn // of conn; nil if it cannot be read and written at once
+	in      socket.Source // of the reading goroutine
+	conn    socket.Conn   // written by the actor only
 	self    *actor.Ref[outgoing]
 	done    chan struct{} // closed when the connection has ended
 	ping    time.Duration // jittered, so that clients that came together do not ping together
@@ -230,10 +228,10 @@ func (c *Client) silent(now time.Time) bool {
 }
 
 // wake makes the actor look at its times. Nothing in that waits for the peer if
-// the connection is raw.
+// the connection is Nonblocking.
 func (c *Client) wake() {
 	send := c.self.Send
-	if c.raw != nil {
+	if c.conn.Nonblocking() {
 		send = c.self.SendInline
 	}
 	// A full mailbox takes a tick too; a stopped actor needs none.

@@ -28,9 +28,6 @@ const (
 	// leastUnfinished is how many messages of the largest size may be unfinished in
 	// any case.
 	leastUnfinished = 4
-	// smallFragment is the least size of a part of a message, the last one
-	// excepted, that costs nothing of its own; a smaller one costs an event.
-	smallFragment = 128
 	// publishWindow is how many events of a client may wait for their ack;
 	// the connection is not read while the window is full.
 	publishWindow = 64

@@ -62,7 +62,7 @@ func (s *stack) silence() (freed []func() bool) {
 	clients := slices.Collect(maps.Values(s.m.clients))
 	s.m.mu.Unlock()
 	for _, c := range clients {
-		freed = append(freed, isFreed(c), isFreed(c.self), isFreed(c.conn.(*net.TCPConn)))
+		freed = append(freed, isFreed(c), isFreed(c.self), isFreed(c.conn.Conn.(*net.TCPConn)))
 		c.heard.Store(-int64(time.Hour))
 		c.due()
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/internal/socket"
 )
 
 // firstRoom is a room that a connection enters when it opens.
@@ -56,22 +57,19 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.refuseByHook(w, r, who, from, err)
 		return
 	}
-	upgrader := m.upgrader
-	upgrader.EnableCompression = m.cfg.Compress && offersDeflate(r.Header)
-	conn, answer, err := upgrade(upgrader, w, r)
+	accepted, err := m.upgrader.Upgrade(w, r, m.cfg.Compress)
 	if err != nil {
 		m.stats.RefusedUpgrade.Add(1)
 		m.logRefusal(r, who, from, 0, wire.Errorf(wire.BadPayload, "%v", err)) // refuseUpgrade has answered
 		return
 	}
 	opened = true
-	c := m.newClient(conn, who, from)
-	c.handshake = answer
-	c.deflate = upgrader.EnableCompression
+	c := m.newClient(accepted.Conn, who, from)
+	c.handshake, c.deflate = accepted.Answer, accepted.Deflate
 	if c.deflate {
 		m.stats.Deflating.Add(1)
 	}
-	c.in = newFrames(c.conn, c.raw, c.deflate, c)
+	c.in = socket.NewReader(c.conn, c.deflate, (*frameHandler)(c))
 	m.start(c)
 	c.run(first)
 }

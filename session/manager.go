@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"maps"
 	mathrand "math/rand/v2"
-	"net"
-	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,6 +19,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/internal/socket"
 )
 
 // errDraining refuses new connections of a node that stops.
@@ -34,7 +33,7 @@ type Manager struct {
 	eng        engine
 	who        Authenticator
 	ender      ender // who, if it is one
-	upgrader   websocket.Upgrader
+	upgrader   *socket.Upgrader
 	actors     *actor.Config[outgoing]
 	connects   *rate.Limiter // nil: no limit
 	ctx        context.Context
@@ -81,13 +80,7 @@ func newManager(eng engine, who Authenticator, cfg Config) (*Manager, error) {
 	m.unfinished.most = max(cfg.UnfinishedBytes, leastUnfinished*cfg.MaxMessage)
 	m.waiting.OnFull(m.relieveSoon)
 	m.ctx, m.stop = context.WithCancel(context.Background())
-	m.upgrader = websocket.Upgrader{
-		HandshakeTimeout: cfg.Handshake,
-		ReadBufferSize:   16,                                       // frames reads past gorilla's buffer
-		WriteBufferPool:  &sync.Pool{},                             // the actor writes past gorilla's buffer
-		CheckOrigin:      func(*http.Request) bool { return true }, // was checked before
-		Error:            refuseUpgrade,
-	}
+	m.upgrader = socket.NewUpgrader(cfg.Handshake, refuseUpgrade)
 	m.guestRooms = newGuestRooms(cfg, func(room string) bool { _, open := eng.Room(room); return open })
 	m.wheel = newWheel(cfg.Ping/wheelSteps, (*Client).due)
 	m.actors = &actor.Config[outgoing]{
@@ -155,11 +148,9 @@ func (m *Manager) AddClient(ws *websocket.Conn, who auth.Identity, room string) 
 	if err := m.take(from); err != nil {
 		return nil, fmt.Errorf("session: add a client: %w", err)
 	}
-	ws.SetReadLimit(0)                  // gorilla's; ours is MaxMessage
-	_ = ws.SetReadDeadline(time.Time{}) // fails only on a closed connection
 	first := appendRoom([]firstRoom{{name: wire.Inbox(who.UID)}}, name, rooms.Since{})
-	c := m.newClient(ws.NetConn(), who, from)
-	c.in = newUpgraded(ws, c)
+	c := m.newClient(socket.NewConn(ws.NetConn()), who, from)
+	c.in = socket.NewUpgraded(ws, (*frameHandler)(c))
 	m.start(c)
 	go c.run(first)
 	return c, nil
@@ -170,9 +161,9 @@ func (m *Manager) AddClient(ws *websocket.Conn, who auth.Identity, room string) 
 func (m *Manager) RemoveClient(c *Client, code wire.CloseCode) { c.Close(code) }
 
 // newClient makes a client that waits for its source, and for start.
-func (m *Manager) newClient(conn net.Conn, who auth.Identity, from address) *Client {
+func (m *Manager) newClient(conn socket.Conn, who auth.Identity, from address) *Client {
 	c := &Client{
-		m: m, id: rand.Text(), who: who, from: from, conn: conn, raw: rawOf(conn),
+		m: m, id: rand.Text(), who: who, from: from, conn: conn,
 		done: make(chan struct{}), window: make(chan struct{}, publishWindow),
 		ping: m.cfg.Ping - mathrand.N(m.cfg.Ping/5-m.wheel.step+1),
 	}

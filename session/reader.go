@@ -1,33 +1,14 @@
 package session
 
 import (
-	"bytes"
 	"errors"
 	"io"
-	"net"
-	"sync"
 	"time"
-
-	"github.com/gorilla/websocket"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/internal/socket"
 )
-
-// frameBuffers hold one message while it is handled. An idle connection has
-// none.
-var frameBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// keepBuffer is the largest buffer that goes back to the pool.
-const keepBuffer = 64 << 10
-
-// keepFrame gives a buffer back.
-func keepFrame(buf *bytes.Buffer) {
-	if buf.Cap() <= keepBuffer {
-		buf.Reset()
-		frameBuffers.Put(buf)
-	}
-}
 
 // run is the life of a connection after the upgrade: it joins the first rooms,
 // and leaves a goroutine of its own that reads until the end and takes
@@ -52,7 +33,7 @@ func (c *Client) listen() {
 		}
 	}()
 	for handled := false; ; {
-		op, err := c.in.next()
+		op, err := c.in.Next()
 		switch {
 		case err != nil:
 		case c.closeCode() == wire.CloseRateLimit, c.closeCode() == wire.CloseProtocolErrors: // what it sends on is of no interest
@@ -78,9 +59,9 @@ func (c *Client) listen() {
 // connection.
 func (c *Client) take(text bool) error {
 	c.hear()
-	buf := frameBuffers.Get().(*bytes.Buffer)
-	defer keepFrame(buf)
-	err := c.in.read(buf, c.m.cfg.MaxMessage)
+	buf := socket.GetMessage()
+	defer socket.PutMessage(buf)
+	err := c.in.Read(buf, c.m.cfg.MaxMessage)
 	if c.hurried {
 		c.unhurry()
 	}
@@ -94,6 +75,15 @@ func (c *Client) take(text bool) error {
 	c.route(text, buf.Bytes(), now)
 	return nil
 }
+
+// frameHandler is a Client as its Source sees it.
+type frameHandler Client
+
+func (h *frameHandler) Control(op wire.Opcode, payload []byte) error {
+	return (*Client)(h).control(op, payload)
+}
+func (h *frameHandler) Fragment() error     { return (*Client)(h).fragment() }
+func (h *frameHandler) Incomplete(held int) { (*Client)(h).hurry(held) }
 
 // hurry is called when a message, of which so many bytes are held, is not
 // complete and the rest of it has to be waited for: that ends at some time, or
@@ -147,19 +137,11 @@ func (c *Client) fragment() error {
 
 // endOf is how the connection ends after the error that ended reading.
 func endOf(err error) uint32 {
-	var closed *websocket.CloseError
-	var netErr net.Error
-	switch {
-	case errors.As(err, &closed) && closed.Code != websocket.CloseAbnormalClosure:
-		return uint32(closed.Code) | byPeer
-	case errors.Is(err, websocket.ErrReadLimit):
-		return uint32(wire.CloseTooBig)
-	case closed != nil, errors.As(err, &netErr), errors.Is(err, net.ErrClosed),
-		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe):
-		return uint32(wire.CloseAbnormal)
-	default: // gorilla's, about a frame that no WebSocket peer sends
-		return uint32(wire.CloseProtocol)
+	code, theirs := socket.CloseCode(err)
+	if theirs {
+		return uint32(code) | byPeer
 	}
+	return uint32(code)
 }
 
 // control takes a ping or a pong: both are signs of life, cost what an event
@@ -219,5 +201,5 @@ func (c *Client) drainPeer() {
 	}
 	// It ends with the peer's side, the deadline, or when the peer has sent so much
 	// on that it will not.
-	_, _ = io.CopyN(io.Discard, c.conn, lingerBytes)
+	_, _ = io.CopyN(io.Discard, c.conn.Conn, lingerBytes)
 }

@@ -5,6 +5,7 @@ package session
 import (
 	"bytes"
 	"io"
+	"net"
 	"testing"
 	"unsafe"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/internal/socket"
 )
 
 // watchedWriter tells whether its goroutine's stack moved while it wrote.
@@ -32,12 +34,12 @@ func (w *watchedWriter) Receive(b *actor.Batch[outgoing]) {
 // (bench fanout --rate 50), so the calls from the actor down to the system must
 // fit. (With the race detector they do not.)
 func TestWritingGrowsNoStack(t *testing.T) {
-	for name, frames := range map[string]int{"one frame": 1, "several": 5, "more than are joined": joinBelow/300 + 9} {
+	for name, frames := range map[string]int{"one frame": 1, "several": 5, "more than are joined": 16<<10/300 + 9} {
 		t.Run(name, func(t *testing.T) {
 			s := newStack(t)
 			ours, theirs := tcpPair(t)
 			go func() { _, _ = io.Copy(io.Discard, theirs) }()
-			c := s.m.newClient(ours, auth.Identity{UID: "ann"}, address{})
+			c := s.m.newClient(socket.NewConn(ours), auth.Identity{UID: "ann"}, address{})
 			w := &watchedWriter{writer: writer{c: c}, moved: make(chan bool)}
 			c.self = actor.Spawn(s.m.actors, func(*actor.Ref[outgoing]) actor.Receiver[outgoing] { return w })
 			frame := wire.AppendFrame(nil, wire.OpText, bytes.Repeat([]byte("x"), 300))
@@ -52,11 +54,24 @@ func TestWritingGrowsNoStack(t *testing.T) {
 					grew++
 				}
 			}
-			if grew > 10 { // a new outlet needs more, after a collection
+			if grew > 10 { // a new write buffer needs more, after a collection
 				t.Errorf("a stack grew for %d of 100 writes", grew)
 			}
 			c.self.Stop()
 			<-c.self.Done()
 		})
 	}
+}
+
+func tcpPair(t testing.TB) (ours, theirs net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "localhost:0")
+	must(t, err)
+	defer l.Close()
+	theirs, err = net.Dial("tcp", l.Addr().String())
+	must(t, err)
+	ours, err = l.Accept()
+	must(t, err)
+	t.Cleanup(func() { ours.Close(); theirs.Close() })
+	return ours, theirs
 }

@@ -41,7 +41,7 @@ func TestWritesOverTLS(t *testing.T) {
 	s := newStack(t)
 	p := s.dialWith(s.secureDoor(), "token="+s.token("ann"))
 	p.joined("general")
-	if s.client(p).raw != nil {
+	if s.client(p).conn.Nonblocking() {
 		t.Fatal("the connection is written past TLS")
 	}
 	talker := s.user("talker")

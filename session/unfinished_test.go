@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/internal/socket"
 )
 
 // Of those who begin a message and do not end it the ones who wait for the
@@ -22,8 +23,8 @@ func TestUnfinishedMessages(t *testing.T) {
 		arrive := func() (c *Client, peer net.Conn) {
 			ours, theirs := net.Pipe()
 			must(t, m.take(address{}))
-			c = m.newClient(ours, ann, address{})
-			c.in = newFrames(ours, nil, false, c)
+			c = m.newClient(socket.Conn{Conn: ours}, ann, address{})
+			c.in = socket.NewReader(c.conn, false, (*frameHandler)(c))
 			m.start(c)
 			go c.run([]firstRoom{{name: wire.Inbox(ann.UID)}})
 			go func() { _, _ = io.Copy(io.Discard, theirs) }()

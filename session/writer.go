@@ -8,6 +8,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/internal/socket"
 )
 
 // outgoing is what a client's mailbox takes: a burst to write, or a tick of
@@ -50,19 +51,19 @@ func newWriter(c *Client) *writer {
 // station of a message, on the goroutine of the client's actor. What it calls must
 // fit on a short stack: see TestWritingGrowsNoStack.
 func (w *writer) Receive(b *actor.Batch[outgoing]) {
-	out := w.outlet()
+	out := w.newBatch()
 	defer out.release()
 	count := w.gather(out, b)
 	w.count(count, w.write(out))
 }
 
-// outlet takes an empty outlet, or, for what is written first, one that begins
+// newBatch takes an empty batch, or, for what is written first, one that begins
 // with the answer to the handshake.
-func (w *writer) outlet() *outlet {
-	out := outlets.Get().(*outlet)
+func (w *writer) newBatch() *writeBatch {
+	out := writeBatches.Get().(*writeBatch)
 	out.of = w.c
 	if w.c.handshake != nil {
-		out.add(w.c.handshake)
+		out.frames.Add(w.c.handshake)
 		w.c.handshake = nil
 	}
 	return out
@@ -70,14 +71,14 @@ func (w *writer) outlet() *outlet {
 
 // gather takes everything that waits into out, and returns how many messages
 // that are.
-func (w *writer) gather(out *outlet, b *actor.Batch[outgoing]) (count int) {
+func (w *writer) gather(out *writeBatch, b *actor.Batch[outgoing]) (count int) {
 	for o, ok := b.Next(); ok; o, ok = b.Next() {
 		if o.burst == nil {
 			w.tick(time.Now())
 			continue
 		}
 		out.hold(o.burst)
-		out.add(w.framesOf(o.burst)...)
+		out.frames.Add(w.framesOf(o.burst)...)
 		count += o.burst.Count
 	}
 	out.begin()
@@ -103,8 +104,8 @@ func (w *writer) count(messages int, written bool) {
 }
 
 // write reports whether the frames were handed to the system.
-func (w *writer) write(out *outlet) bool {
-	if len(out.list) == 0 || w.broken {
+func (w *writer) write(out *writeBatch) bool {
+	if out.frames.Empty() || w.broken {
 		return !w.broken
 	}
 	_, err := w.flush(out, w.c.m.cfg.WriteTimeout)
@@ -112,8 +113,8 @@ func (w *writer) write(out *outlet) bool {
 }
 
 // flush writes, waits for room as long as it may, and counts.
-func (w *writer) flush(out *outlet, wait time.Duration) (n int64, err error) {
-	n, err = out.flush(w.c.conn, w.c.raw, wait)
+func (w *writer) flush(out *writeBatch, wait time.Duration) (n int64, err error) {
+	n, err = out.frames.Flush(&w.c.conn, wait)
 	w.c.m.stats.Writes.Add(1)
 	w.c.m.stats.Bytes.Add(n)
 	w.c.traffic.sent += n
@@ -184,11 +185,11 @@ func (w *writer) ping(now time.Time) {
 	if w.broken {
 		return
 	}
-	out := w.outlet()
+	out := w.newBatch()
 	defer out.release()
-	out.add(pingFrame)
-	wait := noWait
-	if w.c.raw == nil {
+	out.frames.Add(pingFrame)
+	wait := socket.NoWait
+	if !w.c.conn.Nonblocking() {
 		wait = w.c.m.cfg.WriteTimeout
 	}
 	n, err := w.flush(out, wait)
@@ -207,7 +208,7 @@ func (w *writer) Stopped(unread []outgoing) {
 	w.c.m.wheel.drop(w.c)
 	code := w.c.closeCode()
 	tooSlow := code == wire.CloseTooSlow && !w.c.closedByPeer()
-	out := w.outlet()
+	out := w.newBatch()
 	defer out.release()
 	count := 0
 	for _, o := range unread {
@@ -217,10 +218,10 @@ func (w *writer) Stopped(unread []outgoing) {
 		out.hold(o.burst)
 		count += o.burst.Count
 		if !tooSlow {
-			out.add(w.framesOf(o.burst)...)
+			out.frames.Add(w.framesOf(o.burst)...)
 		}
 	}
-	out.add(wire.AppendCloseFrame(nil, code))
+	out.frames.Add(wire.AppendCloseFrame(nil, code))
 	written := code != wire.CloseAbnormal && w.write(out)
 	w.count(count, written && !tooSlow)
 	w.linger()
@@ -229,8 +230,8 @@ func (w *writer) Stopped(unread []outgoing) {
 // linger ends our side and gives the peer a moment to end its own, so that
 // what was written is not torn away by a reset.
 func (w *writer) linger() {
-	if half, ok := w.c.conn.(interface{ CloseWrite() error }); ok && !w.broken {
-		_ = half.CloseWrite() // fails when the peer was faster
+	if !w.broken {
+		_ = w.c.conn.CloseWrite() // fails when the peer was faster
 	}
 	wait := lingerTimeout
 	if w.broken || w.c.abrupt.Load() {

@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"actor", "embedded", "embedded/smalldisk", "cmd/internal/testcert", "cmd/internal/cli", "rooms/presence", "rooms/follow", "rooms/lobby", "session/internal/budget", "session/client/js"},
 	{"rooms/wire"},
 	{"rooms/eventlog"},
-	{"rooms", "session/auth"},
+	{"rooms", "session/auth", "session/internal/socket"},
 	{"session", "session/client"},
 	{"session/hooks"},
 	{"cmd/internal/node/web", "cmd/internal/bench", "cmd/internal/verify"},
@@ -41,7 +41,7 @@ var forbidden = []struct {
 	only   []string
 	reason string
 }{
-	{"github.com/gorilla/websocket", []string{"session", "session/client"},
+	{"github.com/gorilla/websocket", []string{"session", "session/internal/socket", "session/client"},
 		"what a WebSocket is, only sessions know; rooms deliver bytes to members"},
 	{"github.com/nats-io/nats-server/", []string{"embedded"},
 		"an external cluster must be able to replace the embedded server without anybody noticing"},
@@ -57,7 +57,7 @@ var forbidden = []struct {
 		"it builds servers from a source tree, and an operator has none"},
 	{"github.com/rs/zerolog/log", nil,
 		"the logger is passed in, never global"},
-	{"net/http", []string{"session", "session/auth", "session/client", "session/hooks", "cmd/internal/node", "cmd/internal/node/web", "cmd/internal/verify", "cmd/roomd", "cmd/roomctl"},
+	{"net/http", []string{"session", "session/internal/socket", "session/auth", "session/client", "session/hooks", "cmd/internal/node", "cmd/internal/node/web", "cmd/internal/verify", "cmd/roomd", "cmd/roomctl"},
 		"the engine serves members, not requests"},
 }
 

@@ -1,4 +1,4 @@
-package session
+package socket
 
 import (
 	"bytes"
@@ -9,16 +9,14 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"syscall"
 	"testing"
-
 	"time"
 )
 
-// gathered is an outlet with those frames.
-func gathered(frames [][]byte) *outlet {
-	o := outlets.Get().(*outlet)
-	o.add(frames...)
+// gathered is a buffer with those frames.
+func gathered(frames [][]byte) *WriteBuffer {
+	o := NewWriteBuffer()
+	o.Add(frames...)
 	return o
 }
 
@@ -45,7 +43,7 @@ func (w *watchedDeadline) SetWriteDeadline(t time.Time) error {
 
 // What does not go into the socket at once is written when there is room, in
 // order; and the deadline of that wait does not end a later write.
-func TestOutletWaitsForRoom(t *testing.T) {
+func TestWriteBufferWaitsForRoom(t *testing.T) {
 	for name, raw := range map[string]bool{"raw": true, "with deadlines": false} {
 		t.Run(name, func(t *testing.T) {
 			ours, theirs := tcpPair(t)
@@ -68,18 +66,18 @@ func TestOutletWaitsForRoom(t *testing.T) {
 			}()
 			o := gathered(frames)
 			watched := &watchedDeadline{Conn: ours}
-			n, err := o.flush(watched, c, patience)
+			n, err := o.Flush(&Conn{watched, c}, patience)
 			must(t, err)
 			same(t, "bytes taken", n, int64(len(all)))
-			o.release()
+			o.Reset()
 			if !bytes.Equal(<-got, all) {
 				t.Fatal("what arrived is not what was written")
 			}
 			same(t, "no deadline is left", watched.deadline.IsZero(), true)
 			o = gathered([][]byte{last})
-			_, err = o.flush(watched, c, patience)
+			_, err = o.Flush(&Conn{watched, c}, patience)
 			must(t, err)
-			o.release()
+			o.Reset()
 			same(t, "what arrived later", string(<-got), string(last))
 		})
 	}
@@ -98,7 +96,7 @@ func (c *countedWrites) Write(b []byte) (int, error) {
 
 // What is no connection of the system's gets short frames joined, and a long
 // one as it is.
-func TestOutletJoinsForTLS(t *testing.T) {
+func TestWriteBufferJoinsForTLS(t *testing.T) {
 	ours, theirs := tcpPair(t)
 	var frames [][]byte
 	var all []byte
@@ -117,10 +115,10 @@ func TestOutletJoinsForTLS(t *testing.T) {
 	}()
 	counted := &countedWrites{Conn: ours}
 	o := gathered(frames)
-	n, err := o.flush(counted, nil, patience)
+	n, err := o.Flush(&Conn{Conn: counted}, patience)
 	must(t, err)
 	same(t, "bytes taken", n, int64(len(all)))
-	o.release()
+	o.Reset()
 	if !bytes.Equal(<-got, all) {
 		t.Fatal("what arrived is not what was written")
 	}
@@ -128,12 +126,12 @@ func TestOutletJoinsForTLS(t *testing.T) {
 }
 
 // A peer that takes nothing ends the write after the timeout.
-func TestOutletTimesOut(t *testing.T) {
+func TestWriteBufferTimesOut(t *testing.T) {
 	ours, _ := tcpPair(t)
 	frames, all := manyFrames(t)
 	o := gathered(frames)
-	defer o.release()
-	n, err := o.flush(ours, rawOf(ours), 100*time.Millisecond)
+	defer o.Reset()
+	n, err := o.Flush(newConn(ours), 100*time.Millisecond)
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the write ended with %v, want the deadline", err)
 	}
@@ -143,39 +141,40 @@ func TestOutletTimesOut(t *testing.T) {
 }
 
 // A closed connection is an error, not a wait.
-func TestOutletOfAClosedConnection(t *testing.T) {
+func TestWriteBufferOfAClosedConnection(t *testing.T) {
 	ours, _ := tcpPair(t)
-	raw := rawOf(ours)
+	conn := newConn(ours)
 	must(t, ours.Close())
 	o := gathered([][]byte{[]byte("x")})
-	defer o.release()
-	if _, err := o.flush(ours, raw, time.Second); !errors.Is(err, net.ErrClosed) {
+	defer o.Reset()
+	if _, err := o.Flush(conn, time.Second); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("the write ended with %v, want net.ErrClosed", err)
 	}
 }
 
-// BenchmarkOutlet writes one short frame, beside a plain Write with a deadline.
-func BenchmarkOutlet(b *testing.B) {
+// BenchmarkWriteBuffer writes one short frame, beside a plain Write with a deadline.
+func BenchmarkWriteBuffer(b *testing.B) {
 	frame := bytes.Repeat([]byte("x"), 200)
-	write := func(b *testing.B, f func(conn net.Conn, raw syscall.RawConn)) {
+	write := func(b *testing.B, f func(conn *Conn)) {
 		ours, theirs := tcpPair(b)
-		raw := rawOf(ours)
+		conn := newConn(ours)
 		go func() { _, _ = io.Copy(io.Discard, theirs) }()
 		b.ReportAllocs()
 		for b.Loop() {
-			f(ours, raw)
+			f(conn)
 		}
 	}
-	b.Run("outlet", func(b *testing.B) {
-		write(b, func(conn net.Conn, raw syscall.RawConn) {
-			o := gathered([][]byte{frame})
-			_, err := o.flush(conn, raw, time.Second)
+	b.Run("buffer", func(b *testing.B) {
+		o := NewWriteBuffer()
+		write(b, func(conn *Conn) {
+			o.Add(frame)
+			_, err := o.Flush(conn, time.Second)
 			must(b, err)
-			o.release()
+			o.Reset()
 		})
 	})
 	b.Run("deadline", func(b *testing.B) {
-		write(b, func(conn net.Conn, _ syscall.RawConn) {
+		write(b, func(conn *Conn) {
 			must(b, conn.SetWriteDeadline(time.Now().Add(time.Second)))
 			_, err := conn.Write(frame)
 			must(b, err)
@@ -187,12 +186,12 @@ func BenchmarkOutlet(b *testing.B) {
 // they are.
 func BenchmarkJoin(b *testing.B) {
 	for _, n := range []int{2, 5, 10, 20, 40} {
-		for name, write := range map[string]func(o *outlet, fd uintptr) (int, error){
-			"joined": func(o *outlet, fd uintptr) (int, error) {
+		for name, write := range map[string]func(o *WriteBuffer, fd uintptr) (int, error){
+			"joined": func(o *WriteBuffer, fd uintptr) (int, error) {
 				o.joinAll()
 				return writeNow(fd, o.list[0], nil)
 			},
-			"as they are": func(o *outlet, fd uintptr) (int, error) {
+			"as they are": func(o *WriteBuffer, fd uintptr) (int, error) {
 				o.vec.fill(o.list)
 				return writeNow(fd, nil, &o.vec)
 			},
@@ -208,9 +207,14 @@ func BenchmarkJoin(b *testing.B) {
 					o := gathered(frames)
 					_, err := write(o, fd)
 					must(b, err)
-					o.release()
+					o.Reset()
 				}
 			})
 		}
 	}
+}
+
+func newConn(conn net.Conn) *Conn {
+	c := NewConn(conn)
+	return &c
 }

@@ -1,4 +1,4 @@
-package session
+package socket
 
 import (
 	"net/http"

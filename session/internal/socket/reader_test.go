@@ -1,4 +1,4 @@
-package session
+package socket
 
 import (
 	"bufio"
@@ -37,29 +37,30 @@ func (r *recorded) Read(b []byte) (int, error) {
 
 func (r *recorded) Write(b []byte) (int, error)      { return len(b), nil }
 func (r *recorded) SetWriteDeadline(time.Time) error { return nil }
+func (r *recorded) SetReadDeadline(time.Time) error  { return nil }
 func (r *recorded) SetDeadline(time.Time) error      { return nil }
 func (r *recorded) Close() error                     { return nil }
 
-func newFramesOf(conn net.Conn, control controlFunc) *frames {
-	return newFrames(conn, rawOf(conn), false, control)
+func newReaderOf(conn net.Conn, control controlFunc) *Reader {
+	return NewReader(NewConn(conn), false, control)
 }
 
 // controlFunc hears pings and pongs, and lets everything else pass.
 type controlFunc func(op wire.Opcode, payload []byte)
 
-func (f controlFunc) control(op wire.Opcode, payload []byte) error {
+func (f controlFunc) Control(op wire.Opcode, payload []byte) error {
 	f(op, payload)
 	return nil
 }
-func (controlFunc) fragment() error { return nil }
-func (controlFunc) hurry(int)       {}
+func (controlFunc) Fragment() error { return nil }
+func (controlFunc) Incomplete(int)  {}
 
 // heardOf is all that a source tells, and how it ended.
-func heardOf(make func(controlFunc) source) (heard []string, end error) {
+func heardOf(make func(controlFunc) Source) (heard []string, end error) {
 	note := func(op wire.Opcode, body []byte) { heard = append(heard, fmt.Sprintf("%d %q", op, body)) }
 	src := make(note)
 	for {
-		op, err := src.next()
+		op, err := src.Next()
 		if err != nil {
 			return heard, err
 		}
@@ -67,21 +68,21 @@ func heardOf(make func(controlFunc) source) (heard []string, end error) {
 			continue
 		}
 		var buf bytes.Buffer
-		if err := src.read(&buf, 1<<16); err != nil {
+		if err := src.Read(&buf, 1<<16); err != nil {
 			return heard, err
 		}
 		note(op, buf.Bytes())
 	}
 }
 
-func framesOf(sent []byte, piece int) ([]string, error) {
-	return heardOf(func(c controlFunc) source { return newFramesOf(&recorded{rest: sent, piece: piece}, c) })
+func heardOfReader(sent []byte, piece int) ([]string, error) {
+	return heardOf(func(c controlFunc) Source { return newReaderOf(&recorded{rest: sent, piece: piece}, c) })
 }
 
 // gorillaOf is what gorilla makes of the same bytes.
 func gorillaOf(t testing.TB, sent []byte) ([]string, error) {
 	ws := upgradeRecorded(t, &recorded{rest: sent, piece: 1 << 20})
-	return heardOf(func(c controlFunc) source { return newUpgraded(ws, c) })
+	return heardOf(func(c controlFunc) Source { return NewUpgraded(ws, c) })
 }
 
 const hello = "GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\n" +
@@ -123,7 +124,8 @@ func kindOf(err error) string {
 	case closed != nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "lost"
 	}
-	return fmt.Sprint(endOf(err))
+	code, _ := CloseCode(err)
+	return fmt.Sprint(uint16(code))
 }
 
 var sentBytes = map[string][]byte{
@@ -160,7 +162,7 @@ var sentBytes = map[string][]byte{
 }
 
 // What gorilla reads is read the same, however it is cut into pieces.
-func FuzzFrames(f *testing.F) {
+func FuzzReader(f *testing.F) {
 	for _, sent := range sentBytes {
 		f.Add(sent, uint16(1))
 		f.Add(sent, uint16(3))
@@ -170,7 +172,7 @@ func FuzzFrames(f *testing.F) {
 		if len(sent) > 1<<17 {
 			return
 		}
-		heard, end := framesOf(bytes.Clone(sent), max(int(piece), 1))
+		heard, end := heardOfReader(bytes.Clone(sent), max(int(piece), 1))
 		want, wantEnd := gorillaOf(t, bytes.Clone(sent))
 		ours, theirs := kindOf(end), kindOf(wantEnd)
 		if stricter(ours, theirs) && len(heard) <= len(want) {
@@ -203,18 +205,18 @@ func stricter(ours, gorilla string) bool {
 }
 
 // The ends that the fuzz test does not compare.
-func TestEndsOfFrames(t *testing.T) {
+func TestEndsOfReader(t *testing.T) {
 	for name, want := range map[string]string{
 		"70000 bytes": "1009", "huge length": "1009", "negative length": "1002", "close with one byte": "1002",
 	} {
-		heard, end := framesOf(bytes.Clone(sentBytes[name]), 5)
+		heard, end := heardOfReader(bytes.Clone(sentBytes[name]), 5)
 		same(t, name, kindOf(end), want)
 		same(t, text("messages before %s", name), len(heard), 0)
 	}
 }
 
 // Over a real connection, in pieces that cut anywhere.
-func TestFramesOverTCP(t *testing.T) {
+func TestReaderOverTCP(t *testing.T) {
 	ours, theirs := tcpPair(t)
 	var sent []byte
 	var want []string
@@ -233,7 +235,7 @@ func TestFramesOverTCP(t *testing.T) {
 			sent = sent[n:]
 		}
 	}()
-	heard, end := heardOf(func(c controlFunc) source { return newFramesOf(ours, c) })
+	heard, end := heardOf(func(c controlFunc) Source { return newReaderOf(ours, c) })
 	same(t, "the end", kindOf(end), "closed 1000")
 	if fmt.Sprint(heard) != fmt.Sprint(want) {
 		t.Errorf("heard %d messages that are not the %d that were sent", len(heard), len(want))
@@ -246,16 +248,16 @@ func TestWaitingHoldsNoChunk(t *testing.T) {
 	if rawOf(ours) == nil {
 		t.Skip("this system cannot wait without a buffer")
 	}
-	f := newFramesOf(ours, func(wire.Opcode, []byte) {})
+	f := newReaderOf(ours, func(wire.Opcode, []byte) {})
 	_, err := theirs.Write(clientFrame(0x81, []byte("hello")))
 	must(t, err)
-	op, err := f.next()
+	op, err := f.Next()
 	must(t, err)
 	same(t, "the opcode", op, wire.OpText)
 	var buf bytes.Buffer
-	must(t, f.read(&buf, 100))
+	must(t, f.Read(&buf, 100))
 	must(t, ours.SetReadDeadline(time.Now())) // it waits, and is woken at once
-	if _, err = f.next(); err == nil {
+	if _, err = f.Next(); err == nil {
 		t.Fatal("a message came that was not sent")
 	}
 	if f.in.chunk != nil {
@@ -263,10 +265,10 @@ func TestWaitingHoldsNoChunk(t *testing.T) {
 	}
 }
 
-func TestFramesAllocateNothing(t *testing.T) {
+func TestReaderAllocatesNothing(t *testing.T) {
 	one := append(clientFrame(0x8a, nil), clientFrame(0x81, bytes.Repeat([]byte("x"), 200))...)
 	conn := &endless{frame: one}
-	f := newFramesOf(conn, func(wire.Opcode, []byte) {})
+	f := newReaderOf(conn, func(wire.Opcode, []byte) {})
 	buf := bytes.NewBuffer(make([]byte, 0, 1024))
 	if n := testing.AllocsPerRun(1000, func() { readMessage(t, f, buf) }); n != 0 {
 		t.Errorf("%v allocations per message, want none", n)
@@ -286,10 +288,10 @@ func (e *endless) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-func readMessage(t testing.TB, src source, buf *bytes.Buffer) {
+func readMessage(t testing.TB, src Source, buf *bytes.Buffer) {
 	buf.Reset()
 	for {
-		op, err := src.next()
+		op, err := src.Next()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -297,18 +299,18 @@ func readMessage(t testing.TB, src source, buf *bytes.Buffer) {
 			break
 		}
 	}
-	if err := src.read(buf, 1<<16); err != nil {
+	if err := src.Read(buf, 1<<16); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// BenchmarkFrames reads messages of 200 bytes, beside gorilla.
-func BenchmarkFrames(b *testing.B) {
+// BenchmarkReader reads messages of 200 bytes, beside gorilla.
+func BenchmarkReader(b *testing.B) {
 	frame := clientFrame(0x81, bytes.Repeat([]byte("x"), 200))
 	nothing := func(wire.Opcode, []byte) {}
-	for name, src := range map[string]source{
-		"frames":  newFramesOf(&endless{frame: frame}, nothing),
-		"gorilla": newUpgraded(upgradeRecorded(b, &endless{frame: frame}), controlFunc(nothing)),
+	for name, src := range map[string]Source{
+		"ours":    newReaderOf(&endless{frame: frame}, nothing),
+		"gorilla": NewUpgraded(upgradeRecorded(b, &endless{frame: frame}), controlFunc(nothing)),
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -1,13 +1,11 @@
-package session
+package socket
 
 import (
 	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
-	"net"
 	"sync"
-	"syscall"
 	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
@@ -31,15 +29,15 @@ var errFrame = errors.New("a frame that no WebSocket client sends")
 // inflaters are shared: a connection inflates one message at a time, and few do.
 var inflaters = sync.Pool{New: func() any { return wire.NewInflater() }}
 
-// frames reads what a client sends after an upgrade without extensions, or with
+// Reader reads what a client sends after an upgrade without extensions, or with
 // permessage-deflate without context takeover by the client. It waits at the top
 // of a short stack and, where the system allows, without a buffer, because that
 // is where nearly every connection is nearly all the time.
-type frames struct {
+type Reader struct {
 	// fixed after start
-	in      intake
+	in      readBuffer
 	deflate bool // messages may be compressed
-	to      hearer
+	to      Handler
 
 	// of the message whose first header was read
 	left     int64 // of its present frame
@@ -49,30 +47,34 @@ type frames struct {
 	masked   int // how many bytes of the frame were unmasked
 }
 
-func newFrames(conn net.Conn, raw syscall.RawConn, deflate bool, to hearer) *frames {
-	return &frames{in: intake{conn: conn, raw: raw}, deflate: deflate, to: to}
+// NewReader returns a Source of what comes over conn; deflate says that messages
+// may be compressed.
+func NewReader(conn Conn, deflate bool, to Handler) *Reader {
+	return &Reader{in: readBuffer{conn: conn.Conn, raw: conn.raw}, deflate: deflate, to: to}
 }
 
-func (f *frames) next() (wire.Opcode, error) {
-	op, err := f.header()
+// Next implements Source.
+func (r *Reader) Next() (wire.Opcode, error) {
+	op, err := r.header()
 	switch {
 	case err != nil:
 		return 0, err
 	case op == wire.OpText, op == wire.OpBinary:
 		return op, nil
 	case op >= wire.OpClose:
-		return op, f.takeControl(op)
+		return op, r.takeControl(op)
 	}
 	return 0, errFrame // continues no message
 }
 
-func (f *frames) read(buf *bytes.Buffer, limit int64) error {
-	if !f.deflated {
-		return f.collect(buf, limit)
+// Read implements Source.
+func (r *Reader) Read(buf *bytes.Buffer, limit int64) error {
+	if !r.deflated {
+		return r.collect(buf, limit)
 	}
-	packed := frameBuffers.Get().(*bytes.Buffer)
-	defer keepFrame(packed)
-	if err := f.collect(packed, wire.MaxDeflated(limit)); err != nil {
+	packed := GetMessage()
+	defer PutMessage(packed)
+	if err := r.collect(packed, wire.MaxDeflated(limit)); err != nil {
 		return err
 	}
 	inflater := inflaters.Get().(*wire.Inflater)
@@ -85,23 +87,23 @@ func (f *frames) read(buf *bytes.Buffer, limit int64) error {
 }
 
 // collect reads the message as it was sent.
-func (f *frames) collect(buf *bytes.Buffer, limit int64) error {
+func (r *Reader) collect(buf *bytes.Buffer, limit int64) error {
 	for {
-		if int64(buf.Len())+f.left > limit {
+		if int64(buf.Len())+r.left > limit {
 			return websocket.ErrReadLimit
 		}
-		if !f.final && f.left < smallFragment {
-			if err := f.to.fragment(); err != nil {
+		if !r.final && r.left < smallFragment {
+			if err := r.to.Fragment(); err != nil {
 				return err
 			}
 		}
-		if err := f.payload(buf); err != nil {
+		if err := r.payload(buf); err != nil {
 			return err
 		}
-		if f.final {
+		if r.final {
 			return nil
 		}
-		if err := f.continuation(buf); err != nil {
+		if err := r.continuation(buf); err != nil {
 			return err
 		}
 	}
@@ -109,12 +111,12 @@ func (f *frames) collect(buf *bytes.Buffer, limit int64) error {
 
 // continuation goes on to the message's next frame; control frames may come in
 // between.
-func (f *frames) continuation(buf *bytes.Buffer) error {
+func (r *Reader) continuation(buf *bytes.Buffer) error {
 	for {
-		if len(f.in.unread) < 2+maskBytes {
-			f.to.hurry(buf.Cap())
+		if len(r.in.unread) < 2+maskBytes {
+			r.to.Incomplete(buf.Cap())
 		}
-		op, err := f.header()
+		op, err := r.header()
 		if err != nil {
 			return unexpected(err)
 		}
@@ -124,7 +126,7 @@ func (f *frames) continuation(buf *bytes.Buffer) error {
 			}
 			return nil
 		}
-		if err := f.takeControl(op); err != nil {
+		if err := r.takeControl(op); err != nil {
 			return unexpected(err)
 		}
 	}
@@ -132,15 +134,15 @@ func (f *frames) continuation(buf *bytes.Buffer) error {
 
 // header reads a frame's header. That of a control frame, whose payload follows
 // at once, leaves final as it is.
-func (f *frames) header() (wire.Opcode, error) {
-	if err := f.in.need(2); err != nil {
+func (r *Reader) header() (wire.Opcode, error) {
+	if err := r.in.need(2); err != nil {
 		return 0, err
 	}
-	first, second := f.in.unread[0], f.in.unread[1]
+	first, second := r.in.unread[0], r.in.unread[1]
 	op := wire.Opcode(first & opcodeBits)
 	extra := extraLength(second)
 	reserved := first & reservedBits
-	if reserved != 0 && !(f.deflate && reserved == wire.Deflated && (op == wire.OpText || op == wire.OpBinary)) {
+	if reserved != 0 && !(r.deflate && reserved == wire.Deflated && (op == wire.OpText || op == wire.OpBinary)) {
 		return 0, errFrame
 	}
 	if !op.Known() || second&maskedBit == 0 {
@@ -149,21 +151,21 @@ func (f *frames) header() (wire.Opcode, error) {
 	if op >= wire.OpClose && (first&finalBit == 0 || extra > 0) {
 		return 0, errFrame
 	}
-	if err := f.in.need(2 + extra + maskBytes); err != nil {
+	if err := r.in.need(2 + extra + maskBytes); err != nil {
 		return 0, unexpected(err)
 	}
-	head := f.in.take(2 + extra + maskBytes)
+	head := r.in.take(2 + extra + maskBytes)
 	length, ok := payloadLength(head[1:])
 	if !ok {
 		return 0, errFrame
 	}
-	f.left, f.masked = length, 0
-	copy(f.mask[:], head[2+extra:])
+	r.left, r.masked = length, 0
+	copy(r.mask[:], head[2+extra:])
 	if op < wire.OpClose {
-		f.final = first&finalBit != 0
+		r.final = first&finalBit != 0
 	}
 	if op == wire.OpText || op == wire.OpBinary {
-		f.deflated = reserved != 0
+		r.deflated = reserved != 0
 	}
 	return op, nil
 }
@@ -193,30 +195,30 @@ func payloadLength(head []byte) (n int64, ok bool) {
 }
 
 // payload moves the rest of the present frame into buf.
-func (f *frames) payload(buf *bytes.Buffer) error {
-	for f.left > 0 {
-		if len(f.in.unread) == 0 {
-			f.to.hurry(buf.Cap())
+func (r *Reader) payload(buf *bytes.Buffer) error {
+	for r.left > 0 {
+		if len(r.in.unread) == 0 {
+			r.to.Incomplete(buf.Cap())
 		}
-		if err := f.in.need(1); err != nil {
+		if err := r.in.need(1); err != nil {
 			return unexpected(err)
 		}
-		part := f.in.take(int(min(f.left, int64(len(f.in.unread)))))
-		f.unmask(part)
+		part := r.in.take(int(min(r.left, int64(len(r.in.unread)))))
+		r.unmask(part)
 		buf.Write(part)
-		f.left -= int64(len(part))
+		r.left -= int64(len(part))
 	}
 	return nil
 }
 
-func (f *frames) takeControl(op wire.Opcode) error {
-	if err := f.in.need(int(f.left)); err != nil {
+func (r *Reader) takeControl(op wire.Opcode) error {
+	if err := r.in.need(int(r.left)); err != nil {
 		return unexpected(err)
 	}
-	body := f.in.take(int(f.left))
-	f.unmask(body)
+	body := r.in.take(int(r.left))
+	r.unmask(body)
 	if op != wire.OpClose {
-		return f.to.control(op, body)
+		return r.to.Control(op, body)
 	}
 	return closeError(body)
 }
@@ -237,12 +239,12 @@ func closeError(body []byte) error {
 }
 
 // unmask decodes the next bytes of the present frame's payload in place.
-func (f *frames) unmask(b []byte) {
+func (r *Reader) unmask(b []byte) {
 	var key [8]byte
 	for i := range key {
-		key[i] = f.mask[(f.masked+i)%maskBytes]
+		key[i] = r.mask[(r.masked+i)%maskBytes]
 	}
-	f.masked += len(b)
+	r.masked += len(b)
 	word := binary.LittleEndian.Uint64(key[:])
 	for len(b) >= 8 {
 		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^word)

@@ -1,4 +1,4 @@
-package session
+package socket
 
 import (
 	"syscall"
@@ -9,7 +9,7 @@ import (
 
 // vector is the arguments of one writev. unix.Writev has them on the stack,
 // which would grow for every write of a large burst: a sixth of what a fan-out
-// costs (TestWritingGrowsNoStack).
+// costs (session.TestWritingGrowsNoStack).
 type vector struct{ list []unix.Iovec }
 
 // fill takes up to maxSegments frames in place of what it had.

@@ -1,6 +1,6 @@
 //go:build darwin || openbsd
 
-package session
+package socket
 
 import "golang.org/x/sys/unix"
 

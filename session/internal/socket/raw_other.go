@@ -1,6 +1,6 @@
 //go:build !(darwin || linux || openbsd)
 
-package session
+package socket
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package session
+package socket
 
 import (
 	"io"
@@ -13,9 +13,9 @@ const chunkSize = 4 << 10
 // chunks hold what was read and not yet understood.
 var chunks = sync.Pool{New: func() any { return new([chunkSize]byte) }}
 
-// intake is what a connection has sent. It has a chunk only while something is
+// readBuffer is what a connection has sent. It has a chunk only while something is
 // unread.
-type intake struct {
+type readBuffer struct {
 	conn   net.Conn
 	raw    syscall.RawConn // nil: conn has to be waited for with a buffer
 	try    func(fd uintptr) bool
@@ -27,7 +27,7 @@ type intake struct {
 
 // need waits until at least n bytes are unread, n being far less than a chunk.
 // The error is io.EOF when the connection ended before any of them.
-func (in *intake) need(n int) error {
+func (in *readBuffer) need(n int) error {
 	for len(in.unread) < n {
 		if err := in.more(); err != nil {
 			return err
@@ -37,14 +37,14 @@ func (in *intake) need(n int) error {
 }
 
 // take returns the next n bytes, which are valid until need is called again.
-func (in *intake) take(n int) []byte {
+func (in *readBuffer) take(n int) []byte {
 	b := in.unread[:n:n]
 	in.unread = in.unread[n:]
 	return b
 }
 
 // more reads what has come, and waits for it if need be.
-func (in *intake) more() error {
+func (in *readBuffer) more() error {
 	if len(in.unread) == 0 && in.raw != nil {
 		in.release()
 		return in.wait()
@@ -65,7 +65,7 @@ func (in *intake) more() error {
 }
 
 // wait reads into a new chunk once there is something to read.
-func (in *intake) wait() error {
+func (in *readBuffer) wait() error {
 	if in.try == nil {
 		in.try = in.tryRead
 	}
@@ -84,7 +84,7 @@ func (in *intake) wait() error {
 
 // tryRead reads without waiting; false means that nothing was there. The chunk
 // stays in hand only if it holds something.
-func (in *intake) tryRead(fd uintptr) bool {
+func (in *readBuffer) tryRead(fd uintptr) bool {
 	in.chunk = chunks.Get().(*[chunkSize]byte)
 	var wait bool
 	in.got, wait, in.err = readNow(fd, in.chunk[:])
@@ -95,7 +95,7 @@ func (in *intake) tryRead(fd uintptr) bool {
 	return !wait
 }
 
-func (in *intake) release() {
+func (in *readBuffer) release() {
 	if in.chunk != nil {
 		chunks.Put(in.chunk)
 		in.chunk, in.unread = nil, nil
