@@ -230,6 +230,9 @@ func (w *window) look(name string, dark bool, width int64) {
 		w.t.Fatal(err)
 	}
 	w.run("resize", chromedp.EmulateViewport(width, 800))
+	eventually(w.t, w.name+": the parts of the page stand still", func() bool {
+		return w.text(`String(document.getAnimations().every((a) => a.effect.getTiming().iterations === Infinity))`) == "true"
+	})
 	if name != "" {
 		w.shoot(name)
 	}

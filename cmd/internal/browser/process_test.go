@@ -23,6 +23,7 @@ type roomd struct {
 	httpAddr string
 	natsAddr string
 	args     []string // more of them
+	env      []string // beside this process's own
 	scheme   string
 	client   *http.Client
 	cmd      *exec.Cmd
@@ -72,7 +73,7 @@ func (r *roomd) start() {
 	r.t.Helper()
 	args := []string{"--addr", r.httpAddr, "--nats-addr", r.natsAddr, "--store-dir", r.store, "--log", "json"}
 	r.cmd = exec.Command(r.binary, append(args, r.args...)...)
-	r.cmd.Env = os.Environ()
+	r.cmd.Env = append(os.Environ(), r.env...)
 	r.cmd.Stdout, r.cmd.Stderr = testLog{r.t}, testLog{r.t}
 	if err := r.cmd.Start(); err != nil {
 		r.t.Fatal(err)

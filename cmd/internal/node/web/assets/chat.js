@@ -86,7 +86,7 @@ export class Chat {
   // ---- what a person does ----
 
   show(target) {
-    if (target) target.newFrom = 0;
+    if (target) target.newFrom = null;
     this.#look(target);
   }
 
@@ -322,7 +322,7 @@ export class Chat {
 
   #joined(room, { epoch, seq }) {
     room.joined = true;
-    if (room.epoch !== epoch) Object.assign(room, { epoch, readTo: seq, newFrom: 0 }); // seen for the first time, or another log
+    if (room.epoch !== epoch) Object.assign(room, { epoch, readTo: seq, newFrom: null }); // seen for the first time, or another log
     if (!this.#state.active) this.show(room);
     this.#state.changed("rooms", "people", "log");
     this.#saveSoon();
@@ -336,10 +336,12 @@ export class Chat {
   }
 
   #left(room, { code, message }) {
-    if (room.joined) this.#notify({ key: "notice.left", vars: { room: room.name } });
-    else this.#notify({ error: { code, message, room: room.name } });
-    if (!room.joined) this.#state.refused = { room: room.name, code, message };
+    const { name, joined } = room;
+    if (!joined) this.#state.refused = { room: name, code, message };
     this.#gone(room);
+    if (joined) this.#notify({ key: "notice.left", vars: { room: name } });
+    else if (this.#state.active && code === "forbidden") this.#notify({ key: "lobby.refused", vars: { room: name } });
+    else if (this.#state.active) this.#notify({ error: { code, message, room: name } }); // else it stands where the messages would
   }
 
   #gone(room) {
@@ -399,7 +401,7 @@ export class Chat {
   #inboxJoined({ epoch, seq }) {
     if (this.#inboxMark?.epoch !== epoch) {
       this.#inboxMark = { epoch, seq };
-      for (const each of this.#state.conversations.values()) Object.assign(each, { readTo: seq, newFrom: 0 });
+      for (const each of this.#state.conversations.values()) Object.assign(each, { readTo: seq, newFrom: null });
     }
     if (!this.#inbox.begun) this.#inboxBegins();
   }

@@ -6,8 +6,8 @@ import { Timeline } from "./timeline.js";
 export const PARTS = ["me", "phase", "rooms", "active", "people", "log", "typing", "directory", "outbox"];
 
 // Of both kinds: readTo is the seq up to which somebody has looked (undefined: not known yet), newFrom that behind which
-// the "new" line stands (0: nowhere), unread how many of others' events are behind readTo (counted up to MOST_UNREAD).
-const target = () => ({ timeline: new Timeline(), readTo: undefined, newFrom: 0, unread: 0, reloaded: false, draft: { text: "", picture: "" } });
+// the "new" line stands (null: nowhere), unread how many of others' events are behind readTo (counted up to MOST_UNREAD).
+const target = () => ({ timeline: new Timeline(), readTo: undefined, newFrom: null, unread: 0, reloaded: false, draft: { text: "", picture: "" } });
 
 /** Unread events are counted up to here. */
 export const MOST_UNREAD = 100;

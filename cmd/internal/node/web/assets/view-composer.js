@@ -109,6 +109,7 @@ export class ComposerView {
     const label = active ? t(active.kind === "private" ? "write.person" : "write.room", active.kind === "private" ? { name } : { room: name }) : t("write.none");
     this.#field.placeholder = label;
     this.#field.setAttribute("aria-label", label);
+    byID("composer").hidden = !active;
     for (const control of byID("composer").elements) control.disabled = !active;
     if (active === this.#target) return;
     this.#target = active;

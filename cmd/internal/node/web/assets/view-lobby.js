@@ -24,7 +24,6 @@ export class LobbyView {
     const { active, phase, refused, directory, rooms } = this.#state;
     const show = active === null && phase.state === "connected";
     byID("lobby").hidden = !show;
-    byID("composer").hidden = active === null;
     if (!show) return;
     const offered = [...directory].filter(([name]) => !rooms.has(name) && name !== refused?.room).sort(([a], [b]) => byName(a, b)).slice(0, OFFERED);
     byID("lobby-title").textContent = refused?.code === "forbidden" ? t("lobby.refused", { room: refused.room }) : t("lobby.title");

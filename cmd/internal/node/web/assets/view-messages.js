@@ -20,6 +20,7 @@ export class MessagesView {
   #first = 0; // seq of the first event drawn; 0: from the end
   #tail = true; // the newest event is drawn
   #follow = true; // new messages keep the view at the end
+  #height = 0; // of the view
   #seenTo = 0; // the newest seq that was at hand when the view left the end
   #generation = -1;
   #draw = eachFrame(() => this.#render());
@@ -29,7 +30,7 @@ export class MessagesView {
     this.#chat = chat;
     this.#scroll.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     // A picture that arrives late, or a smaller window, must not push the newest message out of view.
-    new ResizeObserver(() => this.#follow && this.#toEnd()).observe(this.#scroll);
+    new ResizeObserver(() => this.#resized()).observe(this.#scroll);
     this.#scroll.addEventListener("load", () => this.#follow && this.#toEnd(), true);
     byID("earlier").addEventListener("click", () => this.#earlier());
     byID("latest").addEventListener("click", () => this.toLatest());
@@ -47,8 +48,15 @@ export class MessagesView {
 
   // ---- scrolling ----
 
+  #resized() {
+    this.#height = this.#scroll.clientHeight;
+    if (this.#follow) this.#toEnd();
+    this.#draw();
+  }
+
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroll;
+    if (clientHeight !== this.#height) return; // nobody has scrolled: the window has another size
     const toEnd = scrollHeight - scrollTop - clientHeight;
     const follow = this.#tail && toEnd < AT_END;
     if (this.#follow && !follow) this.#seenTo = this.#newest();
@@ -151,10 +159,10 @@ export class MessagesView {
 
   #drawEvents(shown, before) {
     const items = [];
-    const { newFrom = 0 } = this.#target ?? {};
+    const newFrom = this.#target?.newFrom ?? Infinity;
     let previous = before;
     for (const event of shown) {
-      const fresh = newFrom > 0 && event.seq > newFrom && !(previous?.seq > newFrom);
+      const fresh = event.seq > newFrom && !(previous?.seq > newFrom);
       if (!sameDay(previous, event)) items.push({ key: `day-${event.seq}`, line: () => dayLine(event) });
       if (fresh) items.push({ key: NEW, line: newLine });
       items.push({ key: String(event.seq), event, cont: !fresh && continues(previous, event) });

@@ -151,14 +151,14 @@ export class RoomsView {
       { dataset: { testid: "directory-room", room: name } },
       h("button", { type: "button", class: "entry-join", onclick: () => this.#enter(name) },
         h("span", { class: "tab-mark", "aria-hidden": "true" }, "#"),
-        h("span", { class: "entry-name" }, h("bdi", { class: "tab-name" }, name), h("span", { class: "entry-label", dir: "auto" })),
+        h("span", { class: "entry-name" }, h("bdi", { class: "tab-name" }, name), h("span", { class: "entry-title", dir: "auto" })),
         h("span", { class: "entry-count" })),
     );
   }
 
   #updateEntry(node, { count: people, label }) {
     const text = labelText(label);
-    node.querySelector(".entry-label").textContent = text;
+    node.querySelector(".entry-title").textContent = text;
     node.querySelector(".entry-count").textContent = people === undefined ? "" : formatNumber(people);
     node.querySelector("button").title = text;
     const words = [t("rooms.join.named", { room: node.dataset.room }), text, people !== undefined && t("people.count", { n: people })];
