@@ -27,7 +27,7 @@ func (n *Node) apiHandler() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		err := guard(r)
 		if err == nil {
-			err = wire.Errorf(wire.NotFound, "there is no %s; the API is described in the README", r.URL.Path)
+			err = wire.Errorf(wire.NotFound, "there is no %s; the API is described in rooms/wire/README.md", r.URL.Path)
 		}
 		fail(w, r, n.log, err)
 	})

@@ -22,7 +22,7 @@ type Config struct {
 	APIKeyFile   string        `group:"http" name:"api-key-file" placeholder:"FILE" say:"the path of a file with the key" help:"File with the key of the HTTP API (or ROOMD_API_KEY). Without one the API answers only on this machine, and nobody where there is a JWT key."`
 	TrustedProxy []string      `group:"http" name:"trusted-proxy" placeholder:"ADDR" say:"an address or network such as 10.0.0.5 or 10.0.0.0/8" help:"Believe what this proxy says in X-Forwarded-For about whom it asks for: an address or a network. Repeat it for more. Limits per address count by it."`
 	Drain        time.Duration `group:"http" default:"30s" say:"a duration such as 30s; 0s stops at once" help:"How long a stopping server takes to send its clients away."`
-	JWTKeyFile   string        `group:"login" name:"jwt-key-file" placeholder:"FILE" say:"the path of a file with an HS256 secret, PEM public keys or a JWKS" help:"File with what tokens are checked with (or ROOMD_JWT_KEY): an HS256 secret, PEM public keys or a JWKS."`
+	JWTKeyFile   string        `group:"login" name:"jwt-key-file" placeholder:"FILE" say:"the path of a file with an HS256 secret, PEM public keys or a JWKS" help:"File with what tokens are checked with (or ROOMD_JWT_KEY): an HS256 secret of at least 16 bytes, PEM public keys or a JWKS. The key decides the algorithm."`
 	AllowGuests  *bool         `group:"login" negatable:"" say:"true or false" help:"Let people in without a token. Unless it is set: only when there is no JWT key and --addr is a loopback address."`
 	NATSURL      string        `group:"nats" name:"nats-url" placeholder:"URL,..." say:"a URL such as nats://host:4222, several separated by commas" help:"Use this NATS instead of the embedded one."`
 	NATSAddr     string        `group:"nats" name:"nats-addr" default:"127.0.0.1:4222" say:"HOST:PORT, such as 127.0.0.1:4222, or - for no port" help:"Where the embedded NATS listens; - for inside the process only. It asks for the password in the file nats-password of --store-dir when there is a JWT or API key, or other machines can reach it."`
@@ -35,7 +35,7 @@ type Config struct {
 	Store        string        `group:"log" default:"file" say:"file or memory" help:"Where the rooms' log is: file, or memory, which keeps nothing."`
 	StoreDir     string        `group:"log" default:".roomd" say:"the path of a directory" help:"Directory of the embedded NATS: the log with --store file, and the file nats-password."`
 	Sync         Sync          `group:"log" default:"2m" say:"a duration such as 2m, or always" help:"How often the log is synced to disk, which is what a power cut may lose; always: before every ack, about 30 times slower."`
-	Replicas     int           `group:"log" default:"0" say:"a number from 1 to 5, or 0 to choose" help:"Copies of the log. 0: 1, or 3 on a NATS cluster of 3 or more."`
+	Replicas     int           `group:"log" default:"0" say:"a number from 1 to 5, or 0 to choose" help:"Copies of the log and of the login buckets. 0: as they are, or at first 1, or 3 on a NATS cluster of 3 or more."`
 	History      int64         `group:"log" default:"1000" say:"a number such as 1000" help:"Events kept per room."`
 	HistoryAge   time.Duration `group:"log" default:"24h" say:"a duration such as 24h" help:"Older events are dropped."`
 	HistoryBytes Size          `group:"log" default:"1GiB" say:"a size such as 1GiB" help:"Size of the whole log; from three eighths on, rooms keep fewer events each, and beyond it the oldest of all are dropped."`
@@ -49,27 +49,27 @@ type Config struct {
 	HookKeyFile   string   `group:"login" name:"hook-key-file" placeholder:"FILE" say:"the path of a file with the key" help:"File with the key that signs what is posted to a URL of --hook (or ROOMD_HOOK_KEY)."`
 	JWTRequireExp bool     `group:"login" name:"jwt-require-exp" default:"true" negatable:"" say:"true or false" help:"Refuse tokens without exp, which would be good for ever."`
 	GuestRooms    []string `group:"login" placeholder:"ROOM" say:"a room, or a prefix and *, such as table-*; - for none" help:"A room that guests may enter, or a prefix and *; repeat it for more. Unless it is set: every room, or with a JWT key the room general."`
-	MaxGuestRooms int      `group:"limits" default:"10000" say:"a number such as 10000, or 0 for no limit" help:"Rooms that only guests have entered, open on this server; 0 for no limit."`
+	MaxGuestRooms int      `group:"limits" default:"10000" say:"a number such as 10000, or 0 for no limit" help:"Rooms that only guests have entered, open on this server; beyond it busy. 0 for no limit."`
 	GuestSpeak    []string `group:"login" placeholder:"ROOM" say:"a room, or a prefix and *, such as table-*; @* for private messages; - for none" help:"The same of where guests may speak; @* lets them send private messages, - is nowhere."`
 
 	DrainDelay *time.Duration `group:"http" placeholder:"DURATION" say:"a duration such as 5s, or 0s for none" help:"How long of that it goes on as before, with /readyz false, so that a load balancer sees it and sends nobody new; at most half of --drain. Unless it is set: 5s, or none where --addr is a loopback address."`
 
-	MaxMessage               Size          `group:"limits" default:"16KiB" say:"a size such as 16KiB" help:"Largest message a client may send."`
+	MaxMessage               Size          `group:"limits" default:"16KiB" say:"a size such as 16KiB" help:"Largest message a client may send, inflated; beyond it: 1009."`
 	Compress                 bool          `group:"limits" say:"true or false" help:"Compress messages for clients that offer it (permessage-deflate): fewer bytes for them, more CPU here."`
-	Rate                     float64       `group:"limits" default:"20" say:"a number such as 20, or 0 for no limit" help:"Events per second of one client; 0 for no limit."`
+	Rate                     float64       `group:"limits" default:"20" say:"a number such as 20, or 0 for no limit" help:"Events per second of one client; beyond it rate_limited, then 4504. 0 for no limit."`
 	Burst                    int           `group:"limits" default:"40" say:"a number such as 40" help:"Events of one client at once."`
 	RateBytes                Size          `group:"limits" default:"32KiB" say:"a size such as 32KiB, or 0 for no limit" help:"Bytes per second of one client, 4 s worth of them at once. A user may have twice, an address 32 times as much, and each may ask for 8 times as much as it may send. 0 for no limit."`
 	RoomBytes                Size          `group:"limits" default:"256KiB" say:"a size such as 256KiB, or 0 for no limit" help:"Bytes per second that clients may send into one room; 0 for no limit."`
 	InboxRate                float64       `group:"limits" default:"1" say:"a number such as 1, or 0 for no limit" help:"Private messages per second that clients may send into one user's inbox, 200 at once, of which guests may use half; 0 for no limit."`
-	ConnectRate              float64       `group:"limits" default:"20" say:"a number such as 20, or 0 for no limit" help:"New connections per second of one IP address, 10 s worth of them at once; 0 for no limit."`
+	ConnectRate              float64       `group:"limits" default:"20" say:"a number such as 20, or 0 for no limit" help:"New connections per second of one IP address, 10 s worth of them at once; beyond it 429. 0 for no limit."`
 	LoginRate                float64       `group:"limits" default:"5" say:"a number such as 5, or 0 for no limit" help:"The same of logins."`
-	MaxConnections           int           `group:"limits" default:"0" say:"a number, or 0 for what the limit of open files allows" help:"Connections of this server; 0 for what the limit of open files allows."`
-	MaxConnectionsPerAddress int           `group:"limits" default:"0" say:"a number, or 0 for no limit" help:"Connections of one IP address; 0 for no limit."`
-	MaxConnectionsPerUser    int           `group:"limits" default:"20" say:"a number such as 20, or 0 for no limit" help:"Connections of one user; 0 for no limit."`
-	Queue                    int           `group:"limits" default:"256" say:"a number such as 256" help:"Messages that wait for one slow client before it is closed (it resumes)."`
+	MaxConnections           int           `group:"limits" default:"0" say:"a number, or 0 for what the limit of open files allows" help:"Connections of this server; beyond it 503. 0 for what the limit of open files allows."`
+	MaxConnectionsPerAddress int           `group:"limits" default:"0" say:"a number, or 0 for no limit" help:"Connections of one IP address; beyond it 429. 0 for no limit."`
+	MaxConnectionsPerUser    int           `group:"limits" default:"20" say:"a number such as 20, or 0 for no limit" help:"Connections of one user; beyond it the oldest is closed with 4502. 0 for no limit."`
+	Queue                    int           `group:"limits" default:"256" say:"a number such as 256" help:"Messages that wait for one slow client before it is closed with 4001; it resumes and loses nothing."`
 	QueueBytes               Size          `group:"limits" default:"1MiB" say:"a size such as 1MiB" help:"The same in bytes."`
 	Memory                   Size          `group:"limits" default:"128MiB" say:"a size such as 128MiB, or 0 for no limit" help:"What all rooms together remember of their logs in memory; the least used forget first. At most a quarter of GOMEMLIMIT. 0 for no limit."`
-	Ping                     time.Duration `group:"limits" default:"25s" say:"a duration such as 25s" help:"How often a silent client is pinged; it has 10s to answer."`
+	Ping                     time.Duration `group:"limits" default:"25s" say:"a duration such as 25s" help:"How often a silent client is pinged; it has 10s to answer, else 4002."`
 	PresenceInterval         time.Duration `group:"limits" default:"1s" say:"a duration such as 1s" help:"Who came and went is told once per interval."`
 	PresenceGrace            time.Duration `group:"limits" default:"15s" say:"a duration such as 15s, or 0s for none" help:"A lost connection keeps its seat for this long."`
 

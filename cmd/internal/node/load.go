@@ -93,6 +93,16 @@ func Load(args, env []string, out io.Writer) (Config, error) {
 	return cfg, nil
 }
 
+// groups are the headings of the help, in its order.
+var groups = []kong.Group{
+	{Key: "http", Title: "Browsers and HTTP:"},
+	{Key: "login", Title: "Login:"},
+	{Key: "nats", Title: "NATS:"},
+	{Key: "log", Title: "The rooms' log:"},
+	{Key: "limits", Title: "Limits and timing:"},
+	{Key: "general", Title: "General:"},
+}
+
 func newParser(line *flags, out io.Writer, exit func(int)) (*parser, error) {
 	k, err := kong.New(line,
 		kong.Name("roomd"),
@@ -101,14 +111,7 @@ func newParser(line *flags, out io.Writer, exit func(int)) (*parser, error) {
 		kong.Exit(exit),
 		kong.Vars{"version": cli.Version("roomd")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80}),
-		kong.ExplicitGroups([]kong.Group{
-			{Key: "http", Title: "Browsers and HTTP:"},
-			{Key: "login", Title: "Login:"},
-			{Key: "nats", Title: "NATS:"},
-			{Key: "log", Title: "The rooms' log:"},
-			{Key: "limits", Title: "Limits and timing:"},
-			{Key: "general", Title: "General:"},
-		}),
+		kong.ExplicitGroups(groups),
 	)
 	if err != nil {
 		return nil, err
