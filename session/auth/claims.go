@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/text/unicode/norm"
@@ -42,17 +44,23 @@ type tokenClaims struct {
 // claimNames are the names in tokenClaims.
 var claimNames = []string{"sub", "name", "avatar", "rooms", "speak", "exp", "nbf", "iat", "aud", "iss"}
 
+// maxSeconds is the largest number that exp, nbf and iat may be, before or after 1970: up to it each whole second is a number of
+// its own, and no time overflows. Beyond it nobody means a time.
+const maxSeconds = 1 << 53
+
 // UnmarshalJSON reads claims by exactly their names, as RFC 7519 has them in section 4.1: to encoding/json "SUB", which an issuer may
-// let users choose, would be "sub" too.
+// let users choose, would be "sub" too. Each of them is there once at most, so that no two readers see different ones.
 func (c *tokenClaims) UnmarshalJSON(data []byte) error {
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal(data, &all); err != nil {
+	if !utf8.Valid(data) { // encoding/json would make the same character of all bytes that are none
+		return refuse("the token's claims are not UTF-8")
+	}
+	known, err := knownClaims(data)
+	if err != nil {
 		return err
 	}
-	known := make(map[string]json.RawMessage, len(claimNames))
-	for _, name := range claimNames {
-		if value, ok := all[name]; ok {
-			known[name] = value
+	for _, name := range []string{"exp", "nbf", "iat"} {
+		if err := checkSeconds(name, known[name]); err != nil {
+			return err
 		}
 	}
 	exact, err := json.Marshal(known)
@@ -61,6 +69,46 @@ func (c *tokenClaims) UnmarshalJSON(data []byte) error {
 	}
 	type plain tokenClaims // without this method
 	return json.Unmarshal(exact, (*plain)(c))
+}
+
+// knownClaims are those of claimNames that data holds; data is JSON.
+func knownClaims(data []byte) (map[string]json.RawMessage, error) {
+	known := make(map[string]json.RawMessage, len(claimNames))
+	read := json.NewDecoder(bytes.NewReader(data))
+	if open, err := read.Token(); err != nil || open != json.Delim('{') {
+		return nil, refuse("the token's claims are no JSON object")
+	}
+	for read.More() {
+		name, err := read.Token()
+		if err != nil {
+			return nil, err
+		}
+		var value json.RawMessage
+		if err := read.Decode(&value); err != nil {
+			return nil, err
+		}
+		text, _ := name.(string) // a name is always one
+		if !slices.Contains(claimNames, text) {
+			continue
+		}
+		if _, twice := known[text]; twice {
+			return nil, refuse("the token has the claim %s twice; its issuer must write it once", text)
+		}
+		known[text] = value
+	}
+	return known, nil
+}
+
+// checkSeconds refuses a number that can be no time. What is no number is for others to judge.
+func checkSeconds(name string, value json.RawMessage) error {
+	var number json.Number // a quoted one, too, which exp and nbf may be
+	if json.Unmarshal(value, &number) != nil || number == "" {
+		return nil
+	}
+	if seconds, err := number.Float64(); err != nil || math.Abs(seconds) > maxSeconds {
+		return refuse("the token's %s claim is no time: it must be in seconds since 1970", name)
+	}
+	return nil
 }
 
 // The methods of jwt.Claims that its validator reads; what is nil is not checked.
@@ -155,7 +203,7 @@ func errLongToken() *Error { return refuse("the token is longer than %d bytes", 
 
 // isJWT reports whether a token has the form of a JWT, whoever made it.
 func isJWT(token string) bool {
-	_, _, err := jwt.NewParser().ParseUnverified(token, &tokenClaims{})
+	_, _, err := jwt.NewParser().ParseUnverified(token, jwt.MapClaims{}) // whatever its claims are: they are for a Verifier to refuse
 	return err == nil
 }
 

@@ -111,6 +111,8 @@ func checkUID(uid string) string {
 		return "it is empty"
 	case !utf8.ValidString(uid):
 		return "it is not valid UTF-8"
+	case strings.ContainsRune(uid, utf8.RuneError): // to which encoding/json makes whatever is no character
+		return "it contains the replacement character U+FFFD"
 	case strings.HasPrefix(uid, "@"):
 		return `it starts with "@"`
 	case strings.HasPrefix(uid, guestPrefix):

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -75,7 +76,7 @@ func TestVerifyClaims(t *testing.T) {
 		{"strange iat and aud", jwt.MapClaims{"sub": "u1", "iat": "x", "aud": 1, "iss": 2}, Identity{UID: "u1", Username: "u1"}, ""},
 		{"future iat", jwt.MapClaims{"sub": "u1", "iat": now + 9999}, Identity{UID: "u1", Username: "u1"}, ""},
 		{"negative iat", jwt.MapClaims{"sub": "u1", "iat": -1}, Identity{UID: "u1", Username: "u1"}, ""},
-		{"enormous iat", jwt.MapClaims{"sub": "u1", "iat": 1e300}, Identity{UID: "u1", Username: "u1"}, ""},
+		{"enormous iat", jwt.MapClaims{"sub": "u1", "iat": 1e300}, Identity{}, "iat claim is no time"},
 		{"iat", jwt.MapClaims{"sub": "u1", "iat": now}, Identity{UID: "u1", Username: "u1", IssuedAt: time.Unix(now, 0)}, ""},
 		{"iat in parts", jwt.MapClaims{"sub": "u1", "iat": json.Number("1700000000.125")}, Identity{UID: "u1", Username: "u1", IssuedAt: time.UnixMilli(1700000000125)}, ""},
 		{"just expired", jwt.MapClaims{"sub": "u1", "exp": now - 4}, Identity{UID: "u1", Username: "u1"}, ""},
@@ -115,6 +116,67 @@ func TestVerifyClaims(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What two readers would understand differently, or none as it was meant, is
+// refused. The claims are as an issuer may write them that is not careful.
+func TestVerifyRefusesAmbiguousClaims(t *testing.T) {
+	verifier := NewVerifier(mustKey(t, secret))
+	for _, tc := range []struct{ claims, bad string }{
+		{`{"sub":"u1","nbf":1e300}`, "nbf claim is no time"},
+		{`{"sub":"u1","nbf":-1e300}`, "nbf claim is no time"},
+		{`{"sub":"u1","nbf":1e999}`, "nbf claim is no time"},
+		{`{"sub":"u1","nbf":"1e300"}`, "nbf claim is no time"},
+		{`{"sub":"u1","nbf":9223372036854775807}`, "nbf claim is no time"},
+		{`{"sub":"u1","nbf":9007199254740992}`, "not valid yet"},
+		{`{"sub":"u1","nbf":-9007199254740992}`, ""},
+		{`{"sub":"u1","exp":1e300}`, "exp claim is no time"},
+		{`{"sub":"u1","exp":-1e19}`, "exp claim is no time"},
+		{`{"sub":"u1","exp":-9007199254740992}`, "expired"},
+		{`{"sub":"u1","exp":9007199254740992}`, ""},
+		{`{"sub":"u1","iat":-1e300}`, "iat claim is no time"},
+		{`{"sub":"u1","iat":1e999}`, "iat claim is no time"},
+		{`{"sub":"u1","exp":null,"nbf":null,"iat":null}`, ""},
+		{"{\"sub\":\"a\xff\"}", "not UTF-8"},
+		{"{\"sub\":\"u1\",\"rooms\":[\"a\xff\"]}", "not UTF-8"},
+		{`{"sub":"a\ud800"}`, "U+FFFD"},
+		{`{"sub":"a\ufffd"}`, "U+FFFD"},
+		{`{"sub":"a\ud83c\udfb2"}`, ""},
+		{`{"sub":"u1","sub":"u2"}`, "claim sub twice"},
+		{`{"sub":"u1","s\u0075b":"u1"}`, "claim sub twice"},
+		{`{"sub":"u1","rooms":["x"],"rooms":null}`, "claim rooms twice"},
+		{`{"sub":"u1","speak":null,"speak":null}`, "claim speak twice"},
+		{`{"sub":"u1","exp":1,"exp":9999999999}`, "claim exp twice"},
+		{`{"sub":"u1","role":"a","role":"b"}`, ""},
+		{`["sub"]`, "no JSON object"},
+		{`null`, ""},
+	} {
+		token := signText(t, tc.claims)
+		id, err := verifier.Verify(token)
+		switch {
+		case tc.claims == "null":
+			wantRefused(t, err, "the token", token)
+		case tc.bad != "":
+			if err == nil {
+				t.Errorf("%q is %+v", tc.claims, id)
+				continue
+			}
+			wantRefused(t, err, tc.bad, token)
+		case err != nil:
+			t.Errorf("%q: %v", tc.claims, err)
+		}
+	}
+}
+
+// signText signs claims as they are written.
+func signText(t testing.TB, claims string) string {
+	t.Helper()
+	text := b64(`{"alg":"HS256","typ":"JWT"}`) + "." + b64(claims)
+	signature, err := jwt.SigningMethodHS256.Sign(text, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
 // Claims have exactly their names: what an issuer lets users choose beside its
@@ -270,7 +332,8 @@ func TestSignRefuses(t *testing.T) {
 
 func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
-// FuzzVerify signs nothing: whatever is accepted must be one of the seeds, up to what does not change its meaning.
+// FuzzVerify: of what is not signed here nothing is accepted but the seeds, up to what does not change their meaning; the same text
+// signed as claims is refused, or is somebody whose name and times are what everybody reads in it.
 func FuzzVerify(f *testing.F) {
 	es := ecPair(f)
 	verifiers := []*Verifier{NewVerifier(mustKey(f, secret)), NewVerifier(mustKey(f, es.public))}
@@ -280,6 +343,7 @@ func FuzzVerify(f *testing.F) {
 		mustSign(f, es.private, Claims{UID: "u2", Expires: time.Now().Add(time.Hour)}),
 		forge(f, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, jwt.MapClaims{"sub": "u3"}),
 		"", "..", "a.b.c", b64(`{"alg":"HS256"}`) + "." + b64(`{"sub":null}`) + ".", b64(`{"alg":1,"crit":[]}`) + "." + b64(`null`) + ".x",
+		`{"sub":"u1","nbf":1e300}`, `{"sub":"u1","nbf":1,"exp":9e9,"iat":-1}`, `{"sub":"a\ud800"}`, "{\"sub\":\"a\xff\"}", `{"sub":"u1","rooms":["x"],"rooms":null}`,
 	}
 	for _, s := range seeds {
 		f.Add(s)
@@ -301,5 +365,42 @@ func FuzzVerify(f *testing.F) {
 				t.Fatalf("a token that nobody signed was accepted as %+v", id)
 			}
 		}
+		if id, err := verifiers[0].Verify(signText(t, token)); err == nil {
+			wantPlainClaims(t, token, id)
+		}
 	})
+}
+
+// wantPlainClaims checks claims that were accepted.
+func wantPlainClaims(t *testing.T, claims string, id Identity) {
+	t.Helper()
+	var exp, nbf json.Number
+	if !utf8.ValidString(claims) || strings.ContainsRune(id.UID, utf8.RuneError) || checkUID(id.UID) != "" {
+		t.Fatalf("%q is %+v", claims, id)
+	}
+	for _, name := range claimNames {
+		if strings.Count(claims, `"`+name+`":`) > 1 && !strings.ContainsAny(claims, `\[`) && strings.Count(claims, "{") == 1 {
+			t.Fatalf("%q has %s twice", claims, name)
+		}
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(claims), &all); err != nil {
+		t.Fatalf("%q: %v", claims, err)
+	}
+	for name, number := range map[string]*json.Number{"exp": &exp, "nbf": &nbf} {
+		if len(all[name]) == 0 {
+			continue
+		}
+		if err := json.Unmarshal(all[name], number); err != nil {
+			t.Fatalf("%q: %v", claims, err)
+		}
+	}
+	const second = 1 // for the time that passes
+	now := float64(time.Now().Unix())
+	if at, err := exp.Float64(); err == nil && at < now-Leeway.Seconds()-second {
+		t.Fatalf("%q is accepted after exp", claims)
+	}
+	if at, err := nbf.Float64(); err == nil && at > now+Leeway.Seconds()+second {
+		t.Fatalf("%q is accepted before nbf", claims)
+	}
 }
