@@ -57,8 +57,14 @@ func TestAGuestsToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := percy.uid()
+	percy.run("begin a conversation", chromedp.Navigate(server.url()+"?user=bob"))
+	percy.connected()
+	conversation := `document.querySelector('[data-testid=conversation-tab][data-uid=bob]')`
+	percy.until("the conversation is there", conversation)
+	percy.click(`[data-testid=room-tab]`)
 	percy.run("reload", chromedp.Reload())
 	percy.connected()
+	percy.until("the conversation is still there", conversation)
 	if again := percy.uid(); again != first {
 		t.Errorf("after a reload %s is %s", first, again)
 	}
@@ -86,6 +92,7 @@ func TestAGuestsToken(t *testing.T) {
 	percy.run("reload", chromedp.Reload())
 	percy.connected()
 	percy.until("somebody else is there", fmt.Sprintf(`document.querySelector('[data-testid=person]')?.dataset.uid.startsWith("guest-") && document.querySelector('[data-testid=person]').dataset.uid !== %q`, first))
+	percy.until("the conversations of the one before are gone", conversation+` === null`)
 
 	opened.mu.Lock()
 	defer opened.mu.Unlock()

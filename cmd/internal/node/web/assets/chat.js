@@ -19,6 +19,7 @@ export class Chat {
   #notify;
   #client = null;
   #inbox;
+  #uid = ""; // as whom we were welcomed last, also before a reload
   #inboxMark; // where the inbox stood when this window first looked: {epoch, seq}
   #opened = false;
   #saved = {}; // the marks and drafts of rooms and conversations that are not there yet
@@ -57,7 +58,7 @@ export class Chat {
 
   /** Opens what this window had open, and room or user of the page's address in front. */
   open({ room: name, user }) {
-    const { rooms, active, outbox, inboxMark, targets = {}, conversations = [] } = this.#identity.saved;
+    const { uid, rooms, active, outbox, inboxMark, targets = {}, conversations = [] } = this.#identity.saved;
     this.#saved = { ...targets };
     this.#inboxMark = inboxMark ?? this.#inboxMark;
     this.outbox.restore(outbox);
@@ -68,6 +69,9 @@ export class Chat {
     else if (user) first = this.#conversation(user);
     this.#opened = true;
     this.#look(first);
+    const welcomed = this.#uid;
+    this.#uid = uid ?? welcomed;
+    if (welcomed) this.#isNow(welcomed);
     if (this.#state.phase.state === "connected") this.#deliverHeld();
   }
 
@@ -296,13 +300,26 @@ export class Chat {
   }
 
   #welcomed({ uid, username, avatar_id }) {
-    const { me } = this.#state;
     this.#identity.keepGuest(this.#client.guestToken);
-    if (me.uid && me.uid !== uid) this.#inboxLost(); // another guest of that name: the inbox is another one
+    this.#isNow(uid);
     this.#state.me = { uid, username, avatar_id };
     this.#state.know(this.#state.me);
     this.#state.changed("me", "people", "log");
     this.#deliverHeld();
+  }
+
+  // Somebody else than before has other conversations: another token, or a guest whom the server did not know any more.
+  #isNow(uid) {
+    const another = this.#uid && this.#uid !== uid;
+    this.#uid = uid;
+    if (!another) return;
+    for (const { key } of this.#state.conversations.values()) this.outbox.abandon(key);
+    this.#state.conversations.clear();
+    this.#saved = Object.fromEntries(Object.entries(this.#saved).filter(([key]) => !key.startsWith("user:")));
+    this.#inboxMark = undefined;
+    this.#inbox.forget();
+    this.#leaveView();
+    this.#state.changed("rooms", "outbox");
   }
 
   #join(name) {
@@ -458,7 +475,7 @@ export class Chat {
     const targets = { ...this.#saved };
     for (const { key, epoch, readTo, newFrom, draft, closed } of [...rooms.values(), ...conversations.values()]) targets[key] = { epoch, readTo, newFrom, draft, closed };
     this.#identity.save({
-      rooms: [...rooms.keys()], conversations: [...conversations.keys()], active: active?.key, targets,
+      uid: this.#uid, rooms: [...rooms.keys()], conversations: [...conversations.keys()], active: active?.key, targets,
       inboxMark: this.#inboxMark, outbox: this.outbox.save(),
     });
   }
