@@ -16,7 +16,7 @@ import (
 )
 
 // Client is one connection. Its exported methods may be called from any
-// goroutine. It implements rooms.Member.
+// goroutine.
 type Client struct {
 	// fixed after start
 	m       *Manager
@@ -76,22 +76,6 @@ func (c *Client) Identity() auth.Identity { return c.who }
 // Done is closed when the connection has ended and its rooms have been told.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
-// Deliver queues a burst. A client whose queue is full is closed with 4001.
-func (c *Client) Deliver(b *rooms.Burst) error {
-	if b.Asked > 0 {
-		c.charge(b.Asked)
-	}
-	b.Hold(c.m.waiting)
-	err := c.self.Send(outgoing{burst: b})
-	if err != nil {
-		b.Release(c.m.waiting)
-	}
-	if err == actor.ErrFull {
-		c.Close(wire.CloseTooSlow)
-	}
-	return err
-}
-
 // Send queues one event for the client. A single large one, such as a page of
 // history, is charged as a quarter of the queue at most: it is no sign of a
 // slow client.
@@ -104,7 +88,7 @@ func (c *Client) sendPayload(ev wire.Event, payload any) error {
 
 func (c *Client) sendOwn(b *rooms.Burst) error {
 	b.Whole = true
-	return c.Deliver(b)
+	return c.deliver(b)
 }
 
 // byPeer marks a close code that the peer chose.
@@ -125,9 +109,6 @@ func (c *Client) end(how uint32) {
 		c.self.Stop()
 	}
 }
-
-// Left is called by a room that took the client out.
-func (c *Client) Left(room string) { c.forget(room) }
 
 // Rooms returns the rooms the client is in, its inbox not among them, and the
 // current one ("" when there is none).

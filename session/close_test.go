@@ -148,16 +148,16 @@ func TestProtocolErrors(t *testing.T) {
 	eventually(t, "they are counted", func() bool { return s.closed(wire.CloseProtocol) == int64(len(cases)) })
 }
 
-func TestCloseUserAndRemoveClient(t *testing.T) {
+func TestCloseUserHereAndRemoveClient(t *testing.T) {
 	s := newStack(t)
 	a, a2, b := s.user("ann"), s.user("ann"), s.user("bob")
 	cb := s.client(b)
-	same(t, "CloseUser", s.m.CloseUser("ann", wire.CloseRemoved), 2)
+	same(t, "CloseUserHere", s.m.CloseUserHere("ann", wire.CloseRemoved), 2)
 	a.wantEnd(wire.CloseRemoved)
 	a2.wantEnd(wire.CloseRemoved)
 	b.say("", "still here")
 	eventually(t, "ann is gone", func() bool { return s.m.Count() == 1 })
-	same(t, "CloseUser of nobody", s.m.CloseUser("ann", wire.CloseRemoved), 0)
+	same(t, "CloseUserHere of nobody", s.m.CloseUserHere("ann", wire.CloseRemoved), 0)
 	s.m.RemoveClient(cb, 0)
 	b.wantEnd(wire.CloseNormal)
 	<-cb.Done()
@@ -176,7 +176,7 @@ func TestClosedAtOnce(t *testing.T) {
 		go func() {
 			n := 0
 			for n == 0 {
-				n = s.m.CloseUser("ann", wire.CloseRemoved)
+				n = s.m.CloseUserHere("ann", wire.CloseRemoved)
 			}
 			done <- n
 		}()

@@ -32,5 +32,7 @@ type engine interface {
 
 var (
 	_ engine       = (*rooms.Engine)(nil)
-	_ rooms.Member = (*Client)(nil)
+	_ rooms.Member = (*member)(nil)
+
+	_ interface{ Guest() bool } = (*member)(nil) // the feed says so of guests
 )

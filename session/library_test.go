@@ -12,6 +12,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
@@ -255,5 +256,12 @@ func TestLargeAnswer(t *testing.T) {
 		p.acked("twice", "general", nil)
 		same(t, "the first page", len(decode[wire.History](t, p.awaitType(wire.TypeHistory).Payload).Events), 20)
 		same(t, "the second page", len(decode[wire.History](t, p.awaitType(wire.TypeHistory).Payload).Events), 20)
+	}
+}
+
+// What only rooms may call, because of its order, is no part of a Client's face.
+func TestClientIsNoMember(t *testing.T) {
+	if _, ok := any(new(Client)).(rooms.Member); ok {
+		t.Error("a program can deliver to a Client past its rooms")
 	}
 }

@@ -195,7 +195,7 @@ func (m *Manager) start(c *Client) {
 		c.Close(wire.CloseRemoved)
 	}
 	m.stats.Connected.Add(1)
-	m.eng.Connected(c)
+	m.eng.Connected(c.member())
 	if draining {
 		c.sendAway(1)
 	}
@@ -247,9 +247,9 @@ func (m *Manager) Count() int {
 // Stats are the manager's counters; they may be read at any time.
 func (m *Manager) Stats() *Stats { return &m.stats }
 
-// CloseUser ends every connection of a user on this node and returns how many
-// there were.
-func (m *Manager) CloseUser(uid string, code wire.CloseCode) int {
+// CloseUserHere ends every connection of a user on this node and returns how
+// many there were. Those of all nodes: rooms.Engine.CloseUser.
+func (m *Manager) CloseUserHere(uid string, code wire.CloseCode) int {
 	own := m.connectionsOf(uid)
 	for _, c := range own {
 		c.Close(code)
@@ -263,10 +263,10 @@ func (m *Manager) connectionsOf(uid string) []*Client {
 	return slices.Clone(m.byUser[uid])
 }
 
-// CloseEnded ends the connections of a user on this node whose credential was
-// issued before the user's sessions were ended (auth.Ended), and returns how
+// CloseEndedHere ends the connections of a user on this node whose credential
+// was issued before the user's sessions were ended (auth.Ended), and returns how
 // many there were.
-func (m *Manager) CloseEnded(uid string) (count int) {
+func (m *Manager) CloseEndedHere(uid string) (count int) {
 	for _, c := range m.connectionsOf(uid) {
 		if m.refuses(c.who) {
 			c.Close(wire.CloseRemoved)

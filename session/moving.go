@@ -106,7 +106,7 @@ func (c *Client) join(room, id string, since rooms.Since, makeCurrent bool, inst
 		c.forgetUnless(was, room)
 		return err
 	}
-	if err := c.m.eng.Join(ctx, room, c, id, since); err != nil {
+	if err := c.m.eng.Join(ctx, room, c.member(), id, since); err != nil {
 		c.forgetUnless(was, room)
 		return err
 	}
@@ -125,5 +125,5 @@ func (c *Client) leave(room, id string) error {
 	ctx, cancel := c.request()
 	defer cancel()
 	c.forget(room)
-	return c.m.eng.LeaveAsked(ctx, room, c, id)
+	return c.m.eng.LeaveAsked(ctx, room, c.member(), id)
 }

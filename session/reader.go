@@ -158,7 +158,7 @@ func (c *Client) control(op wire.Opcode, payload []byte) error {
 		return nil
 	}
 	frame := wire.AppendFrame(nil, wire.OpPong, payload)
-	_ = c.Deliver(&rooms.Burst{Frames: [][]byte{frame}, Count: 1, Bytes: len(frame)}) // an error has closed the connection
+	_ = c.deliver(&rooms.Burst{Frames: [][]byte{frame}, Count: 1, Bytes: len(frame)}) // an error has closed the connection
 	return nil
 }
 
@@ -173,11 +173,11 @@ func (c *Client) cleanup() {
 		why = rooms.LeftLost
 	}
 	in, _ := c.Rooms()
-	c.m.eng.Disconnected(c, c.closeCode())
+	c.m.eng.Disconnected(c.member(), c.closeCode())
 	for _, room := range in {
-		c.m.eng.Leave(room, c, why)
+		c.m.eng.Leave(room, c.member(), why)
 	}
-	c.m.eng.Leave(c.inbox(), c, why)
+	c.m.eng.Leave(c.inbox(), c.member(), why)
 	c.disconnect()
 	c.m.stats.Closed.add(c.closeCode(), c.closedByPeer())
 	c.logEnd(in)

@@ -96,7 +96,7 @@ func (c *Client) roomFor(ctx context.Context, since rooms.Since) error {
 	}
 	written := make(chan struct{})
 	// An error has closed the connection, and then the burst counts as written.
-	_ = c.Deliver(&rooms.Burst{Written: func() { close(written) }})
+	_ = c.deliver(&rooms.Burst{Written: func() { close(written) }})
 	select {
 	case <-written:
 		return nil

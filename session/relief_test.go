@@ -40,7 +40,7 @@ func large(bytes int) *rooms.Burst {
 // owe gives the client a burst, and returns when that is being written.
 func (s *stack) owe(c *Client, b *rooms.Burst) {
 	s.t.Helper()
-	must(s.t, c.Deliver(b))
+	must(s.t, c.deliver(b))
 	eventually(s.t, "it is being written", func() bool { return c.inHand.Load() >= int64(b.Bytes) })
 }
 
@@ -75,9 +75,9 @@ func TestTooMuchWaitsForAll(t *testing.T) {
 	s.owe(first, large(2*mib))
 	same(t, "closed while less waits than may", s.m.Stats().QueuesCut.Load(), 0)
 
-	must(t, third.Deliver(large(mib))) // 4.5 MiB
+	must(t, third.deliver(large(mib))) // 4.5 MiB
 	s.relieved(first)
-	must(t, second.Deliver(large(2*mib))) // 4.5 MiB again
+	must(t, second.deliver(large(2*mib))) // 4.5 MiB again
 	s.relieved(second)
 	same(t, "QueuesCut", s.m.Stats().QueuesCut.Load(), 2)
 	same(t, "the close code of the third", third.closeCode(), 0)
@@ -94,7 +94,7 @@ func TestTooMuchWaitsThatIsShared(t *testing.T) {
 	}
 	same(t, "what waits", s.m.waiting.Bytes()/mib, 3)
 	_, other := s.deaf("other")
-	must(t, other.Deliver(large(3*mib/2)))
+	must(t, other.deliver(large(3*mib/2)))
 	s.relieved(sharers...)
 	same(t, "QueuesCut", s.m.Stats().QueuesCut.Load(), 3)
 	same(t, "the close code of the other", other.closeCode(), 0)
@@ -113,7 +113,7 @@ func TestReliefLetsGoOfMore(t *testing.T) {
 	for i, c := range clients[:8] {
 		s.owe(c, large(map[bool]int{true: mib, false: 9 * mib / 10}[i < 2]))
 	}
-	must(t, clients[8].Deliver(large(9*mib/10))) // 8.3 MiB: one of the first two is enough, the other makes room
+	must(t, clients[8].deliver(large(9*mib/10))) // 8.3 MiB: one of the first two is enough, the other makes room
 	s.relieved(clients[:2]...)
 	same(t, "QueuesCut", s.m.Stats().QueuesCut.Load(), 2)
 }
@@ -162,7 +162,7 @@ func TestRoomFor(t *testing.T) {
 	most := s.m.cfg.QueueBytes / 4
 	s.owe(c, large(most-1000))
 	must(t, c.roomFor(over, replay))
-	must(t, c.Deliver(large(1000)))
+	must(t, c.deliver(large(1000)))
 	must(t, c.roomFor(over, rooms.Since{}))
 	same(t, "ResumesSlow", s.m.Stats().ResumesSlow.Load(), 0)
 	err := c.roomFor(over, replay)

@@ -183,7 +183,7 @@ func TestPingAndPong(t *testing.T) {
 		p := connect(t, m, ann, answers)
 		time.Sleep(time.Hour)
 		same(t, "Count", m.Count(), 1)
-		m.CloseUser("ann", wire.CloseRemoved)
+		m.CloseUserHere("ann", wire.CloseRemoved)
 		<-p.done
 		same(t, "the close code", p.code, int(wire.CloseRemoved))
 		if n := len(p.pings); n < 3600/25-1 || n > 3600/20 {

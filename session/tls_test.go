@@ -55,7 +55,7 @@ func TestWritesOverTLS(t *testing.T) {
 	}
 	p.say("", "and back")
 	talker.heard("general", "and back")
-	same(t, "connections closed", s.m.CloseUser("ann", wire.CloseRemoved), 1)
+	same(t, "connections closed", s.m.CloseUserHere("ann", wire.CloseRemoved), 1)
 	p.wantEnd(wire.CloseRemoved)
 }
 

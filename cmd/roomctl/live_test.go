@@ -155,7 +155,7 @@ func TestJoinShowsAndSends(t *testing.T) {
 	b.out.wait(t, `"message":"hello from a terminal"`)
 
 	// The connection is cut; nothing that is said meanwhile is missed.
-	m.CloseUser("anna", wire.CloseTooSlow)
+	m.CloseUserHere("anna", wire.CloseTooSlow)
 	fmt.Fprintln(b.stdin, "are you there?")
 	a.out.wait(t, "bob: are you there?")
 	a.errs.wait(t, "connecting again")
@@ -167,7 +167,7 @@ func TestJoinShowsAndSends(t *testing.T) {
 	if err := <-a.result; err != nil {
 		t.Errorf("Ctrl-C: %v", err)
 	}
-	m.CloseUser("bob", wire.CloseRemoved)
+	m.CloseUserHere("bob", wire.CloseRemoved)
 	if err := <-b.result; err == nil || !strings.Contains(err.Error(), "4503") {
 		t.Errorf("removed by an operator: %v", err)
 	}

@@ -62,7 +62,7 @@ func TestAForgedCopyDoesNotMakeUsDeaf(t *testing.T) {
 	}
 	say("two")
 	heard.waitFor(t, "two")
-	s.manager.Load().CloseUser("listener", wire.CloseRestart)
+	s.manager.Load().CloseUserHere("listener", wire.CloseRestart)
 	newest := say("three")
 	texts := heard.waitFor(t, "three")
 	texts = slices.DeleteFunc(texts, func(text string) bool { return text == "lost, perhaps" })

@@ -182,7 +182,7 @@ func TestNothingIsMissedAndNothingComesTwice(t *testing.T) {
 		want = append(want, text)
 		if i%10 == 5 {
 			code := codes[i/10%len(codes)]
-			s.manager.Load().CloseUser([]string{"talker", "listener", "receiver"}[i/10%3], code)
+			s.manager.Load().CloseUserHere([]string{"talker", "listener", "receiver"}[i/10%3], code)
 		}
 		if i%100 == 50 {
 			s.restart()
@@ -259,7 +259,7 @@ func TestExpiredTokenIsRenewed(t *testing.T) {
 	c := s.dial("percy", client.Config{OnEvent: l.event})
 	other := s.dial("bob", client.Config{})
 	for i := range 3 { // each time, not only the first
-		s.manager.Load().CloseUser("percy", wire.CloseTokenExpired)
+		s.manager.Load().CloseUserHere("percy", wire.CloseTokenExpired)
 		text := fmt.Sprint("missed ", i)
 		if _, err := other.Publish(t.Context(), "general", wire.TypeSendMessage, map[string]string{"message": text}); err != nil {
 			t.Fatal(err)

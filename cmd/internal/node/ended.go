@@ -42,5 +42,5 @@ func (n *Node) endUser(ctx context.Context, uid string, lasts time.Duration) err
 
 // closeEnded closes who came in while sessions were ended elsewhere, or while this node did not hear of it.
 func closeEnded(sessions *session.Manager) func(uid string) {
-	return func(uid string) { time.AfterFunc(endedGrace, func() { sessions.CloseEnded(uid) }) }
+	return func(uid string) { time.AfterFunc(endedGrace, func() { sessions.CloseEndedHere(uid) }) }
 }

@@ -172,7 +172,7 @@ func TestWebSocketOverTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.next(t, wire.TypeNewMessage)
-	if n := s.Sessions().CloseUser(c.Welcome().UID, wire.CloseRemoved); n != 1 {
+	if n := s.Sessions().CloseUserHere(c.Welcome().UID, wire.CloseRemoved); n != 1 {
 		t.Fatalf("%d connections were closed", n)
 	}
 	<-c.Done()

@@ -52,7 +52,7 @@ func TestVerifyAHealthyServer(t *testing.T) {
 	r.out.wait(t, `"phase":"sending"`)
 	run := verdicts(t, strings.TrimSpace(r.out.String()))[0].Run
 	for _, client := range []string{"-p0", "-p1", "-m0", "-m1", "-m2"} {
-		m.CloseUser(run+client, wire.CloseTooSlow)
+		m.CloseUserHere(run+client, wire.CloseTooSlow)
 	}
 	if err := <-r.result; err != nil {
 		t.Fatalf("%v\n%s", err, r.out)

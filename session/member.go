@@ -1,0 +1,44 @@
+package session
+
+import (
+	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// member is a Client as its rooms see it: what only they may call is no part of
+// the Client's own face.
+type member Client
+
+func (m *member) client() *Client { return (*Client)(m) }
+
+func (m *member) ID() string                { return m.client().ID() }
+func (m *member) User() wire.User           { return m.client().User() }
+func (m *member) Guest() bool               { return m.client().Guest() }
+func (m *member) Close(code wire.CloseCode) { m.client().Close(code) }
+
+// Deliver queues a burst. A client whose queue is full is closed with 4001.
+func (m *member) Deliver(b *rooms.Burst) error {
+	c := m.client()
+	if b.Asked > 0 {
+		c.charge(b.Asked)
+	}
+	b.Hold(c.m.waiting)
+	err := c.self.Send(outgoing{burst: b})
+	if err != nil {
+		b.Release(c.m.waiting)
+	}
+	if err == actor.ErrFull {
+		c.Close(wire.CloseTooSlow)
+	}
+	return err
+}
+
+// Left is called by a room that took the client out.
+func (m *member) Left(room string) { m.client().forget(room) }
+
+// member is the client as its rooms know it.
+func (c *Client) member() *member { return (*member)(c) }
+
+// deliver queues a burst as rooms do.
+func (c *Client) deliver(b *rooms.Burst) error { return c.member().Deliver(b) }
