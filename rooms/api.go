@@ -31,7 +31,7 @@ func (e *Engine) Join(ctx context.Context, room string, m Member, id string, sin
 		return err
 	case <-ctx.Done():
 		j.abandoned.Store(true) // before Leave looks for the room: the join may be on its way to the next one
-		e.Leave(room, m, LeftGone)
+		e.Leave(room, m, LeaveClosed)
 		return wire.Errorf(wire.Unavailable, "the room did not answer in time; try again")
 	}
 }
@@ -50,7 +50,7 @@ func (e *Engine) ask(room string, m message) error {
 
 // Leave takes m out of the room. It returns at once and is never lost; a
 // member that asked, or was removed, gets room_left.
-func (e *Engine) Leave(room string, m Member, why Left) {
+func (e *Engine) Leave(room string, m Member, why LeaveReason) {
 	if ref, ok := e.rooms.Lookup(room); ok {
 		e.post(ref, &leaveRequest{member: m, why: why})
 	}
@@ -63,7 +63,7 @@ func (e *Engine) LeaveAsked(ctx context.Context, room string, m Member, id strin
 	if !ok {
 		return nil
 	}
-	l := &leaveRequest{member: m, why: LeftAsked, id: id, done: make(chan struct{}, 1)}
+	l := &leaveRequest{member: m, why: LeaveAsked, id: id, done: make(chan struct{}, 1)}
 	e.post(ref, l)
 	select {
 	case <-l.done:
@@ -92,39 +92,39 @@ func await[T any](ctx context.Context, ref *actor.Ref[message], answer <-chan T,
 	}
 }
 
-// Stored is where an event stands in its room's log.
-type Stored = eventlog.Stored
+// PubAck says where an event is stored in its room's log.
+type PubAck = eventlog.PubAck
 
 // Publish stores an event in the room's log and returns at once; done is
 // called once with the outcome, on any goroutine, and must not block. msgID,
 // if not empty, is the idempotency key: an event stored before under the same
 // one is not stored again. ev's type and payload count, its other fields do
 // not; what nobody would get to see is refused (wire.NewBody).
-func (e *Engine) Publish(room, msgID string, ev wire.Event, done func(Stored, error)) {
+func (e *Engine) Publish(room, msgID string, ev wire.Event, done func(PubAck, error)) {
 	body, err := wire.NewBody(ev)
 	if err != nil {
-		done(Stored{}, err)
+		done(PubAck{}, err)
 		return
 	}
 	e.PublishBody(room, msgID, body, done)
 }
 
 // PublishBody is Publish of what was checked before.
-func (e *Engine) PublishBody(room, msgID string, body wire.Body, done func(Stored, error)) {
+func (e *Engine) PublishBody(room, msgID string, body wire.Body, done func(PubAck, error)) {
 	e.PublishAs(wire.FromService, room, msgID, body, done)
 }
 
 // PublishAs is PublishBody for an author: FromUser and FromGuest are for what a
 // session has stamped with who its client is, and every node believes it; all
 // else is a service's.
-func (e *Engine) PublishAs(author wire.Author, room, msgID string, body wire.Body, done func(Stored, error)) {
+func (e *Engine) PublishAs(author wire.Author, room, msgID string, body wire.Body, done func(PubAck, error)) {
 	if len(body.Bytes()) == 0 {
-		done(Stored{}, wire.Errorf(wire.BadJSON, "there is no event to publish"))
+		done(PubAck{}, wire.Errorf(wire.BadJSON, "there is no event to publish"))
 		return
 	}
 	by := e.secret.Load().sign(forLog, author, room, body.Bytes())
 	measured := e.latency.sample(e, room, body)
-	e.pub.Send(room, msgID, by, body.Bytes(), func(s Stored, err error) {
+	e.pub.Send(room, msgID, by, body.Bytes(), func(s PubAck, err error) {
 		if h := e.handleOf(room); h != nil && err == nil {
 			h.ack(s.Seq)
 		}
@@ -136,27 +136,27 @@ func (e *Engine) PublishAs(author wire.Author, room, msgID string, body wire.Bod
 }
 
 // PublishWait is Publish that waits for the outcome.
-func (e *Engine) PublishWait(ctx context.Context, room, msgID string, ev wire.Event) (Stored, error) {
+func (e *Engine) PublishWait(ctx context.Context, room, msgID string, ev wire.Event) (PubAck, error) {
 	body, err := wire.NewBody(ev)
 	if err != nil {
-		return Stored{}, err
+		return PubAck{}, err
 	}
 	return e.PublishBodyWait(ctx, room, msgID, body)
 }
 
 // PublishBodyWait is PublishBody that waits for the outcome.
-func (e *Engine) PublishBodyWait(ctx context.Context, room, msgID string, body wire.Body) (Stored, error) {
+func (e *Engine) PublishBodyWait(ctx context.Context, room, msgID string, body wire.Body) (PubAck, error) {
 	type outcome struct {
-		stored Stored
+		stored PubAck
 		err    error
 	}
 	answer := make(chan outcome, 1)
-	e.PublishBody(room, msgID, body, func(s Stored, err error) { answer <- outcome{s, err} })
+	e.PublishBody(room, msgID, body, func(s PubAck, err error) { answer <- outcome{s, err} })
 	select {
 	case o := <-answer:
 		return o.stored, o.err
 	case <-ctx.Done():
-		return Stored{}, wire.Errorf(wire.Unavailable, "the log did not answer in time; send again under the same id")
+		return PubAck{}, wire.Errorf(wire.Unavailable, "the log did not answer in time; send again under the same id")
 	}
 }
 

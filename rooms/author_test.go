@@ -18,14 +18,14 @@ func saying(text string) wire.Body {
 }
 
 // publishAs stores a message and returns its position.
-func publishAs(t testing.TB, eng *rooms.Engine, author wire.Author, room, msgID, text string) rooms.Stored {
+func publishAs(t testing.TB, eng *rooms.Engine, author wire.Author, room, msgID, text string) rooms.PubAck {
 	t.Helper()
 	type outcome struct {
-		stored rooms.Stored
+		stored rooms.PubAck
 		err    error
 	}
 	done := make(chan outcome, 1)
-	eng.PublishAs(author, room, msgID, saying(text), func(s rooms.Stored, err error) { done <- outcome{s, err} })
+	eng.PublishAs(author, room, msgID, saying(text), func(s rooms.PubAck, err error) { done <- outcome{s, err} })
 	got := <-done
 	if got.err != nil {
 		t.Fatal(got.err)

@@ -55,7 +55,7 @@ type streamCheck struct {
 }
 
 // note notes what a look at the stream has shown.
-func (c *streamCheck) note(at time.Time, now eventlog.Standing) {
+func (c *streamCheck) note(at time.Time, now eventlog.StreamState) {
 	c.took, c.came = at.Sub(c.at), now.Last-min(c.last, now.Last)
 	c.at, c.last = at, now.Last
 	c.half = (now.Last - min(now.First, now.Last)) / 2
@@ -109,7 +109,7 @@ func (st *store) checkStream(c *streamCheck) {
 	st.passed.Store(0)
 	ctx, cancel := context.WithTimeout(st.eng.ctx, eventlog.RequestTimeout)
 	defer cancel()
-	now, err := st.log.Standing(ctx)
+	now, err := st.log.State(ctx)
 	if err == nil {
 		c.note(at, now)
 		st.standing.Store(&now)
@@ -146,19 +146,19 @@ func (c *streamCheck) compared(last uint64) {
 // tellAll reports whether half of the log has been replaced since every room
 // was told how far it is. A room that hears of it in time knows that it missed
 // nothing when its own last event has been dropped.
-func (c *streamCheck) tellAll(now eventlog.Standing) bool {
+func (c *streamCheck) tellAll(now eventlog.StreamState) bool {
 	return now.Last-min(c.told, now.Last) > c.half
 }
 
 // noteLimit notes what limit per room there is, and sets it: anybody may speak
 // in many rooms and write to many inboxes, and who does is not to push out what
 // others have.
-func (st *store) noteLimit(ctx context.Context, now eventlog.Standing) {
+func (st *store) noteLimit(ctx context.Context, now eventlog.StreamState) {
 	err := st.log.NoteLimit(ctx, now)
 	if err == nil {
 		var limit int64
 		var changed bool
-		if limit, changed, err = st.log.Share(ctx, now); changed && err == nil {
+		if limit, changed, err = st.log.AdjustLimit(ctx, now); changed && err == nil {
 			st.eng.stats.HistoryLimits.Add(1)
 			st.eng.cfg.Log.Warn().Str("stream", st.log.Name()).Int64("limit", limit).
 				Msg("the log is filling up, or has place again: each room, or inbox, keeps another number of events (see --history-bytes and --inbox-bytes)")
@@ -199,7 +199,7 @@ func (st *store) restoreStream(ctx context.Context) {
 
 // renewed finds out whether the stream was made anew and tells the rooms: old
 // positions mean nothing then.
-func (st *store) renewed(now eventlog.Standing) bool {
+func (st *store) renewed(now eventlog.StreamState) bool {
 	epoch := now.Epoch
 	if epoch == st.Epoch() {
 		return false

@@ -78,9 +78,9 @@ func TestPresenceOverNodes(t *testing.T) {
 	if err := b.Join(within(t), "x", again, "", rooms.Since{}); err != nil {
 		t.Fatal(err)
 	}
-	b.Leave("x", two, rooms.LeftGone)
+	b.Leave("x", two, rooms.LeaveClosed)
 	awaitPresent(t, a, "x", "one")
-	a.Leave("x", one, rooms.LeftGone)
+	a.Leave("x", one, rooms.LeaveClosed)
 	join(t, a, "x", "three", rooms.Since{})
 	awaitPresent(t, b, "x", "one,three")
 	awaitPresent(t, a, "x", "one,three")
@@ -113,7 +113,7 @@ func TestNodesMeetLate(t *testing.T) {
 	}
 	two := join(t, b, "x", "two", rooms.Since{})
 	awaitPresent(t, a, "x", "one,two")
-	b.Leave("x", two, rooms.LeftGone)
+	b.Leave("x", two, rooms.LeaveClosed)
 	awaitPresent(t, a, "x", "one")
 }
 
@@ -125,7 +125,7 @@ func TestReconnectToAnotherNode(t *testing.T) {
 	watcher := join(t, a, "x", "watcher", rooms.Since{})
 	one := join(t, a, "x", "one", rooms.Since{})
 	awaitPresent(t, b, "x", "one,watcher")
-	a.Leave("x", one, rooms.LeftLost)
+	a.Leave("x", one, rooms.LeaveLost)
 	back := newMember("one")
 	back.id = "one-back"
 	if err := b.Join(within(t), "x", back, "", rooms.Since{}); err != nil {
@@ -201,7 +201,7 @@ func TestLostPresence(t *testing.T) {
 		if round < 3 { // with both beats lost the next change tells
 			awaitPresent(t, b, "x", fmt.Sprint("here,m", round))
 		}
-		a.Leave("x", m, rooms.LeftGone)
+		a.Leave("x", m, rooms.LeaveClosed)
 		if round < 3 {
 			awaitPresent(t, b, "x", "here")
 		}

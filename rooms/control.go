@@ -29,7 +29,7 @@ type command struct {
 	UID  string         `json:"uid,omitempty"`
 	Code wire.CloseCode `json:"code,omitempty"`
 
-	Lobby *lobbyAsk `json:"lobby,omitempty"` // of opRooms, since version 2
+	Lobby *lobbyRequest `json:"lobby,omitempty"` // of opRooms, since version 2
 
 	After string `json:"after,omitempty"` // of opConnections: the last one of the page before
 	Limit int    `json:"limit,omitempty"` // of opConnections
@@ -48,12 +48,12 @@ const (
 
 // outcome is one node's answer; with an error it is a refusal.
 type outcome struct {
-	V     int        `json:"v"`
-	Node  string     `json:"node"`
-	Count int        `json:"count,omitempty"`
-	Rooms []RoomInfo `json:"rooms,omitempty"`
-	Error *reason    `json:"error,omitempty"`
-	Lobby *lobbyTold `json:"lobby,omitempty"` // instead of Rooms; there may be more than one
+	V     int         `json:"v"`
+	Node  string      `json:"node"`
+	Count int         `json:"count,omitempty"`
+	Rooms []RoomInfo  `json:"rooms,omitempty"`
+	Error *reason     `json:"error,omitempty"`
+	Lobby *lobbyReply `json:"lobby,omitempty"` // instead of Rooms; there may be more than one
 
 	Connections *toldConnections `json:"connections,omitempty"`
 }

@@ -121,9 +121,9 @@ func TestService(t *testing.T) {
 		t.Errorf("the service has the endpoints %v", got.Endpoints)
 	}
 	published := ask("publish", `{"room":"百家樂","id":"r1","event":{"type":"round","payload":{"winner":"banker"}}}`)
-	stored := decode[rooms.Stored](t, published.Data)
+	stored := decode[rooms.PubAck](t, published.Data)
 	m.awaitSeq(t, stored.Seq)
-	if again := decode[rooms.Stored](t, ask("publish", `{"room":"百家樂","id":"r1","event":{"type":"round"}}`).Data); !again.Duplicate || again.Seq != stored.Seq {
+	if again := decode[rooms.PubAck](t, ask("publish", `{"room":"百家樂","id":"r1","event":{"type":"round"}}`).Data); !again.Duplicate || again.Seq != stored.Seq {
 		t.Errorf("the same id again: %+v", again)
 	}
 	if h := decode[wire.History](t, ask("history", `{"room":"百家樂"}`).Data); len(h.Events) != 1 {

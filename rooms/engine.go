@@ -66,7 +66,7 @@ type Engine struct {
 
 	users  users
 	labels labels
-	lobby  rollcall
+	lobby  lobbySync
 	feed   *feed // nil: none
 
 	work   sync.WaitGroup // goroutines beside the rooms
@@ -88,7 +88,7 @@ func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
 		e.stores[space] = newStore(e, wire.Space(space))
 	}
 	e.incarnation.Store(uint64(started))
-	e.lobby.eng, e.lobby.turn = e, make(chan struct{}, 1)
+	e.lobby.eng, e.lobby.refreshing = e, make(chan struct{}, 1)
 	e.feed = newFeed(e)
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	if err := e.start(ctx, conn); err != nil {

@@ -285,7 +285,7 @@ func (e *Engine) Prove(since time.Time) {
 }
 
 // Stored counts what the log of rooms took.
-func (e *Engine) Stored() int64 { return e.pub.Flow()[wire.SpaceRooms].Stored }
+func (e *Engine) Stored() int64 { return e.pub.Flow()[wire.SpaceRooms].Acked }
 
 // HealthEvery sets how often it is looked whether the log takes events.
 func (c *Config) HealthEvery(d time.Duration) { c.tuning.health = d }

@@ -105,7 +105,7 @@ func (r *room) flush() {
 // deliverBurst gives b to every member but the one whose session is `except`.
 func (r *room) deliverBurst(b *Burst, except string) {
 	for _, m := range r.fanout.burst(b, except) {
-		r.remove(m, LeftLost)
+		r.remove(m, LeaveLost)
 	}
 }
 

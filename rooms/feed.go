@@ -105,7 +105,7 @@ func (e *Engine) Disconnected(m Member, code wire.CloseCode) {
 }
 
 // member tells of a member of a room; it runs on the room's actor.
-func (f *feed) member(kind wire.FeedKind, room string, m Member, why Left) {
+func (f *feed) member(kind wire.FeedKind, room string, m Member, why LeaveReason) {
 	if f == nil {
 		return
 	}

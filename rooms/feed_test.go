@@ -88,7 +88,7 @@ func TestFeed(t *testing.T) {
 		t.Fatal(err)
 	}
 	eng.Disconnected(m, wire.CloseTooSlow)
-	eng.Leave("hall", m, rooms.LeftLost)
+	eng.Leave("hall", m, rooms.LeaveLost)
 
 	n := first.N
 	for _, want := range []struct {
@@ -123,7 +123,7 @@ func TestFeedOfARoomThatEnds(t *testing.T) {
 		c.PresenceInterval = 10 * time.Millisecond
 	})
 	m := join(t, eng, "hall", "c1", rooms.Since{})
-	eng.Leave("hall", m, rooms.LeftAsked)
+	eng.Leave("hall", m, rooms.LeaveAsked)
 	for _, want := range []wire.FeedKind{wire.FeedOpened, wire.FeedJoined, wire.FeedLeft, wire.FeedUnloaded} {
 		if kind, ev := feed.next(); kind != want || ev.Room != "hall" {
 			t.Fatalf("told %s %+v, want %s", kind, ev, want)

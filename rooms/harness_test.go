@@ -114,7 +114,7 @@ func publish(t testing.TB, eng *rooms.Engine, room string, from, to int) []uint6
 	var all sync.WaitGroup
 	for i := range seqs {
 		all.Add(1)
-		eng.Publish(room, "", note(from+i), func(s rooms.Stored, err error) {
+		eng.Publish(room, "", note(from+i), func(s rooms.PubAck, err error) {
 			seqs[i], errs[i] = s.Seq, err
 			all.Done()
 		})

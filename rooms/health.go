@@ -119,8 +119,8 @@ type health struct {
 
 // judge says why the log takes no events; "" when it does.
 func (h *health) judge(s look) (Reason, error) {
-	stored := s.flow.Stored > h.flow.Stored
-	failed := s.flow.GivenUp > h.flow.GivenUp && !stored
+	stored := s.flow.Acked > h.flow.Acked
+	failed := s.flow.Expired > h.flow.Expired && !stored
 	h.flow = s.flow
 	if stored {
 		h.moved, h.doubted = s.at, false
@@ -137,7 +137,7 @@ func (h *health) judge(s look) (Reason, error) {
 		return ReasonDisconnected, s.lost
 	case s.store != nil:
 		return ReasonStore, s.store
-	case errors.Is(s.led, eventlog.ErrNoMajority):
+	case errors.Is(s.led, eventlog.ErrNoQuorum):
 		return ReasonNoMajority, s.led
 	case s.led != nil:
 		return ReasonNoAnswer, s.led
@@ -227,10 +227,10 @@ func (e *Engine) look(ctx context.Context, p *prober) (seen [wire.Spaces]look) {
 	for space, flow := range flows {
 		seen[space] = common
 		seen[space].flow = flow
-		if ready && flow.Stored > p.streams[space].flow.Stored {
+		if ready && flow.Acked > p.streams[space].flow.Acked {
 			quiet = false
 		} else if common.lost == nil {
-			seen[space].led = e.counted(e.stores[space].log.Led(ctx))
+			seen[space].led = e.counted(e.stores[space].log.Quorum(ctx))
 		}
 	}
 	if quiet && common.lost == nil && e.writes != nil && common.at.Sub(p.wrote) >= writeProbeEvery-healthInterval/2 { // a tick may come early
@@ -240,7 +240,7 @@ func (e *Engine) look(ctx context.Context, p *prober) (seen [wire.Spaces]look) {
 			p.wrote = time.Time{} // until it succeeds every look tries
 		}
 		for space := range seen {
-			if !errors.Is(err, eventlog.ErrProbeAway) {
+			if !errors.Is(err, eventlog.ErrProbeNoLeader) {
 				seen[space].write = err
 			}
 		}
@@ -264,7 +264,7 @@ func (e *Engine) healed(p *prober) {
 		return
 	}
 	p.heals = heals
-	e.pub.Hurry()
+	e.pub.ResendNow()
 	for _, st := range e.stores {
 		st.suspectAll()
 	}
@@ -278,7 +278,7 @@ func (e *Engine) turn(at time.Time, reason Reason, err error) {
 		e.unready.Store(nil)
 		e.cfg.Log.Info().Str("was", string(was.Reason)).Stringer("after", at.Sub(was.Since).Round(time.Millisecond)).
 			Msg("ready again: the rooms' log takes events")
-		e.pub.Hurry()
+		e.pub.ResendNow()
 	case reason != "" && was == nil:
 		now := &UnreadyError{Reason: reason, Since: at, Err: err}
 		e.unready.Store(now)
@@ -301,7 +301,7 @@ func (e *Engine) prove(space wire.Space) {
 	}
 	ev := wire.Event{Type: typeWritable, Payload: wire.MarshalPayload(map[string]any{"node": e.cfg.Node, "since": unready.Since.UnixMilli()})}
 	id := fmt.Sprintf("%s-%s-%d-%d", typeWritable, e.cfg.Node, unready.Since.UnixNano(), e.proofs.Load())
-	e.Publish(room, id, ev, func(s Stored, _ error) {
+	e.Publish(room, id, ev, func(s PubAck, _ error) {
 		// The next look sees by the publisher's counters what else came of it.
 		if s.Duplicate {
 			e.proofs.Add(1)

@@ -15,7 +15,7 @@ func TestJudge(t *testing.T) {
 	sec := func(n float64) time.Time { return start.Add(time.Duration(n * float64(time.Second))) }
 	bad, refused := errors.New("bad"), errors.New("insufficient resources")
 	flow := func(stored, givenUp int64, oldest float64, why error) eventlog.Flow {
-		f := eventlog.Flow{Stored: stored, GivenUp: givenUp, Why: why}
+		f := eventlog.Flow{Acked: stored, Expired: givenUp, Why: why}
 		if oldest > 0 {
 			f.Oldest = sec(oldest)
 		}
@@ -29,7 +29,7 @@ func TestJudge(t *testing.T) {
 		"nothing happens":                     {{look{}, ""}, {look{}, ""}},
 		"a connection is lost and comes back": {{look{lost: bad, store: bad}, ReasonDisconnected}, {look{}, ""}},
 		"no leader":                           {{look{led: bad}, ReasonNoAnswer}, {look{}, ""}},
-		"no majority":                         {{look{led: eventlog.ErrNoMajority}, ReasonNoMajority}, {look{}, ""}},
+		"no majority":                         {{look{led: eventlog.ErrNoQuorum}, ReasonNoMajority}, {look{}, ""}},
 		"the disk of the server beside is full": {
 			{look{watched: true, store: bad}, ReasonStore},
 			{look{watched: true}, ""},

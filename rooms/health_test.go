@@ -80,7 +80,7 @@ func TestFullDisk(t *testing.T) {
 		waiting := make(chan outcome, 20)
 		for i := range cap(waiting) {
 			ev := wire.Event{Type: "note", Payload: wire.MarshalPayload(strings.Repeat("x", 4000))}
-			eng.Publish("x", fmt.Sprint("id-", round, "-", i), ev, func(s rooms.Stored, err error) { waiting <- outcome{s, err} })
+			eng.Publish("x", fmt.Sprint("id-", round, "-", i), ev, func(s rooms.PubAck, err error) { waiting <- outcome{s, err} })
 		}
 		eventually(t, "not ready", func() bool { return eng.Ready() != nil })
 		var unready *rooms.UnreadyError

@@ -214,7 +214,7 @@ func TestHistoryOfLargeEvents(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range want {
 		all.Add(1)
-		eng.Publish("x", "", wire.Event{Type: "note", Payload: text}, func(s rooms.Stored, err error) {
+		eng.Publish("x", "", wire.Event{Type: "note", Payload: text}, func(s rooms.PubAck, err error) {
 			if err != nil {
 				t.Error(err)
 			}

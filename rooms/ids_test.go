@@ -58,9 +58,9 @@ func TestIDsOverARestart(t *testing.T) {
 				defer closeEngine(t, eng) // before the server
 			}
 			got, err := eng.PublishWait(within(t), "x", "the id", note(0))
-			want := rooms.Stored{Seq: first.Seq, Duplicate: true}
+			want := rooms.PubAck{Seq: first.Seq, Duplicate: true}
 			if !tc.duplicate {
-				want = rooms.Stored{Seq: newest + 1}
+				want = rooms.PubAck{Seq: newest + 1}
 			}
 			if err != nil || got != want {
 				t.Errorf("sent again it is %+v, %v, want %+v", got, err, want)

@@ -168,7 +168,7 @@ func TestNoisyShareTheLog(t *testing.T) {
 		t.Run(tc.stream, func(t *testing.T) {
 			eng, srv := start(t, func(c *rooms.Config) { c.HistoryBytes, c.InboxBytes = 1<<20, 1<<20 })
 			percy := tc.name("percy")
-			quiet := publish(t, eng, percy, 0, eventlog.LeastKept)
+			quiet := publish(t, eng, percy, 0, eventlog.MinKept)
 			js, err := jetstream.New(outsider(t, srv))
 			if err != nil {
 				t.Fatal(err)

@@ -51,7 +51,7 @@ func (r *room) admit(j *joinRequest, a follow.Admission) {
 func (r *room) answer(j *joinRequest, joined *Burst) bool {
 	joined.Asked = joined.Bytes
 	if j.member.Deliver(joined) != nil {
-		r.remove(j.member, LeftLost)
+		r.remove(j.member, LeaveLost)
 		reply(j.done, error(wire.Errorf(wire.NotMember, "the connection ended before the join was done")))
 		return false
 	}
@@ -77,7 +77,7 @@ func (r *room) onLeave(l *leaveRequest) {
 		reply(j.done, error(wire.Errorf(wire.NotMember, "left before the join was done")))
 		return true
 	})
-	if r.remove(l.member, l.why) && (l.why == LeftAsked || l.why == LeftRemoved) {
+	if r.remove(l.member, l.why) && (l.why == LeaveAsked || l.why == LeaveRemoved) {
 		// An error says that the member is gone, which is what it wants.
 		_ = l.member.Deliver(EventBurst(r.left(l.id, l.why)))
 	}
@@ -86,16 +86,16 @@ func (r *room) onLeave(l *leaveRequest) {
 	}
 }
 
-func (r *room) left(id string, why Left) wire.Event {
+func (r *room) left(id string, why LeaveReason) wire.Event {
 	return wire.Event{Type: wire.TypeRoomLeft, ID: id, Room: r.label, Payload: wire.MarshalPayload(wire.RoomLeft{RoomID: r.label, Reason: string(why)})}
 }
 
 // remove takes a member out. It gets what was buffered before. A member that
 // was dropped because it could take no more gives up its seat when it turns
 // out that it does not come back.
-func (r *room) remove(m Member, why Left) bool {
+func (r *room) remove(m Member, why LeaveReason) bool {
 	here := r.fanout.members.has(m.ID())
-	if here && (why == LeftAsked || why == LeftRemoved) {
+	if here && (why == LeaveAsked || why == LeaveRemoved) {
 		r.flush()
 	}
 	if here {
@@ -105,7 +105,7 @@ func (r *room) remove(m Member, why Left) bool {
 			r.eng.feed.member(wire.FeedLeft, r.label, m, why)
 		}
 	}
-	if r.roster != nil && (here || why != LeftLost) {
+	if r.roster != nil && (here || why != LeaveLost) {
 		r.roster.leave(m, why)
 	}
 	return here
@@ -126,7 +126,7 @@ func (r *room) removeUser(uid string, code wire.CloseCode) int {
 			m.Close(code)
 			continue
 		}
-		r.onLeave(&leaveRequest{member: m, why: LeftRemoved})
+		r.onLeave(&leaveRequest{member: m, why: LeaveRemoved})
 		m.Left(r.h.name)
 	}
 	return len(out) + waited

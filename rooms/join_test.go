@@ -83,7 +83,7 @@ func TestSince(t *testing.T) {
 				join(t, eng, "x", "sees the end", from(eng, seqs[600])).awaitSeq(t, seqs[699])
 			case "log after unloading":
 				join(t, eng, "x", "opens it", rooms.Since{})
-				eng.Leave("x", &member{id: "opens it"}, rooms.LeftGone)
+				eng.Leave("x", &member{id: "opens it"}, rooms.LeaveClosed)
 				eventually(t, "the room is unloaded", func() bool { actors, handles := eng.Open(); return actors+handles == 0 })
 			default:
 				closeEngine(t, eng)

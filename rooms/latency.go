@@ -86,7 +86,7 @@ func (l *latency) sample(e *Engine, room string, body wire.Body) *sample {
 
 // answered is told of the outcome. What was not stored now, but before or not
 // at all, is not delivered.
-func (l *latency) answered(s *sample, stored Stored, err error) {
+func (l *latency) answered(s *sample, stored PubAck, err error) {
 	if err == nil {
 		l.acked.Observe(time.Since(s.born))
 	}

@@ -27,7 +27,7 @@ func TestIdleRoomsAreUnloaded(t *testing.T) {
 	// A read of the log has one for its answers.
 	eventually(t, "three subscriptions per room", func() bool { return eng.Subscriptions() == subs+600 })
 	for i, m := range members {
-		eng.Leave(fmt.Sprint("room", i), m, rooms.LeftGone)
+		eng.Leave(fmt.Sprint("room", i), m, rooms.LeaveClosed)
 	}
 	eventually(t, "200 rooms are gone", func() bool {
 		actors, handles := eng.Open()
@@ -57,7 +57,7 @@ func TestBusyRoomWithoutMembersIsUnloaded(t *testing.T) {
 	})
 	m.awaitEvents(t, 10, "note")
 	for i := range 30 {
-		eng.Leave("x", m, rooms.LeftGone)
+		eng.Leave("x", m, rooms.LeaveClosed)
 		eventually(t, "the room is unloaded", func() bool { _, handles := eng.Open(); return handles == 0 })
 		m = join(t, eng, "x", fmt.Sprint("m", i), rooms.Since{})
 		m.awaitEvents(t, 2, "note")
@@ -101,13 +101,13 @@ func TestKeptSeatKeepsTheRoom(t *testing.T) {
 			quick(c)
 			c.IdleAfter, c.PresenceGrace = 5*time.Millisecond, grace
 		})
-		eng.Leave("x", join(t, eng, "x", "m", rooms.Since{}), rooms.LeftLost)
+		eng.Leave("x", join(t, eng, "x", "m", rooms.Since{}), rooms.LeaveLost)
 		return eng
 	}
 	eng := lost(time.Hour)
 	for i := range 3 { // rooms that are left later
 		room := fmt.Sprint("later", i)
-		eng.Leave(room, join(t, eng, room, "m", rooms.Since{}), rooms.LeftGone)
+		eng.Leave(room, join(t, eng, room, "m", rooms.Since{}), rooms.LeaveClosed)
 		eventually(t, "a room without a seat is unloaded", func() bool { _, open := eng.Room(room); return !open })
 	}
 	if info, ok := eng.Room("x"); !ok || info.Users != 1 || info.Sessions != 0 {

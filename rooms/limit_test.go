@@ -68,7 +68,7 @@ func emptyRoom(t *testing.T, eng *rooms.Engine, room string) uint64 {
 	t.Helper()
 	publish(t, eng, "before", 0, 3)
 	m := join(t, eng, room, "first", rooms.Since{})
-	defer eng.Leave(room, m, rooms.LeftGone)
+	defer eng.Leave(room, m, rooms.LeaveClosed)
 	seq := m.joined(t, 0).Seq
 	if seq == 0 {
 		t.Fatal("the position is where the log begins")

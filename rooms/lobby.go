@@ -23,9 +23,9 @@ const (
 	// look at its own rooms may be when another one asks: together 2 s.
 	lobbyFresh = 1500 * time.Millisecond
 	lobbyLook  = 500 * time.Millisecond
-	// lobbyPatience is what other nodes get to answer. Of one that does not,
+	// lobbyTimeout is what other nodes get to answer. Of one that does not,
 	// what it said last is shown, until it is dropped.
-	lobbyPatience = 500 * time.Millisecond
+	lobbyTimeout = 500 * time.Millisecond
 	// lobbyIdle is after which time without a question the list is forgotten.
 	lobbyIdle = time.Minute
 	// lobbyPart is how many rooms are in one message between nodes: up to 400
@@ -36,10 +36,10 @@ const (
 	MaxLobbyPage = 100
 )
 
-// lobbyAsk is in a command, opRooms, of a node that wants to know what has
+// lobbyRequest is in a command, opRooms, of a node that wants to know what has
 // changed, in parts. A node of version 1 does not see it, and answers with all
 // of its rooms in one message.
-type lobbyAsk struct {
+type lobbyRequest struct {
 	Node  string                `json:"node"`            // who asks
 	Fresh bool                  `json:"fresh,omitempty"` // an earlier look at the rooms will not do
 	Known map[string]lobbyKnown `json:"known,omitempty"` // what it knows, by node
@@ -50,32 +50,32 @@ type lobbyKnown struct {
 	Version uint64        `json:"version"`
 }
 
-// lobbyTold is one part of an answer to that.
-type lobbyTold struct {
+// lobbyReply is one part of the answer to a lobbyRequest.
+type lobbyReply struct {
 	Boot presence.Boot `json:"boot"`
 	Part int           `json:"part"`           // counted from 0
 	More bool          `json:"more,omitempty"` // another part follows
 	lobby.Delta
 }
 
-// rollcall is the engine's list of the rooms on all nodes.
-type rollcall struct {
+// lobbySync keeps the list of the rooms on all nodes.
+type lobbySync struct {
 	eng  *Engine // fixed
-	list atomic.Pointer[listed]
+	list atomic.Pointer[lobbySnapshot]
 	// asked is when somebody last asked, in unix nanoseconds.
 	asked atomic.Int64
 
-	turn   chan struct{}   // buffered by one: taken by who asks the other nodes
-	others lobby.Directory // owned by who has the turn
+	refreshing chan struct{}   // buffered by one: held while the other nodes are asked
+	others     lobby.Directory // owned by who holds refreshing
 
-	mu      sync.Mutex    // guards what follows
-	own     lobby.Journal // of this node's rooms
-	looked  time.Time     // when own was last brought up to date
-	running chan struct{} // closed when the list that is being made is there; nil: none is
+	mu       sync.Mutex    // guards what follows
+	own      lobby.Journal // of this node's rooms
+	ownAt    time.Time     // when own was last brought up to date
+	inFlight chan struct{} // closed when the refresh in flight is done; nil: none is
 }
 
-// listed is a list, and when the nodes were asked for it.
-type listed struct {
+// lobbySnapshot is a list, and when the nodes were asked for it.
+type lobbySnapshot struct {
 	*lobby.List
 	at time.Time
 }
@@ -102,7 +102,7 @@ func (e *Engine) Lobby(ctx context.Context, q lobby.Query) (wire.Rooms, error) {
 }
 
 // recent is a list that is not older than lobbyFresh, or that is made now.
-func (l *rollcall) recent(ctx context.Context) (*listed, error) {
+func (l *lobbySync) recent(ctx context.Context) (*lobbySnapshot, error) {
 	now := time.Now()
 	l.asked.Store(now.UnixNano())
 	if list := l.list.Load(); list != nil && now.Sub(list.at) < lobbyFresh {
@@ -122,19 +122,19 @@ func (l *rollcall) recent(ctx context.Context) (*listed, error) {
 
 // renew has the list made anew, once for all who want it. The channel is closed
 // when it is there.
-func (l *rollcall) renew() <-chan struct{} {
+func (l *lobbySync) renew() <-chan struct{} {
 	l.mu.Lock()
-	if l.running != nil {
+	if l.inFlight != nil {
 		defer l.mu.Unlock()
-		return l.running
+		return l.inFlight
 	}
 	done := make(chan struct{})
-	l.running = done
+	l.inFlight = done
 	l.mu.Unlock()
 	l.eng.beside(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, lobbyPatience)
+		ctx, cancel := context.WithTimeout(ctx, lobbyTimeout)
 		defer cancel()
-		list, err := l.gather(ctx, false)
+		list, err := l.refresh(ctx, false)
 		if err != nil && !l.eng.closed() {
 			l.eng.stats.LobbyLate.Add(1)
 			l.eng.cfg.Log.Debug().Err(err).Msg("a node did not tell its rooms in time; those that it told last are shown")
@@ -144,19 +144,19 @@ func (l *rollcall) renew() <-chan struct{} {
 		if list != nil {
 			l.list.Store(list)
 		}
-		l.running = nil
+		l.inFlight = nil
 		close(done)
 	})
 	return done
 }
 
-// gather asks the other nodes for their rooms and makes the list. With an
+// refresh asks the other nodes for their rooms and makes a new list. With an
 // error, some have not answered, and the list has what they told last; it is
 // nil when nobody could be asked at all.
-func (l *rollcall) gather(ctx context.Context, fresh bool) (*listed, error) {
+func (l *lobbySync) refresh(ctx context.Context, fresh bool) (*lobbySnapshot, error) {
 	select {
-	case l.turn <- struct{}{}:
-		defer func() { <-l.turn }()
+	case l.refreshing <- struct{}{}:
+		defer func() { <-l.refreshing }()
 	case <-ctx.Done():
 		return nil, wire.Errorf(wire.Unavailable, "the rooms could not be listed in time; try again")
 	}
@@ -168,24 +168,25 @@ func (l *rollcall) gather(ctx context.Context, fresh bool) (*listed, error) {
 	l.look(fresh)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return &listed{l.others.List(l.own.Entries(), l.eng.labels.all()), at}, err
+	return &lobbySnapshot{l.others.List(l.own.Entries(), l.eng.labels.all()), at}, err
 }
 
-// askOthers brings what is known of other nodes up to date. It needs the turn.
-func (l *rollcall) askOthers(ctx context.Context, nodes []string, fresh bool) error {
+// askOthers brings what is known of other nodes up to date. The caller holds
+// refreshing.
+func (l *lobbySync) askOthers(ctx context.Context, nodes []string, fresh bool) error {
 	if len(nodes) == 0 {
 		return nil
 	}
-	ask := &lobbyAsk{Node: l.eng.cfg.Node, Fresh: fresh, Known: make(map[string]lobbyKnown)}
+	ask := &lobbyRequest{Node: l.eng.cfg.Node, Fresh: fresh, Known: make(map[string]lobbyKnown)}
 	for _, node := range nodes {
 		if boot, version := l.others.Known(node); boot != 0 {
 			ask.Known[node] = lobbyKnown{presence.Boot(boot), version}
 		}
 	}
-	told := make(map[string][]lobbyTold)
+	told := make(map[string][]lobbyReply)
 	err := l.eng.tellNodes(ctx, command{Op: opRooms, Lobby: ask}, nodes, func(o outcome) (last bool) {
 		if o.Lobby == nil { // version 1, or 0
-			o.Lobby = &lobbyTold{Delta: deltaOf(o.Rooms)}
+			o.Lobby = &lobbyReply{Delta: deltaOf(o.Rooms)}
 		}
 		told[o.Node] = append(told[o.Node], *o.Lobby)
 		return !o.Lobby.More
@@ -199,7 +200,7 @@ func (l *rollcall) askOthers(ctx context.Context, nodes []string, fresh bool) er
 }
 
 // take takes over what a node has told, if that is all of it.
-func (l *rollcall) take(node string, parts []lobbyTold) bool {
+func (l *lobbySync) take(node string, parts []lobbyReply) bool {
 	deltas := make([]lobby.Delta, len(parts))
 	for i, p := range parts {
 		if p.Part != i || p.Boot != parts[0].Boot {
@@ -226,14 +227,14 @@ func deltaOf(rooms []RoomInfo) lobby.Delta {
 }
 
 // look brings the journal of this node's rooms up to date.
-func (l *rollcall) look(fresh bool) {
+func (l *lobbySync) look(fresh bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	if !fresh && now.Sub(l.looked) < lobbyLook {
+	if !fresh && now.Sub(l.ownAt) < lobbyLook {
 		return
 	}
-	l.looked = now
+	l.ownAt = now
 	l.own.Update(l.eng.openRooms())
 }
 
@@ -253,7 +254,7 @@ func (e *Engine) openRooms() iter.Seq[lobby.Entry] {
 }
 
 // tellLobby answers another node that wants to know of the rooms here.
-func (e *Engine) tellLobby(msg *nats.Msg, ask lobbyAsk) {
+func (e *Engine) tellLobby(msg *nats.Msg, ask lobbyRequest) {
 	if ask.Node == e.cfg.Node {
 		return // it knows
 	}
@@ -267,7 +268,7 @@ func (e *Engine) tellLobby(msg *nats.Msg, ask lobbyAsk) {
 	parts := slices.Collect(l.own.Since(known.Version).Split(lobbyPart))
 	l.mu.Unlock()
 	for i, part := range parts {
-		answer := outcome{V: speaks, Node: e.cfg.Node, Lobby: &lobbyTold{Boot: e.boot, Part: i, More: i < len(parts)-1, Delta: part}}
+		answer := outcome{V: speaks, Node: e.cfg.Node, Lobby: &lobbyReply{Boot: e.boot, Part: i, More: i < len(parts)-1, Delta: part}}
 		body, err := json.Marshal(answer)
 		if err == nil {
 			err = msg.Respond(body)
@@ -283,21 +284,21 @@ func (e *Engine) tellLobby(msg *nats.Msg, ask lobbyAsk) {
 
 // forgetIdle gives up the list when nobody has asked for a while. It never
 // blocks.
-func (l *rollcall) forgetIdle(now time.Time) {
+func (l *lobbySync) forgetIdle(now time.Time) {
 	if list := l.list.Load(); list != nil && now.Sub(time.Unix(0, l.asked.Load())) > lobbyIdle {
 		select {
-		case l.turn <- struct{}{}:
+		case l.refreshing <- struct{}{}:
 			l.list.CompareAndSwap(list, nil)
 			l.others = lobby.Directory{}
-			<-l.turn
+			<-l.refreshing
 		default:
 		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.looked.IsZero() && now.Sub(l.looked) > lobbyIdle {
+	if !l.ownAt.IsZero() && now.Sub(l.ownAt) > lobbyIdle {
 		l.own.Clear()
-		l.looked = time.Time{}
+		l.ownAt = time.Time{}
 	}
 }
 
@@ -306,7 +307,7 @@ func (l *rollcall) forgetIdle(now time.Time) {
 func (e *Engine) AllRooms(ctx context.Context) ([]RoomInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()
-	list, err := e.lobby.gather(ctx, true)
+	list, err := e.lobby.refresh(ctx, true)
 	if err != nil {
 		return nil, err
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// listed is the whole lobby as a node shows it, page by page.
-func listed(t testing.TB, eng *rooms.Engine, q lobby.Query) (list []wire.Room) {
+// lobbySnapshot is the whole lobby as a node shows it, page by page.
+func lobbySnapshot(t testing.TB, eng *rooms.Engine, q lobby.Query) (list []wire.Room) {
 	t.Helper()
 	for {
 		page, err := eng.Lobby(within(t), q)
@@ -43,7 +43,7 @@ func awaitLobby(t testing.TB, eng *rooms.Engine, want ...string) {
 	}()
 	eventually(t, "the lobby is as it should be", func() bool {
 		got = nil
-		for _, r := range listed(t, eng, lobby.Query{}) {
+		for _, r := range lobbySnapshot(t, eng, lobby.Query{}) {
 			got = append(got, fmt.Sprintf("%s:%d%s", r.Name, r.Count, r.Label))
 		}
 		return slices.Equal(got, want)
@@ -68,10 +68,10 @@ func TestLobbyOverNodes(t *testing.T) {
 	for _, eng := range []*rooms.Engine{a, b} {
 		awaitLobby(t, eng, "both:2", "百家樂 1:1")
 	}
-	if list := listed(t, a, lobby.Query{Rooms: []string{"百*", "@*", "nowhere"}}); len(list) != 1 || list[0].Name != "百家樂 1" {
+	if list := lobbySnapshot(t, a, lobby.Query{Rooms: []string{"百*", "@*", "nowhere"}}); len(list) != 1 || list[0].Name != "百家樂 1" {
 		t.Errorf("who may enter 百* is shown %v", list)
 	}
-	if list := listed(t, a, lobby.Query{Prefix: "@"}); len(list) != 0 {
+	if list := lobbySnapshot(t, a, lobby.Query{Prefix: "@"}); len(list) != 0 {
 		t.Errorf("inboxes are shown: %v", list)
 	}
 
@@ -79,7 +79,7 @@ func TestLobbyOverNodes(t *testing.T) {
 	publish(t, a, "both", 0, 1)
 	after := time.Now().UnixMilli()
 	at := func(eng *rooms.Engine, room string) int64 {
-		list := listed(t, eng, lobby.Query{Rooms: []string{room}})
+		list := lobbySnapshot(t, eng, lobby.Query{Rooms: []string{room}})
 		if len(list) != 1 {
 			return -1
 		}
@@ -92,7 +92,7 @@ func TestLobbyOverNodes(t *testing.T) {
 		}
 	}
 
-	b.Leave("百家樂 1", only, rooms.LeftGone)
+	b.Leave("百家樂 1", only, rooms.LeaveClosed)
 	awaitLobby(t, a, "both:2") // when it is unloaded
 }
 
@@ -105,7 +105,7 @@ func TestLobbyKnowsWhenItWasSaid(t *testing.T) {
 	after := time.Now().UnixMilli()
 	eventually(t, "a millisecond has passed", func() bool { return time.Now().UnixMilli() > after })
 	join(t, eng, "x", "one", rooms.Since{})
-	list := listed(t, eng, lobby.Query{})
+	list := lobbySnapshot(t, eng, lobby.Query{})
 	if len(list) != 1 || list[0].At < before || list[0].At > after {
 		t.Errorf("listed is %v, want x at %d to %d", list, before, after)
 	}
@@ -124,7 +124,7 @@ func TestLobbyInParts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	all := func() int { return len(listed(t, a, lobby.Query{Prefix: "table-"})) }
+	all := func() int { return len(lobbySnapshot(t, a, lobby.Query{Prefix: "table-"})) }
 	eventually(t, "all rooms are shown", func() bool { return all() == n })
 	page, err := a.Lobby(within(t), lobby.Query{After: "table-0500", Limit: 3})
 	if err != nil || len(page.List) != 3 || page.List[0].Name != "table-0501" || page.Next != "table-0503" {
@@ -135,7 +135,7 @@ func TestLobbyInParts(t *testing.T) {
 	}
 	join(t, b, "table-0003", "two", rooms.Since{})
 	eventually(t, "the change is shown", func() bool {
-		return listed(t, a, lobby.Query{Rooms: []string{"table-0003"}})[0].Count == 2
+		return lobbySnapshot(t, a, lobby.Query{Rooms: []string{"table-0003"}})[0].Count == 2
 	})
 	if got := all(); got != n {
 		t.Errorf("after the change %d rooms are shown, want %d", got, n)
@@ -176,7 +176,7 @@ func TestLobbyOfASilentNode(t *testing.T) {
 // TestLobbyOfAnOldNode: it is told in one message, and knows nothing of parts.
 func TestLobbyOfAnOldNode(t *testing.T) {
 	a, _, _ := withOldNode(t, nil)
-	if list := listed(t, a, lobby.Query{}); len(list) != 1 || list[0].Name != "x" || list[0].Count != 2 {
+	if list := lobbySnapshot(t, a, lobby.Query{}); len(list) != 1 || list[0].Name != "x" || list[0].Count != 2 {
 		t.Errorf("listed is %v", list)
 	}
 	if late := a.Stats().LobbyLate.Load(); late != 0 {

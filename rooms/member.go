@@ -107,15 +107,15 @@ func (s Since) position() *follow.Position {
 	return &follow.Position{Epoch: s.Position.Epoch, Seq: s.Position.Seq}
 }
 
-// Left says why a member leaves a room: the reason in room_left.
-type Left string
+// LeaveReason says why a member leaves a room; it is the reason in room_left.
+type LeaveReason string
 
-// Reasons to leave.
+// Reasons for leaving.
 const (
-	LeftAsked   Left = "left"    // it asked to
-	LeftRemoved Left = "removed" // an operator or a program removed it
-	LeftGone    Left = "gone"    // its connection ended in order
-	LeftLost    Left = "lost"    // its connection broke: the seat is kept for the grace period
+	LeaveAsked   LeaveReason = "left"    // it asked to
+	LeaveRemoved LeaveReason = "removed" // an operator or a program removed it
+	LeaveClosed  LeaveReason = "gone"    // its connection ended in order
+	LeaveLost    LeaveReason = "lost"    // its connection broke: the seat is kept for the grace period
 )
 
 // members is the set of a room's local members, in a slice for the fan-out

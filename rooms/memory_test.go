@@ -68,7 +68,7 @@ func TestClosedRoomsGiveTheirMemoryBack(t *testing.T) {
 	if used := eng.RingBytes(); used < 10_000 {
 		t.Errorf("ten events of 1000 bytes cost %d", used)
 	}
-	eng.Leave("x", m, rooms.LeftGone)
+	eng.Leave("x", m, rooms.LeaveClosed)
 	eventually(t, "the ring is given back", func() bool { return eng.RingBytes() == 0 && eng.CopyBytes() == 0 })
 }
 

@@ -34,7 +34,7 @@ type (
 	}
 	leaveRequest struct {
 		member Member
-		why    Left
+		why    LeaveReason
 		id     string        // of the client's request, carried by room_left
 		done   chan struct{} // buffered by one; nil: nobody waits
 	}

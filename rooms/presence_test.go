@@ -58,7 +58,7 @@ func TestPresenceBatches(t *testing.T) {
 	if len(joined) != 61 || len(batches) > 30 {
 		t.Errorf("%d users in %d batches", len(joined), len(batches))
 	}
-	eng.Leave("x", newMember("n00"), rooms.LeftGone)
+	eng.Leave("x", newMember("n00"), rooms.LeaveClosed)
 	batches = awaitCount(t, m, 60)
 	if left := batches[len(batches)-1].Left; len(left) != 1 || left[0].UID != "u-n00" {
 		t.Errorf("left %v", left)
@@ -88,8 +88,8 @@ func TestGrace(t *testing.T) {
 	awaitCount(t, watch, 3)
 	// In one go, so that the grace is not over before somebody is back.
 	release := standStill(t, eng, "x", watch)
-	eng.Leave("x", back, rooms.LeftLost)
-	eng.Leave("x", lost, rooms.LeftLost)
+	eng.Leave("x", back, rooms.LeaveLost)
+	eng.Leave("x", lost, rooms.LeaveLost)
 	again := newMember("another session")
 	again.user = back.user
 	waiting, answer := eng.Queued("x"), make(chan error)
@@ -117,7 +117,7 @@ func TestNoGrace(t *testing.T) {
 	eng, _ := start(t, func(c *rooms.Config) { quick(c); c.PresenceGrace = -1 })
 	watch, lost := join(t, eng, "x", "watch", rooms.Since{}), join(t, eng, "x", "lost", rooms.Since{})
 	awaitCount(t, watch, 2)
-	eng.Leave("x", lost, rooms.LeftLost)
+	eng.Leave("x", lost, rooms.LeaveLost)
 	if page, err := eng.Online(within(t), "x", "", 10); err != nil || page.Count != 1 {
 		t.Errorf("%+v, %v", page, err)
 	}
@@ -136,12 +136,12 @@ func TestTwoSessionsOfOneUser(t *testing.T) {
 	if got := two.joined(t, 0); got.Count != 2 || len(got.List) != 2 {
 		t.Errorf("%+v", got)
 	}
-	eng.Leave("x", one, rooms.LeftGone)
+	eng.Leave("x", one, rooms.LeaveClosed)
 	if page, err := eng.Online(within(t), "x", "", 10); err != nil || page.Count != 2 {
 		t.Errorf("one session left: %+v, %v", page, err)
 	}
 	awaitCount(t, watch, 2)
-	eng.Leave("x", two, rooms.LeftGone)
+	eng.Leave("x", two, rooms.LeaveClosed)
 	for _, b := range awaitCount(t, watch, 1)[1:] {
 		if b.Count == 2 && len(b.Left) > 0 {
 			t.Errorf("told that the user left with its first session: %+v", b)
@@ -207,7 +207,7 @@ func TestFirstPageIsUpToDate(t *testing.T) {
 		if err != nil || got.Count != want.Count || fmt.Sprint(got.List) != fmt.Sprint(want.List) {
 			t.Errorf("%s: room_joined has %d users %v, the room has %d %v", what, got.Count, got.List, want.Count, want.List)
 		}
-		eng.Leave("x", probe, rooms.LeftGone)
+		eng.Leave("x", probe, rooms.LeaveClosed)
 	}
 	keep := join(t, eng, "x", "k", rooms.Since{})
 	check("one")
@@ -219,9 +219,9 @@ func TestFirstPageIsUpToDate(t *testing.T) {
 	check("one more on the page")
 	join(t, eng, "x", "z", rooms.Since{})
 	check("one more behind the page")
-	eng.Leave("x", newMember("n005"), rooms.LeftGone)
+	eng.Leave("x", newMember("n005"), rooms.LeaveClosed)
 	check("one less on the page")
-	eng.Leave("x", newMember("n115"), rooms.LeftGone)
+	eng.Leave("x", newMember("n115"), rooms.LeaveClosed)
 	check("one less behind the page")
 	renamed := newMember("k2")
 	renamed.user = wire.User{UID: keep.user.UID, Username: "new name"}

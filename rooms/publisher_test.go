@@ -72,7 +72,7 @@ func TestServerAway(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 50 {
 		all.Add(1)
-		eng.Publish("x", fmt.Sprint("id-", i), note(5+i), func(s rooms.Stored, err error) {
+		eng.Publish("x", fmt.Sprint("id-", i), note(5+i), func(s rooms.PubAck, err error) {
 			defer all.Done()
 			if err != nil {
 				t.Errorf("event %d: %v", i, err)
@@ -154,13 +154,13 @@ func silent(t *testing.T) (nc *nats.Conn, attempts *atomic.Int64, answer func(bo
 }
 
 type outcome struct {
-	stored rooms.Stored
+	stored rooms.PubAck
 	err    error
 }
 
-func outcomes(n int) (chan outcome, func(rooms.Stored, error)) {
+func outcomes(n int) (chan outcome, func(rooms.PubAck, error)) {
 	c := make(chan outcome, n)
-	return c, func(s rooms.Stored, err error) { c <- outcome{s, err} }
+	return c, func(s rooms.PubAck, err error) { c <- outcome{s, err} }
 }
 
 func code(err error) wire.Code {
@@ -264,7 +264,7 @@ func TestPublishBusy(t *testing.T) {
 			body := make([]byte, tc.body)
 			for range tc.bound {
 				waiting.Add(1)
-				p.Send("x", "", "", body, func(_ rooms.Stored, err error) {
+				p.Send("x", "", "", body, func(_ rooms.PubAck, err error) {
 					if err != nil {
 						t.Error(err)
 					}

@@ -148,7 +148,7 @@ func TestMailboxFull(t *testing.T) {
 	if err := eng.Join(within(t), "x", newMember("late"), "", rooms.Since{}); wire.AsError(err).Code != wire.Busy {
 		t.Errorf("a join into a busy room: %v", err)
 	}
-	eng.Leave("x", slow, rooms.LeftGone) // is never refused
+	eng.Leave("x", slow, rooms.LeaveClosed) // is never refused
 	release()
 	m.awaitSeq(t, seqs[299])
 	wantSeqs(t, m, seqs)

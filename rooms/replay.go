@@ -25,7 +25,7 @@ func (r *room) giveReplay(m Member, entries []follow.Entry) {
 	}
 	r.eng.stats.Replayed.Add(int64(len(entries)))
 	if m.Deliver(r.replay.burst(entries)) != nil {
-		r.remove(m, LeftLost)
+		r.remove(m, LeaveLost)
 	}
 }
 

@@ -76,7 +76,7 @@ func TestClockSetBack(t *testing.T) {
 	join(t, a, "x", "one", rooms.Since{})
 	two := join(t, b, "x", "two", rooms.Since{})
 	awaitPresent(t, a, "x", "one,two")
-	b.Leave("x", two, rooms.LeftGone)
+	b.Leave("x", two, rooms.LeaveClosed)
 	awaitPresent(t, a, "x", "one")
 	eventually(t, "b unloads the room", func() bool { _, open := b.Room("x"); return !open })
 	behind.Store(int64(time.Hour))
@@ -122,7 +122,7 @@ func TestNoGhostsOfARoomThatEnds(t *testing.T) {
 	join(t, a, "x", "one", rooms.Since{})
 	two := join(t, b, "x", "two", rooms.Since{})
 	awaitPresent(t, a, "x", "one,two")
-	b.Leave("x", two, rooms.LeftLost)
+	b.Leave("x", two, rooms.LeaveLost)
 	awaitPresent(t, a, "x", "one")
 	eventually(t, "b unloads the room", func() bool { _, open := b.Room("x"); return !open })
 }

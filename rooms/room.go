@@ -266,7 +266,7 @@ func (r *room) tellUnloaded() {
 		return
 	}
 	for _, m := range r.fanout.members.list {
-		r.eng.feed.member(wire.FeedLeft, r.label, m, LeftLost)
+		r.eng.feed.member(wire.FeedLeft, r.label, m, LeaveLost)
 	}
 	r.eng.feed.room(wire.FeedUnloaded, r.label)
 }

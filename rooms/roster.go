@@ -39,8 +39,8 @@ func (r *roster) join(m Member) error {
 }
 
 // leave ends a seat; that of a member that was lost is kept for the grace.
-func (r *roster) leave(m Member, why Left) {
-	if why == LeftLost && r.eng.cfg.PresenceGrace > 0 {
+func (r *roster) leave(m Member, why LeaveReason) {
+	if why == LeaveLost && r.eng.cfg.PresenceGrace > 0 {
 		r.presence.Away(m.ID(), time.Now().Add(r.eng.cfg.PresenceGrace))
 		r.armGrace()
 	} else {
@@ -71,8 +71,7 @@ func (r *roster) refuseWaiting(err error) {
 }
 
 // handle handles the timers of the membership and what the engine learned of
-// other nodes. It reports whether the
-// members are to be told of what changed.
+// other nodes. It reports whether the members are to be told of what changed.
 func (r *roster) handle(m message) (news bool) {
 	switch m := m.(type) {
 	case presenceTick:

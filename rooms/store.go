@@ -26,7 +26,7 @@ type store struct {
 	copies  heardCopies
 	looks   looks
 
-	standing atomic.Pointer[eventlog.Standing] // when it was last looked at; nil: not yet
+	standing atomic.Pointer[eventlog.StreamState] // when it was last looked at; nil: not yet
 
 	kick     chan struct{} // asks checkLoop to compare all rooms now
 	edited   chan struct{} // tells it that the stream's settings were changed
@@ -91,7 +91,7 @@ func (st *store) watch() error {
 	subject = leaderSubject + st.log.Name()
 	_, err = e.nc.Subscribe(subject, func(*nats.Msg) {
 		e.cfg.Log.Info().Str("stream", st.log.Name()).Msg("the log has a new leader; comparing all its rooms with it and publishing again what has no ack")
-		e.pub.Hurry()
+		e.pub.ResendNow()
 		st.suspectAll()
 	})
 	if err != nil {

@@ -101,9 +101,9 @@ func testSubscriptionsOfRooms(t *testing.T, hearAll bool, wantSharing int, wantO
 	}
 
 	for room, m := range members {
-		eng.Leave(room, m, rooms.LeftGone)
+		eng.Leave(room, m, rooms.LeaveClosed)
 	}
-	eng.Leave(wire.Inbox("ann"), inbox, rooms.LeftGone)
+	eng.Leave(wire.Inbox("ann"), inbox, rooms.LeaveClosed)
 	eventually(t, "nothing is left", func() bool {
 		sharing, own := eng.SharingRooms()
 		return sharing == 0 && own == 0 && eng.Subscriptions() == empty
@@ -127,7 +127,7 @@ func TestPresenceByWildcard(t *testing.T) {
 			join(t, b, "x", "two", rooms.Since{})
 			awaitPresent(t, a, "x", "one,two")
 			awaitPresent(t, b, "x", "one,two")
-			a.Leave("x", one, rooms.LeftGone)
+			a.Leave("x", one, rooms.LeaveClosed)
 			awaitPresent(t, b, "x", "two")
 		})
 	}

@@ -83,7 +83,7 @@ func TestUserWhoIsHere(t *testing.T) {
 	if !b.Knows("ann") {
 		t.Error("her own node does not know her")
 	}
-	b.Leave(wire.Inbox("ann"), m, rooms.LeftGone)
+	b.Leave(wire.Inbox("ann"), m, rooms.LeaveClosed)
 	if code := known(t, a, "bob"); code != wire.BadPayload {
 		t.Errorf("who is not: %q", code)
 	}

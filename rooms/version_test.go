@@ -52,7 +52,7 @@ func TestVersion0Presence(t *testing.T) {
 
 	five := join(t, a, "x", "five", rooms.Since{})
 	old.knows("a", "five,one")
-	a.Leave("x", one, rooms.LeftGone)
+	a.Leave("x", one, rooms.LeaveClosed)
 	old.knows("a", "five")
 	old.forgets("a")
 	old.send("room.x.presence", `{"ask":"old"}`)
@@ -79,7 +79,7 @@ func TestVersion0RoomMadeAnew(t *testing.T) {
 	old.knows("a", "")
 	two := join(t, a, "x", "again", rooms.Since{})
 	old.knows("a", "again")
-	a.Leave("x", two, rooms.LeftGone)
+	a.Leave("x", two, rooms.LeaveClosed)
 	old.knows("a", "")
 	eventually(t, "the room is unloaded", func() bool { _, open := a.Room("x"); return !open })
 	join(t, a, "x", "third", rooms.Since{})

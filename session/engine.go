@@ -17,9 +17,9 @@ type engine interface {
 	Join(ctx context.Context, room string, m rooms.Member, id string, since rooms.Since) error
 	Connected(m rooms.Member)
 	Disconnected(m rooms.Member, code wire.CloseCode)
-	Leave(room string, m rooms.Member, why rooms.Left)
+	Leave(room string, m rooms.Member, why rooms.LeaveReason)
 	LeaveAsked(ctx context.Context, room string, m rooms.Member, id string) error
-	PublishAs(author wire.Author, room, msgID string, body wire.Body, done func(rooms.Stored, error))
+	PublishAs(author wire.Author, room, msgID string, body wire.Body, done func(rooms.PubAck, error))
 	SignalAs(author wire.Author, room, except string, ev wire.Event) error
 	MessageID(room, uid, id string, n int) string
 	Online(ctx context.Context, room, after string, limit int) (wire.OnlineUsers, error)

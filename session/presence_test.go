@@ -109,7 +109,7 @@ func TestListAfterManyChanges(t *testing.T) {
 	}
 	leave := func(from, to int) {
 		for i := from; i < to; i++ {
-			s.eng.Leave("general", guest(i), rooms.LeftGone)
+			s.eng.Leave("general", guest(i), rooms.LeaveClosed)
 		}
 	}
 	join(0, 60)

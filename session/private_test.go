@@ -81,9 +81,9 @@ type inboxAway struct {
 	room string
 }
 
-func (e inboxAway) PublishAs(by wire.Author, room, msgID string, body wire.Body, done func(rooms.Stored, error)) {
+func (e inboxAway) PublishAs(by wire.Author, room, msgID string, body wire.Body, done func(rooms.PubAck, error)) {
 	if room == e.room {
-		go done(rooms.Stored{}, wire.Errorf(wire.Unavailable, "it is away"))
+		go done(rooms.PubAck{}, wire.Errorf(wire.Unavailable, "it is away"))
 		return
 	}
 	e.engine.PublishAs(by, room, msgID, body, done)

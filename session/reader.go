@@ -168,9 +168,9 @@ func (c *Client) cleanup() {
 	c.drainPeer()
 	c.conn.Close()
 	<-c.self.Done()
-	why := rooms.LeftGone
+	why := rooms.LeaveClosed
 	if c.comesBack() {
-		why = rooms.LeftLost
+		why = rooms.LeaveLost
 	}
 	in, _ := c.Rooms()
 	c.m.eng.Disconnected(c.member(), c.closeCode())

@@ -157,7 +157,7 @@ func (r *Request) publish(room string, body wire.Body) error {
 // store stores publish n of the request with that id, which has a place in the
 // window.
 func (c *Client) store(t *tally, n int, id, room string, body wire.Body) {
-	c.m.eng.PublishAs(c.author(), room, c.m.eng.MessageID(room, c.who.UID, id, n), body, func(stored rooms.Stored, err error) {
+	c.m.eng.PublishAs(c.author(), room, c.m.eng.MessageID(room, c.who.UID, id, n), body, func(stored rooms.PubAck, err error) {
 		<-c.window
 		t.published(n, roomLabel(c, room), stored, err)
 	})
@@ -197,7 +197,7 @@ func (r *Request) publishPrivate(to string, body wire.Body) error {
 
 // storeBoth is store for one room and, when it is stored there, for another.
 func (c *Client) storeBoth(t *tally, n int, id, first, second string, body wire.Body) {
-	done := func(stored rooms.Stored, err error) {
+	done := func(stored rooms.PubAck, err error) {
 		<-c.window
 		t.published(n, roomLabel(c, second), stored, err)
 	}
@@ -205,7 +205,7 @@ func (c *Client) storeBoth(t *tally, n int, id, first, second string, body wire.
 	// Named after the first: an id that is used again for another receiver is
 	// another message, in both.
 	next := c.m.eng.MessageID(second+"\x00"+first, c.who.UID, id, n+1)
-	c.m.eng.PublishAs(c.author(), first, key, body, func(stored rooms.Stored, err error) {
+	c.m.eng.PublishAs(c.author(), first, key, body, func(stored rooms.PubAck, err error) {
 		if err != nil {
 			done(stored, err)
 			return
@@ -243,7 +243,7 @@ func (c *Client) place() error {
 func (r *Request) announce() (t *tally, n int) {
 	if r.tally == nil {
 		c, id := r.client, r.Event.ID
-		r.tally = newTally(func(room string, stored rooms.Stored, err error) { c.answer(id, room, stored, err) })
+		r.tally = newTally(func(room string, stored rooms.PubAck, err error) { c.answer(id, room, stored, err) })
 	}
 	return r.tally, r.tally.add()
 }
@@ -268,12 +268,12 @@ func (r *Request) finish(err error) {
 		r.tally.done(err)
 		return
 	}
-	r.client.answer(r.Event.ID, r.Event.Room, rooms.Stored{}, err)
+	r.client.answer(r.Event.ID, r.Event.Room, rooms.PubAck{}, err)
 }
 
 // answer sends ack or error. An event without an id wants no ack, but an error
 // is always told.
-func (c *Client) answer(id, room string, stored rooms.Stored, err error) {
+func (c *Client) answer(id, room string, stored rooms.PubAck, err error) {
 	if err != nil {
 		c.sendError(id, room, err)
 		return

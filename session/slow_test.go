@@ -143,8 +143,8 @@ func TestPublishWindow(t *testing.T) {
 // A client that goes away while its publishes wait leaves nothing behind.
 func TestGoneWhileTheWindowIsFull(t *testing.T) {
 	s := newStack(t)
-	var held []func(rooms.Stored, error)
-	hold := &holdingEngine{engine: s.eng, publish: func(done func(rooms.Stored, error)) { held = append(held, done) }}
+	var held []func(rooms.PubAck, error)
+	hold := &holdingEngine{engine: s.eng, publish: func(done func(rooms.PubAck, error)) { held = append(held, done) }}
 	s.m.eng = hold
 	p := s.user("ann")
 	c := s.client(p)
@@ -156,7 +156,7 @@ func TestGoneWhileTheWindowIsFull(t *testing.T) {
 	<-c.Done()
 	same(t, "publishes", len(held), publishWindow)
 	for _, done := range held { // an answer that nobody hears any more
-		done(rooms.Stored{}, nil)
+		done(rooms.PubAck{}, nil)
 	}
 	same(t, "publishes without an ack", len(c.window), 0)
 }
@@ -164,10 +164,10 @@ func TestGoneWhileTheWindowIsFull(t *testing.T) {
 // holdingEngine is the real engine with the acks of publishes in the test's hand.
 type holdingEngine struct {
 	engine
-	publish func(done func(rooms.Stored, error))
+	publish func(done func(rooms.PubAck, error))
 }
 
-func (h *holdingEngine) PublishAs(_ wire.Author, _, _ string, _ wire.Body, done func(rooms.Stored, error)) {
+func (h *holdingEngine) PublishAs(_ wire.Author, _, _ string, _ wire.Body, done func(rooms.PubAck, error)) {
 	h.publish(done)
 }
 

@@ -10,19 +10,19 @@ import (
 // one answer, which is given when the last of them is there: the first error
 // if there is one, else the place of what was published last.
 type tally struct {
-	answer func(room string, stored rooms.Stored, err error) // fixed
+	answer func(room string, stored rooms.PubAck, err error) // fixed
 
 	mu     sync.Mutex
 	left   int // outcomes that are still to come
 	begun  int // publishes
 	newest int // number of the publish that room and stored are of
 	room   string
-	stored rooms.Stored
+	stored rooms.PubAck
 	err    error
 }
 
 // newTally begins with one outcome to come, the handler's.
-func newTally(answer func(room string, stored rooms.Stored, err error)) *tally {
+func newTally(answer func(room string, stored rooms.PubAck, err error)) *tally {
 	return &tally{answer: answer, left: 1}
 }
 
@@ -36,7 +36,7 @@ func (t *tally) add() int {
 }
 
 // published is the outcome of publish n.
-func (t *tally) published(n int, room string, stored rooms.Stored, err error) {
+func (t *tally) published(n int, room string, stored rooms.PubAck, err error) {
 	t.mu.Lock()
 	if n > t.newest {
 		t.newest, t.room, t.stored = n, room, stored

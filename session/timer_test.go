@@ -33,13 +33,13 @@ func (quietEngine) Waiting() *rooms.Waiting            { return rooms.NewWaiting
 func (quietEngine) Join(_ context.Context, room string, m rooms.Member, id string, _ rooms.Since) error {
 	return m.Deliver(rooms.EventBurst(wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: room}))
 }
-func (quietEngine) Connected(rooms.Member)                    {}
-func (quietEngine) Disconnected(rooms.Member, wire.CloseCode) {}
-func (quietEngine) Leave(string, rooms.Member, rooms.Left)    {}
+func (quietEngine) Connected(rooms.Member)                        {}
+func (quietEngine) Disconnected(rooms.Member, wire.CloseCode)     {}
+func (quietEngine) Leave(string, rooms.Member, rooms.LeaveReason) {}
 func (quietEngine) LeaveAsked(context.Context, string, rooms.Member, string) error {
 	return nil
 }
-func (quietEngine) PublishAs(wire.Author, string, string, wire.Body, func(rooms.Stored, error)) {}
+func (quietEngine) PublishAs(wire.Author, string, string, wire.Body, func(rooms.PubAck, error)) {}
 func (quietEngine) SignalAs(wire.Author, string, string, wire.Event) error                      { return nil }
 func (quietEngine) MessageID(string, string, string, int) string                                { return "" }
 func (quietEngine) Saw(string)                                                                  {}

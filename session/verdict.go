@@ -78,7 +78,7 @@ func (r *Request) consult(room string, body wire.Body, store func(t *tally, n in
 			err = c.place()
 		}
 		if err != nil {
-			t.published(n, roomLabel(c, room), rooms.Stored{}, err)
+			t.published(n, roomLabel(c, room), rooms.PubAck{}, err)
 			return
 		}
 		store(t, n, body)

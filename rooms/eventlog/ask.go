@@ -17,7 +17,7 @@ import (
 // there is no leader, it asks again, until ctx ends.
 func (l *Log) Ask(ctx context.Context, room string, seq uint64) (v follow.Verdict, err error) {
 	began := time.Now()
-	err = l.again(ctx, func() error {
+	err = l.retry(ctx, func() error {
 		v, err = l.askOnce(ctx, room, seq, began)
 		return err
 	})
@@ -29,7 +29,7 @@ func (l *Log) Ask(ctx context.Context, room string, seq uint64) (v follow.Verdic
 // only if it is the same one.
 func (l *Log) askOnce(ctx context.Context, room string, seq uint64, began time.Time) (v follow.Verdict, err error) {
 	subject := wire.EventSubject(room)
-	before, err := l.ask(ctx, jetstream.WithSubjectFilter(subject))
+	before, err := l.info(ctx, jetstream.WithSubjectFilter(subject))
 	if err != nil {
 		return v, err
 	}
@@ -54,7 +54,7 @@ func (l *Log) askOnce(ctx context.Context, room string, seq uint64, began time.T
 	if err != nil {
 		return v, err
 	}
-	after, err := l.ask(ctx)
+	after, err := l.info(ctx)
 	if err != nil {
 		return v, err
 	}
@@ -73,7 +73,7 @@ func (l *Log) leaderAt(ctx context.Context, seq uint64) (*leaderMessage, error) 
 
 // judge says what has become of v.Seq, at which the leader has a message or
 // none. after is where the log stood later.
-func judge(v *follow.Verdict, subject string, at *leaderMessage, after Standing, since time.Duration) error {
+func judge(v *follow.Verdict, subject string, at *leaderMessage, after StreamState, since time.Duration) error {
 	switch {
 	case v.Seq == 0:
 	case at != nil && at.Subject == subject:
@@ -87,7 +87,7 @@ func judge(v *follow.Verdict, subject string, at *leaderMessage, after Standing,
 		v.State = follow.Discarded
 	case v.Seq <= after.Last:
 		return fmt.Errorf("sequence %d was stored while the log was asked about it; asking again", v.Seq)
-	case !after.followedSince(since):
+	case !after.quorumWithin(since):
 		return fmt.Errorf("the log's leader ends at %d, before sequence %d, and has not heard from enough replicas to be sure; asking again", after.Last, v.Seq)
 	default:
 		v.State = follow.PastEnd

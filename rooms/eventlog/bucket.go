@@ -36,8 +36,8 @@ type BucketConfig struct {
 	MaxBytes int64         // a full bucket takes no new entry; 0: no bound
 	Replicas int           // 0: 1
 	Memory   bool          // in memory, lost with the server (or, replicated, with the last of them)
-	// Shared: with who may ask for something else. One that exists stays in memory
-	// or on disk as it is, and on no fewer servers.
+	// Shared: with who may ask for something else. One that exists stays in
+	// memory or on disk as it is, and on no fewer servers.
 	Shared bool
 }
 
@@ -57,8 +57,8 @@ func OpenBucket(ctx context.Context, nc *nats.Conn, c BucketConfig) (jetstream.K
 	cfg := c.stream()
 	var kv jetstream.KeyValue
 	err = Patiently(ctx, func(ctx context.Context) error {
-		// Create first: updates that run into another node's create were seen to
-		// stay without an answer.
+		// Create first: updates that run into another node's create were seen
+		// to stay without an answer.
 		_, err := js.CreateStream(ctx, cfg)
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			err = c.update(ctx, js, cfg)
@@ -159,8 +159,8 @@ func (l *Log) Secret(ctx context.Context, offered []byte) (key []byte, since tim
 	return SharedKey(ctx, kv, SecretKey, offered)
 }
 
-// attemptTimeout is what one attempt of Patiently may take, attemptPause what is
-// between two.
+// attemptTimeout is what one attempt of Patiently may take, attemptPause what
+// is between two.
 const (
 	attemptTimeout = 1500 * time.Millisecond
 	attemptPause   = 200 * time.Millisecond

@@ -27,7 +27,7 @@ var errBehind = errors.New("the log's replica is behind its leader")
 // Openings says where rooms stand, by token, as of now at least; tried until
 // ctx ends.
 func (l *Log) Openings(ctx context.Context, rooms []string) (openings map[string]follow.Opening, err error) {
-	err = l.again(ctx, func() error {
+	err = l.retry(ctx, func() error {
 		checks, _, standing, err := l.lasts(ctx, rooms, true)
 		if err != nil {
 			return err
@@ -51,8 +51,8 @@ func (l *Log) Checks(ctx context.Context, rooms []string) (checks map[string]fol
 // lasts asks for the newest event of each room. The leader is asked before and
 // after, so that the answers are of one life of the log, and those with what it
 // had before or more if they must be.
-func (l *Log) lasts(ctx context.Context, rooms []string, current bool) (checks map[string]follow.Check, before, after Standing, err error) {
-	if before, err = l.ask(ctx); err != nil {
+func (l *Log) lasts(ctx context.Context, rooms []string, current bool) (checks map[string]follow.Check, before, after StreamState, err error) {
+	if before, err = l.info(ctx); err != nil {
 		return nil, before, after, err
 	}
 	checks = make(map[string]follow.Check, len(rooms))
@@ -61,7 +61,7 @@ func (l *Log) lasts(ctx context.Context, rooms []string, current bool) (checks m
 			return nil, before, after, err
 		}
 	}
-	if after, err = l.ask(ctx); err != nil {
+	if after, err = l.info(ctx); err != nil {
 		return nil, before, after, err
 	}
 	for token, c := range checks {
@@ -76,9 +76,9 @@ func (l *Log) lasts(ctx context.Context, rooms []string, current bool) (checks m
 
 // lastOf asks for up to MaxLasts rooms. The answers carry whole events, so one
 // may end early: what is left is asked again. An answer without any result does
-// not say how far the replica was, so one more subject is asked for, a companion
-// that has events.
-func (l *Log) lastOf(ctx context.Context, rooms []string, now Standing, current bool, checks map[string]follow.Check) error {
+// not say how far the replica was, so one more subject is asked for, a
+// companion that has events.
+func (l *Log) lastOf(ctx context.Context, rooms []string, now StreamState, current bool, checks map[string]follow.Check) error {
 	left := make([]string, len(rooms))
 	for i, room := range rooms {
 		left[i] = wire.EventSubject(room)
@@ -87,7 +87,7 @@ func (l *Log) lastOf(ctx context.Context, rooms []string, now Standing, current 
 		setChecks(checks, left, directAnswer{upTo: now.Last})
 		return nil
 	}
-	companion, err := l.withEvents(ctx, now)
+	companion, err := l.companionSubject(ctx, now)
 	if err != nil {
 		return err
 	}
@@ -131,8 +131,8 @@ func setChecks(checks map[string]follow.Check, subjects []string, answer directA
 	return left
 }
 
-// withEvents is a subject that had an event when the leader was asked.
-func (l *Log) withEvents(ctx context.Context, now Standing) (string, error) {
+// companionSubject is a subject that had an event when the leader was asked.
+func (l *Log) companionSubject(ctx context.Context, now StreamState) (string, error) {
 	if known := l.companion.Load(); known != nil {
 		return *known, nil
 	}

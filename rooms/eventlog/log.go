@@ -25,16 +25,16 @@ var streamNames = [wire.Spaces]string{wire.SpaceRooms: RoomsStream, wire.SpaceIn
 
 // Bounds of reading.
 const (
-	// RequestTimeout bounds one request, and the silence between two parts of its
-	// answer: a large page over a slow link may take longer.
+	// RequestTimeout bounds one request, and the silence between two parts of
+	// its answer: a large page over a slow link may take longer.
 	RequestTimeout = 2 * time.Second
 	// MaxPage is the most events of a hole that are read before they are
 	// delivered.
 	MaxPage = 1000
 	// ReadsAtOnce is how many reads run at a time; more wait for their turn.
 	ReadsAtOnce = 4
-	// PagesAtOnce is how many of them are for pages of history: who joins, and a
-	// room with a hole, find the others free of them.
+	// PagesAtOnce is how many of them are for pages of history: who joins, and
+	// a room with a hole, find the others free of them.
 	PagesAtOnce = 2
 )
 
@@ -85,11 +85,11 @@ func (l *Log) Name() string { return l.name }
 // Replicas is how many servers hold the log.
 func (l *Log) Replicas() int { return l.stream.CachedInfo().Config.Replicas }
 
-// Epoch names the life of the log that was opened: see Standing.
+// Epoch names the life of the log that was opened: see StreamState.
 func (l *Log) Epoch() string { return epochOf(l.stream.CachedInfo().Created) }
 
-// Standing is what the leader says of the whole stream.
-type Standing struct {
+// StreamState is the state of the whole stream, as its leader says.
+type StreamState struct {
 	Epoch       string // names one life of the stream: letters and digits
 	First, Last uint64 // sequences
 	Empty       bool
@@ -99,40 +99,41 @@ type Standing struct {
 	info        *jetstream.StreamInfo
 }
 
-// Standing asks the leader.
-func (l *Log) Standing(ctx context.Context) (Standing, error) { return l.ask(ctx) }
+// State asks the stream's leader for its state, for RequestTimeout at most.
+func (l *Log) State(ctx context.Context) (StreamState, error) { return l.info(ctx) }
 
-func (l *Log) ask(ctx context.Context, opts ...jetstream.StreamInfoOpt) (Standing, error) {
+func (l *Log) info(ctx context.Context, opts ...jetstream.StreamInfoOpt) (StreamState, error) {
 	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
 	defer cancel()
 	info, err := l.stream.Info(ctx, opts...)
 	if err != nil {
-		return Standing{}, fmt.Errorf("ask for the state of the stream %s: %w", l.name, err)
+		return StreamState{}, fmt.Errorf("ask for the state of the stream %s: %w", l.name, err)
 	}
 	s := info.State
-	standing := Standing{Epoch: epochOf(info.Created), First: s.FirstSeq, Last: s.LastSeq, Empty: s.Msgs == 0, Messages: s.Msgs, Bytes: s.Bytes, info: info}
+	state := StreamState{Epoch: epochOf(info.Created), First: s.FirstSeq, Last: s.LastSeq, Empty: s.Msgs == 0, Messages: s.Msgs, Bytes: s.Bytes, info: info}
 	if info.Cluster != nil {
 		for _, replica := range info.Cluster.Replicas {
-			standing.ReplicaLag = max(standing.ReplicaLag, replica.Lag)
+			state.ReplicaLag = max(state.ReplicaLag, replica.Lag)
 		}
 	}
-	return standing, nil
+	return state, nil
 }
 
 // Made is when the stream was made, by its server's clock.
-func (s Standing) Made() time.Time { return s.info.Created }
+func (s StreamState) Made() time.Time { return s.info.Created }
 
 // leader names the server that answered; "" where the stream has one replica.
-func (s Standing) leader() string {
+func (s StreamState) leader() string {
 	if s.info.Cluster == nil {
 		return ""
 	}
 	return s.info.Cluster.Leader
 }
 
-// followedSince reports whether so many replicas have answered the leader in
-// the time given that nobody else can have been it.
-func (s Standing) followedSince(d time.Duration) bool {
+// quorumWithin reports whether a majority of the replicas, the leader included,
+// was in touch with the leader within d: then no other can have been the
+// leader.
+func (s StreamState) quorumWithin(d time.Duration) bool {
 	c := s.info.Cluster
 	if c == nil || s.info.Config.Replicas <= 1 {
 		return true
@@ -146,9 +147,9 @@ func (s Standing) followedSince(d time.Duration) bool {
 	return heard > (len(c.Replicas)+1)/2
 }
 
-// again calls fn until it succeeds, with a pause that grows; it gives up when
+// retry calls fn until it succeeds, with a pause that grows; it gives up when
 // ctx ends, with fn's last error.
-func (l *Log) again(ctx context.Context, fn func() error) error {
+func (l *Log) retry(ctx context.Context, fn func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := fn()
 		if err == nil || ctx.Err() != nil || l.nc.IsClosed() {
@@ -177,10 +178,10 @@ func Pause(ctx context.Context, attempt int) error {
 
 func (l *Log) acquire(ctx context.Context) error { return take(ctx, l.slots) }
 
-// take waits for a place in a channel.
-func take(ctx context.Context, places chan struct{}) error {
+// take acquires a slot of a semaphore, or fails with ctx's error.
+func take(ctx context.Context, slots chan struct{}) error {
 	select {
-	case places <- struct{}{}:
+	case slots <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -137,7 +137,8 @@ func TestRead(t *testing.T) {
 				if got := seqsOf(p); !slices.Equal(got, tc.want) || p.Start != tc.start || p.Cut != tc.cut || p.Op != 42 || p.Failed {
 					t.Errorf("%s: %v, start %t, cut %t; want %v, %t, %t", who, got, p.Start, p.Cut, tc.want, tc.start, tc.cut)
 				}
-				// Who filters does not say how far it was when the room has nothing there.
+				// Who filters does not say how far it was when the room has
+				// nothing there.
 				unsure := who == "any" && tc.name == "the first of all"
 				if !p.Cut && (p.HighWatermark < tc.q.Upto) != (tc.unseen || unsure) || p.HighWatermark > max(last, tc.q.Upto) || p.HighWatermark > last && tc.unseen {
 					t.Errorf("%s has seen %d of %d", who, p.HighWatermark, tc.q.Upto)
@@ -264,7 +265,7 @@ func TestNoteLimit(t *testing.T) {
 	l, nc := open(t, 100)
 	step := func(when string, change func(*jetstream.StreamConfig), limit int64, since uint64, noted int64, notedSince uint64) {
 		t.Helper()
-		s, err := l.Standing(within(t))
+		s, err := l.State(within(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -274,7 +275,7 @@ func TestNoteLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, want := range [][2]uint64{{uint64(limit), since}, {uint64(noted), notedSince}} {
-			if s, err = l.Standing(within(t)); err != nil {
+			if s, err = l.State(within(t)); err != nil {
 				t.Fatal(err)
 			}
 			if limit, since := l.limitOf(s.info.Config); uint64(limit) != want[0] || since != want[1] {
@@ -284,7 +285,7 @@ func TestNoteLimit(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if s, err = l.Standing(within(t)); err != nil || s.info.Config.Metadata["team"] != "live" {
+		if s, err = l.State(within(t)); err != nil || s.info.Config.Metadata["team"] != "live" {
 			t.Errorf("%s: the metadata is %v, %v", when, s.info.Config.Metadata, err)
 		}
 	}

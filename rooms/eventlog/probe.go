@@ -12,21 +12,21 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// FollowedWithin is how recently a majority of the replicas must have answered
+// QuorumWithin is how recently a majority of the replicas must have answered
 // the log's leader: three of its heartbeats, of which it sends one a second. A
 // leader alone steps down only after ten.
-const FollowedWithin = 3 * time.Second
+const QuorumWithin = 3 * time.Second
 
-// ErrNoMajority says that the log's leader has not heard from enough replicas to
+// ErrNoQuorum says that the log's leader has not heard from enough replicas to
 // store anything.
-var ErrNoMajority = errors.New("a majority of the servers that hold the log does not answer its leader")
+var ErrNoQuorum = errors.New("a majority of the servers that hold the log does not answer its leader")
 
-// Led reports whether the log has a leader that a majority of the replicas
-// follows: nil, ErrNoMajority, or why nobody answers.
-func (l *Log) Led(ctx context.Context) error {
-	standing, err := l.Standing(ctx)
-	if err == nil && !standing.followedSince(FollowedWithin) {
-		return ErrNoMajority
+// Quorum reports whether the log has a leader that a majority of the replicas
+// follows: nil, ErrNoQuorum, or why nobody answers.
+func (l *Log) Quorum(ctx context.Context) error {
+	standing, err := l.State(ctx)
+	if err == nil && !standing.quorumWithin(QuorumWithin) {
+		return ErrNoQuorum
 	}
 	return err
 }
@@ -60,9 +60,9 @@ func (w *WriteProbe) open(ctx context.Context) error {
 	return err
 }
 
-// ErrProbeAway says that the bucket of the write probe has no leader at the
+// ErrProbeNoLeader says that the bucket of the write probe has no leader at the
 // moment, of which nothing follows for the log: it may have another.
-var ErrProbeAway = errors.New("the bucket " + probeBucket + " has no leader")
+var ErrProbeNoLeader = errors.New("the bucket " + probeBucket + " has no leader")
 
 // Write returns when it is stored. A bucket that is gone is made again.
 func (w *WriteProbe) Write(ctx context.Context) error {
@@ -72,7 +72,7 @@ func (w *WriteProbe) Write(ctx context.Context) error {
 			msg, err = w.nc.RequestWithContext(ctx, probeSubject, w.body)
 		}
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrProbeAway, err)
+			return fmt.Errorf("%w: %w", ErrProbeNoLeader, err)
 		}
 	}
 	if err != nil {
@@ -90,27 +90,27 @@ func (w *WriteProbe) Write(ctx context.Context) error {
 
 // Flow is how publishing into one stream goes at a moment.
 type Flow struct {
-	Stored  int64     // acknowledged ever, but for duplicates: a log that can write nothing acknowledges those too
-	GivenUp int64     // ever
+	Acked   int64     // acknowledged ever, without duplicates, which a log that can write nothing acknowledges too
+	Expired int64     // given up on ever, after PublishTimes.Deadline without an ack
 	Oldest  time.Time // when the oldest publish without an ack was sent first; zero: all have one
 	Why     error     // of its last refusal; nil: nobody answers
 }
 
 // flowCounts are what a publisher counts for Flow, of one stream.
-type flowCounts struct{ stored, givenUp atomic.Int64 }
+type flowCounts struct{ acked, expired atomic.Int64 }
 
 // Flow looks through what has no ack.
 func (p *Publisher) Flow() [wire.Spaces]Flow {
 	var flows [wire.Spaces]Flow
 	for space := range flows {
-		flows[space].Stored, flows[space].GivenUp = p.counts[space].stored.Load(), p.counts[space].givenUp.Load()
+		flows[space].Acked, flows[space].Expired = p.counts[space].acked.Load(), p.counts[space].expired.Load()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, pub := range p.pending {
 		f := &flows[pub.space]
-		if f.Oldest.IsZero() || pub.born.Before(f.Oldest) {
-			f.Oldest, f.Why = pub.born, pub.why
+		if f.Oldest.IsZero() || pub.firstSent.Before(f.Oldest) {
+			f.Oldest, f.Why = pub.firstSent, pub.lastError
 		}
 	}
 	return flows

@@ -8,8 +8,8 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// pubAck is JetStream's answer to a publish.
-type pubAck struct {
+// ackMessage is JetStream's answer to a publish.
+type ackMessage struct {
 	Seq       uint64    `json:"seq"`
 	Duplicate bool      `json:"duplicate"`
 	Error     *apiError `json:"error"`
@@ -31,7 +31,7 @@ func plainAck(stream string) []byte { return []byte(`{"stream":"` + stream + `",
 
 // parseAck reads an ack. Nearly all are plain, and encoding/json took a
 // thirtieth of what a published event costs.
-func parseAck(data []byte) (ack pubAck, err error) {
+func parseAck(data []byte) (ack ackMessage, err error) {
 	for _, plain := range plainAcks {
 		rest, ok := bytes.CutPrefix(data, plain)
 		if !ok || len(rest) <= 1 || rest[0] == '0' {

@@ -20,7 +20,7 @@ func FuzzParseAck(f *testing.F) {
 		f.Add([]byte(ack))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var want pubAck
+		var want ackMessage
 		wantErr := json.Unmarshal(data, &want)
 		got, err := parseAck(data)
 		if (err == nil) != (wantErr == nil) {
@@ -45,7 +45,7 @@ func BenchmarkParseAck(b *testing.B) {
 	b.Run("encoding/json", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			var ack pubAck
+			var ack ackMessage
 			if err := json.Unmarshal(data, &ack); err != nil {
 				b.Fatal(err)
 			}

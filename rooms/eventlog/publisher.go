@@ -17,17 +17,17 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// Stored is where an event stands in its room's log.
-type Stored struct {
+// PubAck says where an event is stored in its room's log.
+type PubAck struct {
 	Seq       uint64
-	Duplicate bool // the same message id was stored before, there
+	Duplicate bool // it was stored there before, under the same message id
 }
 
 // Bounds of publishing.
 const (
 	// publishDeadline is how long a publish is tried under the same id before
-	// it is answered unavailable; publishAttempt is how long one try waits for
-	// its ack, publishRetry how soon a refused one is sent again.
+	// it is answered unavailable; publishAttempt is how long one attempt waits
+	// for its ack, publishRetry after how long a refused one is sent again.
 	publishDeadline = 15 * time.Second
 	publishAttempt  = 2 * time.Second
 	publishRetry    = 100 * time.Millisecond
@@ -107,7 +107,7 @@ func (o *outgoing) publish(nc *nats.Conn, pub *publish) error {
 }
 
 // PublishTimes are how long a publish is tried under the same id before it is
-// answered unavailable, how long one try waits for its ack, and how soon a
+// answered unavailable, how long one attempt waits for its ack, and how soon a
 // refused one is sent again. What is 0 takes the default: 15 s, 2 s, 100 ms.
 type PublishTimes struct{ Deadline, Attempt, Retry time.Duration }
 
@@ -120,12 +120,12 @@ type publish struct {
 	msgID          string // empty: it may be sent again only if it certainly was not stored
 	by             string // of HeaderBy; empty: none
 	body           []byte
-	done           func(Stored, error)
-	born           time.Time
+	done           func(PubAck, error)
+	firstSent      time.Time
 
 	// guarded by the publisher's mu
-	tried time.Time // start of the attempt under way; zero: refused, to be sent again
-	why   error     // of the last refusal
+	lastSent  time.Time // start of the attempt under way; zero: refused, to be sent again
+	lastError error     // of the last refusal
 }
 
 // NewPublisher publishes on nc, which is for nothing else: the acks of a busy
@@ -135,7 +135,7 @@ func NewPublisher(nc *nats.Conn, stats *PublishStats, times PublishTimes, most i
 	times = PublishTimes{cmp.Or(times.Deadline, publishDeadline), cmp.Or(times.Attempt, publishAttempt), cmp.Or(times.Retry, publishRetry)}
 	p := &Publisher{nc: nc, prefix: nc.NewInbox() + ".", stats: stats, times: times, most: int(cmp.Or(most, MaxPendingBytes)), pending: make(map[uint64]*publish)}
 	p.out.init()
-	p.timer = time.AfterFunc(time.Hour, p.sweep)
+	p.timer = time.AfterFunc(time.Hour, p.resend)
 	p.timer.Stop()
 	if _, err := nc.Subscribe(p.prefix+"*", p.onAck); err != nil {
 		return nil, fmt.Errorf("subscribe for publish acks: %w", err)
@@ -144,24 +144,24 @@ func NewPublisher(nc *nats.Conn, stats *PublishStats, times PublishTimes, most i
 }
 
 // Send publishes body to the room's log: the fourth station of a message, still
-// on its sender's goroutine. Here it leaves the process. done is called once, on another
-// goroutine or on this one, and must not block. An event without a message id
-// is tried again only while it is certain that it was not stored. by, if not
-// empty, is its HeaderBy.
-func (p *Publisher) Send(room, msgID, by string, body []byte, done func(Stored, error)) {
+// on its sender's goroutine. Here it leaves the process. done is called once,
+// on another goroutine or on this one, and must not block. An event without a
+// message id is tried again only while it is certain that it was not stored.
+// by, if not empty, is its HeaderBy.
+func (p *Publisher) Send(room, msgID, by string, body []byte, done func(PubAck, error)) {
 	now := time.Now()
-	pub := &publish{space: wire.SpaceOf(room), subject: wire.EventSubject(room), msgID: msgID, by: by, body: body, done: done, born: now, tried: now}
+	pub := &publish{space: wire.SpaceOf(room), subject: wire.EventSubject(room), msgID: msgID, by: by, body: body, done: done, firstSent: now, lastSent: now}
 
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
-		done(Stored{}, wire.Errorf(wire.Unavailable, "this node is stopping; send again under the same id"))
+		done(PubAck{}, wire.Errorf(wire.Unavailable, "this node is stopping; send again under the same id"))
 		return
 	}
 	if len(p.pending) >= MaxPending || p.bytes+len(body) > p.most && len(p.pending) > 0 {
 		p.mu.Unlock()
 		p.stats.PublishBusy.Add(1)
-		done(Stored{}, wire.Errorf(wire.Busy, "too many events wait for the log; send again in a moment"))
+		done(PubAck{}, wire.Errorf(wire.Busy, "too many events wait for the log; send again in a moment"))
 		return
 	}
 	p.next++
@@ -185,15 +185,15 @@ func (p *Publisher) refused(token uint64, err error) {
 	p.mu.Lock()
 	pub := p.pending[token]
 	if pub != nil {
-		pub.tried, pub.why = time.Time{}, err
+		pub.lastSent, pub.lastError = time.Time{}, err
 	}
 	permanent := errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject)
 	if permanent {
-		p.forget(token)
+		p.remove(token)
 	}
 	p.mu.Unlock()
 	if permanent && pub != nil {
-		pub.done(Stored{}, wire.Errorf(wire.BadPayload, "the log does not take this event: %v", err))
+		pub.done(PubAck{}, wire.Errorf(wire.BadPayload, "the log does not take this event: %v", err))
 	}
 }
 
@@ -223,13 +223,13 @@ func (p *Publisher) onAck(msg *nats.Msg) {
 	switch {
 	case pub == nil: // the ack of an attempt before the last
 	case ack.Error != nil:
-		pub.done(Stored{}, wire.Errorf(wire.BadPayload, "the event is larger than %d bytes; send a smaller one", MaxEventBytes))
+		pub.done(PubAck{}, wire.Errorf(wire.BadPayload, "the event is larger than %d bytes; send a smaller one", MaxEventBytes))
 	default:
 		p.stats.Published.Add(1)
 		if !ack.Duplicate {
-			p.counts[pub.space].stored.Add(1)
+			p.counts[pub.space].acked.Add(1)
 		}
-		pub.done(Stored{Seq: ack.Seq, Duplicate: ack.Duplicate}, nil)
+		pub.done(PubAck{Seq: ack.Seq, Duplicate: ack.Duplicate}, nil)
 	}
 }
 
@@ -237,12 +237,12 @@ func (p *Publisher) take(token uint64) *publish {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	pub := p.pending[token]
-	p.forget(token)
+	p.remove(token)
 	return pub
 }
 
-// forget needs mu.
-func (p *Publisher) forget(token uint64) {
+// remove needs mu.
+func (p *Publisher) remove(token uint64) {
 	if pub := p.pending[token]; pub != nil {
 		p.bytes -= len(pub.body)
 	}
@@ -253,14 +253,14 @@ func (p *Publisher) forget(token uint64) {
 	}
 }
 
-// sweep sends again what was refused or got no ack in time, oldest first, and
+// resend sends again what was refused or got no ack in time, oldest first, and
 // gives up on what is too old. It runs on the timer's goroutine.
-func (p *Publisher) sweep() {
+func (p *Publisher) resend() {
 	again, dead := p.due(time.Now())
 	for _, pub := range dead {
 		p.stats.PublishUnavailable.Add(1)
-		p.counts[pub.space].givenUp.Add(1)
-		pub.done(Stored{}, p.unavailable(pub))
+		p.counts[pub.space].expired.Add(1)
+		pub.done(PubAck{}, p.unavailable(pub))
 	}
 	for _, pub := range again {
 		p.stats.PublishRetries.Add(1)
@@ -273,10 +273,10 @@ func (p *Publisher) sweep() {
 // unavailable says why a publish is given up on.
 func (p *Publisher) unavailable(pub *publish) error {
 	switch {
-	case pub.msgID == "" && !pub.tried.IsZero():
+	case pub.msgID == "" && !pub.lastSent.IsZero():
 		return wire.Errorf(wire.Unavailable, "the log did not say whether it stored the event, which has no id under which it could be tried again; look before you send it again")
-	case pub.why != nil:
-		return wire.Errorf(wire.Unavailable, "the event was not stored within %s (%v); send it again under the same id", p.times.Deadline, pub.why)
+	case pub.lastError != nil:
+		return wire.Errorf(wire.Unavailable, "the event was not stored within %s (%v); send it again under the same id", p.times.Deadline, pub.lastError)
 	}
 	return wire.Errorf(wire.Unavailable, "the log did not answer within %s; send the event again under the same id", p.times.Deadline)
 }
@@ -286,13 +286,13 @@ func (p *Publisher) due(now time.Time) (again, dead []*publish) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, pub := range p.pending {
-		late := !pub.tried.IsZero() && now.Sub(pub.tried) >= p.times.Attempt
+		late := !pub.lastSent.IsZero() && now.Sub(pub.lastSent) >= p.times.Attempt
 		switch {
-		case now.Sub(pub.born) >= p.times.Deadline, late && pub.msgID == "":
-			p.forget(pub.token)
+		case now.Sub(pub.firstSent) >= p.times.Deadline, late && pub.msgID == "":
+			p.remove(pub.token)
 			dead = append(dead, pub)
-		case late, pub.tried.IsZero():
-			pub.tried = now
+		case late, pub.lastSent.IsZero():
+			pub.lastSent = now
 			again = append(again, pub)
 		}
 	}
@@ -303,14 +303,14 @@ func (p *Publisher) due(now time.Time) (again, dead []*publish) {
 	return again, dead
 }
 
-// Hurry sends again, at the next sweep, what has no ack and an id under which
-// it is stored once: the leader that was to answer is gone.
-func (p *Publisher) Hurry() {
+// ResendNow sends again, at the next sweep, what has no ack and an id under
+// which it is stored once: the leader that was to answer is gone.
+func (p *Publisher) ResendNow() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, pub := range p.pending {
 		if pub.msgID != "" {
-			pub.tried = time.Time{}
+			pub.lastSent = time.Time{}
 		}
 	}
 }
@@ -344,6 +344,6 @@ func (p *Publisher) Close() {
 	p.timer.Stop()
 	p.mu.Unlock()
 	for _, pub := range pending {
-		pub.done(Stored{}, wire.Errorf(wire.Unavailable, "this node is stopping; send again under the same id"))
+		pub.done(PubAck{}, wire.Errorf(wire.Unavailable, "this node is stopping; send again under the same id"))
 	}
 }

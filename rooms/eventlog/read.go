@@ -120,7 +120,7 @@ func (l *Log) readAny(ctx context.Context, room string, q follow.Range) (follow.
 // the same one.
 func (l *Log) readLeader(ctx context.Context, room string, q follow.Range) (follow.Page, error) {
 	c := newCollector(room, q)
-	before, err := l.ask(ctx)
+	before, err := l.info(ctx)
 	if err != nil {
 		return c.page, err
 	}
@@ -135,7 +135,7 @@ func (l *Log) readLeader(ctx context.Context, room string, q follow.Range) (foll
 		c.add(stored{msg.event(), c.token})
 		from = msg.Seq + 1
 	}
-	after, err := l.ask(ctx)
+	after, err := l.info(ctx)
 	if err != nil {
 		return c.page, err
 	}

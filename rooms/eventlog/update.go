@@ -12,8 +12,8 @@ import (
 )
 
 // What the stream's metadata says of the limit per room. Whoever raises the
-// limit by hand does not say since when it is so: until a node has noted it, the
-// lower one is what may be believed.
+// limit by hand does not say since when it is so: until a node has noted it,
+// the lower one is what may be believed.
 const (
 	metaLimit = "roomd_history"       // a limit per room
 	metaSince = "roomd_history_since" // the sequence since which it has never been lower
@@ -43,11 +43,11 @@ func (l *Log) updateStream(ctx context.Context, have, want jetstream.StreamConfi
 	if err := conflicts(have, want); err != nil {
 		return err
 	}
-	if have.Metadata[metaSqueezed] == "true" && lower(have.MaxMsgsPerSubject, want.MaxMsgsPerSubject) {
-		want.MaxMsgsPerSubject = have.MaxMsgsPerSubject // Share raises it again when there is room
+	if have.Metadata[metaShrunk] == "true" && lower(have.MaxMsgsPerSubject, want.MaxMsgsPerSubject) {
+		want.MaxMsgsPerSubject = have.MaxMsgsPerSubject // AdjustLimit raises it again when there is room
 	}
-	// What limit there was is noted before it is raised: it may have been lowered
-	// by hand while no node ran.
+	// What limit there was is noted before it is raised: it may have been
+	// lowered by hand while no node ran.
 	if err := l.noteNow(ctx); err != nil {
 		return openError(want, err)
 	}
@@ -70,18 +70,18 @@ func (l *Log) noteNow(ctx context.Context) error {
 }
 
 // standingOf asks the leader before Open has a stream to ask by.
-func (l *Log) standingOf(ctx context.Context) (Standing, error) {
+func (l *Log) standingOf(ctx context.Context) (StreamState, error) {
 	stream, err := l.js.Stream(ctx, l.name)
 	if err != nil {
-		return Standing{}, err
+		return StreamState{}, err
 	}
 	info := stream.CachedInfo()
-	return Standing{Epoch: epochOf(info.Created), First: info.State.FirstSeq, Last: info.State.LastSeq, info: info}, nil
+	return StreamState{Epoch: epochOf(info.Created), First: info.State.FirstSeq, Last: info.State.LastSeq, info: info}, nil
 }
 
-// NoteLimit writes into the stream's metadata what limit per room there is, when
-// somebody has changed it: a lower one at once, a higher one as from now.
-func (l *Log) NoteLimit(ctx context.Context, s Standing) error {
+// NoteLimit writes into the stream's metadata what limit per room there is,
+// when somebody has changed it: a lower one at once, a higher one as from now.
+func (l *Log) NoteLimit(ctx context.Context, s StreamState) error {
 	c := s.info.Config
 	limit := strconv.FormatInt(c.MaxMsgsPerSubject, 10)
 	if c.Metadata[metaLimit] == limit && c.Metadata[metaSince] != "" {
@@ -134,8 +134,8 @@ func fields(c jetstream.StreamConfig) (map[string]any, error) {
 	return picked, nil
 }
 
-// edit sets fields of the stream's configuration. The rest is handed back as the
-// server gave it, also what this program's library does not know.
+// edit sets fields of the stream's configuration. The rest is handed back as
+// the server gave it, also what this program's library does not know.
 func (l *Log) edit(ctx context.Context, want map[string]any) error {
 	var info struct {
 		Config map[string]any `json:"config"`

@@ -86,8 +86,8 @@ func (w BucketWatch) once(ctx context.Context, back <-chan nats.Status) error {
 	}
 }
 
-// discard ends a watch. The one who fills its channel may stand there, and would
-// do so for ever.
+// discard ends a watch. The one who fills its channel may stand there, and
+// would do so for ever.
 func discard(w jetstream.KeyWatcher) {
 	_ = w.Stop() // fails only when it has ended
 	timeout := time.After(rewatchPause)

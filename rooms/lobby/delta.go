@@ -10,7 +10,7 @@ import (
 // times as fast.
 type Delta struct {
 	Version uint64 `json:"version"`        // of the journal
-	Full    bool   `json:"full,omitempty"` // what is not here is not open there
+	Full    bool   `json:"full,omitempty"` // rooms that are not in it are not open there
 
 	Names    []string `json:"names,omitempty"`
 	Users    []int64  `json:"users,omitempty"`
@@ -18,13 +18,13 @@ type Delta struct {
 	Seqs     []uint64 `json:"seqs,omitempty"`
 	Active   []int64  `json:"active,omitempty"`
 
-	Gone []string `json:"gone,omitempty"` // rooms that have ended
+	Closed []string `json:"gone,omitempty"` // rooms that are no longer open there
 }
 
 var errColumns = errors.New("the columns of what a node tells of its rooms are not of one length")
 
-// NewDelta is everything that a node has, told by one that keeps no journal: its
-// version is 0.
+// NewDelta is everything that a node has, told by one that keeps no journal:
+// its version is 0.
 func NewDelta(rooms iter.Seq[Entry]) Delta {
 	d := Delta{Full: true}
 	for e := range rooms {
@@ -54,12 +54,12 @@ func (d *Delta) entry(i int) Entry {
 	return Entry{Name: d.Names[i], Users: d.Users[i], Sessions: d.Sessions[i], Seq: d.Seqs[i], Active: d.Active[i]}
 }
 
-// Split cuts d into parts of at most that many rooms, one part at least. All but
-// the first are not Full: they add to what comes before them.
+// Split cuts d into parts of at most that many rooms, one part at least. All
+// but the first are not Full: they add to what comes before them.
 func (d Delta) Split(most int) iter.Seq[Delta] {
 	return func(yield func(Delta) bool) {
 		first := true
-		for first || len(d.Names)+len(d.Gone) > 0 {
+		for first || len(d.Names)+len(d.Closed) > 0 {
 			if !yield(d.cut(most, first)) {
 				return
 			}
@@ -71,13 +71,13 @@ func (d Delta) Split(most int) iter.Seq[Delta] {
 // cut takes the next part out of d.
 func (d *Delta) cut(most int, first bool) Delta {
 	n := min(most, len(d.Names))
-	gone := min(most-n, len(d.Gone))
+	gone := min(most-n, len(d.Closed))
 	part := Delta{
 		Version: d.Version, Full: d.Full && first,
 		Names: d.Names[:n], Users: d.Users[:n], Sessions: d.Sessions[:n], Seqs: d.Seqs[:n], Active: d.Active[:n],
-		Gone: d.Gone[:gone],
+		Closed: d.Closed[:gone],
 	}
 	d.Names, d.Users, d.Sessions, d.Seqs, d.Active = d.Names[n:], d.Users[n:], d.Sessions[n:], d.Seqs[n:], d.Active[n:]
-	d.Gone = d.Gone[gone:]
+	d.Closed = d.Closed[gone:]
 	return part
 }

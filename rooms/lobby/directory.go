@@ -56,7 +56,7 @@ func (p *part) apply(d *Delta) {
 	if d.Full {
 		p.rooms = make(map[string]Entry, len(d.Names))
 	}
-	for _, name := range d.Gone {
+	for _, name := range d.Closed {
 		delete(p.rooms, name)
 	}
 	for i := range d.Names {
@@ -76,8 +76,8 @@ func (d *Directory) Keep(nodes []string) {
 }
 
 // List makes the list of all rooms: this node's own, those of the others, and
-// those that have a label although they are open nowhere. A room in which nobody
-// is and nothing was said, and that has no label, is not listed.
+// those that have a label although they are open nowhere. A room in which
+// nobody is and nothing was said, and that has no label, is not listed.
 func (d *Directory) List(own iter.Seq[Entry], labels iter.Seq2[string, json.RawMessage]) *List {
 	all := make(map[string]Room)
 	add := func(e Entry) {

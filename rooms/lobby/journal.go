@@ -2,9 +2,9 @@ package lobby
 
 import "iter"
 
-// maxGone is how many rooms that ended a journal remembers; who asks since a
-// version before them is given everything.
-const maxGone = 4096
+// maxTombstones is how many closed rooms a journal remembers. A node that asks
+// for the changes since an older version is given everything.
+const maxTombstones = 4096
 
 // Entry is a room as one node knows it.
 type Entry struct {
@@ -18,72 +18,73 @@ type Entry struct {
 // Journal is what a node has open, and what has changed since which version.
 // The zero value is empty.
 type Journal struct {
-	version uint64
-	rooms   map[string]*noted
-	gone    []departure // oldest first
-	forgot  uint64      // up to this version departures are forgotten
-	looks   uint64
+	version     uint64
+	rooms       map[string]*row
+	tombstones  []tombstone // oldest first
+	compactedTo uint64      // tombstones up to this version were dropped
+	scans       uint64
 }
 
-type noted struct {
+type row struct {
 	Entry
-	version uint64 // that of its last change
-	look    uint64 // the last one in which it was there
+	version  uint64 // that of its last change
+	lastScan uint64 // the last one in which it was open
 }
 
-type departure struct {
+type tombstone struct {
 	name    string
 	version uint64
 }
 
-// Update compares the journal with the rooms that are open now. What has changed
-// takes the next version.
+// Update compares the journal with the rooms that are open now. What has
+// changed takes the next version.
 func (j *Journal) Update(open iter.Seq[Entry]) {
 	if j.rooms == nil {
-		j.rooms = make(map[string]*noted)
+		j.rooms = make(map[string]*row)
 	}
-	j.looks++
+	j.scans++
 	next, seen := j.version+1, 0
 	for e := range open {
 		n := j.rooms[e.Name]
 		switch {
 		case n == nil:
-			n = &noted{Entry: e, version: next}
+			n = &row{Entry: e, version: next}
 			j.rooms[e.Name] = n
 			j.version = next
 		case n.Entry != e:
 			n.Entry, n.version = e, next
 			j.version = next
 		}
-		if n.look != j.looks {
-			n.look = j.looks
+		if n.lastScan != j.scans {
+			n.lastScan = j.scans
 			seen++
 		}
 	}
 	if seen < len(j.rooms) {
-		j.depart(next)
+		j.bury(next)
 	}
 }
 
-// depart takes out the rooms that were not there in the last look.
-func (j *Journal) depart(version uint64) {
+// bury removes the rooms that were not open in the last scan and leaves their
+// tombstones.
+func (j *Journal) bury(version uint64) {
 	for name, n := range j.rooms {
-		if n.look != j.looks {
+		if n.lastScan != j.scans {
 			delete(j.rooms, name)
-			j.gone = append(j.gone, departure{name, version})
+			j.tombstones = append(j.tombstones, tombstone{name, version})
 		}
 	}
 	j.version = version
-	if over := len(j.gone) - maxGone; over > 0 {
-		j.forgot = j.gone[over-1].version
-		j.gone = append(j.gone[:0:0], j.gone[over:]...)
+	if over := len(j.tombstones) - maxTombstones; over > 0 {
+		j.compactedTo = j.tombstones[over-1].version
+		j.tombstones = append(j.tombstones[:0:0], j.tombstones[over:]...)
 	}
 }
 
 // Clear forgets the rooms. Who knew some of them is told everything next time.
 func (j *Journal) Clear() {
 	j.version++
-	j.rooms, j.gone, j.forgot = nil, nil, j.version
+	j.rooms, j.tombstones, j.compactedTo = nil, nil, j.version
 }
 
 // Version is the version of the last change.
@@ -100,10 +101,10 @@ func (j *Journal) Entries() iter.Seq[Entry] {
 	}
 }
 
-// Since is what has changed after a version of this journal: everything, if that
-// is 0, or one that is not known any more.
+// Since is what has changed after a version of this journal: everything, if
+// that is 0, or one that is not known any more.
 func (j *Journal) Since(version uint64) Delta {
-	d := Delta{Version: j.version, Full: version == 0 || version < j.forgot || version > j.version}
+	d := Delta{Version: j.version, Full: version == 0 || version < j.compactedTo || version > j.version}
 	for _, n := range j.rooms {
 		if d.Full || n.version > version {
 			d.add(n.Entry)
@@ -112,9 +113,9 @@ func (j *Journal) Since(version uint64) Delta {
 	if d.Full {
 		return d
 	}
-	for _, was := range j.gone {
+	for _, was := range j.tombstones {
 		if was.version > version && j.rooms[was.name] == nil {
-			d.Gone = append(d.Gone, was.name)
+			d.Closed = append(d.Closed, was.name)
 		}
 	}
 	return d

@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// Room is a room as all nodes together know it. Sessions are those on all nodes.
+// Room is a room as all nodes together know it. Sessions are those on all
+// nodes.
 type Room struct {
 	Entry
 	Label json.RawMessage // nil: none
@@ -47,8 +48,9 @@ func (l *List) Len() int { return len(l.rooms) }
 func (l *List) All() iter.Seq[Room] { return slices.Values(l.rooms) }
 
 // Page returns the first rooms that a query wants, in order, at most q.Limit.
-// next is what After takes for the next page; "" when this was the last. It looks
-// at the rooms that it gives and, for each of q.Rooms, at the logarithm of all.
+// next is what After takes for the next page; "" when this was the last. It
+// looks at the rooms that it gives and, for each of q.Rooms, at the logarithm
+// of all.
 func (l *List) Page(q Query) (page []Room, next string) {
 	spans := l.spans(q)
 	left := 0

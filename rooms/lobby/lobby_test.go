@@ -84,7 +84,7 @@ func (n *node) change(rnd *rand.Rand) {
 func TestDeltaIsSmall(t *testing.T) {
 	var j Journal
 	open := make(map[string]Entry)
-	for i := range maxGone + 10 {
+	for i := range maxTombstones + 10 {
 		name := fmt.Sprint("room-", i)
 		open[name] = Entry{Name: name, Users: 1}
 	}
@@ -93,10 +93,10 @@ func TestDeltaIsSmall(t *testing.T) {
 	open["room-7"] = Entry{Name: "room-7", Users: 2}
 	delete(open, "room-8")
 	j.Update(maps.Values(open))
-	if d := j.Since(first); d.Full || !slices.Equal(d.Names, []string{"room-7"}) || !slices.Equal(d.Gone, []string{"room-8"}) {
+	if d := j.Since(first); d.Full || !slices.Equal(d.Names, []string{"room-7"}) || !slices.Equal(d.Closed, []string{"room-8"}) {
 		t.Errorf("the delta is %+v, want room-7 and room-8 gone", d)
 	}
-	if d := j.Since(j.Version()); d.Full || len(d.Names)+len(d.Gone) > 0 {
+	if d := j.Since(j.Version()); d.Full || len(d.Names)+len(d.Closed) > 0 {
 		t.Errorf("the delta of the last version is %+v, want none", d)
 	}
 	last := j.Version()

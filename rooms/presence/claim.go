@@ -11,9 +11,9 @@ type origin struct {
 
 // remote is another node.
 type remote struct {
-	*origin           // the process that speaks
-	partial *partial  // a message of several parts that is not complete yet
-	former  []*origin // processes before it whose users are still expected back
+	*origin                  // the process that speaks
+	reassembly   *reassembly // of a Diff whose parts have not all come; nil: none
+	predecessors []*origin   // processes before it whose users are still expected back
 }
 
 // outranks says whose record of a user is shown when two nodes have one. Every

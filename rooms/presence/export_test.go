@@ -75,10 +75,10 @@ func (t *Table) auditIndex() error {
 	}
 	delete(users, &t.self)
 	for _, o := range t.others.all {
-		if p := o.partial; p != nil && p.whole.Version <= o.version {
+		if p := o.reassembly; p != nil && p.whole.Version <= o.version {
 			return fmt.Errorf("node %q is at version %d, parts of version %d are kept", o.node, o.version, p.whole.Version)
 		}
-		for _, p := range append([]*origin{o.origin}, o.former...) {
+		for _, p := range append([]*origin{o.origin}, o.predecessors...) {
 			if p.users != users[p] || p.node != o.node || p != o.origin && (p.users == 0 || p.boot == o.boot) {
 				return fmt.Errorf("node %q, boot %s has %d users, says %d", p.node, bootName(p.boot), users[p], p.users)
 			}

@@ -95,8 +95,8 @@ func (t *Table) Expire(now time.Time) (next time.Time, ok bool) {
 	return t.NextDeadline()
 }
 
-// NextDeadline returns when the next kept seat ends; ok is false when no seat is
-// kept. It may become earlier by Away, and later by anything else.
+// NextDeadline returns when the next kept seat ends; ok is false when no seat
+// is kept. It may become earlier by Away, and later by anything else.
 func (t *Table) NextDeadline() (next time.Time, ok bool) {
 	if len(t.seats) == 0 {
 		return time.Time{}, false

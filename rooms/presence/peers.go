@@ -100,7 +100,7 @@ func (p *Peers) Hear(s Sign, now time.Time) (what Heard, over Part) {
 	case !s.Beat || from == process{} || !was.yields(from):
 		return Late, Part{}
 	default:
-		over = was.takenBy(from, s.Node)
+		over = was.replacedBy(from, s.Node)
 		was.heard = now
 		return Restarted, over
 	}
@@ -124,8 +124,8 @@ func (p *peer) yields(to process) bool {
 	return true
 }
 
-// takenBy makes another process the present one, and returns what is over.
-func (p *peer) takenBy(by process, node string) Part {
+// replacedBy makes another process the present one, and returns what is over.
+func (p *peer) replacedBy(by process, node string) Part {
 	over := Part{Node: node, Boot: p.boot, Upto: math.MaxUint64}
 	if p.boot == 0 && by.boot == 0 {
 		over.Upto = uint64(by.started) - 1

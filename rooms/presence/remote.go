@@ -73,13 +73,13 @@ func (t *Table) Apply(d Diff) (ask bool) {
 	if d.Node == t.self.node || d.Check() != nil {
 		return false
 	}
-	o := t.speaker(d)
+	o := t.sender(d)
 	if d.Incarnation < o.incarnation {
 		return false
 	}
 	if d.Incarnation > o.incarnation {
 		t.clear(o.origin)
-		o.incarnation, o.version, o.partial = d.Incarnation, 0, nil
+		o.incarnation, o.version, o.reassembly = d.Incarnation, 0, nil
 	}
 	if d.Version <= o.version {
 		return false
@@ -87,11 +87,11 @@ func (t *Table) Apply(d Diff) (ask bool) {
 	if !d.Full && d.Version > o.version+1 {
 		return true
 	}
-	d, whole := o.gather(d)
+	d, whole := o.assemble(d)
 	if !whole {
 		return false
 	}
-	o.reached(d.Version)
+	o.setVersion(d.Version)
 	if d.Full {
 		t.retain(o.origin, d.Joined)
 	}
@@ -100,13 +100,14 @@ func (t *Table) Apply(d Diff) (ask bool) {
 	}
 	for _, u := range d.Joined {
 		t.put(o.origin, u)
-		t.isBack(o, u.UID)
+		t.hasReturned(o, u.UID)
 	}
 	return false
 }
 
-// speaker returns the node that d is of, as the process that d is of.
-func (t *Table) speaker(d Diff) *remote {
+// sender returns the node that sent d, with the process that sent it as the
+// present one.
+func (t *Table) sender(d Diff) *remote {
 	o, known := t.others.get(d.Node)
 	if !known {
 		o = &remote{origin: newOrigin(d)}
@@ -116,13 +117,13 @@ func (t *Table) speaker(d Diff) *remote {
 	if d.Boot == o.boot {
 		return o
 	}
-	// A process that was thought over and is not begins anew: of what it had
-	// said, some may have been given to the one between.
-	t.dropFormer(o, func(f *origin) bool { return f.boot == d.Boot })
+	// A process that was taken for dead and is not starts anew: some of the
+	// users that it had named may have returned to the process between.
+	t.dropPredecessors(o, func(f *origin) bool { return f.boot == d.Boot })
 	if o.users > 0 {
-		o.former = append(o.former, o.origin)
+		o.predecessors = append(o.predecessors, o.origin)
 	}
-	o.origin, o.partial = newOrigin(d), nil
+	o.origin, o.reassembly = newOrigin(d), nil
 	return o
 }
 
@@ -130,17 +131,17 @@ func newOrigin(d Diff) *origin {
 	return &origin{node: d.Node, boot: d.Boot, incarnation: d.Incarnation}
 }
 
-// isBack gives up the seat that a process before held for a user who is here
-// again.
-func (t *Table) isBack(o *remote, uid string) {
-	for _, f := range o.former {
+// hasReturned removes a user who is here again from what the processes before
+// had said.
+func (t *Table) hasReturned(o *remote, uid string) {
+	for _, f := range o.predecessors {
 		t.remove(f, uid)
 	}
-	t.dropFormer(o, func(f *origin) bool { return f.users == 0 })
+	t.dropPredecessors(o, func(f *origin) bool { return f.users == 0 })
 }
 
-func (t *Table) dropFormer(o *remote, which func(*origin) bool) {
-	o.former = slices.DeleteFunc(o.former, func(f *origin) bool {
+func (t *Table) dropPredecessors(o *remote, which func(*origin) bool) {
+	o.predecessors = slices.DeleteFunc(o.predecessors, func(f *origin) bool {
 		if !which(f) {
 			return false
 		}
@@ -157,16 +158,16 @@ func (t *Table) DropPart(p Part) {
 		return
 	}
 	is := func(o *origin) bool { return o.boot == p.Boot && o.incarnation <= p.Upto }
-	t.dropFormer(o, is)
+	t.dropPredecessors(o, is)
 	if !is(o.origin) {
 		return
 	}
 	t.clear(o.origin)
-	if len(o.former) == 0 {
+	if len(o.predecessors) == 0 {
 		t.others.delete(p.Node)
 		return
 	}
-	o.version, o.partial = 0, nil
+	o.version, o.reassembly = 0, nil
 }
 
 // DropNode forgets a node and everything it said: its users leave unless they
@@ -176,7 +177,7 @@ func (t *Table) DropNode(node string) {
 	if !known {
 		return
 	}
-	t.dropFormer(o, func(*origin) bool { return true })
+	t.dropPredecessors(o, func(*origin) bool { return true })
 	t.clear(o.origin)
 	t.others.delete(node)
 }

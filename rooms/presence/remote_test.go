@@ -263,7 +263,8 @@ func TestLocalDiffSaysOnlyItsOwn(t *testing.T) {
 }
 
 // The state must be that of its version: what is still to come in the next diff
-// is not in it, otherwise a join that is taken back before it is told would stay.
+// is not in it, otherwise a join that is taken back before it is told would
+// stay.
 func TestLocalStateIsOfItsVersion(t *testing.T) {
 	a, b := presence.New("a", 0, 1), presence.New("b", 0, 1)
 	for _, uid := range []string{"stays", "leaves", "renamed"} {

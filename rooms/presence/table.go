@@ -103,8 +103,8 @@ func (t *Table) Nodes() []NodeVersion {
 	return ns
 }
 
-// Behind compares what a node says of itself with what is known: true means that
-// it must be asked for its state. It may be true for a moment when this
+// Behind compares what a node says of itself with what is known: true means
+// that it must be asked for its state. It may be true for a moment when this
 // overtakes a diff; asking then does no harm. As for Apply, n is of the process
 // that has the node's name now.
 func (t *Table) Behind(n NodeVersion) bool {

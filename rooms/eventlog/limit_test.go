@@ -11,7 +11,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-func TestShareOf(t *testing.T) {
+func TestLimitFor(t *testing.T) {
 	for _, tc := range []struct {
 		limit    int64
 		squeezed string
@@ -23,33 +23,33 @@ func TestShareOf(t *testing.T) {
 		{500, "", 0.1, 500}, {500, "false", 0, 500}, // somebody else's limit
 		{-1, "", 0.9, 500}, {-1, "", 0.1, -1},
 	} {
-		c := jetstream.StreamConfig{MaxMsgsPerSubject: tc.limit, MaxBytes: 1 << 30, Metadata: map[string]string{metaSqueezed: tc.squeezed}}
-		if got := shareOf(c, uint64(tc.part*(1<<30)), 1000); got != tc.want {
+		c := jetstream.StreamConfig{MaxMsgsPerSubject: tc.limit, MaxBytes: 1 << 30, Metadata: map[string]string{metaShrunk: tc.squeezed}}
+		if got := limitFor(c, uint64(tc.part*(1<<30)), 1000); got != tc.want {
 			t.Errorf("limit %d, squeezed %q, %.0f%% full: %d, want %d", tc.limit, tc.squeezed, 100*tc.part, got, tc.want)
 		}
 	}
-	if got := shareOf(jetstream.StreamConfig{MaxMsgsPerSubject: 9, MaxBytes: -1}, 1<<40, 1000); got != 9 {
+	if got := limitFor(jetstream.StreamConfig{MaxMsgsPerSubject: 9, MaxBytes: -1}, 1<<40, 1000); got != 9 {
 		t.Errorf("without a bound: %d", got)
 	}
 }
 
-// TestShare: noisy inboxes pay for the place that they take, a quiet one does
-// not; what is dropped is known to be, and later the limit is what it was.
-func TestShare(t *testing.T) {
+// TestAdjustLimit: noisy inboxes pay for the place that they take, a quiet one
+// does not; what is dropped is known to be, and later the limit is what it was.
+func TestAdjustLimit(t *testing.T) {
 	_, nc := open(t, 100) // another stream on the same server
 	cfg := Config{Space: wire.SpaceInboxes, History: 100, HistoryAge: DedupWindow, HistoryBytes: 1 << 20}
 	l, err := Open(within(t), nc, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	share := func() (limit int64, changed bool, s Standing) {
+	share := func() (limit int64, changed bool, s StreamState) {
 		t.Helper()
-		s, err := l.Standing(within(t))
+		s, err := l.State(within(t))
 		if err == nil {
 			err = l.NoteLimit(within(t), s)
 		}
 		if err == nil {
-			limit, changed, err = l.Share(within(t), s)
+			limit, changed, err = l.AdjustLimit(within(t), s)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -57,7 +57,7 @@ func TestShare(t *testing.T) {
 		return limit, changed, s
 	}
 	quiet := wire.Inbox("quiet")
-	kept := store(t, l, quiet, LeastKept)
+	kept := store(t, l, quiet, MinKept)
 	full := []byte(`{"type":"note","payload":"` + strings.Repeat("x", 4000) + `"}`)
 	squeezed := false
 	for n := range 1000 { // 4 MB into 1
