@@ -58,13 +58,13 @@ func (q *queue[M]) add(m M, count, bytes int) {
 }
 
 // fits reports whether a message of that cost may join what is waiting.
-func (q *queue[M]) fits(cfg *Config[M], count, bytes int) bool {
+func (q *queue[M]) fits(cfg *Config[M], count, bytes, part int) bool {
 	if len(q.msgs) == 0 {
 		return true
 	}
 	// Subtracting, because a sum of costs could overflow.
-	if count > 0 && count > cfg.maxMessages()-q.count {
+	if count > 0 && count > cfg.maxMessages()/part-q.count {
 		return false
 	}
-	return bytes <= 0 || cfg.MaxBytes <= 0 || bytes <= cfg.MaxBytes-q.bytes
+	return bytes <= 0 || cfg.MaxBytes <= 0 || bytes <= cfg.MaxBytes/part-q.bytes
 }

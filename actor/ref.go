@@ -72,7 +72,18 @@ func Spawn[M any](cfg *Config[M], start func(self *Ref[M]) Receiver[M]) *Ref[M] 
 // Send puts m into the mailbox. It returns nil, [ErrFull] or [ErrStopped],
 // never another error, and never waits for the actor.
 func (r *Ref[M]) Send(m M) error {
-	idle, err := r.put(m)
+	idle, err := r.put(m, 1)
+	if idle != nil {
+		go idle.goRun()
+	}
+	return err
+}
+
+// Offer is Send for what may be lost: it is refused with [ErrFull] where it
+// would fill more than half of the mailbox, so that there is room for what may
+// not.
+func (r *Ref[M]) Offer(m M) error {
+	idle, err := r.put(m, 2)
 	if idle != nil {
 		go idle.goRun()
 	}
@@ -87,16 +98,17 @@ func (r *Ref[M]) Send(m M) error {
 // goroutine of its own as always; a call of [runtime.Goexit] in Receive ends
 // the caller's.
 func (r *Ref[M]) SendInline(m M) error {
-	idle, err := r.put(m)
+	idle, err := r.put(m, 1)
 	if idle != nil {
 		idle.runInline()
 	}
 	return err
 }
 
-// put adds m to the mailbox. If the actor was idle it returns the new
-// activation, which the caller must run; else nil.
-func (r *Ref[M]) put(m M) (idle *activation[M], err error) {
+// put adds m to the mailbox if that stays within its bound divided by part. If
+// the actor was idle it returns the new activation, which the caller must run;
+// else nil.
+func (r *Ref[M]) put(m M, part int) (idle *activation[M], err error) {
 	count, bytes := r.cfg.cost(m)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -106,7 +118,7 @@ func (r *Ref[M]) put(m M) (idle *activation[M], err error) {
 	if r.activation == nil {
 		idle = newActivation(r)
 		r.activation = idle
-	} else if !r.activation.waiting.fits(r.cfg, count, bytes) {
+	} else if !r.activation.waiting.fits(r.cfg, count, bytes, part) {
 		return nil, ErrFull
 	}
 	r.activation.waiting.add(m, count, bytes)

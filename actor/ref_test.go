@@ -379,3 +379,35 @@ func TestReceivedMessagesAreNotKeptAlive(t *testing.T) {
 	r.Stop()
 	<-r.Done()
 }
+
+// What is offered leaves half of the mailbox to what is sent.
+func TestOfferLeavesHalf(t *testing.T) {
+	taking, goOn := make(chan struct{}), make(chan struct{})
+	r := actor.Spawn(&actor.Config[int]{MaxMessages: 10}, func(*actor.Ref[int]) actor.Receiver[int] {
+		return messages[int](func(b *actor.Batch[int]) {
+			if m := drain(b); slices.Contains(m, 0) {
+				taking <- struct{}{}
+				<-goOn
+			}
+		})
+	})
+	if err := r.Offer(0); err != nil {
+		t.Fatal(err)
+	}
+	<-taking
+	count := func(put func(int) error) (n int) {
+		for put(1) == nil {
+			n++
+		}
+		return n
+	}
+	if n := count(r.Offer); n != 5 {
+		t.Errorf("a mailbox of 10 took %d that were offered, want 5", n)
+	}
+	if n := count(r.Send); n != 5 {
+		t.Errorf("then it took %d that were sent, want 5", n)
+	}
+	close(goOn)
+	r.Stop()
+	<-r.Done()
+}

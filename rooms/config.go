@@ -34,6 +34,11 @@ const (
 	MaxHistoryPage = 100
 	// MaxPresenceList is the most users in one list; the rest is paged.
 	MaxPresenceList = 100
+
+	// presenceBytes is about how long a list of users is at most, a page or the
+	// changes of an interval: names may be long, and a client may be in many
+	// rooms that all have news at once.
+	presenceBytes = 16 << 10
 	// MaxEventBytes is the largest event the log takes. A larger publish is
 	// refused with bad_payload.
 	MaxEventBytes = eventlog.MaxEventBytes

@@ -120,7 +120,9 @@ func (r *room) onSignal(msg *nats.Msg) {
 	r.flush()
 	r.eng.stats.Signals.Add(1)
 	ev.Room = r.label
-	r.deliverBurst(EventBurst(ev), msg.Header.Get(hdrSession))
+	b := EventBurst(ev)
+	b.Lossy = true
+	r.deliverBurst(b, msg.Header.Get(hdrSession))
 }
 
 // A burst to a large room costs a system call per member. So a large room that

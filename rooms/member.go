@@ -38,6 +38,8 @@ type Burst struct {
 	// Whole: it is one answer, and no sign of a slow member however large it
 	// is. It is charged to the member's queue as a quarter of that at most.
 	Whole bool
+	// Lossy: a member whose queue is half full is not given it, and stays.
+	Lossy bool
 	// Written, if not nil, is called when nobody holds the burst any more: see
 	// Release. It must not block.
 	Written func()

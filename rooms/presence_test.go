@@ -1,7 +1,10 @@
 package rooms_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -189,6 +192,63 @@ func TestManyChangesAtOnce(t *testing.T) {
 	}
 	if got := members[149].joined(t, 0); got.Count != 151 || len(got.List) != rooms.MaxPresenceList || got.List[0].UID != "u-m" || got.List[99].UID != "u-n098" {
 		t.Errorf("count %d, list of %d from %v to %v", got.Count, len(got.List), got.List[0], got.List[len(got.List)-1])
+	}
+}
+
+// size is how long v is as JSON.
+func size(t *testing.T, v any) int {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(text)
+}
+
+// TestLongNames: names may be long, and a client in many rooms that all have
+// news at once. What one of them tells it has a bound in bytes, and the pages
+// of the list are shorter and not fewer people.
+func TestLongNames(t *testing.T) {
+	eng, _ := start(t, func(c *rooms.Config) { c.PresenceInterval = 300 * time.Millisecond })
+	const bound = 20 << 10 // 16 KiB of users and what is around them
+	m := join(t, eng, "x", "m", rooms.Since{})
+	awaitCount(t, m, 1)
+	long := strings.Repeat("\U0001F600", 64)
+	for n := range 90 {
+		who := newMember(fmt.Sprintf("n%03d", n))
+		who.user.Username, who.user.AvatarID = long, long
+		if err := eng.Join(within(t), "x", who, "", rooms.Since{}); err != nil {
+			t.Fatal(err)
+		}
+		if n == 89 {
+			if got := who.joined(t, 0); size(t, got) > bound || got.Count != 91 || len(got.List) == 0 {
+				t.Errorf("room_joined of %d bytes shows %d of %d", size(t, got), len(got.List), got.Count)
+			}
+		}
+	}
+	for _, b := range awaitCount(t, m, 91) {
+		if n := size(t, b); n > bound {
+			t.Errorf("a batch of %d bytes", n)
+		}
+	}
+	var all []string
+	for after := ""; ; {
+		page, err := eng.Online(within(t), "x", after, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := size(t, page); n > bound {
+			t.Errorf("a page of %d bytes", n)
+		}
+		for _, u := range page.List {
+			all = append(all, u.UID)
+		}
+		if after = page.Next; after == "" {
+			break
+		}
+	}
+	if len(all) != 91 || !slices.IsSorted(all) || len(slices.Compact(all)) != 91 {
+		t.Errorf("the pages hold %d people, want 91: %v", len(all), all)
 	}
 }
 

@@ -136,7 +136,8 @@ func (r *roster) takeChanges() *Burst {
 		return nil
 	}
 	p := wire.PresenceChange{RoomID: r.label, Count: r.presence.Count()}
-	p.More = p.Count > r.eng.cfg.tuning.countAbove || len(joined)+len(left) > MaxPresenceList
+	p.More = p.Count > r.eng.cfg.tuning.countAbove || len(joined)+len(left) > MaxPresenceList ||
+		usersWithin(joined, presenceBytes) < len(joined) || usersWithin(left, presenceBytes) < len(left)
 	if !p.More {
 		p.Joined, p.Left = joined, left
 	}
@@ -151,10 +152,33 @@ func (r *roster) online(after string, limit int) wire.OnlineUsers {
 	if limit <= 0 || limit > MaxPresenceList {
 		limit = MaxPresenceList
 	}
-	if users, next := r.presence.List(after, limit); len(users) > 0 {
+	if users, next := r.page(after, limit); len(users) > 0 {
 		answer.List, answer.Next = users, next
 	}
 	return answer
+}
+
+// page is the users behind after, so many and about presenceBytes of them at
+// most, and where the next page begins; "": there is none.
+func (r *roster) page(after string, limit int) (users []presence.User, next string) {
+	users, next = r.presence.List(after, limit)
+	if n := usersWithin(users, presenceBytes); n < len(users) {
+		return users[:n], users[n-1].UID
+	}
+	return users, next
+}
+
+// usersWithin is how many of the users, from the first, take so many bytes as
+// JSON, about; at least one if there is one.
+func usersWithin(users []presence.User, bytes int) int {
+	const names = len(`{"uid":"","username":"","avatar_id":""},`)
+	for i := range users {
+		bytes -= names + len(users[i].UID) + len(users[i].Username) + len(users[i].AvatarID)
+		if bytes < 0 {
+			return max(1, i)
+		}
+	}
+	return len(users)
 }
 
 // armGrace sets the one timer of the kept seats.
@@ -198,7 +222,7 @@ func (r *roster) show(p *wire.RoomJoined) {
 	r.presence.Shown()
 	p.Count = r.presence.Count()
 	if r.first == nil {
-		users, next := r.presence.List("", MaxPresenceList)
+		users, next := r.page("", MaxPresenceList)
 		if next == "" {
 			p.List = users
 			return

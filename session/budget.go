@@ -55,6 +55,10 @@ const (
 	// crowd times --room-bytes written to its members, however many these are.
 	crowd = 256
 
+	// envelopeBytes is about what an event has beside its payload and the room's
+	// name: type, id, seq, at, sent, time.
+	envelopeBytes = 160
+
 	// inboxBurst is how many private messages of clients one inbox takes at once,
 	// guestPart how much of that guests may use: users find room in an inbox that
 	// guests fill.
@@ -325,10 +329,10 @@ func (c *Client) spendIn(room string, n int) error {
 	return wire.Errorf(wire.RateLimited, "too much is being said in the room %q; try again in a moment", roomLabel(c, room))
 }
 
-// costIn is what n bytes cost a room.
+// costIn is what a payload of n bytes costs a room: with what goes around it.
 func (m *Manager) costIn(room string, n int) float64 {
 	info, _ := m.eng.Room(room) // of one that is not open: nobody is in it
-	return float64(n) * max(1, float64(info.Sessions)/crowd)
+	return float64(n+envelopeBytes+len(room)) * max(1, float64(info.Sessions)/crowd)
 }
 
 // mayAsk reports whether the client may be given more, as an error if not.

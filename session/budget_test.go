@@ -101,10 +101,10 @@ func TestRefusedByOthersIsNoFlood(t *testing.T) {
 // A room takes so much from all its clients together; those who say little are
 // heard beside those who fill it. Services are not clients.
 func TestRoomBytes(t *testing.T) {
-	s := newStack(t, func(set *setup) { set.cfg.RoomBytes, set.cfg.RateBytes = 250, 1<<20 })
+	s := newStack(t, func(set *setup) { set.cfg.RoomBytes, set.cfg.RateBytes = 500, 1<<20 })
 	loud, quiet := s.user("loud"), s.user("quiet")
 	s.client(loud).accounts[ofClient].Charge(bytesSent, s.m.now(), 1e9) // it sends more than others
-	s.m.budgets.rooms.Get("general", s.m.now()).Charge(bytesSent, s.m.now(), 1000)
+	s.m.budgets.rooms.Get("general", s.m.now()).Charge(bytesSent, s.m.now(), 2000)
 	s.client(loud).accounts[ofClient].GiveBack(bytesSent, 1e9-1<<20) // it may still send a little
 	loud.failed(wire.RateLimited, wire.TypeSendMessage, "", wire.SendMessage{Message: strings.Repeat("x", 400)})
 	loud.failed(wire.RateLimited, wire.TypeSignal, "", text(`{"a":%q}`, strings.Repeat("x", 400)))
@@ -121,15 +121,16 @@ func TestRoomBytes(t *testing.T) {
 
 // What is said to a crowd costs the room as many times as much.
 func TestRoomBytesOfACrowd(t *testing.T) {
+	const cost = 100 + envelopeBytes + float64(len("hall"))
 	s := newStack(t)
 	for n := range 3 * crowd {
 		switch n {
 		case 0, crowd:
-			same(t, "cost of 100 bytes up to a crowd", s.m.costIn("hall", 100), 100)
+			same(t, "cost of 100 bytes up to a crowd", s.m.costIn("hall", 100), cost)
 		}
 		must(t, s.eng.Join(t.Context(), "hall", passerby(n), "", rooms.Since{}))
 	}
-	same(t, "cost of 100 bytes to three crowds", s.m.costIn("hall", 100), 300)
+	same(t, "cost of 100 bytes to three crowds", s.m.costIn("hall", 100), 3*cost)
 }
 
 // passerby is a member without a connection.

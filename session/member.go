@@ -17,18 +17,27 @@ func (m *member) User() wire.User           { return m.client().User() }
 func (m *member) Guest() bool               { return m.client().Guest() }
 func (m *member) Close(code wire.CloseCode) { m.client().Close(code) }
 
-// Deliver queues a burst. A client whose queue is full is closed with 4001.
+// Deliver queues a burst. A client whose queue is full is closed with 4001; one
+// whose queue is half full is not given what may be lost.
 func (m *member) Deliver(b *rooms.Burst) error {
 	c := m.client()
 	if b.Asked > 0 {
 		c.charge(b.Asked)
 	}
+	send := c.self.Send
+	if b.Lossy {
+		send = c.self.Offer
+	}
 	b.Hold(c.m.waiting)
-	err := c.self.Send(outgoing{burst: b})
+	err := send(outgoing{burst: b})
 	if err != nil {
 		b.Release(c.m.waiting)
 	}
-	if err == actor.ErrFull {
+	switch {
+	case err == actor.ErrFull && b.Lossy:
+		c.m.stats.SignalsLost.Add(1)
+		return nil
+	case err == actor.ErrFull:
 		c.Close(wire.CloseTooSlow)
 	}
 	return err

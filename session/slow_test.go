@@ -188,3 +188,28 @@ func TestCutInTheMiddle(t *testing.T) {
 	other.silent()
 	same(t, "closed with 1006", s.closed(wire.CloseAbnormal), 20)
 }
+
+// Signals may be lost, so they end nobody's connection, however many come, and
+// leave room in the queue for what may not.
+func TestSignalsCloseNobody(t *testing.T) {
+	s := newStack(t, func(set *setup) {
+		set.cfg.QueueMessages, set.cfg.QueueBytes = 32, 64<<10
+		set.cfg.WriteTimeout = patience
+		set.listen = func(l net.Listener) net.Listener { return smallBuffers{l} }
+	})
+	slow := s.dialSmall("token=" + s.token("slow"))
+	slow.joined("general")
+	talker, other := s.user("talker"), s.user("other")
+	pad := text(`{"pad":%q}`, strings.Repeat("x", 4<<10))
+	for n := 0; s.m.Stats().SignalsLost.Load() == 0; n++ {
+		talker.send(wire.TypeSignal, "", "", pad)
+		other.awaitType(wire.TypeSignal)
+		if n > 10_000 {
+			t.Fatal("the queue of a client that does not read is never half full")
+		}
+	}
+	talker.say("", "not lost")
+	other.heard("general", "not lost")
+	same(t, "the close code of who did not read", s.client(slow).closeCode(), 0)
+	slow.heard("general", "not lost")
+}

@@ -50,6 +50,7 @@ type Stats struct {
 	Unsent      atomic.Int64 // messages for clients that were lost with the connection
 	WriteErrors atomic.Int64
 
+	SignalsLost atomic.Int64 // signals not given to clients whose queue was half full
 	QueuesCut   atomic.Int64 // connections closed with 4001 because too much waited for all clients together
 	PagesBusy   atomic.Int64 // requests for history that found too many others in hand; answered busy
 	ResumesSlow atomic.Int64 // joins that were refused because the client had not taken what it was sent before; answered busy

@@ -85,6 +85,7 @@ var sessionHelp = map[string]string{
 	"SlowMessages":          "Connections closed because a message was not complete in time.",
 	"UnfinishedCut":         "Connections closed because all clients together held too much of messages that were not complete, with 4001.",
 	"Panics":                "Panics of handlers.",
+	"SignalsLost":           "Signals that were not given to a client because half its queue was taken.",
 	"QueuesCut":             "Connections closed because too much waited for all clients together, with 4001.",
 	"PagesBusy":             "Requests for history refused because too many others were in hand.",
 	"ResumesSlow":           "Joins refused because the client had not taken what it was sent before.",
