@@ -41,7 +41,10 @@ func (cmd *joinCmd) run(ctx context.Context, t terminal) error {
 	}
 	// It ends with stdin, or with the process: a read cannot be called off.
 	go cmd.typed(ctx, c, t)
-	<-c.Done()
+	select {
+	case <-c.Done():
+	case <-ctx.Done():
+	}
 	switch {
 	case user.Err() != nil: // Ctrl-C
 		return nil
@@ -59,7 +62,7 @@ func (cmd *joinCmd) typed(ctx context.Context, c *client.Client, t terminal) {
 			continue
 		}
 		err := publish(ctx, c, cmd.Timeout, message(c, cmd.Room, lines.Text()), nil)
-		if c.Err() != nil {
+		if c.Err() != nil || ctx.Err() != nil {
 			return
 		}
 		if err != nil {

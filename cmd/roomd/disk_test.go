@@ -78,7 +78,7 @@ func talk(t *testing.T, p *process) *talker {
 			x.lost++
 		}
 	}
-	c, err := client.Dial(context.Background(), cfg) // the context would end the client
+	c, err := client.Dial(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

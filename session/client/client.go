@@ -44,8 +44,9 @@ type Client struct {
 // Dial connects and returns when the server has said welcome; the first rooms
 // follow, and an answer to any request means that they have been joined. The
 // first connect is not tried again, but at the other addresses: the last
-// failure is the error, a *RefusedError when the server answered it. From then
-// on the Client reconnects by itself, until ctx ends, Close is called, or the
+// failure is the error, a *RefusedError when the server answered it. ctx bounds
+// this call and nothing after it; its values are those of Config.Token's context.
+// From then on the Client reconnects by itself, until Close is called, or the
 // server says that it is of no use: see wire.CloseCode.Reconnect, and the HTTP
 // statuses 400, 401 and 403. When the token has ended (4500) Config.Token is asked
 // once for a fresh one first.
@@ -65,9 +66,16 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	}
 	c.expiry = time.AfterFunc(time.Hour, c.onExpiry)
 	c.expiry.Stop() // until something was written and not answered
-	c.ctx, c.cancel = context.WithCancelCause(ctx)
+	c.ctx, c.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { c.cancel(context.Cause(ctx)) })
 	cfg.OnStatus(Status{State: Connecting})
 	l, err := c.first()
+	if !stop() { // ctx has ended, and the Client with it
+		err = context.Cause(ctx)
+		if l != nil {
+			c.drop(l)
+		}
+	}
 	if err != nil {
 		c.cancel(ErrClosed)
 		cfg.OnStatus(Status{State: Ended, Err: err})
@@ -101,9 +109,8 @@ func (c *Client) Close() {
 // Done is closed when the Client has ended; Err then says why.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
-// Err is nil while the Client lives. Then it is ErrClosed after Close, the
-// cause of the context, or what the server said: a *ClosedError or
-// *RefusedError.
+// Err is nil while the Client lives. Then it is ErrClosed after Close, or what
+// the server said: a *ClosedError or *RefusedError.
 func (c *Client) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

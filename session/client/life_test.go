@@ -181,7 +181,8 @@ func TestUnansweredRequestEndsTheConnection(t *testing.T) {
 	})
 }
 
-func TestContextEndsTheClient(t *testing.T) {
+// The context of Dial is that of dialling: what comes after it ends with Close.
+func TestContextBoundsDialling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, rec := newPeer(t), &recorder{}
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -192,21 +193,50 @@ func TestContextEndsTheClient(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := <-opened
-		end := s.watch()
-		why := errors.New("enough")
-		cancel(why)
-		if err := <-end; !websocket.IsCloseError(err, websocket.CloseNormalClosure) {
-			t.Errorf("the server saw %v, want a normal close", err)
+		cancel(errors.New("enough"))
+		synctest.Wait()
+		if c.Err() != nil {
+			t.Errorf("the client has ended: %v", c.Err())
 		}
-		<-c.Done()
-		if !errors.Is(c.Err(), why) {
+		s.conn.Close()
+		s = p.open() // and it comes back
+		finish(t, c, s)
+		if !errors.Is(c.Err(), ErrClosed) {
 			t.Errorf("Err = %v", c.Err())
 		}
 		c.Close() // again is fine
 	})
 }
 
-func TestContextEndsAReconnect(t *testing.T) {
+func TestContextEndsDialling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, rec := newPeer(t), &recorder{}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		why := errors.New("enough")
+		failed := make(chan error)
+		go func() {
+			_, err := Dial(ctx, rec.config(p))
+			failed <- err
+		}()
+		s := <-p.sockets // which says no welcome
+		end := s.watch()
+		begin := time.Now()
+		cancel(why)
+		if err := <-failed; !errors.Is(err, why) {
+			t.Errorf("Dial: %v", err)
+		}
+		if waited := time.Since(begin); waited != 0 {
+			t.Errorf("Dial took %v after its context had ended", waited)
+		}
+		<-end
+		s.conn.Close()
+		if !slices.Equal(rec.states(), []State{Connecting, Ended}) {
+			t.Errorf("states %v", rec.states())
+		}
+	})
+}
+
+func TestCloseEndsAReconnect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, rec := newPeer(t), &recorder{}
 		cfg := rec.config(p)

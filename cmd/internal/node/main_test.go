@@ -180,7 +180,7 @@ func (s *server) dial(t *testing.T, name string, token string) *member {
 	if token != "" {
 		cfg.Token = func(context.Context) (string, error) { return token, nil }
 	}
-	c, err := client.Dial(context.Background(), cfg) // the context would end the client
+	c, err := client.Dial(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
