@@ -8,7 +8,7 @@ const FOCUSABLE = "button, input, textarea, a[href], [tabindex='0']";
 let last = null; // what had the focus
 let around = []; // what it was in, from the inside out
 
-const usable = (el) => el.isConnected && !el.disabled && !el.closest("[inert]") && el.checkVisibility({ visibilityProperty: true });
+const usable = (el) => el.isConnected && !el.disabled && !el.closest("[inert]") && el.getClientRects().length > 0 && getComputedStyle(el).visibility !== "hidden";
 const reachable = (el) => el.tabIndex >= 0 && usable(el);
 
 function heir() {

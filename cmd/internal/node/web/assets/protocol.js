@@ -23,8 +23,12 @@ export function roomName(text) {
 
 /** An address if it may be followed: absolute http or https. Otherwise null. */
 export function webURL(text) {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  return url?.protocol === "https:" || url?.protocol === "http:" ? url : null;
+  try {
+    const url = new URL(text);
+    return url.protocol === "https:" || url.protocol === "http:" ? url : null;
+  } catch {
+    return null;
+  }
 }
 
 /** A picture's address if it may be shown. Otherwise "". */
