@@ -183,6 +183,9 @@ var (
 	flagInError  = regexp.MustCompile(`^--([a-z-]+): (?s:(.*))$`)
 	valueInError = regexp.MustCompile(`but got ("(?:[^"\\]|\\.)*")`)
 	unknownFlag  = regexp.MustCompile(`^unknown flag (--?[^\s,]+)`)
+	// An argument that belongs to no flag, perhaps a secret whose flag takes none:
+	// as much of it as finds it again.
+	noArgument = regexp.MustCompile(`(?s)^(unexpected argument .{12}).+`)
 )
 
 // explain says what kong said, with the environment variable and what to write instead.
@@ -206,6 +209,9 @@ func (v values) explain(model []*kong.Flag, err error) error {
 			like = "--" + like
 		}
 		return errors.New(m[1] + noFlag(like))
+	}
+	if m := noArgument.FindStringSubmatch(err.Error()); m != nil {
+		err = errors.New(m[1] + "…")
 	}
 	return fmt.Errorf("%w; roomd --help lists the flags", err)
 }
