@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +32,12 @@ func TestJavaScriptClient(t *testing.T) {
 		p.eval("send", `const heard = new Promise((done) => r.on("new_message", done));
 			await r.send("send_message", { message: "hi" });
 			if ((await heard).username !== "percy") throw new Error("said by somebody else");`)
+	})
+	t.Run("what the README shows", func(t *testing.T) {
+		p := openPage(t, browser, server.url())
+		p.eval("watch the console", `window.logged = new Promise((done) => { console.log = (...words) => done(words.join(" ")); });`)
+		p.eval("paste", snippet(t)+`
+			if (await logged !== "percy hi") throw new Error("it logged " + await logged);`)
 	})
 	t.Run("no listener is left behind", func(t *testing.T) { listenersGo(t, openPage(t, browser, server.url())) })
 	t.Run("a listener that throws is an error of the page", func(t *testing.T) {
@@ -162,4 +171,20 @@ func eventually(t *testing.T, what string, look func() bool) {
 			t.Fatalf("not within %v: %s", stepTimeout, what)
 		}
 	}
+}
+
+// snippet is the README's block for pages, as one that is evaluated must write its import.
+func snippet(t *testing.T) string {
+	t.Helper()
+	readme, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(readme), "```js\n")
+	block, _, _ = strings.Cut(block, "```")
+	imported := regexp.MustCompile(`(?m)^import (\{[^}]*\}) from ("[^"]*");`)
+	if !imported.MatchString(block) {
+		t.Fatalf("README.md has no block for pages that imports the client: %q", block)
+	}
+	return imported.ReplaceAllString(block, "const $1 = await import($2);")
 }

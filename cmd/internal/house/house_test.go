@@ -33,7 +33,7 @@ var layers = [][]string{
 }
 
 // testsOnly are packages that hold nothing but tests of the whole.
-var testsOnly = []string{"cmd/internal/house", "cmd/internal/browser", "cmd/internal/cluster", "cmd/internal/hostile", "cmd/internal/jsclient"}
+var testsOnly = []string{"cmd/internal/house", "cmd/internal/browser", "cmd/internal/cluster", "cmd/internal/hostile", "cmd/internal/jsclient", "cmd/internal/readme"}
 
 // forbidden says which imports are left to which packages, and why.
 var forbidden = []struct {

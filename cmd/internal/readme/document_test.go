@@ -1,0 +1,151 @@
+package readme
+
+import (
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// maxLines is what somebody reads who has a minute.
+const maxLines = 200
+
+func TestFrontPageIsShort(t *testing.T) {
+	if n := len(read(t, "README.md").lines); n > maxLines {
+		t.Errorf("README.md has %d lines, at most %d: move what is long to where it belongs, and link it", n, maxLines)
+	}
+}
+
+var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+
+// Every link within the repository leads somewhere, to the heading too.
+func TestLinks(t *testing.T) {
+	seen := 0
+	for _, name := range documents(t) {
+		doc := read(t, name)
+		for _, found := range link.FindAllStringSubmatch(doc.prose(), -1) {
+			to, err := url.Parse(found[1])
+			if err != nil {
+				t.Errorf("%s links to %q: %v", name, found[1], err)
+				continue
+			}
+			if to.Scheme != "" {
+				continue
+			}
+			seen++
+			target := filepath.Join(filepath.Dir(name), to.Path)
+			if to.Path == "" {
+				target = name
+			}
+			if _, err := os.Stat(filepath.Join(root, target)); err != nil {
+				t.Errorf("%s links to %s, which is not there", name, found[1])
+			} else if to.Fragment != "" && !read(t, target).anchors()[to.Fragment] {
+				t.Errorf("%s links to %s, but %s has no such heading", name, found[1], target)
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("only %d links were looked at", seen)
+	}
+}
+
+// documents are the Markdown files, from the root.
+func documents(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && path != root && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules"):
+			return fs.SkipDir
+		case filepath.Ext(path) != ".md":
+			return nil
+		}
+		name, err := filepath.Rel(root, path)
+		names = append(names, name)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// document is a Markdown file.
+type document struct{ lines []string }
+
+// read reads the file of that name, from the root.
+func read(t *testing.T, name string) document {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return document{strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")}
+}
+
+const fence = "```"
+
+// walk calls fn with each line, and the language of the block that it is in; fences are in none.
+func (d document) walk(fn func(line, language string, inBlock bool)) {
+	language, in := "", false
+	for _, line := range d.lines {
+		if rest, ok := strings.CutPrefix(line, fence); ok {
+			language, in = rest, !in
+			fn(line, "", false)
+			continue
+		}
+		fn(line, language, in)
+	}
+}
+
+// code returns the blocks of that language.
+func (d document) code(language string) (blocks []string) {
+	inside := false
+	d.walk(func(line, of string, inBlock bool) {
+		switch {
+		case !inBlock || of != language:
+			inside = false
+		case !inside:
+			inside, blocks = true, append(blocks, line+"\n")
+		default:
+			blocks[len(blocks)-1] += line + "\n"
+		}
+	})
+	return blocks
+}
+
+// prose is what is not code.
+func (d document) prose() string {
+	var text strings.Builder
+	d.walk(func(line, _ string, inBlock bool) {
+		if !inBlock {
+			text.WriteString(line + "\n")
+		}
+	})
+	return text.String()
+}
+
+// anchors are the names that GitHub gives the headings.
+func (d document) anchors() map[string]bool {
+	names := map[string]bool{}
+	d.walk(func(line, _ string, inBlock bool) {
+		if heading, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && !inBlock && strings.HasPrefix(line, "#") {
+			names[strings.Map(func(r rune) rune {
+				switch {
+				case unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '_':
+					return unicode.ToLower(r)
+				case r == ' ':
+					return '-'
+				}
+				return -1
+			}, heading)] = true
+		}
+	})
+	return names
+}
