@@ -16,22 +16,25 @@ import (
 
 // The rules every connection follows.
 const (
-	// PingInterval is how often a connection is pinged; PingsMissed unanswered pings end it, and it reconnects.
+	// PingInterval is how often a connection is pinged; PingsMissed unanswered
+	// pings end it, and it reconnects.
 	PingInterval = 5 * time.Second
 	PingsMissed  = 2
-	// ReconnectWait is the pause before the same server is tried again; up to ReconnectJitter is added, so that the nodes of
-	// a cluster do not come back in step.
+	// ReconnectWait is the pause before the same server is tried again; up to
+	// ReconnectJitter is added, so that the nodes of a cluster do not come back
+	// in step.
 	ReconnectWait   = 500 * time.Millisecond
 	ReconnectJitter = 500 * time.Millisecond
 	// ConnectTimeout bounds one attempt to connect to one server.
 	ConnectTimeout = 5 * time.Second
 )
 
-// Remote says how to reach a NATS that somebody else runs. Files are read by Connect and again on every reconnect where NATS
-// allows it (credentials), so that they can be renewed in place.
+// Remote says how to reach a NATS that somebody else runs. Files are read by
+// Connect and again on every reconnect where NATS allows it (credentials), so
+// that they can be renewed in place.
 type Remote struct {
-	// URL is one or more server URLs, separated by commas: nats://host:4222, tls://host:4222. It may carry user:password@ or
-	// token@. Required.
+	// URL is one or more server URLs, separated by commas: nats://host:4222,
+	// tls://host:4222. It may carry user:password@ or token@. Required.
 	URL string
 
 	// Creds is the path of a .creds file (JWT and key).
@@ -40,20 +43,26 @@ type Remote struct {
 	// NKey is the path of a file with an NKey seed.
 	NKey string
 
-	// TLSCert and TLSKey are the paths of a client certificate and its key in PEM; give both or none.
+	// TLSCert and TLSKey are the paths of a client certificate and its key in
+	// PEM; give both or none.
 	TLSCert, TLSKey string
 
-	// TLSCA is the path of the authorities that the server's certificate must come from; "" uses the system's.
+	// TLSCA is the path of the authorities that the server's certificate must
+	// come from; "" uses the system's.
 	TLSCA string
 
-	// Log receives the connection's losses and recoveries. The zero Logger discards.
+	// Log receives the connection's losses and recoveries. The zero Logger
+	// discards.
 	Log zerolog.Logger
 }
 
-// Connect connects under name. The first attempt must succeed: it fails with a *ConnectError, so that a wrong address or password
-// ends a start and not a night. From then on the connection is pinged every PingInterval, ends after PingsMissed unanswered pings
-// and is reconnected for ever, whatever the server answers. Losing it, regaining it and asynchronous errors are logged once each;
-// a caller that sets one of those handlers in opts, which are applied last, replaces the logging too.
+// Connect connects under name. The first attempt must succeed: it fails with a
+// *ConnectError, so that a wrong address or password ends a start and not a
+// night. From then on the connection is pinged every PingInterval, ends after
+// PingsMissed unanswered pings and is reconnected for ever, whatever the server
+// answers. Losing it, regaining it and asynchronous errors are logged once
+// each; a caller that sets one of those handlers in opts, which are applied
+// last, replaces the logging too.
 func (r Remote) Connect(name string, opts ...nats.Option) (*nats.Conn, error) {
 	shown := redact(r.URL)
 	own, err := r.options()
@@ -68,7 +77,8 @@ func (r Remote) Connect(name string, opts ...nats.Option) (*nats.Conn, error) {
 	return nc, nil
 }
 
-// options checks what can be checked without a connection: nats.go's own messages for these name no file, or show the password.
+// options checks what can be checked without a connection: nats.go's own
+// messages for these name no file, or show the password.
 func (r Remote) options() ([]nats.Option, error) {
 	if err := checkURLs(r.URL); err != nil {
 		return nil, err
@@ -132,7 +142,8 @@ func checkURLs(list string) error {
 	return nil
 }
 
-// redact hides what is before the @ of each URL, malformed ones included: a token stands where a user name would.
+// redact hides what is before the @ of each URL, malformed ones included: a
+// token stands where a user name would.
 func redact(list string) string {
 	urls := strings.Split(list, ",")
 	for i, text := range urls {
@@ -152,7 +163,8 @@ func redact(list string) string {
 	return strings.Join(urls, ",")
 }
 
-// connectHint is what to do about a failed first connection, for the reader of the error.
+// connectHint is what to do about a failed first connection, for the reader of
+// the error.
 func connectHint(err error) string {
 	switch {
 	case errors.Is(err, nats.ErrNoServers):
@@ -175,7 +187,8 @@ func rules(name string, log zerolog.Logger) []nats.Option {
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(ReconnectWait),
 		nats.ReconnectJitter(ReconnectJitter, ReconnectJitter),
-		// Otherwise the same answer twice, as from a server whose accounts are not loaded yet, closes the connection for good.
+		// Otherwise the same answer twice, as from a server whose accounts are
+		// not loaded yet, closes the connection for good.
 		nats.IgnoreAuthErrorAbort(),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil { // nil: closed by its owner

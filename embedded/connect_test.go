@@ -77,7 +77,8 @@ func TestRemoteErrors(t *testing.T) {
 	}
 }
 
-// TestReconnect restarts a server under a connection and checks that the loss and the recovery are logged once each.
+// TestReconnect restarts a server under a connection and checks that the loss
+// and the recovery are logged once each.
 func TestReconnect(t *testing.T) {
 	dir := t.TempDir()
 	first := start(t, Config{Addr: "127.0.0.1:0", StoreDir: dir})
@@ -114,7 +115,8 @@ func TestReconnect(t *testing.T) {
 	}
 }
 
-// barrier returns when the callbacks nc had queued were run: they run in order, and the last one is caused here.
+// barrier returns when the callbacks nc had queued were run: they run in order,
+// and the last one is caused here.
 func barrier(t *testing.T, nc *nats.Conn) {
 	t.Helper()
 	done := make(chan struct{})
@@ -174,7 +176,8 @@ func write(t *testing.T, name string, data []byte) string {
 	return path
 }
 
-// syncBuffer is a bytes.Buffer that the connection's goroutines and the test share.
+// syncBuffer is a bytes.Buffer that the connection's goroutines and the test
+// share.
 type syncBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

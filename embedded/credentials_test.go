@@ -20,7 +20,8 @@ import (
 	"github.com/nats-io/nkeys"
 )
 
-// external starts a NATS server as an operator would run it, with users, keys or TLS.
+// external starts a NATS server as an operator would run it, with users, keys
+// or TLS.
 func external(t *testing.T, opts *server.Options) string {
 	t.Helper()
 	opts.Host, opts.Port, opts.NoSigs, opts.NoLog = "127.0.0.1", server.RANDOM_PORT, true, true
@@ -81,7 +82,8 @@ func TestRemoteCredentials(t *testing.T) {
 	}
 }
 
-// TestRemoteCreds uses the decentralised form of credentials: an operator trusts an account, the account a user.
+// TestRemoteCreds uses the decentralised form of credentials: an operator
+// trusts an account, the account a user.
 func TestRemoteCreds(t *testing.T) {
 	operator, account, user := newNKey(t, nkeys.CreateOperator), newNKey(t, nkeys.CreateAccount), newNKey(t, nkeys.CreateUser)
 	operatorClaims := jwt.NewOperatorClaims(operator.public)
@@ -172,7 +174,8 @@ func TestRemoteTLS(t *testing.T) {
 	}
 }
 
-// selfSigned makes a certificate for 127.0.0.1 that serves as authority, server and client.
+// selfSigned makes a certificate for 127.0.0.1 that serves as authority, server
+// and client.
 func selfSigned(t *testing.T) (cert, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -1,14 +1,17 @@
-// Package embedded runs a NATS server with JetStream inside the process, and connects to one outside it by the same rules.
+// Package embedded runs a NATS server with JetStream inside the process, and
+// connects to one outside it by the same rules.
 //
-// A program starts a [Server] for development and single-machine use, or describes an external cluster with a [Remote]; both
-// hand out *nats.Conn, so what is built on top does not know the difference:
+// A program starts a [Server] for development and single-machine use, or
+// describes an external cluster with a [Remote]; both hand out *nats.Conn, so
+// what is built on top does not know the difference:
 //
 //	srv, err := embedded.Start(embedded.Config{Addr: "127.0.0.1:4222", StoreDir: ".roomd", Log: log})
 //	nc, err := srv.Connect("engine")
 //
-// The package is the only one that imports nats-server. It logs to the logger it is given and never ends the process: what goes
-// wrong while starting is an error whose type says which setting to look at ([AddrInUseError], [AddrError], [StoreLockedError],
-// [StoreError], [PasswordError]).
+// The package is the only one that imports nats-server. It logs to the logger
+// it is given and never ends the process: what goes wrong while starting is an
+// error whose type says which setting to look at ([AddrInUseError],
+// [AddrError], [StoreLockedError], [StoreError], [PasswordError]).
 package embedded
 
 import (
@@ -30,58 +33,72 @@ import (
 )
 
 const (
-	// InProcessOnly as Config.Addr opens no TCP port: only Connect reaches the server.
+	// InProcessOnly as Config.Addr opens no TCP port: only Connect reaches the
+	// server.
 	InProcessOnly = "-"
-	// DefaultSync is how often JetStream syncs its files to disk when Config.Sync is 0.
+	// DefaultSync is how often JetStream syncs its files to disk when
+	// Config.Sync is 0.
 	DefaultSync = 2 * time.Minute
 	// DefaultBufferBytes is Config.BufferBytes when that is 0.
 	DefaultBufferBytes = 32 << 20
-	// MaxPayload is the largest message the server takes, in bytes. A publisher of a larger one is disconnected by the server.
+	// MaxPayload is the largest message the server takes, in bytes. A publisher
+	// of a larger one is disconnected by the server.
 	MaxPayload = 1 << 20
 
 	// maxStore is no limit: more than any disk, in bytes.
 	maxStore = 1 << 50
 
-	// serverName is what clients see as the connected server. An embedded server is never part of a cluster, where names
-	// would have to differ.
+	// serverName is what clients see as the connected server. An embedded
+	// server is never part of a cluster, where names would have to differ.
 	serverName = "roomd"
-	// readyTimeout bounds the wait between the end of the server's start (which includes reading the store) and readiness.
+	// readyTimeout bounds the wait between the end of the server's start (which
+	// includes reading the store) and readiness.
 	readyTimeout = 10 * time.Second
 )
 
 // Config says how to start a Server. It is read once, by Start.
 type Config struct {
-	// Addr is the host:port for NATS clients over TCP; port 0 takes any free port (see Server.URL). InProcessOnly ("-") opens
-	// no port. Required. Any address but a loopback one needs a PasswordFile.
+	// Addr is the host:port for NATS clients over TCP; port 0 takes any free
+	// port (see Server.URL). InProcessOnly ("-") opens no port. Required. Any
+	// address but a loopback one needs a PasswordFile.
 	Addr string
 
-	// PasswordFile is the file with the password that every client over TCP must give, as the user UserName. It is made when it is
-	// missing: mode 0600, random, and it stays over restarts, also with Memory. One that others may read is refused (PasswordError).
-	// "": the server asks for nothing, and whoever can connect may read and write everything.
+	// PasswordFile is the file with the password that every client over TCP
+	// must give, as the user UserName. It is made when it is missing: mode
+	// 0600, random, and it stays over restarts, also with Memory. One that
+	// others may read is refused (PasswordError). "": the server asks for
+	// nothing, and whoever can connect may read and write everything.
 	PasswordFile string
 
-	// StoreDir is the JetStream directory. It is created (0700) when missing and locked while the server runs. Required
-	// unless Memory is set, and not read when it is.
+	// StoreDir is the JetStream directory. It is created (0700) when missing
+	// and locked while the server runs. Required unless Memory is set, and not
+	// read when it is.
 	StoreDir string
 
-	// Memory keeps nothing beyond Close: what JetStream still writes goes to a temporary directory that Close removes.
+	// Memory keeps nothing beyond Close: what JetStream still writes goes to a
+	// temporary directory that Close removes.
 	Memory bool
 
-	// Sync is how often JetStream syncs to disk: what a power cut (not a crash of the process) may lose. 0: DefaultSync.
+	// Sync is how often JetStream syncs to disk: what a power cut (not a crash
+	// of the process) may lose. 0: DefaultSync.
 	Sync time.Duration
 
-	// SyncAlways syncs every message before it is acknowledged; about 30 times slower.
+	// SyncAlways syncs every message before it is acknowledged; about 30 times
+	// slower.
 	SyncAlways bool
 
-	// MaxConnections of clients, this process's own included; one more is refused. 0: the server's own default.
+	// MaxConnections of clients, this process's own included; one more is
+	// refused. 0: the server's own default.
 	MaxConnections int
 
-	// BufferBytes bounds what each stream has taken and not stored yet: beyond it a publish is refused, one that asks for no
-	// ack is lost. Twice as much may wait for one NATS client before it is cut off. 0: DefaultBufferBytes.
+	// BufferBytes bounds what each stream has taken and not stored yet: beyond
+	// it a publish is refused, one that asks for no ack is lost. Twice as much
+	// may wait for one NATS client before it is cut off. 0: DefaultBufferBytes.
 	BufferBytes int64
 
-	// Log receives the server's own log: its notices at debug level, warnings and errors as such, and the connection
-	// events of Connect. The zero Logger discards.
+	// Log receives the server's own log: its notices at debug level, warnings
+	// and errors as such, and the connection events of Connect. The zero Logger
+	// discards.
 	Log zerolog.Logger
 }
 
@@ -111,8 +128,9 @@ func (c *Config) options(dir string) (*server.Options, error) {
 		StreamMaxBufferedSize:  cmp.Or(c.BufferBytes, DefaultBufferBytes),
 		MaxPending:             2 * cmp.Or(c.BufferBytes, DefaultBufferBytes),
 		MaxConn:                c.MaxConnections,
-		// The streams have limits of their own. JetStream's would be three quarters of what is free when it starts, and stay so when
-		// there is more.
+		// The streams have limits of their own. JetStream's would be three
+		// quarters of what is free when it starts, and stay so when there is
+		// more.
 		JetStreamMaxStore: maxStore,
 	}
 	if opts.SyncInterval == 0 {
@@ -149,7 +167,8 @@ func (c *Config) secure(opts *server.Options) error {
 	return nil
 }
 
-// loopback reports whether only this machine can connect to host. A name other than localhost could be anywhere.
+// loopback reports whether only this machine can connect to host. A name other
+// than localhost could be anywhere.
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
@@ -170,7 +189,8 @@ func splitAddr(addr string) (host string, port int, err error) {
 	return host, port, nil
 }
 
-// Server is a running NATS server. Its methods may be called from any goroutine.
+// Server is a running NATS server. Its methods may be called from any
+// goroutine.
 type Server struct {
 	// fixed after start
 	ns    *server.Server
@@ -192,8 +212,9 @@ type Server struct {
 	closed bool
 }
 
-// Start starts a server and returns when it takes connections and JetStream requests; reading a large store takes as long as it
-// takes. On an error nothing is left running and the store is unlocked.
+// Start starts a server and returns when it takes connections and JetStream
+// requests; reading a large store takes as long as it takes. On an error
+// nothing is left running and the store is unlocked.
 func Start(cfg Config) (*Server, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
@@ -230,7 +251,8 @@ func (s *Server) run(cfg *Config, dir string) error {
 	log := &serverLog{log: cfg.Log}
 	s.ns.SetLoggerV2(log, false, false, false)
 	s.ns.Start()
-	// nats-server reports a failed start only through Fatalf of its logger, and then returns from Start as if all were well.
+	// nats-server reports a failed start only through Fatalf of its logger, and
+	// then returns from Start as if all were well.
 	if err := log.startError(cfg.Addr, dir); err != nil {
 		return err
 	}
@@ -255,7 +277,8 @@ func (s *Server) run(cfg *Config, dir string) error {
 	return nil
 }
 
-// dialable is the address a client on this machine dials: a wildcard listener is reached by loopback.
+// dialable is the address a client on this machine dials: a wildcard listener
+// is reached by loopback.
 func dialable(addr net.Addr) string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok || !tcp.IP.IsUnspecified() {
@@ -264,16 +287,18 @@ func dialable(addr net.Addr) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
 }
 
-// URL is where clients on this machine reach the server over TCP, such as nats://127.0.0.1:4222; "" when it is in-process only.
-// It holds no password.
+// URL is where clients on this machine reach the server over TCP, such as
+// nats://127.0.0.1:4222; "" when it is in-process only. It holds no password.
 func (s *Server) URL() string { return s.url }
 
 // Secured reports whether clients over TCP must give the password.
 func (s *Server) Secured() bool { return s.auth != nil }
 
-// Connect returns a connection named name: over TCP when the server listens, else in process. A socket takes what was written
-// as a whole, where the pipe of an in-process connection hands it over in small pieces, a goroutine switch for each: a busy node
-// pays a quarter less CPU for the socket. The connection follows the rules of this package (see [Remote.Connect]); opts are applied
+// Connect returns a connection named name: over TCP when the server listens,
+// else in process. A socket takes what was written as a whole, where the pipe
+// of an in-process connection hands it over in small pieces, a goroutine switch
+// for each: a busy node pays a quarter less CPU for the socket. The connection
+// follows the rules of this package (see [Remote.Connect]); opts are applied
 // after them. Close closes what is still open.
 func (s *Server) Connect(name string, opts ...nats.Option) (*nats.Conn, error) {
 	s.mu.Lock()
@@ -300,9 +325,10 @@ func (s *Server) Connect(name string, opts ...nats.Option) (*nats.Conn, error) {
 	return nc, nil
 }
 
-// Close closes the connections that Connect returned, stops the server, waits until it has stopped and frees the store. What was
-// acknowledged is on disk afterwards. Drain connections with work in flight before. Further calls, also concurrent ones, wait for
-// the first and return its result.
+// Close closes the connections that Connect returned, stops the server, waits
+// until it has stopped and frees the store. What was acknowledged is on disk
+// afterwards. Drain connections with work in flight before. Further calls, also
+// concurrent ones, wait for the first and return its result.
 func (s *Server) Close() error { return s.close() }
 
 func (s *Server) stop() error {
@@ -313,7 +339,8 @@ func (s *Server) stop() error {
 	s.mu.Unlock()
 	s.quiet()
 	s.watcher.Wait()
-	// Before the server: a connection that loses its server would reconnect for ever.
+	// Before the server: a connection that loses its server would reconnect for
+	// ever.
 	for _, nc := range conns {
 		nc.Close()
 	}

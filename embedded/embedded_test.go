@@ -308,7 +308,8 @@ func TestStartStopCycles(t *testing.T) {
 	}
 }
 
-// settled is the number of goroutines when those that are about to end had their turn.
+// settled is the number of goroutines when those that are about to end had
+// their turn.
 func settled() int {
 	n := runtime.NumGoroutine()
 	for range 10_000 {

@@ -10,7 +10,8 @@ import (
 // ErrClosed is returned by Connect on a server that was closed.
 var ErrClosed = errors.New("the embedded NATS server is closed")
 
-// AddrInUseError says that another process, or another server of this one, listens on Config.Addr.
+// AddrInUseError says that another process, or another server of this one,
+// listens on Config.Addr.
 type AddrInUseError struct {
 	Addr string // as configured
 }
@@ -19,7 +20,8 @@ func (e *AddrInUseError) Error() string {
 	return fmt.Sprintf("embedded: cannot listen for NATS clients on %s: the address is in use", e.Addr)
 }
 
-// AddrError says that Config.Addr is malformed or cannot be listened on for a reason other than being in use.
+// AddrError says that Config.Addr is malformed or cannot be listened on for a
+// reason other than being in use.
 type AddrError struct {
 	Addr string // as configured
 	Err  error
@@ -31,7 +33,8 @@ func (e *AddrError) Error() string {
 
 func (e *AddrError) Unwrap() error { return e.Err }
 
-// StoreLockedError says that a live process holds Config.StoreDir. A process that died, however it died, holds nothing.
+// StoreLockedError says that a live process holds Config.StoreDir. A process
+// that died, however it died, holds nothing.
 type StoreLockedError struct {
 	Dir string // as configured
 	PID int    // of the holder; 0 when it is not known
@@ -45,7 +48,8 @@ func (e *StoreLockedError) Error() string {
 	return fmt.Sprintf("embedded: the store directory %s is in use by %s", e.Dir, holder)
 }
 
-// StoreError says that Config.StoreDir cannot be used: not given, not a directory, not writable, or not readable as a store.
+// StoreError says that Config.StoreDir cannot be used: not given, not a
+// directory, not writable, or not readable as a store.
 type StoreError struct {
 	Dir string // as configured; "" when not given
 	Err error
@@ -59,7 +63,8 @@ func (e *StoreError) Error() string {
 
 func (e *StoreError) Unwrap() error { return e.Err }
 
-// PasswordError says that Config.PasswordFile cannot be used: not readable, not writable, readable by others, or no password.
+// PasswordError says that Config.PasswordFile cannot be used: not readable, not
+// writable, readable by others, or no password.
 type PasswordError struct {
 	File string // as configured
 	Err  error
@@ -83,6 +88,7 @@ func (e *ConnectError) Error() string {
 
 func (e *ConnectError) Unwrap() error { return e.Err }
 
-// Nobody reports whether no server could be reached at all, which may be because they are just starting; any other error is a
-// server's answer, and stays.
+// Nobody reports whether no server could be reached at all, which may be
+// because they are just starting; any other error is a server's answer, and
+// stays.
 func (e *ConnectError) Nobody() bool { return errors.Is(e.Err, nats.ErrNoServers) }

@@ -13,18 +13,21 @@ import (
 const (
 	// healthEvery is how often the store is looked at.
 	healthEvery = time.Second
-	// healPauseMost is the longest pause between two restarts of JetStream that did not help; the first is healthEvery, each next
-	// twice as long.
+	// healPauseMost is the longest pause between two restarts of JetStream that
+	// did not help; the first is healthEvery, each next twice as long.
 	healPauseMost = 30 * time.Second
 )
 
-// Health is nil when the store takes writes, as far as is known, else why it does not: a *StoreError as a rule. It is answered from
-// memory and a second old at most, also when nothing is published. With Memory it is always nil.
+// Health is nil when the store takes writes, as far as is known, else why it
+// does not: a *StoreError as a rule. It is answered from memory and a second
+// old at most, also when nothing is published. With Memory it is always nil.
 //
-// After a failed write (the disk is full, no descriptor is left) nats-server writes nothing to that stream any more and does not
-// answer who publishes to it, while reading goes on. The server here starts its JetStream again, inside the process, as soon as the
-// store can be written to: connections stay, what was acknowledged is in the files, and who asks meanwhile is told
-// that there is no responder.
+// After a failed write (the disk is full, no descriptor is left) nats-server
+// writes nothing to that stream any more and does not answer who publishes to
+// it, while reading goes on. The server here starts its JetStream again, inside
+// the process, as soon as the store can be written to: connections stay, what
+// was acknowledged is in the files, and who asks meanwhile is told that there
+// is no responder.
 func (s *Server) Health() error {
 	if err := s.health.Load(); err != nil {
 		return *err
@@ -35,11 +38,12 @@ func (s *Server) Health() error {
 // Heals counts how often JetStream was started again.
 func (s *Server) Heals() int64 { return s.heals.Load() }
 
-// notListening is how Healthz begins when the server did not answer it within a millisecond, which says that the machine is busy and
-// nothing of the store.
+// notListening is how Healthz begins when the server did not answer it within a
+// millisecond, which says that the machine is busy and nothing of the store.
 const notListening = "failed to be ready for connections"
 
-// healer watches the store of one server. It is owned by the goroutine of watch.
+// healer watches the store of one server. It is owned by the goroutine of
+// watch.
 type healer struct {
 	s     *Server
 	opts  *server.Options
@@ -92,7 +96,8 @@ func (h *healer) look(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// stuck is what JetStream says of a stream that it does not write to any more or could not read, or of itself; nil if all is well.
+// stuck is what JetStream says of a stream that it does not write to any more
+// or could not read, or of itself; nil if all is well.
 func (s *Server) stuck() error {
 	status := s.ns.Healthz(nil)
 	if status.Status == "ok" || strings.HasPrefix(status.Error, notListening) {
@@ -101,12 +106,14 @@ func (s *Server) stuck() error {
 	return errors.New(status.Error)
 }
 
-// restartJetStream stops JetStream, which may have stopped itself, and starts it from its files.
+// restartJetStream stops JetStream, which may have stopped itself, and starts
+// it from its files.
 func (s *Server) restartJetStream(ctx context.Context, opts *server.Options) error {
 	if err := s.ns.ShutdownJetStream(); err != nil {
 		return fmt.Errorf("stop JetStream: %w", err)
 	}
-	// It may be under way on another goroutine, which would take the new one for the old.
+	// It may be under way on another goroutine, which would take the new one
+	// for the old.
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for s.ns.JetStreamConfig() != nil {
@@ -116,7 +123,8 @@ func (s *Server) restartJetStream(ctx context.Context, opts *server.Options) err
 			return ctx.Err()
 		}
 	}
-	// With the options that it has, a reload does nothing but to start a JetStream that is off.
+	// With the options that it has, a reload does nothing but to start a
+	// JetStream that is off.
 	if err := s.ns.ReloadOptions(opts.Clone()); err != nil {
 		return fmt.Errorf("start JetStream: %w", err)
 	}
@@ -124,8 +132,9 @@ func (s *Server) restartJetStream(ctx context.Context, opts *server.Options) err
 	return s.stuck()
 }
 
-// unread is the error of a start in which JetStream left a stream out: its file with the settings is damaged. A node would make
-// the stream anew, over what is left of the old one.
+// unread is the error of a start in which JetStream left a stream out: its file
+// with the settings is damaged. A node would make the stream anew, over what is
+// left of the old one.
 func (s *Server) unread(dir string, log *serverLog) error {
 	err := s.stuck()
 	if err == nil {
@@ -142,8 +151,10 @@ func (s *Server) unread(dir string, log *serverLog) error {
 	}
 }
 
-// tellMissing says that files with messages are gone: the server goes on without them, and they cannot be brought back from here.
-// A bucket may also have lost a file because all that was in it had expired when the process was killed.
+// tellMissing says that files with messages are gone: the server goes on
+// without them, and they cannot be brought back from here. A bucket may also
+// have lost a file because all that was in it had expired when the process was
+// killed.
 func (s *Server) tellMissing(dir string, log *serverLog) {
 	for _, warning := range log.warnings() {
 		switch {

@@ -82,8 +82,9 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// A full disk is known at once, says what to do, lets the log be read, and is over when there is space: without a restart, without a
-// lost connection, and with all that was acknowledged.
+// A full disk is known at once, says what to do, lets the log be read, and is
+// over when there is space: without a restart, without a lost connection, and
+// with all that was acknowledged.
 func TestFullDisk(t *testing.T) {
 	dir := smalldisk.New(t, 8)
 	buf := &syncBuffer{}
@@ -146,7 +147,8 @@ func TestFullDiskOfAnIdleServer(t *testing.T) {
 	}
 }
 
-// JetStream that was switched off, as nats-server does itself when it may not write, comes back.
+// JetStream that was switched off, as nats-server does itself when it may not
+// write, comes back.
 func TestJetStreamComesBack(t *testing.T) {
 	s := start(t, Config{Addr: "127.0.0.1:0", StoreDir: t.TempDir()})
 	w := newWriter(t, s)
@@ -163,7 +165,8 @@ func TestJetStreamComesBack(t *testing.T) {
 	w.verify()
 }
 
-// The pauses between restarts that do not help grow; one that helps begins anew.
+// The pauses between restarts that do not help grow; one that helps begins
+// anew.
 func TestHealPauses(t *testing.T) {
 	s := start(t, Config{Addr: InProcessOnly, StoreDir: t.TempDir()})
 	s.quiet()
@@ -215,8 +218,8 @@ func TestReadOnlyStore(t *testing.T) {
 	}
 }
 
-// A stream whose settings are damaged is not made anew over its events: the start says what is wrong, and leaves everything as it
-// is.
+// A stream whose settings are damaged is not made anew over its events: the
+// start says what is wrong, and leaves everything as it is.
 func TestDamagedStore(t *testing.T) {
 	for name, damage := range map[string]func(path string) error{
 		"settings overwritten": func(dir string) error { return os.WriteFile(filepath.Join(dir, "meta.inf"), []byte("{"), 0o600) },

@@ -10,20 +10,23 @@ import (
 	"strings"
 )
 
-// lockName is the file in a store directory that is locked while a server uses the directory. It is never removed: removing it
-// would let two processes lock two files of the same name.
+// lockName is the file in a store directory that is locked while a server uses
+// the directory. It is never removed: removing it would let two processes lock
+// two files of the same name.
 const lockName = "roomd.lock"
 
 // errLocked is what tryLock returns when somebody else holds the lock.
 var errLocked = errors.New("locked")
 
-// storeLock is an advisory lock on a store directory (nats-server takes none). The operating system frees it with the process, so
-// a lock file without a holder means nothing.
+// storeLock is an advisory lock on a store directory (nats-server takes none).
+// The operating system frees it with the process, so a lock file without a
+// holder means nothing.
 type storeLock struct {
 	file *os.File
 }
 
-// lockStore creates dir if need be and locks it. Its errors are *StoreLockedError and *StoreError.
+// lockStore creates dir if need be and locks it. Its errors are
+// *StoreLockedError and *StoreError.
 func lockStore(dir string) (*storeLock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, &StoreError{Dir: dir, Err: err}

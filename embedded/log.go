@@ -10,7 +10,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// serverLog is nats-server's logger. A fatal message ends nothing: it is kept for startError.
+// serverLog is nats-server's logger. A fatal message ends nothing: it is kept
+// for startError.
 type serverLog struct {
 	log zerolog.Logger // fixed
 
@@ -31,13 +32,15 @@ func (l *serverLog) warnings() []string {
 	return l.warned
 }
 
-// Noticef is debug for us: the server announces each start in a dozen lines that nobody but a person debugging it reads.
+// Noticef is debug for us: the server announces each start in a dozen lines
+// that nobody but a person debugging it reads.
 func (l *serverLog) Noticef(format string, v ...any) { l.write(zerolog.DebugLevel, format, v) }
 func (l *serverLog) Errorf(format string, v ...any)  { l.write(zerolog.ErrorLevel, format, v) }
 func (l *serverLog) Debugf(format string, v ...any)  { l.write(zerolog.DebugLevel, format, v) }
 func (l *serverLog) Tracef(format string, v ...any)  { l.write(zerolog.TraceLevel, format, v) }
 
-// Warnf is a warning for us too; those of a start may be the reason why it is no good.
+// Warnf is a warning for us too; those of a start may be the reason why it is
+// no good.
 func (l *serverLog) Warnf(format string, v ...any) {
 	l.mu.Lock()
 	if !l.started && len(l.warned) < keptWarnings {
@@ -47,8 +50,8 @@ func (l *serverLog) Warnf(format string, v ...any) {
 	l.write(zerolog.WarnLevel, format, v)
 }
 
-// Fatalf keeps the message and the cause among its arguments. While starting it is not logged: Start returns it, and its caller
-// logs it once.
+// Fatalf keeps the message and the cause among its arguments. While starting it
+// is not logged: Start returns it, and its caller logs it once.
 func (l *serverLog) Fatalf(format string, v ...any) {
 	f := &fatalError{text: fmt.Sprintf(format, v...)}
 	for _, arg := range v {

@@ -12,7 +12,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// holdDirEnv makes the test binary a process that starts a server on the directory it names and waits to be killed.
+// holdDirEnv makes the test binary a process that starts a server on the
+// directory it names and waits to be killed.
 const holdDirEnv = "EMBEDDED_TEST_HOLD_DIR"
 
 func TestMain(m *testing.M) {

@@ -16,18 +16,23 @@ import (
 )
 
 const (
-	// UserName is the user of a server that asks for a password: it may do everything.
+	// UserName is the user of a server that asks for a password: it may do
+	// everything.
 	UserName = "roomd"
-	// PasswordFileName is how the file with the password is called where nobody gives it another place (see Config.PasswordFile).
+	// PasswordFileName is how the file with the password is called where nobody
+	// gives it another place (see Config.PasswordFile).
 	PasswordFileName = "nats-password"
 
-	// minPassword and maxPassword bound, in bytes, what is taken for a password; a made one has 43.
+	// minPassword and maxPassword bound, in bytes, what is taken for a
+	// password; a made one has 43.
 	minPassword = 16
 	maxPassword = 256
 )
 
-// password reads the file, or makes it, with mode 0600 and 32 random bytes in base64url, where there is none. A file that others
-// may read is refused and not repaired: they may have read it, and a mode does not make that undone. Errors are *PasswordError.
+// password reads the file, or makes it, with mode 0600 and 32 random bytes in
+// base64url, where there is none. A file that others may read is refused and
+// not repaired: they may have read it, and a mode does not make that undone.
+// Errors are *PasswordError.
 func password(file string) (string, error) {
 	secret, err := readPassword(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -69,8 +74,9 @@ func readPassword(file string) (string, error) {
 	return secret, nil
 }
 
-// makePassword writes the file whole under another name first: who reads it at the same time finds all of it or none. When
-// another process was faster, its file stays.
+// makePassword writes the file whole under another name first: who reads it at
+// the same time finds all of it or none. When another process was faster, its
+// file stays.
 func makePassword(file string) (err error) {
 	dir := filepath.Dir(file)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -97,7 +103,8 @@ func makePassword(file string) (err error) {
 	return os.Rename(temp.Name(), file) // a file system without links
 }
 
-// gate lets in who knows the password. nats-server's own check would keep the password among its options, and warn of that.
+// gate lets in who knows the password. nats-server's own check would keep the
+// password among its options, and warn of that.
 type gate struct{ password []byte }
 
 // Check implements server.Authentication.

@@ -21,7 +21,8 @@ func passwordIn(t *testing.T, file string) string {
 	return strings.TrimSpace(string(data))
 }
 
-// Who has no password, or another one, is refused over TCP; who has it gets in, and so do the server's own connections.
+// Who has no password, or another one, is refused over TCP; who has it gets in,
+// and so do the server's own connections.
 func TestPassword(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "made", PasswordFileName)
 	buf := &syncBuffer{}
@@ -66,7 +67,8 @@ func TestPassword(t *testing.T) {
 	}
 }
 
-// The password stays over restarts, and with it those who have it; another server makes another.
+// The password stays over restarts, and with it those who have it; another
+// server makes another.
 func TestPasswordIsKept(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, PasswordFileName)
@@ -91,7 +93,8 @@ func TestPasswordIsKept(t *testing.T) {
 	}
 }
 
-// A file that is no secret, or no password, is refused before anything listens, and stays as it is.
+// A file that is no secret, or no password, is refused before anything listens,
+// and stays as it is.
 func TestBadPasswordFile(t *testing.T) {
 	const good = "0123456789abcdef0123456789abcdef\n"
 	for name, c := range map[string]struct {

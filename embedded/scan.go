@@ -12,8 +12,10 @@ import (
 	"github.com/minio/highwayhash"
 )
 
-// How nats-server writes a message into a block: length, sequence, time, length of the subject; the subject; with headers, their
-// length; headers and body; a checksum over all but the lengths. See writeMsgRecordLocked in its filestore.go.
+// How nats-server writes a message into a block: length, sequence, time, length
+// of the subject; the subject; with headers, their length; headers and body; a
+// checksum over all but the lengths. See writeMsgRecordLocked in its
+// filestore.go.
 const (
 	recordHead  = 4 + 8 + 8 + 2
 	recordHash  = highwayhash.Size64
@@ -23,13 +25,16 @@ const (
 	mostRecord  = 32 << 20 // of the lengths that nats-server believes
 )
 
-// compressed is how a block begins whose messages are not written as above: nobody but an operator sets that for a stream.
+// compressed is how a block begins whose messages are not written as above:
+// nobody but an operator sets that for a stream.
 var compressed = []byte("cmp")
 
-// scanStore reads all messages under dir before the server does. Where it meets a damaged one it would cut off that block from there
-// on, and the messages after it, which are whole, were gone. The error is a *StoreError that says where it is. What a machine leaves that
-// died while it wrote is no damage: a block that ends in a piece of a message, or that has a page of zeros where the last that was
-// written before the power cut never came to the disk.
+// scanStore reads all messages under dir before the server does. Where it meets
+// a damaged one it would cut off that block from there on, and the messages
+// after it, which are whole, were gone. The error is a *StoreError that says
+// where it is. What a machine leaves that died while it wrote is no damage: a
+// block that ends in a piece of a message, or that has a page of zeros where
+// the last that was written before the power cut never came to the disk.
 func scanStore(dir string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", "*", "msgs", "*.blk"))
 	if err != nil {
@@ -66,7 +71,8 @@ func newBlock(file string, data []byte) (*block, error) {
 	return &block{file, data, hash}, err
 }
 
-// record is the length of the message at a position and its sequence; 0 when there is none that is whole.
+// record is the length of the message at a position and its sequence; 0 when
+// there is none that is whole.
 func (b *block) record(at int) (length int, seq uint64) {
 	rest := b.data[at:]
 	if len(rest) < recordHead+recordHash {
@@ -95,7 +101,8 @@ func (b *block) record(at int) (length int, seq uint64) {
 	return int(size), le.Uint64(rest[4:]) &^ (erasedFlag | tombFlag)
 }
 
-// damage is nil when the messages follow each other to the end, or to one after which none is whole.
+// damage is nil when the messages follow each other to the end, or to one after
+// which none is whole.
 func (b *block) damage() *StoreError {
 	if bytes.HasPrefix(b.data, compressed) {
 		return nil
@@ -132,7 +139,8 @@ func (b *block) damage() *StoreError {
 	}
 }
 
-// unwritten reports whether a page between the two positions is nothing but zeros, which no message is.
+// unwritten reports whether a page between the two positions is nothing but
+// zeros, which no message is.
 func unwritten(data []byte, from, to int) bool {
 	const page = 4096
 	for at := (from + page - 1) / page * page; at+page <= to; at += page {

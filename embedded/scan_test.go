@@ -19,7 +19,8 @@ func blockOf(dir string) string {
 	return filepath.Join(dir, "jetstream", "$G", "streams", "T", "msgs", "1.blk")
 }
 
-// stored is a store of a server that was closed in order, with n messages in the stream T.
+// stored is a store of a server that was closed in order, with n messages in
+// the stream T.
 func stored(t *testing.T, n int) (dir string, w *writer) {
 	t.Helper()
 	dir = t.TempDir()
@@ -34,8 +35,9 @@ func stored(t *testing.T, n int) (dir string, w *writer) {
 	return dir, w
 }
 
-// One bad byte in the middle of a block would take the messages after it, which are whole: the start is refused, and nothing is
-// changed. What the error says to do gives up those, and no others.
+// One bad byte in the middle of a block would take the messages after it, which
+// are whole: the start is refused, and nothing is changed. What the error says
+// to do gives up those, and no others.
 func TestDamagedMessage(t *testing.T) {
 	for name, at := range map[string]func(size, record int) int{
 		"in the first length": func(size, record int) int { return 0 },
@@ -94,7 +96,8 @@ func TestDamagedMessage(t *testing.T) {
 	}
 }
 
-// A block that ends in a piece of a message, or in zeros, is what a power cut leaves: that is no reason not to start.
+// A block that ends in a piece of a message, or in zeros, is what a power cut
+// leaves: that is no reason not to start.
 func TestTornMessage(t *testing.T) {
 	for name, tear := range map[string]func(data []byte) []byte{
 		"a piece":  func(data []byte) []byte { return data[:len(data)-100] },
@@ -134,7 +137,8 @@ func TestMissingBlock(t *testing.T) {
 	}
 }
 
-// Of a bucket all entries may have expired when the process was killed: its file is gone, and nothing is lost.
+// Of a bucket all entries may have expired when the process was killed: its
+// file is gone, and nothing is lost.
 func TestMissingBlockOfABucket(t *testing.T) {
 	dir := t.TempDir()
 	s := start(t, Config{Addr: InProcessOnly, StoreDir: dir})
@@ -166,7 +170,8 @@ func TestMissingBlockOfABucket(t *testing.T) {
 	}
 }
 
-// What JetStream writes in a life of every kind is no damage: headers, limits, removed and purged messages, rollups, ages, many blocks.
+// What JetStream writes in a life of every kind is no damage: headers, limits,
+// removed and purged messages, rollups, ages, many blocks.
 func TestScanKnowsAllRecords(t *testing.T) {
 	dir := t.TempDir()
 	s := start(t, Config{Addr: InProcessOnly, StoreDir: dir})

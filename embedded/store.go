@@ -9,18 +9,22 @@ import (
 )
 
 const (
-	// probeBytes are written beside the store, and removed, to see whether it can be written to.
+	// probeBytes are written beside the store, and removed, to see whether it
+	// can be written to.
 	probeBytes = 64 << 10
-	// healBytes and healFiles must be free before JetStream is started again: with less it would find no room for the next
-	// message, or, worse, could not open what it has.
+	// healBytes and healFiles must be free before JetStream is started again:
+	// with less it would find no room for the next message, or, worse, could
+	// not open what it has.
 	healBytes = MaxPayload
 	healFiles = 16
-	// probePattern is how the files are called that a probe makes; a process that was killed may leave some.
+	// probePattern is how the files are called that a probe makes; a process
+	// that was killed may leave some.
 	probePattern = "probe-*"
 )
 
-// probe reports whether files of that many bytes in all can be written in dir. It removes them; nothing of it is synced, so that it
-// costs no disk. Its error is a *StoreError.
+// probe reports whether files of that many bytes in all can be written in dir.
+// It removes them; nothing of it is synced, so that it costs no disk. Its error
+// is a *StoreError.
 func probe(dir string, bytes, files int) error {
 	var open []*os.File
 	var err error
