@@ -148,14 +148,14 @@ func TestPagesAtOnce(t *testing.T) {
 	s := newStack(t)
 	ann, bob := s.user("ann"), s.user("bob")
 	for range historyAtOnce {
-		s.m.pages.take(t.Context(), "others", 0)
+		s.m.pages.acquire(t.Context(), "others", 0)
 	}
 	ann.send(wire.TypeGetHistory, "h", "", "{}")
 	bob.send(wire.TypeGetOnlineUsers, "o", "", "{}")
 	ann.wantError(ann.await("an answer", func(ev wire.Event) bool { return ev.ID == "h" }), wire.Busy)
 	bob.wantError(bob.await("an answer", func(ev wire.Event) bool { return ev.ID == "o" }), wire.Busy)
 	same(t, "answered busy", s.m.Stats().PagesBusy.Load(), 2)
-	s.m.pages.give()
+	s.m.pages.release()
 	bob.acked(wire.TypeGetOnlineUsers, "", wire.RoomRequest{})
 }
 
@@ -344,7 +344,7 @@ func TestMessageMustBeComplete(t *testing.T) {
 	for _, upgraded := range []bool{false, true} {
 		bubble(t, Config{}, func(t *testing.T, m *Manager) {
 			ours, theirs := net.Pipe()
-			must(t, m.take(address{}))
+			must(t, m.reserveAlways(address{}))
 			c := m.newClient(socket.Conn{Conn: ours}, ann, address{})
 			c.in = socket.NewReader(c.conn, false, (*frameHandler)(c))
 			if upgraded {
@@ -385,7 +385,7 @@ func TestMessageMustBeComplete(t *testing.T) {
 func TestNoDeadlineIsLeft(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, m *Manager) {
 		ours, theirs := net.Pipe()
-		must(t, m.take(address{}))
+		must(t, m.reserveAlways(address{}))
 		c := m.newClient(socket.Conn{Conn: ours}, ann, address{})
 		c.in = socket.NewReader(c.conn, false, (*frameHandler)(c))
 		m.start(c)

@@ -50,9 +50,9 @@ type Client struct {
 	hurried  bool          // the connection has a read deadline: see hurry
 	late     time.Duration // when it is
 
-	traffic traffic
-	spoke   spoke // guarded by m.wheel.mu
-	begun   begun // guarded by m.unfinished.mu
+	traffic    traffic
+	wheelEntry wheelEntry // guarded by m.wheel.mu
+	begun      begun      // guarded by m.unfinished.mu
 
 	mu      sync.Mutex
 	rooms   []string // clean names of the rooms it is in, the inbox not among them
@@ -146,9 +146,9 @@ func (c *Client) remember(room, instead string) error {
 	return nil
 }
 
-// settle makes a room that the client is in the current one, if there is none
-// or it is to be in any case.
-func (c *Client) settle(room string, inAnyCase bool) {
+// setCurrent makes a room that the client is in the current one, if there is none,
+// or in any case if inAnyCase.
+func (c *Client) setCurrent(room string, inAnyCase bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if (inAnyCase || c.current == "") && slices.Contains(c.rooms, room) {

@@ -10,96 +10,97 @@ import (
 )
 
 const (
-	// maxWaiting is how many requests for history and lists of people may wait of
-	// one address, or of one user where the address has no budget; one more is
-	// answered busy at once.
-	maxWaiting = 64
-	// lineForgets is how many requests of a key are forgotten per second.
-	lineForgets = 1
+	// maxQueued is how many requests for history and lists of people may wait
+	// of one address, or of one user where the address has no budget; one more
+	// is answered busy at once.
+	maxQueued = 64
+	// usageDecay is how many requests per second the usage of a key decays by.
+	usageDecay = 1
 )
 
-// line is where requests for pages wait for one of a number of places. Who has
-// asked least lately is the next, so that one who seldom asks does not wait for
-// all who ask as often as they can. Its methods may be called from any goroutine.
-type line struct {
-	lately *budget.Table // what was asked for, by key; fixed
+// fairQueue is a semaphore for requests for pages, with a queue that is fair by
+// key: the next slot goes to the key that has asked least lately, so that one
+// who seldom asks does not wait behind all who ask as often as they can. Its
+// methods may be called from any goroutine.
+type fairQueue struct {
+	usage *budget.Table // what was asked for, by key; fixed
 
-	mu      sync.Mutex
-	free    int // places
-	came    uint64
-	queue   queue
-	waiting map[string]int // and being answered, by key
+	mu        sync.Mutex
+	freeSlots int
+	arrivals  uint64 // requests that had to wait, ever
+	queue     queue
+	waiting   map[string]int // and being answered, by key
 }
 
 // waiter is a request that waits.
 type waiter struct {
-	rank  float64 // how much its key had asked for
-	order uint64  // among equals
-	index int     // in the queue; -1: not there any more
-	turn  chan struct{}
+	rank    float64 // how much its key had asked for
+	order   uint64  // of arrival, among equal ranks
+	index   int     // in the queue; -1: not there any more
+	granted chan struct{}
 }
 
-func newLine(places int) *line {
-	return &line{free: places, waiting: make(map[string]int), lately: budget.NewTable(budget.Rate{PerSecond: lineForgets, Burst: 1}, budget.Rate{}, maxStrangers)}
+func newFairQueue(slots int) *fairQueue {
+	return &fairQueue{freeSlots: slots, waiting: make(map[string]int), usage: budget.NewTable(budget.Rate{PerSecond: usageDecay, Burst: 1}, budget.Rate{}, maxStrangers)}
 }
 
 // join reports whether one more of a key may wait; leave undoes it.
-func (l *line) join(key string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.waiting[key] >= maxWaiting {
+func (q *fairQueue) join(key string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.waiting[key] >= maxQueued {
 		return false
 	}
-	l.waiting[key]++
+	q.waiting[key]++
 	return true
 }
 
-func (l *line) leave(key string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.waiting[key]--; l.waiting[key] == 0 {
-		delete(l.waiting, key)
+func (q *fairQueue) leave(key string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.waiting[key]--; q.waiting[key] == 0 {
+		delete(q.waiting, key)
 	}
 }
 
-// take waits for a place until ctx ends, and reports whether it got one, which
-// give gives back.
-func (l *line) take(ctx context.Context, key string, now time.Duration) bool {
-	account := l.lately.Get(key, now)
+// acquire waits for a place until ctx ends, and reports whether it got one,
+// which give gives back.
+func (q *fairQueue) acquire(ctx context.Context, key string, now time.Duration) bool {
+	account := q.usage.Get(key, now)
 	rank := account.Part(budget.First, now)
 	account.Charge(budget.First, now, 1)
-	l.mu.Lock()
-	if l.free > 0 {
-		l.free--
-		l.mu.Unlock()
+	q.mu.Lock()
+	if q.freeSlots > 0 {
+		q.freeSlots--
+		q.mu.Unlock()
 		return true
 	}
-	l.came++
-	w := &waiter{rank: rank, order: l.came, turn: make(chan struct{})}
-	heap.Push(&l.queue, w)
-	l.mu.Unlock()
+	q.arrivals++
+	w := &waiter{rank: rank, order: q.arrivals, granted: make(chan struct{})}
+	heap.Push(&q.queue, w)
+	q.mu.Unlock()
 	select {
-	case <-w.turn:
+	case <-w.granted:
 		return true
 	case <-ctx.Done():
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	if w.index < 0 {
-		return true // its turn came meanwhile
+		return true // it was granted meanwhile
 	}
-	heap.Remove(&l.queue, w.index)
+	heap.Remove(&q.queue, w.index)
 	return false
 }
 
-func (l *line) give() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.queue.Len() == 0 {
-		l.free++
+func (q *fairQueue) release() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.queue.Len() == 0 {
+		q.freeSlots++
 		return
 	}
-	close(heap.Pop(&l.queue).(*waiter).turn)
+	close(heap.Pop(&q.queue).(*waiter).granted)
 }
 
 // queue implements heap.Interface: the first is the next.

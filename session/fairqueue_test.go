@@ -12,16 +12,16 @@ import (
 // Who has asked least lately is the next; among equals, who came first.
 func TestLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLine(1)
-		if !l.take(t.Context(), "often", 0) {
+		l := newFairQueue(1)
+		if !l.acquire(t.Context(), "often", 0) {
 			t.Fatal("the only place is not given")
 		}
 		var served []string
 		ask := func(name, key string) {
 			go func() {
-				if l.take(t.Context(), key, 0) {
+				if l.acquire(t.Context(), key, 0) {
 					served = append(served, name)
-					l.give()
+					l.release()
 				}
 			}()
 			synctest.Wait()
@@ -31,18 +31,18 @@ func TestLine(t *testing.T) {
 		}
 		hurried, cancel := context.WithCancel(t.Context())
 		gaveUp := make(chan bool)
-		go func() { gaveUp <- !l.take(hurried, "hurried", 0) }()
+		go func() { gaveUp <- !l.acquire(hurried, "hurried", 0) }()
 		synctest.Wait()
 		ask("seldom", "seldom")
 		ask("new", "new")
 		ask("seldom 2", "seldom")
 		cancel()
 		same(t, "who did not wait got nothing", <-gaveUp, true)
-		l.give()
+		l.release()
 		synctest.Wait()
 		same(t, "the order", text("%q", served), text("%q", []string{"seldom", "new", "often 2", "seldom 2", "often 3", "often 4"}))
-		same(t, "places", l.free, 1)
-		if !l.take(t.Context(), "often", time.Hour) || l.lately.Get("often", time.Hour).Part(bytesSent, time.Hour) != 1 {
+		same(t, "places", l.freeSlots, 1)
+		if !l.acquire(t.Context(), "often", time.Hour) || l.usage.Get("often", time.Hour).Part(bytesSent, time.Hour) != 1 {
 			t.Error("what was asked long ago counts")
 		}
 	})
@@ -53,7 +53,7 @@ func TestWaitingOfOneAddress(t *testing.T) {
 	s := newStack(t)
 	p := s.user("ann")
 	c := s.client(p)
-	for range maxWaiting {
+	for range maxQueued {
 		same(t, "joined", s.m.pages.join(c.lineKey()), true)
 	}
 	for _, typ := range []string{wire.TypeGetHistory, wire.TypeGetOnlineUsers} {

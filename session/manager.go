@@ -44,7 +44,7 @@ type Manager struct {
 	budgets    budgets
 	waiting    *rooms.Waiting // what waits for all clients
 	unfinished unfinished     // messages that are begun and not ended
-	pages      *line          // for the pages of history, and lists of people, that are being answered
+	pages      *fairQueue     // for the pages of history, and lists of people, that are being answered
 
 	stats     Stats
 	warnProxy sync.Once
@@ -76,7 +76,7 @@ func newManager(eng engine, who Authenticator, cfg Config) (*Manager, error) {
 		clients: make(map[string]*Client), byUser: make(map[string][]*Client), byAddress: make(map[string]int),
 	}
 	m.ender, _ = who.(ender)
-	m.waiting, m.pages = eng.Waiting(), newLine(historyAtOnce)
+	m.waiting, m.pages = eng.Waiting(), newFairQueue(historyAtOnce)
 	m.unfinished.most = max(cfg.UnfinishedBytes, leastUnfinished*cfg.MaxMessage)
 	m.waiting.OnFull(m.relieveSoon)
 	m.ctx, m.stop = context.WithCancel(context.Background())
@@ -145,7 +145,7 @@ func (m *Manager) AddClient(ws *websocket.Conn, who auth.Identity, room string) 
 		return nil, fmt.Errorf("session: add a client: %w", err)
 	}
 	from := addressOfConn(ws.RemoteAddr())
-	if err := m.take(from); err != nil {
+	if err := m.reserveAlways(from); err != nil {
 		return nil, fmt.Errorf("session: add a client: %w", err)
 	}
 	first := appendRoom([]firstRoom{{name: wire.Inbox(who.UID)}}, name, rooms.Since{})

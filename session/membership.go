@@ -110,7 +110,7 @@ func (c *Client) join(room, id string, since rooms.Since, makeCurrent bool, inst
 		c.forgetUnless(was, room)
 		return err
 	}
-	c.settle(room, makeCurrent)
+	c.setCurrent(room, makeCurrent)
 	return nil
 }
 

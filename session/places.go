@@ -8,7 +8,7 @@ import (
 )
 
 // A connection has a place from before its upgrade until its end: reserve or
-// take, then add and remove, or cancel.
+// reserveAlways, then add and remove, or cancel.
 
 // reserve takes a place under the limits on new connections.
 func (m *Manager) reserve(from address) (status int, refusal *wire.Error) {
@@ -30,23 +30,23 @@ func (m *Manager) reserve(from address) (status int, refusal *wire.Error) {
 		m.stats.RefusedRate.Add(1)
 		return http.StatusTooManyRequests, wire.Errorf(wire.RateLimited, "too many new connections; try again in a moment")
 	}
-	m.placed(from)
+	m.occupy(from)
 	return 0, nil
 }
 
-// take takes a place whatever the limits are, unless the manager is stopping.
-func (m *Manager) take(from address) error {
+// reserveAlways takes a place whatever the limits are, unless the manager is stopping.
+func (m *Manager) reserveAlways(from address) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.draining {
 		return errDraining
 	}
-	m.placed(from)
+	m.occupy(from)
 	return nil
 }
 
-// placed needs mu.
-func (m *Manager) placed(from address) {
+// occupy counts one more connection that is being opened. It needs mu.
+func (m *Manager) occupy(from address) {
 	m.opening++
 	m.byAddress[from.key]++
 	m.running.Add(1)

@@ -125,14 +125,14 @@ func (r *Request) page(turns bool) (done func(), err error) {
 			return nil, err
 		}
 	}
-	if !pages.take(ctx, key, c.m.now()) {
+	if !pages.acquire(ctx, key, c.m.now()) {
 		back()
 		pages.leave(key)
 		c.m.stats.PagesBusy.Add(1)
 		return nil, wire.Errorf(wire.Busy, "too many pages of history and lists of people are being read; try again in a moment")
 	}
 	return func() {
-		pages.give()
+		pages.release()
 		back()
 		pages.leave(key)
 	}, nil

@@ -22,8 +22,8 @@ type HandlerFunc func(req *Request) error
 type Request struct {
 	Event wire.Event
 
-	client *Client
-	tally  *tally // of what was published; nil: nothing yet
+	client  *Client
+	pending *pendingAnswer // of what was published; nil: nothing yet
 }
 
 // Client is who sent the event.
@@ -144,7 +144,7 @@ func (r *Request) publish(room string, body wire.Body) error {
 	}
 	id := r.Event.ID
 	if c.m.cfg.Hooks.Publish != nil {
-		return r.consult(room, body, func(t *tally, n int, body wire.Body) { c.store(t, n, id, room, body) })
+		return r.consult(room, body, func(t *pendingAnswer, n int, body wire.Body) { c.store(t, n, id, room, body) })
 	}
 	t, n, err := r.begin()
 	if err != nil {
@@ -156,7 +156,7 @@ func (r *Request) publish(room string, body wire.Body) error {
 
 // store stores publish n of the request with that id, which has a place in the
 // window.
-func (c *Client) store(t *tally, n int, id, room string, body wire.Body) {
+func (c *Client) store(t *pendingAnswer, n int, id, room string, body wire.Body) {
 	c.m.eng.PublishAs(c.author(), room, c.m.eng.MessageID(room, c.who.UID, id, n), body, func(stored rooms.PubAck, err error) {
 		<-c.window
 		t.published(n, roomLabel(c, room), stored, err)
@@ -185,7 +185,7 @@ func (r *Request) publishPrivate(to string, body wire.Body) error {
 	}
 	id := r.Event.ID
 	if c.m.cfg.Hooks.Publish != nil {
-		return r.consult(first, body, func(t *tally, n int, body wire.Body) { c.storeBoth(t, n, id, first, second, body) })
+		return r.consult(first, body, func(t *pendingAnswer, n int, body wire.Body) { c.storeBoth(t, n, id, first, second, body) })
 	}
 	t, n, err := r.begin()
 	if err != nil {
@@ -196,7 +196,7 @@ func (r *Request) publishPrivate(to string, body wire.Body) error {
 }
 
 // storeBoth is store for one room and, when it is stored there, for another.
-func (c *Client) storeBoth(t *tally, n int, id, first, second string, body wire.Body) {
+func (c *Client) storeBoth(t *pendingAnswer, n int, id, first, second string, body wire.Body) {
 	done := func(stored rooms.PubAck, err error) {
 		<-c.window
 		t.published(n, roomLabel(c, second), stored, err)
@@ -216,7 +216,7 @@ func (c *Client) storeBoth(t *tally, n int, id, first, second string, body wire.
 
 // begin takes a place for one more publish of the client without an ack, and
 // waits until there is one.
-func (r *Request) begin() (t *tally, n int, err error) {
+func (r *Request) begin() (t *pendingAnswer, n int, err error) {
 	if err := r.client.place(); err != nil {
 		return nil, 0, err
 	}
@@ -240,12 +240,12 @@ func (c *Client) place() error {
 }
 
 // announce makes the answer wait for one more publish.
-func (r *Request) announce() (t *tally, n int) {
-	if r.tally == nil {
+func (r *Request) announce() (t *pendingAnswer, n int) {
+	if r.pending == nil {
 		c, id := r.client, r.Event.ID
-		r.tally = newTally(func(room string, stored rooms.PubAck, err error) { c.answer(id, room, stored, err) })
+		r.pending = newPendingAnswer(func(room string, stored rooms.PubAck, err error) { c.answer(id, room, stored, err) })
 	}
-	return r.tally, r.tally.add()
+	return r.pending, r.pending.add()
 }
 
 // errGone ends a handler whose client is gone; nobody sees it.
@@ -264,8 +264,8 @@ func (r *Request) context() (context.Context, context.CancelFunc) { return r.cli
 
 // finish answers the request, or leaves that to its publishes.
 func (r *Request) finish(err error) {
-	if r.tally != nil {
-		r.tally.done(err)
+	if r.pending != nil {
+		r.pending.done(err)
 		return
 	}
 	r.client.answer(r.Event.ID, r.Event.Room, rooms.PubAck{}, err)

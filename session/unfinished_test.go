@@ -22,7 +22,7 @@ func TestUnfinishedMessages(t *testing.T) {
 		var clients []*Client
 		arrive := func() (c *Client, peer net.Conn) {
 			ours, theirs := net.Pipe()
-			must(t, m.take(address{}))
+			must(t, m.reserveAlways(address{}))
 			c = m.newClient(socket.Conn{Conn: ours}, ann, address{})
 			c.in = socket.NewReader(c.conn, false, (*frameHandler)(c))
 			m.start(c)

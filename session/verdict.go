@@ -52,7 +52,7 @@ var noTurn = func() chan struct{} {
 
 // consult has Hooks.Publish decide about an event, and stores it then, on a
 // goroutine of its own. It runs on the reading goroutine and does not wait.
-func (r *Request) consult(room string, body wire.Body, store func(t *tally, n int, body wire.Body)) error {
+func (r *Request) consult(room string, body wire.Body, store func(t *pendingAnswer, n int, body wire.Body)) error {
 	c, id := r.client, r.Event.ID
 	if c.verdicts == nil {
 		c.verdicts = &verdicts{last: make(map[string]chan struct{})}

@@ -10,12 +10,13 @@ import (
 // a process that sleeps costs as much as ten pings.
 const wheelSteps = 25
 
-// wheel wakes clients when they are due. One timer serves all of them.
+// wheel is a timer wheel: it wakes clients when they are due, with one timer
+// for all of them.
 type wheel struct {
 	// fixed after newWheel
-	born time.Time
-	step time.Duration
-	wake func(*Client) // must not block; two turns may call it at once
+	started time.Time
+	step    time.Duration
+	wake    func(*Client) // must not block; two ticks may call it at once
 
 	mu    sync.Mutex
 	slots [][]*Client // by step, modulo the number of slots
@@ -24,25 +25,25 @@ type wheel struct {
 	timer *time.Timer // runs while there are any
 }
 
-// spoke is a client's place in the wheel, guarded by wheel.mu.
-type spoke struct {
+// wheelEntry is a client's entry in the wheel, guarded by wheel.mu.
+type wheelEntry struct {
 	in    bool
 	step  int64
 	index int // in its slot
 }
 
 func newWheel(step time.Duration, wake func(*Client)) *wheel {
-	w := &wheel{born: time.Now(), step: step, wake: wake, slots: make([][]*Client, wheelSteps+2)}
-	w.timer = time.AfterFunc(time.Hour, w.turn)
+	w := &wheel{started: time.Now(), step: step, wake: wake, slots: make([][]*Client, wheelSteps+2)}
+	w.timer = time.AfterFunc(time.Hour, w.tick)
 	w.timer.Stop()
 	return w
 }
 
-// set makes the client be woken when d has passed, or up to one step before,
+// set has the client woken when d has passed, or up to one step before,
 // but not before the next step. A time beyond a full turn of the wheel wakes it
 // after that turn. Only what was set last counts.
 func (w *wheel) set(c *Client, d time.Duration) {
-	now := time.Since(w.born)
+	now := time.Since(w.started)
 	step := int64((now + d) / w.step)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -53,7 +54,7 @@ func (w *wheel) set(c *Client, d time.Duration) {
 	}
 	step = min(max(step, w.at+1), w.at+int64(len(w.slots))-1)
 	slot := w.slot(step)
-	c.spoke = spoke{in: true, step: step, index: len(*slot)}
+	c.wheelEntry = wheelEntry{in: true, step: step, index: len(*slot)}
 	*slot = append(*slot, c)
 	w.count++
 }
@@ -70,17 +71,17 @@ func (w *wheel) drop(c *Client) {
 
 // remove needs mu.
 func (w *wheel) remove(c *Client) {
-	if !c.spoke.in {
+	if !c.wheelEntry.in {
 		return
 	}
-	slot := w.slot(c.spoke.step)
+	slot := w.slot(c.wheelEntry.step)
 	end := len(*slot) - 1
 	last := (*slot)[end]
-	(*slot)[c.spoke.index] = last
-	last.spoke.index = c.spoke.index
+	(*slot)[c.wheelEntry.index] = last
+	last.wheelEntry.index = c.wheelEntry.index
 	(*slot)[end] = nil
 	*slot = (*slot)[:end]
-	c.spoke.in = false
+	c.wheelEntry.in = false
 	w.count--
 }
 
@@ -91,8 +92,8 @@ func (w *wheel) arm(now time.Duration) {
 	w.timer.Reset(time.Duration(w.at+1)*w.step - now)
 }
 
-// turn wakes everybody who is due. It runs on the timer's goroutine.
-func (w *wheel) turn() {
+// tick wakes everybody who is due. It runs on the timer's goroutine.
+func (w *wheel) tick() {
 	for _, c := range w.due() {
 		w.wake(c)
 	}
@@ -102,16 +103,16 @@ func (w *wheel) turn() {
 func (w *wheel) due() (due []*Client) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := time.Since(w.born)
+	now := time.Since(w.started)
 	for reached := int64(now / w.step); w.at < reached && w.count > 0; {
 		w.at++
 		slot := w.slot(w.at)
 		for _, c := range *slot {
-			c.spoke.in = false
+			c.wheelEntry.in = false
 		}
 		w.count -= len(*slot)
 		due = append(due, *slot...)
-		*slot = nil // a crowd that was there once need not be paid for ever
+		*slot = nil // a slot that once held many need not keep their memory
 	}
 	if w.count > 0 {
 		w.arm(now)

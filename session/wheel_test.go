@@ -20,7 +20,7 @@ func newTurning(step time.Duration) *turning {
 	w.wheel = newWheel(step, func(c *Client) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.woken[c] = append(w.woken[c], time.Since(w.born))
+		w.woken[c] = append(w.woken[c], time.Since(w.started))
 	})
 	return w
 }
@@ -36,7 +36,7 @@ func TestWheelWakesInTime(t *testing.T) {
 			time.Sleep(rand.N(20 * time.Millisecond))
 			d := step + rand.N(20*time.Second)
 			w.set(c, d)
-			want[c] = time.Since(w.born) + d
+			want[c] = time.Since(w.started) + d
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
