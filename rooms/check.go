@@ -12,11 +12,11 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 )
 
-// checkLoop looks for live copies that were lost with nothing after them: a
-// room that hears no more would not notice. It asks for the stream's last
-// sequence, and only when that has moved for the rooms': of those that the new
-// events are for when these are few, else of all. It does so every
-// checkInterval, and sooner when the log turns over sooner.
+// checkLoop finds live copies that were lost with nothing after them, which the
+// room itself cannot notice. It asks for the stream's last sequence, and if
+// that has moved, compares rooms with the log: those that the new events are
+// for when these are few, else all. It does so every checkInterval, and more
+// often when the log is replaced faster than that.
 func (st *store) checkLoop(c *streamCheck) {
 	timer := time.NewTimer(st.eng.cfg.tuning.check)
 	defer timer.Stop()
@@ -42,80 +42,80 @@ func (st *store) checkLoop(c *streamCheck) {
 
 // streamCheck is what checkLoop remembers of the stream.
 type streamCheck struct {
-	was     uint64 // last sequence up to which all rooms were compared, with a replica that had it, or heard everything
-	seen    uint64 // where the stream stood at the last look that was a success: a replica may be behind by so much
-	settled bool   // both are where the stream stands
-	told    uint64 // last sequence when every room was told how far the log was
-	last    uint64 // sequence at the last look
-	half    uint64 // of the sequences that the stream spans
+	comparedTo uint64 // sequence up to which all rooms were compared with a replica that had it, or had every copy
+	logEnd     uint64 // the stream's last sequence at the last check that succeeded; a replica may not have it yet
+	upToDate   bool   // both are the stream's last sequence
+	toldTo     uint64 // the stream's last sequence when every room was last told it
+	last       uint64 // the stream's last sequence at the last check
+	halfSpan   uint64 // half of the sequences that the stream spans
 
-	at   time.Time     // of the last look
-	took time.Duration // between it and the one before
-	came uint64        // events in that time
+	at        time.Time     // of the last check
+	interval  time.Duration // between it and the one before
+	newEvents uint64        // events in that time
 }
 
-// note notes what a look at the stream has shown.
+// note records what a check has found.
 func (c *streamCheck) note(at time.Time, now eventlog.StreamState) {
-	c.took, c.came = at.Sub(c.at), now.Last-min(c.last, now.Last)
+	c.interval, c.newEvents = at.Sub(c.at), now.Last-min(c.last, now.Last)
 	c.at, c.last = at, now.Last
-	c.half = (now.Last - min(now.First, now.Last)) / 2
+	c.halfSpan = (now.Last - min(now.First, now.Last)) / 2
 }
 
-// pause is the time to the next look: checkInterval, or less at the pace of
-// late. Half of the log may be replaced by rooms that this node has not open.
+// pause is the time to the next check: checkInterval, or less if at the present
+// rate half of the log is replaced sooner, also by rooms not open on this node.
 func (st *store) pause(c *streamCheck) time.Duration {
-	next := st.nextLook.Load()
-	left := float64(next-min(c.last, next)) / float64(max(c.came, 1)) * float64(c.took)
+	next := st.nextCheckSeq.Load()
+	left := float64(next-min(c.last, next)) / float64(max(c.newEvents, 1)) * float64(c.interval)
 	return time.Duration(min(max(left, float64(st.eng.cfg.tuning.checkLeast)), float64(st.eng.cfg.tuning.check)))
 }
 
 // reached is told of each event that is delivered.
 func (st *store) reached(seq uint64) {
 	for {
-		next := st.nextLook.Load()
+		next := st.nextCheckSeq.Load()
 		switch {
-		case next == math.MaxUint64: // a look is due; it may not see this event
-			st.passed.Store(seq)
-			if st.nextLook.Load() == next {
+		case next == math.MaxUint64: // a check is due; it may not see this event
+			st.deliveredSince.Store(seq)
+			if st.nextCheckSeq.Load() == next {
 				return
 			}
 		case seq < next:
 			return
-		case st.nextLook.CompareAndSwap(next, math.MaxUint64):
-			st.lookSoon()
+		case st.nextCheckSeq.CompareAndSwap(next, math.MaxUint64):
+			st.wakeCheck()
 			return
 		}
 	}
 }
 
-func (st *store) lookSoon() {
+func (st *store) wakeCheck() {
 	select {
 	case st.turnover <- struct{}{}:
 	default: // it will
 	}
 }
 
-// lookAt has the event with that sequence bring about the next look.
-func (st *store) lookAt(seq uint64) {
-	st.nextLook.Store(seq)
-	if st.passed.Load() >= seq {
-		st.lookSoon()
+// checkAtSeq has the delivery of that sequence start the next check.
+func (st *store) checkAtSeq(seq uint64) {
+	st.nextCheckSeq.Store(seq)
+	if st.deliveredSince.Load() >= seq {
+		st.wakeCheck()
 	}
 }
 
 func (st *store) checkStream(c *streamCheck) {
-	st.looks.checks.Add(1)
+	st.counters.checks.Add(1)
 	at := time.Now()
-	st.passed.Store(0)
+	st.deliveredSince.Store(0)
 	ctx, cancel := context.WithTimeout(st.eng.ctx, eventlog.RequestTimeout)
 	defer cancel()
 	now, err := st.log.State(ctx)
 	if err == nil {
 		c.note(at, now)
-		st.standing.Store(&now)
+		st.state.Store(&now)
 		st.noteLimit(ctx, now)
 	}
-	defer func() { st.lookAt(max(c.told, c.last-min(c.half, c.last)) + c.half + 1) }()
+	defer func() { st.checkAtSeq(max(c.toldTo, c.last-min(c.halfSpan, c.last)) + c.halfSpan + 1) }()
 	switch {
 	case st.eng.closed():
 	case eventlog.Gone(err):
@@ -123,36 +123,36 @@ func (st *store) checkStream(c *streamCheck) {
 	case err != nil:
 		st.eng.troubled().Err(err).Msg("the log does not say where it stands; trying again at the next check")
 	case st.renewed(now):
-		c.settled, c.told = false, 0
-	case now.Last == c.seen && c.settled:
-	case st.heardSpan().covers(c.was, c.seen): // nothing was lost, so no room need be compared
-		c.told = max(c.told, c.seen)
+		c.upToDate, c.toldTo = false, 0
+	case now.Last == c.logEnd && c.upToDate:
+	case st.heardSpan().covers(c.comparedTo, c.logEnd): // nothing was lost, so no room need be compared
+		c.toldTo = max(c.toldTo, c.logEnd)
 		c.compared(now.Last)
-	case c.tellAll(now) && !st.heardSpan().covers(c.told, c.told): // else the copies since then say the same
-		if st.checkInTurn(true, c.seen) {
-			c.told = now.Last
+	case c.tellAll(now) && !st.heardSpan().covers(c.toldTo, c.toldTo): // else the copies since then say the same
+		if st.checkInTurn(true, c.logEnd) {
+			c.toldTo = now.Last
 		}
-	case st.checkSince(ctx, c.was, now.Last, c.seen):
+	case st.checkSince(ctx, c.comparedTo, now.Last, c.logEnd):
 		c.compared(now.Last)
 	}
 }
 
-// compared notes that the rooms have what the stream had up to last.
+// compared records that the rooms have everything up to last.
 func (c *streamCheck) compared(last uint64) {
-	c.settled = last == c.seen
-	c.was, c.seen = c.seen, last
+	c.upToDate = last == c.logEnd
+	c.comparedTo, c.logEnd = c.logEnd, last
 }
 
 // tellAll reports whether half of the log has been replaced since every room
 // was told how far it is. A room that hears of it in time knows that it missed
 // nothing when its own last event has been dropped.
 func (c *streamCheck) tellAll(now eventlog.StreamState) bool {
-	return now.Last-min(c.told, now.Last) > c.half
+	return now.Last-min(c.toldTo, now.Last) > c.halfSpan
 }
 
-// noteLimit notes what limit per room there is, and sets it: anybody may speak
-// in many rooms and write to many inboxes, and who does is not to push out what
-// others have.
+// noteLimit records the stream's limit per room and adjusts it: anybody may
+// publish in many rooms and to many inboxes, and must not push out the events
+// of others.
 func (st *store) noteLimit(ctx context.Context, now eventlog.StreamState) {
 	err := st.log.NoteLimit(ctx, now)
 	if err == nil {
@@ -221,9 +221,9 @@ func (st *store) checkSoon() {
 	}
 }
 
-// suspectAll is for a log that may not be what it was: each room asks its
-// leader before it delivers the next event, and all are compared with it soon,
-// those too that have nothing to deliver.
+// suspectAll is called when the log may have been rolled back: each room asks
+// the leader before it delivers the next event, and all rooms are compared with
+// the log soon, also those that have nothing to deliver.
 func (st *store) suspectAll() {
 	st.markSuspect()
 	st.suspect.Store(true)
@@ -306,7 +306,7 @@ func (st *store) check(list []*handle, tell bool, least uint64) (last uint64, ok
 	}
 	st.eng.catchUp(ctx)
 	heard := st.heardSpan()
-	st.looks.compared.Add(int64(len(list)))
+	st.counters.compared.Add(int64(len(list)))
 	ok = true
 	for i, h := range list {
 		c := checks[h.token()]
@@ -331,7 +331,7 @@ func (e *Engine) onDisconnect(nc *nats.Conn, err error) {
 }
 
 func (st *store) markSuspect() {
-	st.copies.life.Add(1)
+	st.copies.generation.Add(1)
 	for _, h := range st.handles.all() {
 		h.suspect.Store(true)
 	}

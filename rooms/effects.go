@@ -103,7 +103,7 @@ func (x effects) Refresh() {
 // room, which posts the page back.
 func (x effects) Read(q follow.Range) {
 	r := x.r
-	r.h.store.looks.reads.Add(1)
+	r.h.store.counters.reads.Add(1)
 	r.beside(q.Attempt, func(ctx context.Context) message {
 		if gate := r.eng.cfg.tuning.gate; gate != nil {
 			gate.RLock()
@@ -121,7 +121,7 @@ func (x effects) Read(q follow.Range) {
 // Ask implements follow.Effects.
 func (x effects) Ask(op, seq uint64, attempt int) {
 	r := x.r
-	r.h.store.looks.asks.Add(1)
+	r.h.store.counters.asks.Add(1)
 	r.beside(attempt, func(ctx context.Context) message {
 		verdict, err := r.h.store.log.Ask(ctx, r.h.name, seq)
 		if err != nil {

@@ -42,14 +42,14 @@ func (c *Config) CheckRooms(n int) { c.tuning.checkRooms = n }
 
 // Checks and Reads count looks at where the stream stands, and reads of rooms'
 // logs.
-func (e *Engine) Checks() int64 { return e.stores[wire.SpaceRooms].looks.checks.Load() }
-func (e *Engine) Reads() int64  { return e.stores[wire.SpaceRooms].looks.reads.Load() }
+func (e *Engine) Checks() int64 { return e.stores[wire.SpaceRooms].counters.checks.Load() }
+func (e *Engine) Reads() int64  { return e.stores[wire.SpaceRooms].counters.reads.Load() }
 
 // Compared counts rooms that were compared with the log.
-func (e *Engine) Compared() int64 { return e.stores[wire.SpaceRooms].looks.compared.Load() }
+func (e *Engine) Compared() int64 { return e.stores[wire.SpaceRooms].counters.compared.Load() }
 
 // Asks counts questions to the log's leader about a room.
-func (e *Engine) Asks() int64 { return e.stores[wire.SpaceRooms].looks.asks.Load() }
+func (e *Engine) Asks() int64 { return e.stores[wire.SpaceRooms].counters.asks.Load() }
 
 // Queued reports how many messages wait in a room's mailbox.
 func (e *Engine) Queued(room string) int {
@@ -162,7 +162,7 @@ func (c *Config) GateReads() { c.tuning.gate = new(sync.RWMutex) }
 // NextLook is the sequence at which a room's event brings about a look at where
 // the stream stands; 0 while one is due.
 func (e *Engine) NextLook() uint64 {
-	if next := e.stores[wire.SpaceRooms].nextLook.Load(); next != math.MaxUint64 {
+	if next := e.stores[wire.SpaceRooms].nextCheckSeq.Load(); next != math.MaxUint64 {
 		return next
 	}
 	return 0

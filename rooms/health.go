@@ -112,9 +112,9 @@ type look struct {
 // health is what is remembered of one stream from look to look. Owned by
 // healthLoop.
 type health struct {
-	flow    eventlog.Flow // of the last look
-	moved   time.Time     // when something was last seen to be stored
-	doubted bool          // publishes have failed, and nothing has shown since that they would not
+	flow         eventlog.Flow // of the last look
+	lastProgress time.Time     // when something was last seen to be stored
+	failing      bool          // publishes have failed, and nothing has shown since that they would not
 }
 
 // judge says why the log takes no events; "" when it does.
@@ -123,14 +123,14 @@ func (h *health) judge(s look) (Reason, error) {
 	failed := s.flow.Expired > h.flow.Expired && !stored
 	h.flow = s.flow
 	if stored {
-		h.moved, h.doubted = s.at, false
+		h.lastProgress, h.failing = s.at, false
 	}
-	waits := !s.flow.Oldest.IsZero() && s.at.Sub(s.flow.Oldest) >= slowPublish && s.at.Sub(h.moved) >= slowPublish
+	waits := !s.flow.Oldest.IsZero() && s.at.Sub(s.flow.Oldest) >= slowPublish && s.at.Sub(h.lastProgress) >= slowPublish
 	switch {
 	case waits || failed:
-		h.doubted = true
+		h.failing = true
 	case s.watched && s.store == nil && s.flow.Oldest.IsZero():
-		h.doubted = false // the server beside knows better than the last who tried
+		h.failing = false // the server beside knows better than the last who tried
 	}
 	switch {
 	case s.lost != nil:
@@ -141,9 +141,9 @@ func (h *health) judge(s look) (Reason, error) {
 		return ReasonNoMajority, s.led
 	case s.led != nil:
 		return ReasonNoAnswer, s.led
-	case h.doubted && s.flow.Why != nil:
+	case h.failing && s.flow.Why != nil:
 		return ReasonNotStored, s.flow.Why
-	case h.doubted:
+	case h.failing:
 		return ReasonNotStored, errors.New("publishes get no answer")
 	case errors.Is(s.write, context.DeadlineExceeded):
 		return ReasonNoAnswer, s.write
@@ -199,9 +199,9 @@ func (e *Engine) judge(p *prober, seen [wire.Spaces]look) {
 			cause = fmt.Errorf("the stream %s: %w", e.stores[space].log.Name(), err)
 		}
 	}
-	e.turn(seen[0].at, why, cause)
+	e.setUnready(seen[0].at, why, cause)
 	for space, s := range seen {
-		if p.streams[space].doubted && why == ReasonNotStored && !s.watched && s.flow.Oldest.IsZero() {
+		if p.streams[space].failing && why == ReasonNotStored && !s.watched && s.flow.Oldest.IsZero() {
 			e.prove(wire.Space(space))
 		}
 	}
@@ -270,8 +270,8 @@ func (e *Engine) healed(p *prober) {
 	}
 }
 
-// turn notes what was judged, and says it when it is another than before.
-func (e *Engine) turn(at time.Time, reason Reason, err error) {
+// setUnready notes what was judged, and says it when it is another than before.
+func (e *Engine) setUnready(at time.Time, reason Reason, err error) {
 	was := e.unready.Load()
 	switch {
 	case reason == "" && was != nil:

@@ -11,20 +11,21 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
 )
 
-// heardCopies is what a node that hears all rooms has heard of a stream without
-// a gap. It shows a room without events that it has missed none, and that the
-// first copy it gets is its first event, and nobody has to be asked.
+// heardCopies is the contiguous run of a stream's copies that a node which
+// subscribes to all rooms has received. It proves to a room that it has missed
+// no event, or that the first copy it gets is its first event, without a
+// request.
 type heardCopies struct {
 	run follow.Run // owned by the dispatcher
 
-	// Written by the dispatcher, of a copy before it is handed over:
-	from, to atomic.Uint64 // the run
-	of       atomic.Uint64 // the life it is of
-	// and after:
-	handed atomic.Uint64 // to; 0: the run is over
+	// Written by the dispatcher before it hands a copy over:
+	from, to      atomic.Uint64 // the run
+	runGeneration atomic.Uint64 // of the stream that the run belongs to
+	// after it has handed the copy over:
+	handedTo atomic.Uint64 // the end of the run; 0: it is broken
 
-	life atomic.Uint64          // is another one when what was heard counts no more
-	born atomic.Pointer[string] // a copy of that second or before may be of the stream before; nil: there was none
+	generation atomic.Uint64          // rises when the runs before no longer count
+	createdAt  atomic.Pointer[string] // when the stream was created again; copies of that second or before may be of the one before; nil: never
 }
 
 func (h *heardCopies) hear(msg *nats.Msg) {
@@ -32,11 +33,11 @@ func (h *heardCopies) hear(msg *nats.Msg) {
 	if err != nil {
 		return // its room says so
 	}
-	if life := h.life.Load(); life != h.of.Load() {
+	if life := h.generation.Load(); life != h.runGeneration.Load() {
 		h.forget()
-		h.of.Store(life)
+		h.runGeneration.Store(life)
 	}
-	if born := h.born.Load(); born != nil && toSecond(c.Time) <= *born {
+	if born := h.createdAt.Load(); born != nil && toSecond(c.Time) <= *born {
 		h.forget()
 		return
 	}
@@ -44,18 +45,18 @@ func (h *heardCopies) hear(msg *nats.Msg) {
 	h.to.Store(c.Seq)
 }
 
-// forget is for the dispatcher.
+// forget breaks the run. Only the dispatcher calls it.
 func (h *heardCopies) forget() {
 	h.run = follow.Run{}
 	h.from.Store(math.MaxUint64)
 	h.to.Store(0)
 }
 
-// renewed is for a stream that was made at that time.
+// renewed is called when the stream was created again, at that time.
 func (h *heardCopies) renewed(made time.Time) {
 	born := toSecond(made.UTC().Format(time.RFC3339))
-	h.born.Store(&born)
-	h.life.Add(1)
+	h.createdAt.Store(&born)
+	h.generation.Add(1)
 }
 
 // toSecond is a time in RFC 3339 without what comes after the second.
@@ -77,10 +78,10 @@ func (s span) covers(after, upto uint64) bool {
 // heardSpan is what was handed over when it is called: before what is posted
 // then.
 func (st *store) heardSpan() span {
-	epoch, life := st.Epoch(), st.copies.life.Load()
-	to := st.copies.handed.Load()
+	epoch, life := st.Epoch(), st.copies.generation.Load()
+	to := st.copies.handedTo.Load()
 	from := st.copies.from.Load() // after to: a run that has begun since is beyond it
-	if !st.eng.cfg.HearAll || to == 0 || from > to || st.copies.of.Load() != life || st.Epoch() != epoch {
+	if !st.eng.cfg.HearAll || to == 0 || from > to || st.copies.runGeneration.Load() != life || st.Epoch() != epoch {
 		return span{}
 	}
 	return span{epoch, from, to}
@@ -89,7 +90,7 @@ func (st *store) heardSpan() span {
 // heardFrom is follow.Copy.From for a copy that came to a room which is handed
 // all copies from since on.
 func (st *store) heardFrom(seq, since uint64, epoch string) uint64 {
-	if !st.eng.cfg.HearAll || st.Epoch() != epoch || st.copies.of.Load() != st.copies.life.Load() {
+	if !st.eng.cfg.HearAll || st.Epoch() != epoch || st.copies.runGeneration.Load() != st.copies.generation.Load() {
 		return seq
 	}
 	// The run may have ended since: then it says less, and nothing wrong.

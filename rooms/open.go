@@ -216,7 +216,7 @@ func (st *store) handLive(token string, msg *nats.Msg) {
 	e := st.eng
 	if e.cfg.HearAll {
 		st.copies.hear(msg)
-		defer func() { st.copies.handed.Store(st.copies.to.Load()) }()
+		defer func() { st.copies.handedTo.Store(st.copies.to.Load()) }()
 	}
 	if h := st.handles.get(token); h != nil {
 		err := e.hand(h, liveEvent{msg}, msg)

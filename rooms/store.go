@@ -21,23 +21,23 @@ type store struct {
 	space wire.Space
 	log   *eventlog.Log
 
-	epoch   atomic.Pointer[string] // changes only when somebody makes the stream anew
-	handles handles                // of the open rooms
-	copies  heardCopies
-	looks   looks
+	epoch    atomic.Pointer[string] // changes only when somebody makes the stream anew
+	handles  handles                // of the open rooms
+	copies   heardCopies
+	counters storeCounters
 
-	standing atomic.Pointer[eventlog.StreamState] // when it was last looked at; nil: not yet
+	state atomic.Pointer[eventlog.StreamState] // at the last check; nil: there was none yet
 
-	kick     chan struct{} // asks checkLoop to compare all rooms now
-	edited   chan struct{} // tells it that the stream's settings were changed
-	turnover chan struct{} // tells it that nextLook was reached
-	nextLook atomic.Uint64 // the sequence at which half of the log has been replaced since all rooms were told how far it is
-	passed   atomic.Uint64 // the last event that was delivered while a look was due; 0: none since the last one began
-	suspect  atomic.Bool   // the log may have been rolled back: all rooms are to look
+	kick           chan struct{} // asks checkLoop to compare all rooms now
+	edited         chan struct{} // tells it that the stream's settings were changed
+	turnover       chan struct{} // tells it that nextCheckSeq was reached
+	nextCheckSeq   atomic.Uint64 // the sequence at which half of the log has been replaced since all rooms were told its end
+	deliveredSince atomic.Uint64 // the last event delivered while a check was due; 0: none since the last check began
+	suspect        atomic.Bool   // the log may have been rolled back: all rooms are to be compared with it
 }
 
-// looks counts what is of no interest outside this package.
-type looks struct {
+// storeCounters count what is of no interest outside this package.
+type storeCounters struct {
 	checks   atomic.Int64 // where the stream stands
 	reads    atomic.Int64 // of rooms' logs
 	asks     atomic.Int64 // of the leader about a room
@@ -116,7 +116,7 @@ func (e *Engine) Logs() []LogState {
 	list := make([]LogState, 0, len(e.stores))
 	for _, st := range e.stores {
 		state := LogState{Name: st.log.Name(), RoomsBehind: st.behind()}
-		if s := st.standing.Load(); s != nil {
+		if s := st.state.Load(); s != nil {
 			state.Messages, state.Bytes, state.First, state.Last, state.ReplicaLag = s.Messages, s.Bytes, s.First, s.Last, s.ReplicaLag
 		}
 		list = append(list, state)
