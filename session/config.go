@@ -46,14 +46,17 @@ const (
 	drainAtOnce = 50
 )
 
-// Config says how sessions run. The zero value of a field takes the default of
-// DefaultConfig, unless it says that zero has a meaning.
+// Config says how sessions run. Zero is no limit in every field that limits how
+// much, how many or how often, as in roomd's flags: these say so, and a negative
+// one is refused. In all other fields, the sizes and times that a session cannot
+// be without, zero takes the default. DefaultConfig has the limits that a server
+// on the internet needs: begin with it.
 type Config struct {
 	DefaultRoom string // joined when the client names none
 
 	MaxMessage   int64         // bytes of one message, inflated; a larger one closes with 1009
 	Compress     bool          // agree on permessage-deflate with clients that offer it
-	Rate         float64       // events per second and client, pings included; negative: no limit
+	Rate         float64       // events per second and client, pings included; 0: no limit
 	Burst        int           // events that may come at once
 	RateBytes    int           // bytes per second of one client, 4 s worth of them at once; a user has twice, an address 32 times as much; 0: no limit
 	RoomBytes    int           // bytes per second that clients send into one room; 0: no limit
@@ -76,8 +79,8 @@ type Config struct {
 	AddressConnectRate       float64 // new connections per second of one address, ten times as many at once; more are refused with 429; 0: no limit
 	AddressLoginRate         float64 // the same of logins: see Manager.AdmitLogin
 	MaxConnectionsPerAddress int     // more are refused with 429; 0: no limit
-	MaxGuestRooms            int     // rooms of this node that only guests have entered; one more is refused with busy; negative: no limit
-	MaxConnectionsPerUser    int     // one more closes the user's oldest with 4502; negative: no limit
+	MaxGuestRooms            int     // rooms of this node that only guests have entered; one more is refused with busy; 0: no limit
+	MaxConnectionsPerUser    int     // one more closes the user's oldest with 4502; 0: no limit
 
 	Hooks   Hooks          // what the program has a say in; zero: nothing
 	Origins auth.Origins   // pages that may connect
@@ -113,7 +116,6 @@ func (c Config) withDefaults() Config {
 	d := DefaultConfig()
 	c.DefaultRoom = cmp.Or(c.DefaultRoom, d.DefaultRoom)
 	c.MaxMessage = cmp.Or(c.MaxMessage, d.MaxMessage)
-	c.Rate = cmp.Or(c.Rate, d.Rate)
 	c.Burst = cmp.Or(c.Burst, d.Burst)
 	c.Ping = cmp.Or(c.Ping, d.Ping)
 	c.Pong = cmp.Or(c.Pong, d.Pong)
@@ -122,8 +124,6 @@ func (c Config) withDefaults() Config {
 	c.QueueMessages = cmp.Or(c.QueueMessages, d.QueueMessages)
 	c.QueueBytes = cmp.Or(c.QueueBytes, d.QueueBytes)
 	c.UnfinishedBytes = cmp.Or(c.UnfinishedBytes, d.UnfinishedBytes)
-	c.MaxGuestRooms = cmp.Or(c.MaxGuestRooms, d.MaxGuestRooms)
-	c.MaxConnectionsPerUser = cmp.Or(c.MaxConnectionsPerUser, d.MaxConnectionsPerUser)
 	return c
 }
 
@@ -134,6 +134,11 @@ func (c Config) Validate() error {
 		return fmt.Errorf("session: the largest message is %d bytes; it must be at least 64", c.MaxMessage)
 	case c.RateBytes < 0 || c.RoomBytes < 0:
 		return fmt.Errorf("session: bytes per second are %d of a client and %d of a room; they must not be negative", c.RateBytes, c.RoomBytes)
+	case !(c.Rate >= 0):
+		return fmt.Errorf("session: events per second of a client are %v; they must not be negative", c.Rate)
+	case c.MaxConnections < 0 || c.MaxConnectionsPerAddress < 0 || c.MaxConnectionsPerUser < 0 || c.MaxGuestRooms < 0 || !(c.ConnectRate >= 0):
+		return fmt.Errorf("session: connections are limited to %d in all, %d of an address, %d of a user and %v a second, and guests' rooms to %d; 0 is no limit, and none may be negative",
+			c.MaxConnections, c.MaxConnectionsPerAddress, c.MaxConnectionsPerUser, c.ConnectRate, c.MaxGuestRooms)
 	case !(c.InboxRate >= 0):
 		return fmt.Errorf("session: private messages per second into one inbox are %v; they must not be negative", c.InboxRate)
 	case !(c.AddressConnectRate >= 0) || !(c.AddressLoginRate >= 0):

@@ -41,7 +41,7 @@ type guestRooms struct {
 
 func newGuestRooms(cfg Config, isOpen func(string) bool) *guestRooms {
 	return &guestRooms{
-		most: max(cfg.MaxGuestRooms, 0), isOpen: isOpen, general: cfg.DefaultRoom,
+		most: cfg.MaxGuestRooms, isOpen: isOpen, general: cfg.DefaultRoom,
 		byDoor: budget.NewTable(budget.Rate{PerSecond: newRoomRate, Burst: newRoomBurst}, budget.Rate{}, maxStrangers),
 		open:   make(map[string]time.Duration),
 	}

@@ -265,3 +265,27 @@ func TestClientIsNoMember(t *testing.T) {
 		t.Error("a program can deliver to a Client past its rooms")
 	}
 }
+
+// Zero is no limit, and what is below it no limit either, but a mistake.
+func TestLimitsOfConfig(t *testing.T) {
+	must(t, Config{}.withDefaults().Validate())
+	for name, set := range map[string]func(*Config){
+		"Rate":                     func(c *Config) { c.Rate = -1 },
+		"RateBytes":                func(c *Config) { c.RateBytes = -1 },
+		"RoomBytes":                func(c *Config) { c.RoomBytes = -1 },
+		"InboxRate":                func(c *Config) { c.InboxRate = -1 },
+		"ConnectRate":              func(c *Config) { c.ConnectRate = -1 },
+		"AddressConnectRate":       func(c *Config) { c.AddressConnectRate = -1 },
+		"AddressLoginRate":         func(c *Config) { c.AddressLoginRate = -1 },
+		"MaxConnections":           func(c *Config) { c.MaxConnections = -1 },
+		"MaxConnectionsPerAddress": func(c *Config) { c.MaxConnectionsPerAddress = -1 },
+		"MaxConnectionsPerUser":    func(c *Config) { c.MaxConnectionsPerUser = -1 },
+		"MaxGuestRooms":            func(c *Config) { c.MaxGuestRooms = -1 },
+	} {
+		cfg := DefaultConfig()
+		set(&cfg)
+		if cfg.Validate() == nil {
+			t.Errorf("a negative %s was taken", name)
+		}
+	}
+}

@@ -65,7 +65,7 @@ func newStack(t testing.TB, change ...func(*setup)) *stack {
 	s := &stack{t: t, log: &logLines{}}
 	set := setup{
 		nats:   embedded.Config{Addr: "127.0.0.1:0", Memory: true},
-		cfg:    Config{Rate: -1, Log: zerolog.New(s.log).Level(zerolog.InfoLevel)},
+		cfg:    Config{Log: zerolog.New(s.log).Level(zerolog.InfoLevel)},
 		rooms:  rooms.Config{Node: "n1", Memory: true, PresenceInterval: 100 * time.Millisecond},
 		listen: func(l net.Listener) net.Listener { return l },
 	}

@@ -58,7 +58,6 @@ func (quietEngine) History(context.Context, string, uint64, int) (wire.History, 
 func bubble(t *testing.T, cfg Config, fn func(t *testing.T, m *Manager)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		cfg.Rate = -1
 		m, err := newManager(quietEngine{}, &auth.Authenticator{}, cfg)
 		must(t, err)
 		fn(t, m)

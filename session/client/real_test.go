@@ -74,7 +74,7 @@ func newServer(t *testing.T) *server {
 // restart ends all connections with 1001 and goes on with a new manager.
 func (s *server) restart() {
 	s.t.Helper()
-	m, err := session.NewManager(s.eng, s.who, session.Config{Rate: -1})
+	m, err := session.NewManager(s.eng, s.who, session.Config{})
 	if err != nil {
 		s.t.Fatal(err)
 	}

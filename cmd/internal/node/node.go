@@ -189,26 +189,18 @@ func (n *Node) startSessions(context.Context) error {
 		asked = h.Session()
 	}
 	n.sessions, err = session.NewManager(n.engine, n.who, session.Config{
-		MaxMessage: int64(n.cfg.MaxMessage), Compress: n.cfg.Compress, Rate: orNone(n.cfg.Rate), Burst: n.cfg.Burst, Ping: n.cfg.Ping,
+		MaxMessage: int64(n.cfg.MaxMessage), Compress: n.cfg.Compress, Rate: n.cfg.Rate, Burst: n.cfg.Burst, Ping: n.cfg.Ping,
 		QueueMessages: n.cfg.Queue, QueueBytes: int(n.cfg.QueueBytes), UnfinishedBytes: n.memory.messages,
 		MaxConnections: n.maxConnections(), MaxConnectionsPerAddress: n.cfg.MaxConnectionsPerAddress,
 		RateBytes: int(n.cfg.RateBytes), RoomBytes: int(n.cfg.RoomBytes), InboxRate: n.cfg.InboxRate,
 		AddressConnectRate: n.cfg.ConnectRate, AddressLoginRate: n.cfg.LoginRate, Proxies: n.cfg.proxies(),
-		MaxConnectionsPerUser: orNone(n.cfg.MaxConnectionsPerUser), MaxGuestRooms: orNone(n.cfg.MaxGuestRooms),
+		MaxConnectionsPerUser: n.cfg.MaxConnectionsPerUser, MaxGuestRooms: n.cfg.MaxGuestRooms,
 		Hooks: asked, Origins: origins, Log: n.log,
 	})
 	if err == nil {
 		n.who.Ended.OnEnd(closeEnded(n.sessions))
 	}
 	return err
-}
-
-// orNone turns our "0: no limit" into that of session, where 0 is the default.
-func orNone[T int | float64](limit T) T {
-	if limit == 0 {
-		return -1
-	}
-	return limit
 }
 
 // Run answers requests until ctx ends, then sends the clients away over Config.Drain and stops everything. It returns nil

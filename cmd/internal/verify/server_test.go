@@ -66,7 +66,7 @@ func startServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := session.NewManager(eng, &auth.Authenticator{Verifier: auth.NewVerifier(key)}, session.Config{Log: log, Rate: -1})
+	m, err := session.NewManager(eng, &auth.Authenticator{Verifier: auth.NewVerifier(key)}, session.Config{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
