@@ -3,7 +3,9 @@
 //
 //	h, err := hooks.New(nc, hooks.Config{Login: "https://example.com/roomd/login", Join: hooks.OverNATS, Key: key})
 //	who := &auth.Authenticator{Guests: guests, Tickets: tickets, Ask: h.Ask()}
-//	manager, err := session.NewManager(engine, who, session.Config{Hooks: h.Session()})
+//	cfg := session.DefaultConfig()
+//	cfg.Hooks = h.Session()
+//	manager, err := session.NewManager(engine, who, cfg)
 //
 // A hook is a NATS request to [LoginSubject], [JoinSubject] or [PublishSubject],
 // or, for a site without a NATS client, a POST of the same JSON to a URL. Fields
