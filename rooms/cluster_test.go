@@ -88,9 +88,18 @@ func TestPresenceOverNodes(t *testing.T) {
 
 // heardJoin needs m's lock.
 func heardJoin(m *member, uid string) bool {
+	return heardPresence(m, uid, func(p wire.PresenceChange) []wire.User { return p.Joined })
+}
+
+func heardLeave(m *member, uid string) bool {
+	return heardPresence(m, uid, func(p wire.PresenceChange) []wire.User { return p.Left })
+}
+
+// heardPresence reports whether the user was in one list of a batch.
+func heardPresence(m *member, uid string, list func(wire.PresenceChange) []wire.User) bool {
 	for _, ev := range m.eventsLocked([]string{wire.TypePresence}) {
 		var p wire.PresenceChange
-		if json.Unmarshal(ev.Payload, &p) == nil && slices.ContainsFunc(p.Joined, func(u wire.User) bool { return u.UID == uid }) {
+		if json.Unmarshal(ev.Payload, &p) == nil && slices.ContainsFunc(list(p), func(u wire.User) bool { return u.UID == uid }) {
 			return true
 		}
 	}

@@ -103,10 +103,10 @@ func (e *Engine) obey(ctx context.Context, c command) (outcome, error) {
 		}
 	case opRemove:
 		e.kicked(c.Room, c.UID)
-		answer.Count, err = e.tellRoom(ctx, c.Room, &removeUser{uid: c.UID, done: make(chan int, 1)})
+		answer.Count, err = e.removeHere(ctx, c.Room, c.UID)
 	case opClose:
 		e.kicked("", c.UID)
-		answer.Count, err = e.tellRoom(ctx, wire.Inbox(c.UID), &removeUser{uid: c.UID, code: c.Code, done: make(chan int, 1)})
+		answer.Count, err = e.closeHere(ctx, c.UID, c.Code)
 	case opConnections:
 		answer.Connections, err = e.ownConnections(ctx, c)
 	default:
@@ -121,14 +121,50 @@ func (e *Engine) kicked(room, uid string) {
 	}
 }
 
+// removeHere takes a user's sessions out of the room, if it is open here.
+func (e *Engine) removeHere(ctx context.Context, room, uid string) (int, error) {
+	sessions, err := e.tellRoom(ctx, room, &removeUser{uid: uid, done: make(chan []string, 1)})
+	return distinct(sessions), err
+}
+
+// closeHere ends a user's sessions, and the seats that the rooms keep for those
+// that were cut off. The inbox comes first: a session that is no longer in it has
+// left its rooms before, so that each has the seat when it is told.
+func (e *Engine) closeHere(ctx context.Context, uid string, code wire.CloseCode) (int, error) {
+	sessions, err := e.tellRoom(ctx, wire.Inbox(uid), &removeUser{uid: uid, code: code, done: make(chan []string, 1)})
+	if err != nil {
+		return 0, err
+	}
+	open := e.stores[wire.SpaceRooms].handles.all()
+	told := make([]*endSeats, len(open))
+	for i, h := range open {
+		told[i] = &endSeats{uid: uid, done: make(chan []string, 1)}
+		e.post(h.self, told[i])
+	}
+	for i, h := range open {
+		ended, err := await(ctx, h.self, told[i].done, nil)
+		if err != nil {
+			return distinct(sessions), err
+		}
+		sessions = append(sessions, ended...)
+	}
+	return distinct(sessions), nil
+}
+
+// distinct is how many sessions there are in a list.
+func distinct(sessions []string) int {
+	slices.Sort(sessions)
+	return len(slices.Compact(sessions))
+}
+
 // tellRoom gives a removal to the room, if it is open here.
-func (e *Engine) tellRoom(ctx context.Context, room string, m *removeUser) (int, error) {
+func (e *Engine) tellRoom(ctx context.Context, room string, m *removeUser) (sessions []string, err error) {
 	ref, ok := e.rooms.Lookup(room)
 	if !ok {
-		return 0, nil
+		return nil, nil
 	}
 	e.post(ref, m)
-	return await(ctx, ref, m.done, 0)
+	return await(ctx, ref, m.done, nil)
 }
 
 // everyNode gives a command to all nodes that live, this one too, and returns
@@ -199,13 +235,15 @@ func (e *Engine) countEveryNode(ctx context.Context, c command) (int, error) {
 }
 
 // Remove takes every session of a user out of the room, on all nodes, and
-// returns how many there were.
+// returns how many there were. Those that were cut off and have a seat for the
+// grace are among them.
 func (e *Engine) Remove(ctx context.Context, room, uid string) (int, error) {
 	return e.countEveryNode(ctx, command{Op: opRemove, Room: room, UID: uid})
 }
 
 // CloseUser ends every session of a user, on all nodes, and returns how many
-// there were.
+// there were. Those that were cut off and have a seat for the grace are among
+// them.
 func (e *Engine) CloseUser(ctx context.Context, uid string, code wire.CloseCode) (int, error) {
 	return e.countEveryNode(ctx, command{Op: opClose, UID: uid, Code: code})
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
@@ -51,6 +52,56 @@ func TestControlOverNodes(t *testing.T) {
 	inbox.await(t, "4503", func() bool { return inbox.closed == wire.CloseRemoved })
 	if one.events(wire.TypeRoomLeft) != nil {
 		t.Error("another user was removed too")
+	}
+}
+
+// TestRemovingEndsKeptSeats: who was cut off has no seat any more, on whatever
+// node it was kept, is counted once, and is seen to leave; others keep theirs.
+func TestRemovingEndsKeptSeats(t *testing.T) {
+	a, b := twoNodes(t, func(c *rooms.Config) { immortal(c); c.PresenceGrace = time.Hour })
+	awaitPeers(t, a, "b")
+	awaitPeers(t, b, "a")
+	watcher := join(t, a, "x", "watcher", rooms.Since{})
+	cutOff := func(eng *rooms.Engine, uid, session string, in ...string) {
+		m := newMember(uid)
+		m.id = session
+		for _, room := range in {
+			if err := eng.Join(within(t), room, m, "", rooms.Since{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, room := range in {
+			eng.Leave(room, m, rooms.LeaveLost)
+		}
+	}
+	cutOff(b, "one", "one-1", "x", "y")
+	cutOff(b, "one", "one-2", "x")
+	cutOff(a, "one", "one-3", "y")
+	cutOff(b, "other", "other-1", "x", "y")
+	awaitPresent(t, a, "x", "one,other,watcher")
+	awaitPresent(t, a, "y", "one,other")
+
+	// one-2 came when one-1 was away, and took its seat.
+	if n, err := a.Remove(within(t), "x", "u-one"); n != 1 || err != nil {
+		t.Errorf("%d were removed from x, %v", n, err)
+	}
+	watcher.await(t, "one is seen to leave", func() bool { return heardLeave(watcher, "u-one") })
+	awaitPresent(t, a, "x", "other,watcher")
+	awaitPresent(t, b, "x", "other,watcher")
+	awaitPresent(t, b, "y", "one,other")
+
+	cutOff(b, "one", "one-4", "x", "z")
+	awaitPresent(t, a, "x", "one,other,watcher")
+	if n, err := a.CloseUser(within(t), "u-one", wire.CloseRemoved); n != 3 || err != nil {
+		t.Errorf("%d were closed, %v; there were one-1 in y, one-3 in y, and one-4 in x and z", n, err)
+	}
+	for _, eng := range []*rooms.Engine{a, b} {
+		awaitPresent(t, eng, "x", "other,watcher")
+		awaitPresent(t, eng, "y", "other")
+		awaitPresent(t, eng, "z", "")
+	}
+	if n, err := b.CloseUser(within(t), "u-one", wire.CloseRemoved); n != 0 || err != nil {
+		t.Errorf("%d were closed again, %v", n, err)
 	}
 }
 

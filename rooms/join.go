@@ -112,16 +112,17 @@ func (r *room) remove(m Member, why LeaveReason) bool {
 }
 
 // removeUser takes every session of a user out of the room, those that wait to
-// be let in too, or, with a close code, ends them.
-func (r *room) removeUser(uid string, code wire.CloseCode) int {
+// be let in and those that were cut off too, or, with a close code, ends them.
+func (r *room) removeUser(uid string, code wire.CloseCode) (sessions []string) {
 	var out []Member
 	for _, m := range r.fanout.members.list {
 		if m.User().UID == uid {
 			out = append(out, m)
 		}
 	}
-	waited := r.removeWaiting(uid, code)
+	sessions = r.removeWaiting(uid, code)
 	for _, m := range out {
+		sessions = append(sessions, m.ID())
 		if code != 0 {
 			m.Close(code)
 			continue
@@ -129,21 +130,29 @@ func (r *room) removeUser(uid string, code wire.CloseCode) int {
 		r.onLeave(&leaveRequest{member: m, why: LeaveRemoved})
 		m.Left(r.h.name)
 	}
-	return len(out) + waited
+	return append(sessions, r.endKept(uid)...)
 }
 
-func (r *room) removeWaiting(uid string, code wire.CloseCode) (n int) {
+// endKept gives up the seats that are kept for a user; an inbox keeps none.
+func (r *room) endKept(uid string) []string {
+	if r.roster == nil {
+		return nil
+	}
+	return r.roster.endKept(uid)
+}
+
+func (r *room) removeWaiting(uid string, code wire.CloseCode) (sessions []string) {
 	r.follower.Waiting(func(waiting *follow.Join) bool {
 		j := waiting.Ref.(*joinRequest)
 		if j.member.User().UID != uid {
 			return false
 		}
-		n++
+		sessions = append(sessions, j.member.ID())
 		reply(j.done, error(wire.Errorf(wire.NotMember, "removed before the join was done")))
 		if code != 0 {
 			j.member.Close(code)
 		}
 		return true
 	})
-	return n
+	return sessions
 }

@@ -38,11 +38,17 @@ type (
 		id     string        // of the client's request, carried by room_left
 		done   chan struct{} // buffered by one; nil: nobody waits
 	}
-	// removeUser takes all sessions of a user out of the room.
+	// removeUser takes all sessions of a user out of the room, with the seats that
+	// are kept for those that were cut off.
 	removeUser struct {
 		uid  string
 		code wire.CloseCode // not 0: end the sessions instead
-		done chan int       // how many sessions; buffered by one
+		done chan []string  // the ids of the sessions; buffered by one
+	}
+	// endSeats gives up the seats that the room keeps for a user.
+	endSeats struct {
+		uid  string
+		done chan []string // the ids of the sessions; buffered by one
 	}
 	membersRequest struct {
 		after string
@@ -116,6 +122,7 @@ func (liveSignal) roomMessage()      {}
 func (*joinRequest) roomMessage()    {}
 func (*leaveRequest) roomMessage()   {}
 func (*removeUser) roomMessage()     {}
+func (*endSeats) roomMessage()       {}
 func (*membersRequest) roomMessage() {}
 func (*historyRequest) roomMessage() {}
 func (opened) roomMessage()          {}
@@ -176,7 +183,9 @@ func refuseMessage(m message, err error) {
 	case *membersRequest:
 		reply(m.done, wire.OnlineUsers{List: []wire.User{}})
 	case *removeUser:
-		reply(m.done, 0)
+		reply(m.done, nil)
+	case *endSeats:
+		reply(m.done, nil)
 	case *connectionsRequest:
 		reply(m.done, connectionsAnswer{})
 	case *leaveRequest:

@@ -105,6 +105,8 @@ func (r *room) handle(m message) {
 		}
 	case *connectionsRequest: // does not keep the room open
 		r.onConnections(m)
+	case *endSeats: // nor does this: every open room is told
+		reply(m.done, r.endKept(m.uid))
 	case *joinRequest, *leaveRequest, *removeUser, *membersRequest, *historyRequest:
 		r.used = time.Now()
 		r.h.asked.Store(r.used.UnixNano())

@@ -194,6 +194,17 @@ func (r *roster) armGrace() {
 	r.grace.Reset(time.Until(next))
 }
 
+// endKept gives up the seats that are kept for a user, and returns whose
+// sessions they were.
+func (r *roster) endKept(uid string) []string {
+	ended := r.presence.EndKept(uid)
+	if len(ended) > 0 {
+		r.changed(uid)
+		r.armGrace()
+	}
+	return ended
+}
+
 // expireSeats gives up the seats of those who did not come back in time.
 func (r *roster) expireSeats() {
 	r.presence.Expire(time.Now())

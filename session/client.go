@@ -35,10 +35,11 @@ type Client struct {
 	handshake []byte // the answer to it, if it is not written yet; owned by the actor
 
 	// written by any goroutine
-	heard  atomic.Int64  // when the last frame came from the peer, in nanoseconds after m.born
-	inHand atomic.Int64  // bytes that are being written, if they are many
-	ending atomic.Uint32 // the close code, with byPeer if it is the peer's; 0 while open. The first one stands
-	abrupt atomic.Bool   // the peer's close frame is not waited for: see cutUnfinished
+	heard   atomic.Int64  // when the last frame came from the peer, in nanoseconds after m.born
+	inHand  atomic.Int64  // bytes that are being written, if they are many
+	ending  atomic.Uint32 // the close code, with byPeer if it is the peer's; 0 while open. The first one stands
+	removed atomic.Bool   // an operator has ended it; it keeps no seat, whatever else ended it first
+	abrupt  atomic.Bool   // the peer's close frame is not waited for: see cutUnfinished
 
 	// owned by the reading goroutine
 	events   budget.Bucket // what it sent
@@ -100,6 +101,9 @@ const byPeer = 1 << 16
 func (c *Client) Close(code wire.CloseCode) {
 	if code == 0 {
 		code = wire.CloseNormal
+	}
+	if code == wire.CloseRemoved {
+		c.removed.Store(true)
 	}
 	c.end(uint32(code))
 }
@@ -177,8 +181,11 @@ func (c *Client) closeCode() wire.CloseCode { return wire.CloseCode(c.ending.Loa
 func (c *Client) closedByPeer() bool { return c.ending.Load()&byPeer != 0 }
 
 // comesBack reports whether a client that has ended keeps its seats for the
-// grace.
+// grace. Who was removed does not, also when the connection had broken before.
 func (c *Client) comesBack() bool {
+	if c.removed.Load() {
+		return false
+	}
 	if c.closedByPeer() {
 		return c.closeCode().KeptByPeer()
 	}

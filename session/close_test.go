@@ -17,6 +17,27 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
+// Whom an operator has removed keeps no seat, also when the connection broke
+// right before.
+func TestRemovedKeepsNoSeat(t *testing.T) {
+	for _, c := range []struct {
+		codes []wire.CloseCode
+		keeps bool
+	}{
+		{[]wire.CloseCode{wire.CloseAbnormal}, true},
+		{[]wire.CloseCode{wire.CloseAbnormal, wire.CloseForbidden}, true},
+		{[]wire.CloseCode{wire.CloseAbnormal, wire.CloseRemoved}, false},
+		{[]wire.CloseCode{wire.CloseRemoved, wire.CloseAbnormal}, false},
+	} {
+		s := newStack(t)
+		client := s.client(s.user("ann"))
+		for _, code := range c.codes {
+			client.Close(code)
+		}
+		same(t, text("a seat is kept after %v", c.codes), client.comesBack(), c.keeps)
+	}
+}
+
 // The peer's own close is answered with its code, and counted as one of ours
 // only if it is no code of ours.
 func TestPeerCloses(t *testing.T) {

@@ -67,6 +67,16 @@ func (t *Table) Leave(session string) {
 	t.release(ref.who)
 }
 
+// EndKept ends every seat that is kept here for a user, and returns whose
+// sessions they were. Sessions that are connected stay.
+func (t *Table) EndKept(uid string) (sessions []string) {
+	for c := t.mine(uid); c != nil && c.kept != nil; {
+		sessions = append(sessions, c.kept.session)
+		t.Leave(c.kept.session)
+	}
+	return sessions
+}
+
 // Away keeps the seat of a session that was cut off until the deadline; until
 // then its user counts as present. For a session that is away already the
 // deadline is set anew; an unknown session is nothing to do.

@@ -88,6 +88,23 @@ func TestSessions(t *testing.T) {
 			tab.Away("1", at(30*time.Second))
 			tab.Expire(at(20 * time.Second))
 		}, "ann"},
+		{"all kept seats of a user are ended", func(tab *presence.Table) {
+			join(t, tab, "1", ann)
+			join(t, tab, "2", ann)
+			tab.Away("1", at(15*time.Second))
+			tab.Away("2", at(15*time.Second))
+			if ended := tab.EndKept("ann"); len(ended) != 2 || len(tab.EndKept("ann")) != 0 || len(tab.EndKept("nobody")) != 0 {
+				t.Errorf("ended %q", ended)
+			}
+		}, ""},
+		{"and those who are connected stay", func(tab *presence.Table) {
+			join(t, tab, "1", ann)
+			join(t, tab, "2", ann)
+			tab.Away("1", at(15*time.Second))
+			if ended := tab.EndKept("ann"); len(ended) != 1 || ended[0] != "1" {
+				t.Errorf("ended %q", ended)
+			}
+		}, "ann"},
 		{"away of nobody", func(tab *presence.Table) { tab.Away("1", at(0)); tab.Expire(at(time.Hour)) }, ""},
 		{"the other session is still connected", func(tab *presence.Table) {
 			join(t, tab, "1", ann)
