@@ -49,8 +49,8 @@ type Resume struct {
 }
 
 // ParseResume reads "room:epoch:seq,room:epoch:seq". In a room's name "=", ","
-// and ":" are written =3D, =2C, =3A; since epoch and seq hold neither, a
-// plain name with a colon is understood as well. Names come back as the client
+// and ":" are written =3D, =2C, =3A; a plain colon is refused, as what stands
+// around it may be the name of another room. Names come back as the client
 // wrote them: CleanRoom is for the caller, and so are repeats. Failures are
 // *Error with BadRoom, or TooManyRooms above MaxResume.
 func ParseResume(s string) ([]Resume, error) {
@@ -62,8 +62,8 @@ func ParseResume(s string) ([]Resume, error) {
 		rest, seqText, ok := cutLast(item, ":")
 		seq, err := strconv.ParseUint(seqText, 10, 64)
 		name, epoch, ok2 := cutLast(rest, ":")
-		if !ok || !ok2 || err != nil || name == "" {
-			return nil, Errorf(BadRoom, "resume is room:epoch:seq, comma-separated; %.64q is not", item)
+		if !ok || !ok2 || err != nil || name == "" || strings.Contains(name, ":") {
+			return nil, Errorf(BadRoom, "resume is room:epoch:seq, comma-separated, with : in a name as =3A; %.64q is not", item)
 		}
 		if len(list) == MaxResume {
 			return nil, Errorf(TooManyRooms, "resume names more than %d rooms; join the others afterwards", MaxResume)
