@@ -33,9 +33,9 @@ const (
 	// doorBurst is how many seconds' worth of connections, or of logins, may come
 	// from an address at once.
 	doorBurst = 10
-	// maxStrangers is how many addresses, and users, and rooms, without a
-	// connection are remembered for what they have spent; beyond it one is
-	// forgotten for each that comes.
+	// maxStrangers is how many addresses, and users, and rooms, and pairs of who
+	// writes to whom, without a connection are remembered for what they have spent;
+	// beyond it one is forgotten for each that comes.
 	maxStrangers = 1 << 16
 
 	// userTurns and addressTurns are how many requests for history all connections
@@ -64,6 +64,9 @@ const (
 	// guests fill.
 	inboxBurst = 200
 	guestPart  = 1.0 / 2
+	// senderShare is how much of what one inbox takes one sender may use, however
+	// many connections he has, so that the others still get through.
+	senderShare = 1.0 / 4
 	// guestInboxBytes and guestInboxBurst are how many bytes a second, and at once,
 	// the guests of a node may have stored in all inboxes together, both copies of
 	// a message counted; guestShare and guestAddressShare how much of it one guest
@@ -100,6 +103,7 @@ type budgets struct {
 	doors  *budget.Table // by address
 
 	inboxes    *budget.Table // messages, by the uid of who gets them
+	pairs      *budget.Table // the same, by who sends and who gets them
 	guests     guestInboxes
 	handshakes *budget.Table // of TLS, by address
 }
@@ -112,6 +116,7 @@ func newBudgets(cfg Config) budgets {
 	door := func(rate float64) budget.Rate {
 		return budget.Rate{PerSecond: rate, Burst: max(1, doorBurst*rate)}
 	}
+	inbox := budget.Rate{PerSecond: cfg.InboxRate, Burst: max(inboxBurst, cfg.InboxRate)}
 	return budgets{
 		events: budget.Rate{PerSecond: cfg.Rate, Burst: float64(cfg.Burst)},
 		floods: budget.Rate{PerSecond: floodLeak, Burst: floodEvents},
@@ -119,7 +124,8 @@ func newBudgets(cfg Config) budgets {
 		rooms:  budget.NewTable(budget.Rate{PerSecond: float64(cfg.RoomBytes), Burst: bytesBurst * float64(cfg.RoomBytes)}, budget.Rate{}, maxStrangers),
 		doors:  budget.NewTable(door(cfg.AddressConnectRate), door(cfg.AddressLoginRate), maxStrangers),
 
-		inboxes:    budget.NewTable(budget.Rate{PerSecond: cfg.InboxRate, Burst: max(inboxBurst, cfg.InboxRate)}, budget.Rate{}, maxStrangers),
+		inboxes:    budget.NewTable(inbox, budget.Rate{}, maxStrangers),
+		pairs:      budget.NewTable(inbox.Times(senderShare), budget.Rate{}, maxStrangers),
 		guests:     newGuestInboxes(cfg),
 		handshakes: budget.NewTable(door(cfg.AddressConnectRate), budget.Rate{}, maxStrangers),
 	}

@@ -9,8 +9,9 @@ import (
 
 // An inbox keeps so many messages, and all inboxes together so many bytes: who
 // writes there pushes out what others wrote. So each inbox takes so many
-// messages of clients per second, whoever sends them, and what guests, of whom
-// anybody can be thousands, have stored in inboxes has a bound of its own.
+// messages of clients per second, whoever sends them; of these one sender may use
+// a share, so that the others get through; and what guests, of whom anybody can
+// be thousands, have stored in inboxes has a bound of its own.
 // Services are not clients.
 
 // guestInboxes is what guests may have stored in inboxes, in bytes. Fixed after
@@ -33,9 +34,10 @@ func newGuestInboxes(cfg Config) guestInboxes {
 }
 
 // spendInbox takes what it costs to store n bytes, in one inbox or, as a private
-// message is, in two: one of the messages of the user to, unless that is the
-// client itself, and of a guest the bytes. What is refused costs nothing, and is
-// not held against the client: others may have spent it.
+// message is, in two: one of the messages of the user to, and of the
+// client's share of them, unless that is the client itself, and of a guest the
+// bytes. What is refused costs nothing, and is not held against the client: others
+// may have spent it.
 func (c *Client) spendInbox(now time.Duration, to string, n int) error {
 	if c.who.Guest && !c.spendAsGuest(now, float64(n)) {
 		c.m.stats.RateLimited.Add(1)
@@ -49,7 +51,9 @@ func (c *Client) spendInbox(now time.Duration, to string, n int) error {
 	if c.who.Guest {
 		part = guestPart
 	}
-	if c.m.budgets.inboxes.Get(to, now).TakeUpTo(budget.First, now, 1, part) {
+	pair := c.m.budgets.pairs.Get(c.who.UID+"\n"+to, now) // no uid has a line break
+	within := pair.Take(budget.First, now, 1)
+	if within && c.m.budgets.inboxes.Get(to, now).TakeUpTo(budget.First, now, 1, part) {
 		return nil
 	}
 	if c.who.Guest {
@@ -58,6 +62,11 @@ func (c *Client) spendInbox(now time.Duration, to string, n int) error {
 		}
 	}
 	c.m.stats.RateLimited.Add(1)
+	if !within {
+		c.m.stats.LimitedInboxSenders.Add(1)
+		return wire.Errorf(wire.RateLimited, "you send too many private messages to %q; try again in a moment", to)
+	}
+	pair.GiveBack(budget.First, 1)
 	c.m.stats.LimitedInboxes.Add(1)
 	return wire.Errorf(wire.RateLimited, "too many private messages to %q; try again in a moment", to)
 }

@@ -69,19 +69,64 @@ func TestGuestsPushNothingOutOfAnInbox(t *testing.T) {
 		}
 	}
 	same(t, "messages of guests that were stored", stored, inboxBurst*guestPart-written)
-	same(t, "those that were refused", s.m.Stats().LimitedInboxes.Load(), int64(guests*each-stored))
+	same(t, "those that were refused", s.m.Stats().LimitedInboxes.Load()+s.m.Stats().LimitedInboxSenders.Load(), int64(guests*each-stored))
 	same(t, "refused events", s.m.Stats().RateLimited.Load(), int64(guests*each-stored))
 	same(t, "messages of the friend that are left", count(s.wholeInbox("ann"), "from a friend"), written)
 
-	for n := range inboxBurst - stored - written {
+	const share = int(inboxBurst * senderShare)
+	another, last := s.user("another"), s.user("last")
+	for n := range share - written {
 		friend.acked(wire.TypePrivateMessage, "", privately("ann", text("later, %d", n)))
 	}
-	told := friend.failed(wire.RateLimited, wire.TypePrivateMessage, "", privately("ann", "one too many"))
+	for n := range share {
+		another.acked(wire.TypePrivateMessage, "", privately("ann", text("later, %d", n)))
+	}
+	for n := range inboxBurst - stored - 2*share {
+		last.acked(wire.TypePrivateMessage, "", privately("ann", text("later, %d", n)))
+	}
+	told := last.failed(wire.RateLimited, wire.TypePrivateMessage, "", privately("ann", "one too many"))
 	if !strings.Contains(told.Message, `"ann"`) {
 		t.Errorf("the refusal says %q", told.Message)
 	}
-	same(t, "messages of the friend in ann's inbox", count(s.wholeInbox("ann"), `"uid":"friend"`), inboxBurst-stored)
-	same(t, "messages of the friend in his own", count(s.wholeInbox("friend"), `"to_uid":"ann"`), inboxBurst-stored)
+	same(t, "messages of the friend in ann's inbox", count(s.wholeInbox("ann"), `"uid":"friend"`), share)
+	same(t, "messages of the friend in his own", count(s.wholeInbox("friend"), `"to_uid":"ann"`), share)
+}
+
+// One user, from however many connections, writes to another without end: a
+// friend still gets through, and the one who floods may write to others.
+func TestOneSenderFillsNoInbox(t *testing.T) {
+	s := newStack(t, func(set *setup) { set.cfg.InboxRate = perDay })
+	s.user("ann")
+	s.user("carol")
+	bob := s.user("bob")
+	floods := []*peer{s.user("mallory"), s.user("mallory")}
+	const share, tries = int(inboxBurst * senderShare), 2 * inboxBurst
+	stored := 0
+	for n := range tries {
+		p := floods[n%2]
+		id := text("%d", n)
+		p.send(wire.TypePrivateMessage, id, "", privately("ann", "noise"))
+		if answer := p.answer(id); answer.Type == wire.TypeAck {
+			stored++
+		} else if told := p.wantError(answer, wire.RateLimited); !strings.Contains(told.Message, `you send too many private messages to "ann"`) {
+			t.Fatalf("the refusal says %q", told.Message)
+		}
+	}
+	same(t, "messages of one who floods that were stored", stored, share)
+	same(t, "those that were refused", s.m.Stats().LimitedInboxSenders.Load(), int64(tries-share))
+	same(t, "refused for what others wrote", s.m.Stats().LimitedInboxes.Load(), 0)
+	for range 10 {
+		bob.acked(wire.TypePrivateMessage, "", privately("ann", "from a friend"))
+	}
+	same(t, "messages of the friend", count(s.wholeInbox("ann"), "from a friend"), 10)
+	floods[0].acked(wire.TypePrivateMessage, "", privately("carol", "to another"))
+
+	// What the inbox refuses is not taken from the sender's share.
+	now := s.m.now()
+	s.m.budgets.inboxes.Get("ann", now).Charge(budget.First, now, inboxBurst)
+	bob.failed(wire.RateLimited, wire.TypePrivateMessage, "", privately("ann", "into a full one"))
+	pair := s.m.budgets.pairs.Get("bob\nann", s.m.now())
+	same(t, "spent of bob's share", math.Round(pair.Part(budget.First, s.m.now())*float64(share)), 10)
 }
 
 // Other inboxes, one's own, and services have no part in it.

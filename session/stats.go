@@ -36,6 +36,7 @@ type Stats struct {
 	LimitedUserBytes      atomic.Int64 // of their user
 	LimitedAddressBytes   atomic.Int64 // of their address
 	LimitedRoomBytes      atomic.Int64 // of their room
+	LimitedInboxSenders   atomic.Int64 // private messages beyond their sender's share of their receiver's inbox
 	LimitedInboxes        atomic.Int64 // private messages that the rate of their receiver's inbox refused
 	LimitedGuestInboxes   atomic.Int64 // private messages of guests that what guests may have stored in inboxes refused
 	LimitedClientAnswers  atomic.Int64 // requests that what their client had been given refused

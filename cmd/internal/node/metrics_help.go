@@ -76,6 +76,7 @@ var sessionHelp = map[string]string{
 	"LimitedUserBytes":      "Events beyond the bytes per second of their user.",
 	"LimitedAddressBytes":   "Events beyond the bytes per second of their address.",
 	"LimitedRoomBytes":      "Events beyond the bytes per second of their room.",
+	"LimitedInboxSenders":   "Private messages beyond one sender's share of the messages per second into their receiver's inbox.",
 	"LimitedInboxes":        "Private messages beyond the messages per second into their receiver's inbox.",
 	"LimitedGuestInboxes":   "Private messages of guests beyond the bytes per second that guests may have stored in inboxes.",
 	"LimitedClientAnswers":  "Requests refused for what their client had been given.",
