@@ -23,12 +23,18 @@ func TestDeadPeersAreFreed(t *testing.T) {
 		set.rooms.PresenceGrace = 200 * time.Millisecond
 		set.rooms.IdleAfter = 200 * time.Millisecond
 	})
+	// What is remembered of a user for its time, such as what it has spent of its
+	// budgets, has a bound of its own: the same ones come again.
+	targets := make([]string, dead)
+	for i := range targets {
+		targets[i] = "/ws?token=" + s.token(text("dead-%d", i))
+	}
 	round := func() {
 		conns := make([]net.Conn, dead)
 		for i := range conns {
 			conn, err := net.Dial("tcp", s.addr())
 			must(t, err)
-			handshake(t, conn).until(1) // and never reads or writes again
+			handshakeAt(t, conn, targets[i]).until(1) // and never reads or writes again
 			conns[i] = conn
 		}
 		eventually(t, "all are connected", func() bool { return s.m.Count() == dead && usersOf(s) == dead })

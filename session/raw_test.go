@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,8 +33,13 @@ func (s *stack) dialFrames() *rawConn {
 
 func handshake(t testing.TB, conn net.Conn) *rawConn {
 	t.Helper()
+	return handshakeAt(t, conn, "/ws")
+}
+
+func handshakeAt(t testing.TB, conn net.Conn, target string) *rawConn {
+	t.Helper()
 	must(t, conn.SetDeadline(time.Now().Add(patience)))
-	_, err := io.WriteString(conn, upgradeRequest)
+	_, err := io.WriteString(conn, strings.Replace(upgradeRequest, "/ws", target, 1))
 	must(t, err)
 	r := bufio.NewReader(conn)
 	resp, err := http.ReadResponse(r, nil)
