@@ -55,7 +55,7 @@ func apiGuard(key string, secured bool, proxies auth.Proxies, limit guesses) fun
 }
 
 func nobody(*http.Request) error {
-	return wire.Errorf(wire.Forbidden, "this server checks users' tokens, and has no API key: so the API answers nobody; %s", needKey)
+	return wire.Errorf(wire.Forbidden, "users log in here (by token or hook), and there is no API key: so the API answers nobody; %s", needKey)
 }
 
 // localOnly lets in programs of this machine and our own page in a browser on it, and nothing else that such a browser

@@ -89,7 +89,7 @@ func (n *Node) natsLine() string {
 	case file != "":
 		return "asks for the password in " + file
 	default:
-		return "open to every program on this machine; it asks for a password when a JWT or API key is set"
+		return "open to every program on this machine; it asks for a password when a JWT or API key, or a login hook, is set"
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -27,6 +28,9 @@ func (e *FlagError) Error() string {
 	from := ""
 	if e.From != "" {
 		from = ", set in " + e.From
+	}
+	if slices.Contains(secretFlags, e.Flag) { // of a secret there is only --…-file
+		return fmt.Sprintf("%s (or --%s-file)%s: %s", EnvName(e.Flag), e.Flag, from, e.Problem)
 	}
 	return fmt.Sprintf("--%s (%s)%s: %s", e.Flag, EnvName(e.Flag), from, e.Problem)
 }
@@ -144,7 +148,7 @@ func checkSecretArgs(args []string) error {
 		for _, name := range secretFlags {
 			if arg == "--"+name || strings.HasPrefix(arg, "--"+name+"=") {
 				return &FlagError{Flag: name, Problem: fmt.Sprintf(
-					"the command line is not for secrets, as other users of this machine can read it; set %s in the environment, or write --%s-file FILE", EnvName(name), name)}
+					"there is no --%s: the command line is not for secrets, as other users of this machine can read it; set %s in the environment, or write --%s-file FILE", name, EnvName(name), name)}
 			}
 		}
 	}

@@ -68,6 +68,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"html"
 	"io/fs"
@@ -75,6 +76,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/client/js"
 )
 
@@ -121,12 +123,12 @@ func handler(assets map[string]asset, p policy) http.Handler {
 		w.Header().Set("Content-Security-Policy", p.header(r.Host, r.TLS != nil))
 		a, ok := assets[r.URL.Path]
 		if !ok {
-			http.Error(w, "not found", http.StatusNotFound)
+			refuse(w, http.StatusNotFound, wire.ErrorInfo{Code: wire.NotFound, Message: "there is nothing at this address; the page is at /, and what else there is the contract lists"})
 			return
 		}
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+			refuse(w, http.StatusMethodNotAllowed, wire.ErrorInfo{Code: "method_not_allowed", Message: r.Method + " is not possible here; use GET or HEAD"})
 			return
 		}
 		if r.URL.Path == clientPath { // for the pages of any site: it holds nothing of anybody
@@ -135,6 +137,17 @@ func handler(assets map[string]asset, p policy) http.Handler {
 		}
 		serve(w, r, a)
 	})
+}
+
+// refuse answers an error as the rest of the server does.
+func refuse(w http.ResponseWriter, status int, info wire.ErrorInfo) {
+	body, err := json.Marshal(map[string]wire.ErrorInfo{"error": info})
+	if err != nil {
+		panic(fmt.Sprintf("web: an answer cannot be encoded: %v", err)) // two strings and a bool
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	w.Write(body) // an error means that the client is gone
 }
 
 func serve(w http.ResponseWriter, r *http.Request, a asset) {

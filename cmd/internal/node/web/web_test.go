@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,8 @@ import (
 	"testing/fstest"
 
 	"go.uber.org/goleak"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -100,6 +103,13 @@ func TestAnswersNothingElse(t *testing.T) {
 			}
 			if tc.status == http.StatusMethodNotAllowed && res.Header.Get("Allow") != "GET, HEAD" {
 				t.Errorf("Allow %q, want GET, HEAD", res.Header.Get("Allow"))
+			}
+			var told struct{ Error wire.ErrorInfo }
+			if err := json.NewDecoder(res.Body).Decode(&told); err != nil || told.Error.Message == "" || told.Error.Retryable {
+				t.Errorf("the error is no JSON as the contract has it: %v, %+v", err, told)
+			}
+			if want := map[int]wire.Code{http.StatusNotFound: "not_found", http.StatusMethodNotAllowed: "method_not_allowed"}[tc.status]; told.Error.Code != want {
+				t.Errorf("code %q, want %q", told.Error.Code, want)
 			}
 			if res.Header.Get("Content-Security-Policy") == "" {
 				t.Error("an error page without a Content-Security-Policy")
