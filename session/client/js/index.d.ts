@@ -51,6 +51,11 @@ export interface BuiltInEvents {
   signal: { uid?: string; from?: string; [key: string]: unknown };
 }
 
+/** What Events is unless it is given: every type, and what every server knows as it is. */
+export interface AnyEvents extends BuiltInEvents {
+  [type: string]: any;
+}
+
 /** The events that Events describes, then those that every server knows. */
 export type EventsOf<Events> = Events & Omit<BuiltInEvents, keyof Events>;
 
@@ -113,13 +118,13 @@ export class RoomError extends Error {
   constructor(outcome: Outcome, code: string, message: string);
   readonly outcome: Outcome;
   /**
-   * The server's code (forbidden, not_member, bad_payload, …), or one of ours: closed, ended, left, queue_full, too_big,
-   * same_id, no_answer, new_uid.
+   * The server's code (forbidden, not_member, bad_payload, …), removed when an operator took us out of the room, or one of
+   * ours: closed, ended, left, queue_full, too_big, same_id, no_answer, new_uid.
    */
   readonly code: string;
 }
 
-export interface JoinOptions<Events = {}> {
+export interface JoinOptions<Events = AnyEvents> {
   /** Replay the last so many events at the first join, at most 500. */
   last?: number;
   /** Go on from here, as from a position that a page has kept. */
@@ -130,13 +135,16 @@ export interface JoinOptions<Events = {}> {
   onRefresh?: (room: Room<Events>) => unknown;
   /** Let in, also after each reconnect. */
   onJoined?: (payload: RoomJoined, room: Room<Events>) => unknown;
-  /** The server took us out or does not let us in. Nothing follows; join() tries again. */
+  /**
+   * The server took us out (code removed) or does not let us in. This Room is over, and its listeners are gone; join()
+   * tries again with a new one.
+   */
   onLeft?: (reason: { code: string; message: string }, room: Room<Events>) => unknown;
   /** members, count or complete changed. */
   onMembers?: (room: Room<Events>) => unknown;
 }
 
-export interface Room<Events = {}> {
+export interface Room<Events = AnyEvents> {
   readonly name: string;
   /** Resolves when let in first; rejects with a RoomError when refused or left before. */
   readonly joined: Promise<RoomJoined>;
@@ -177,14 +185,17 @@ export interface Status {
   bound?: number;
   /** Why. */
   error?: { message: string };
-  /** Of an end by the server: its close code. */
+  /**
+   * With ended: the close code by which the server ended it, such as 4503; 4500 too when the credential is not taken, 4501
+   * when the handshake was refused for good or the token function threw an error that is final. Absent after close().
+   */
   code?: number;
 }
 
 /** A ticket or a JWT; a string with two dots is taken for a JWT. The answer of POST /login is one as it is. */
 export type Credential = string | { otp: string } | { token: string };
 
-export interface Options<Events = {}> {
+export interface Options<Events = AnyEvents> {
   /** wss://example.com/ws. A page may leave it out: then it is /ws of its own server. */
   url?: string | URL;
   /** Asked before every handshake; or one JWT, for which 4500 is the end. Without it one is a guest. */
@@ -205,7 +216,7 @@ export interface Options<Events = {}> {
   onError?: (error: unknown) => unknown;
 }
 
-export interface Client<Events = {}> {
+export interface Client<Events = AnyEvents> {
   readonly state: State;
   /** Resolves with the first welcome; rejects when the client ends before. */
   readonly ready: Promise<Welcome>;
@@ -221,7 +232,10 @@ export interface Client<Events = {}> {
   readonly guestToken: string | undefined;
   /** The server's clock, ms since 1970. */
   now(): number;
-  /** Joins at the end of this turn; the room that is there already if one is. */
+  /**
+   * Joins at the end of this turn; the room that is there already if one is. Register listeners before anything is
+   * awaited: the replay comes as soon as the server answers. After close() it throws a RoomError, as connect() does.
+   */
   join(name: string, options?: JoinOptions<Events>): Room<Events>;
   /** Sends an event that belongs to no room, such as private_message. */
   send<Type extends keyof EventsOf<Events> & string>(type: Type, payload: EventsOf<Events>[Type], options?: SendOptions): Promise<Ack>;
@@ -236,4 +250,4 @@ export interface Client<Events = {}> {
 }
 
 /** Connects to a server, and stays connected until close(). */
-export function connect<Events = {}>(options?: Options<Events>): Client<Events>;
+export function connect<Events = AnyEvents>(options?: Options<Events>): Client<Events>;

@@ -43,6 +43,12 @@ async function plain(): Promise<void> {
   room.on("new_message", (payload) => payload.message.length);
   room.on("*", (payload, event) => console.log(payload.anything, event.type));
   await room.send("send_message", { message: "hi" });
+  // Who describes no types of his own may use any, and those that every server knows keep theirs.
+  room.on("round_result", (payload, event) => console.log(payload.winner, event.seq));
+  await room.send("place_bet", { on: "banker", amount: 5 });
+  const kept: Room = room;
+  // @ts-expect-error a message has no such field
+  kept.on("new_message", (payload) => payload.winner);
 }
 
 void typed;
