@@ -1,7 +1,6 @@
 package readme
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -56,28 +55,55 @@ func newBox(t *testing.T) box {
 // run has bash run the script in the box's copy, and returns what it and its children wrote. All of them end with it.
 func (b box) run(t *testing.T, script string) (out string, err error) {
 	t.Helper()
+	out, err = b.runAs(t, ownNetwork(), filepath.Join(b.dir, "bin", "box"), script)
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) { // of clone: bash's own errors are exit statuses
+		t.Logf("this user may not have a network of its own here (%v); the ports are this machine's", err)
+		return b.runAs(t, &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}, "bash", "-c", script)
+	}
+	return out, err
+}
+
+// runAs runs a program in the box's copy; what it started ends with it.
+func (b box) runAs(t *testing.T, attr *syscall.SysProcAttr, program string, args ...string) (out string, err error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), boxTime)
 	defer cancel()
-	var text bytes.Buffer
-	cmd := exec.CommandContext(ctx, filepath.Join(b.dir, "bin", "box"), script)
+	text, err := os.CreateTemp(b.dir, "out") // not a pipe: what goes on in the background would keep it open
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer text.Close()
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = filepath.Join(b.dir, "repo")
 	// -trimpath, so that what was built in another copy need not be built again.
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(b.dir, "bin")+":"+os.Getenv("PATH"), "GOFLAGS=-trimpath", "GOPROXY=off", "MINE="+filepath.Join(b.dir, "mine"))
-	cmd.Stdout, cmd.Stderr = &text, &text
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID,
-		Pdeathsig:  syscall.SIGKILL,
-	}
-	if uid := os.Getuid(); uid != 0 { // who is not root is it in there
-		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: uid, Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
+	cmd.Stdout, cmd.Stderr = text, text
+	cmd.SysProcAttr = attr
+	if attr.Setpgid {
+		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+		defer func() {
+			if cmd.Process != nil {
+				_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // ESRCH: all have ended
+			}
+		}()
 	}
 	err = cmd.Run()
-	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) { // of clone: bash's own errors are exit statuses
-		t.Skipf("this user may not have a network of its own here (%v); root may, outside of a container", err)
+	written, readErr := os.ReadFile(text.Name())
+	if readErr != nil {
+		t.Fatal(readErr)
 	}
-	return text.String(), err
+	return string(written), err
+}
+
+// ownNetwork is a network and processes apart from this machine's.
+func ownNetwork() *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
+	if uid := os.Getuid(); uid != 0 { // who is not root is it in there
+		attr.Cloneflags |= syscall.CLONE_NEWUSER
+		attr.UidMappings = []syscall.SysProcIDMap{{HostID: uid, Size: 1}}
+		attr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
+	}
+	return attr
 }
 
 // enterBox is what runs first in a box: it brings the loopback interface up and becomes bash.
