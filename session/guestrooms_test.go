@@ -80,7 +80,7 @@ func TestGuestsOpenRoomsOfTheSite(t *testing.T) {
 
 // An address opens so many new rooms in a time, whatever the guest is called.
 func TestNewRoomsOfAnAddress(t *testing.T) {
-	s := newStack(t, behindProxy(t))
+	s := newStack(t, behindProxy(t), func(set *setup) { set.cfg.MaxGuestRooms = 8 * newRoomBurst })
 	guest := func(addr string) *peer {
 		ws, resp, err := websocket.DefaultDialer.Dial("ws://"+s.addr()+"/ws", http.Header{"X-Forwarded-For": {addr}})
 		must(t, err)
