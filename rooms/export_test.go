@@ -200,6 +200,11 @@ const UserQueue = userQueue
 // UsersQueued is how many do.
 func (e *Engine) UsersQueued() int { return len(e.users.queue) }
 
+// UsersRestored reports whether nobody makes a list of users anew.
+func (e *Engine) UsersRestored() bool {
+	return !e.users.users.making.Load() && !e.users.guests.making.Load()
+}
+
 // Wrote has the engine remember a user as one who is written.
 func (e *Engine) Wrote(uid string) { e.users.bucketOf(uid).written.add(uid, time.Now()) }
 
