@@ -24,12 +24,8 @@ func (m *member) Deliver(b *rooms.Burst) error {
 	if b.Asked > 0 {
 		c.charge(b.Asked)
 	}
-	send := c.self.Send
-	if b.Lossy {
-		send = c.self.Offer
-	}
 	b.Hold(c.m.waiting)
-	err := send(outgoing{burst: b})
+	err := c.queue(b)
 	if err != nil {
 		b.Release(c.m.waiting)
 	}
@@ -41,6 +37,14 @@ func (m *member) Deliver(b *rooms.Burst) error {
 		c.Close(wire.CloseTooSlow)
 	}
 	return err
+}
+
+// queue puts a burst into the mailbox, where what may be lost gives way.
+func (c *Client) queue(b *rooms.Burst) error {
+	if b.Lossy {
+		return c.self.Offer(outgoing{burst: b})
+	}
+	return c.self.Send(outgoing{burst: b})
 }
 
 // Left is called by a room that took the client out.

@@ -14,10 +14,7 @@ import (
 )
 
 func TestTwoWindows(t *testing.T) {
-	path := chromium()
-	if path == "" {
-		t.Skip("no Chromium on this machine; .ci/run installs one")
-	}
+	path := needChromium(t)
 	server := newRoomd(t)
 	server.start()
 	browser := newBrowser(t, path)

@@ -42,10 +42,7 @@ func (w *window) uid() string {
 // A guest stays who it is over a reload and a restart of the server, and its token is in no URL. When its sessions were
 // ended it comes back as somebody else.
 func TestAGuestsToken(t *testing.T) {
-	path := chromium()
-	if path == "" {
-		t.Skip("no Chromium on this machine; .ci/run installs one")
-	}
+	path := needChromium(t)
 	server := newRoomd(t)
 	server.start()
 	percy := openWindow(t, newBrowser(t, path), "percy", server.url())

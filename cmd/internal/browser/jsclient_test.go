@@ -17,10 +17,7 @@ import (
 // TestJavaScriptClient is about what /client.js does only in a browser: the life of a page. All else is tested in Node, by
 // cmd/internal/jsclient.
 func TestJavaScriptClient(t *testing.T) {
-	path := chromium()
-	if path == "" {
-		t.Skip("no Chromium on this machine; .ci/run installs one")
-	}
+	path := needChromium(t)
 	server := newRoomd(t)
 	server.args = []string{"--presence-grace", "1h"} // nobody leaves by mistake
 	server.start()

@@ -8,10 +8,7 @@ import (
 
 // The page lists the rooms there are, with their labels, also where it may not use the API.
 func TestLobby(t *testing.T) {
-	path := chromium()
-	if path == "" {
-		t.Skip("no Chromium on this machine; .ci/run installs one")
-	}
+	path := needChromium(t)
 	server := newRoomd(t)
 	const key = "0123456789abcdef"
 	t.Setenv("ROOMD_API_KEY", key)

@@ -9,10 +9,7 @@ import (
 
 // What is unread, the line above it, what one has begun to write, and what was under way are there again after a reload.
 func TestPageRemembers(t *testing.T) {
-	path := chromium()
-	if path == "" {
-		t.Skip("no Chromium on this machine; .ci/run installs one")
-	}
+	path := needChromium(t)
 	server := newRoomd(t)
 	server.start()
 	browser := newBrowser(t, path)

@@ -19,10 +19,7 @@ import (
 
 // The address says what is on view: a link to it, a reload, Back and Forward lead there.
 func TestPageAddress(t *testing.T) {
-	path := chromium()
-	if path == "" {
-		t.Skip("no Chromium on this machine; .ci/run installs one")
-	}
+	path := needChromium(t)
 	server := newRoomd(t)
 	server.start()
 	browser := newBrowser(t, path)
@@ -112,10 +109,7 @@ func openTab(t *testing.T, browser context.Context, name, url string) *window {
 // A token can be given first, also where guests may enter. Who may not enter the room in which one begins is told so, and
 // which rooms there are instead: those that the token names and those that the server lists.
 func TestPageToken(t *testing.T) {
-	path := chromium()
-	if path == "" {
-		t.Skip("no Chromium on this machine; .ci/run installs one")
-	}
+	path := needChromium(t)
 	server := newRoomd(t)
 	server.args = []string{"--allow-guests"}
 	server.env = []string{"ROOMD_JWT_KEY=" + jwtKey}
@@ -175,10 +169,7 @@ func TestPageToken(t *testing.T) {
 
 // Wherever one is, something has the focus; where no room is, the page says so; and the people are counted once.
 func TestPageFocus(t *testing.T) {
-	path := chromium()
-	if path == "" {
-		t.Skip("no Chromium on this machine; .ci/run installs one")
-	}
+	path := needChromium(t)
 	server := newRoomd(t)
 	server.start()
 	browser := newBrowser(t, path)

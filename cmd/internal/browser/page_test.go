@@ -69,10 +69,7 @@ func fill(t *testing.T, server *roomd, room string, count int) {
 
 // A link in a message is one: to the web only, in a tab that learns nothing of ours. The message says what it said before.
 func TestPageLinks(t *testing.T) {
-	path := chromium()
-	if path == "" {
-		t.Skip("no Chromium on this machine; .ci/run installs one")
-	}
+	path := needChromium(t)
 	stranger := newHost(t, "")
 	server := newRoomd(t)
 	server.args = []string{"--image-host", stranger.URL}
@@ -119,10 +116,7 @@ func TestPageLinks(t *testing.T) {
 
 // At the top there is more until there is no more, and a high window is filled.
 func TestPageHistory(t *testing.T) {
-	path := chromium()
-	if path == "" {
-		t.Skip("no Chromium on this machine; .ci/run installs one")
-	}
+	path := needChromium(t)
 	server := newRoomd(t)
 	server.start()
 	fill(t, server, "general", 260)
@@ -154,10 +148,7 @@ func TestPageHistory(t *testing.T) {
 
 // What is too long is not cut off in silence.
 func TestPageTooLong(t *testing.T) {
-	path := chromium()
-	if path == "" {
-		t.Skip("no Chromium on this machine; .ci/run installs one")
-	}
+	path := needChromium(t)
 	server := newRoomd(t)
 	server.start()
 	percy := openWindow(t, newBrowser(t, path), "percy", server.url())
@@ -188,10 +179,7 @@ func TestPageTooLong(t *testing.T) {
 
 // The whole page in the other language, and in a narrow window; looked at with TEST_SHOTS.
 func TestPageInChinese(t *testing.T) {
-	path := chromium()
-	if path == "" {
-		t.Skip("no Chromium on this machine; .ci/run installs one")
-	}
+	path := needChromium(t)
 	server := newRoomd(t)
 	server.start()
 	browser := newBrowser(t, path, chromedp.Flag("accept-lang", "zh-TW"), chromedp.Flag("lang", "zh-TW"))

@@ -116,10 +116,7 @@ func (w *window) sendPicture(text, address string) {
 // A picture on a host that nobody listed is a link with that host's name: not for others and not for its sender is
 // anything loaded before a click, which opens it in a tab of its own that does not know us. One on a listed host loads.
 func TestPictures(t *testing.T) {
-	path := chromium()
-	if path == "" {
-		t.Skip("no Chromium on this machine; .ci/run installs one")
-	}
+	path := needChromium(t)
 	stranger := newHost(t, "")
 	listed := newHost(t, stranger.URL+"/tracked.png")
 	server := newRoomd(t)
@@ -240,10 +237,7 @@ func (w *window) look(name string, dark bool, width int64) {
 
 // Whatever somebody writes, and wherever it is shown, it stays text.
 func TestMarkupStaysText(t *testing.T) {
-	path := chromium()
-	if path == "" {
-		t.Skip("no Chromium on this machine; .ci/run installs one")
-	}
+	path := needChromium(t)
 	server := newRoomd(t)
 	server.start()
 	browser := newBrowser(t, path)

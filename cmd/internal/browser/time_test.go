@@ -10,10 +10,7 @@ import (
 
 // An event that says no time is shown with the log's, also by a page that finds it in the history later.
 func TestTimesAreTheLogs(t *testing.T) {
-	path := chromium()
-	if path == "" {
-		t.Skip("no Chromium on this machine; .ci/run installs one")
-	}
+	path := needChromium(t)
 	server := newRoomd(t)
 	server.start()
 	browser := newBrowser(t, path)

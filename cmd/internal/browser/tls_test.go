@@ -15,10 +15,7 @@ import (
 
 // The page and its WebSocket over TLS, under a policy that names wss: and not ws:.
 func TestPageOverTLS(t *testing.T) {
-	path := chromium()
-	if path == "" {
-		t.Skip("no Chromium on this machine; .ci/run installs one")
-	}
+	path := needChromium(t)
 	server := newRoomd(t)
 	server.useTLS(t)
 	server.start()

@@ -27,6 +27,16 @@ func chromium() string {
 	return ""
 }
 
+// needChromium is chromium for a test that shows nothing without one.
+func needChromium(t *testing.T) string {
+	t.Helper()
+	path := chromium()
+	if path == "" {
+		t.Skip("no Chromium on this machine; .ci/run installs one")
+	}
+	return path
+}
+
 // newBrowser starts headless Chromium with a profile of its own.
 func newBrowser(t *testing.T, path string, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
