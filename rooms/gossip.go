@@ -276,8 +276,8 @@ func (r *roster) onPeerDown(node string) {
 
 // onPeerReplaced drops the members of a process that another process of the
 // same node has replaced.
-func (r *roster) onPeerReplaced(p presence.Part) {
-	r.presence.DropPart(p)
+func (r *roster) onPeerReplaced(p presence.Process) {
+	r.presence.DropProcess(p)
 	r.changed("")
 }
 

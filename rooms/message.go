@@ -104,7 +104,7 @@ type (
 	// peerDown that all members of a node are; resync that any gossip may have
 	// been missed.
 	peerUp       struct{ node string }
-	peerReplaced struct{ part presence.Part }
+	peerReplaced struct{ part presence.Process }
 	peerDown     struct{ node string }
 	resync       struct{}
 

@@ -39,20 +39,20 @@ type peers struct {
 	nodes presence.Peers
 }
 
-func (p *peers) hear(s presence.Sign, now time.Time) (presence.Heard, presence.Part) {
+func (p *peers) hear(s presence.Sign, now time.Time) (presence.Heard, presence.Process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.nodes.Hear(s, now)
 }
 
-func (p *peers) lives(part presence.Part) bool {
+func (p *peers) lives(part presence.Process) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.nodes.Lives(part)
 }
 
 // silent takes out and returns the nodes not heard since.
-func (p *peers) silent(since time.Time) (gone []presence.Part) {
+func (p *peers) silent(since time.Time) (gone []presence.Process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.nodes.Silent(since)
@@ -156,7 +156,7 @@ func (e *Engine) onHeartbeat(msg *nats.Msg) {
 	case b.Node == e.cfg.Node && b.Boot != e.boot:
 		e.cfg.Log.Error().Str("node", b.Node).Msg("another process runs under this node's name: presence will be wrong; give every node its own --node-name")
 	case b.Node != e.cfg.Node:
-		if e.heard(presence.Sign{Node: b.Node, Boot: b.Boot, Started: b.Started, Beat: true}) {
+		if e.heard(presence.Sign{Node: b.Node, Boot: b.Boot, Started: b.Started, Heartbeat: true}) {
 			e.inspectedBy(b.Node, b.HearAll)
 		}
 		if b.Hello {
@@ -169,9 +169,9 @@ func (e *Engine) onHeartbeat(msg *nats.Msg) {
 // process that has the node's name now. What another one said must be ignored.
 func (e *Engine) heard(s presence.Sign) bool {
 	switch what, over := e.peers.hear(s, time.Now()); what {
-	case presence.Late:
+	case presence.Stale:
 		return false
-	case presence.Came:
+	case presence.NewNode:
 		e.cfg.Log.Info().Str("node", s.Node).Msg("another node is there")
 		e.postAll(peerUp{s.Node})
 	case presence.Restarted:

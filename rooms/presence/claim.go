@@ -1,25 +1,26 @@
 package presence
 
-// origin is one process of a node and how much of what it said is known.
+// origin is one process of a node, as the source of claims, and the version of
+// its state that has been applied.
 type origin struct {
 	node        string
 	boot        Boot
 	incarnation uint64
 	version     uint64
-	users       int // how many claims it has in the table
+	users       int // its claims in the table
 }
 
 // remote is another node.
 type remote struct {
-	*origin                  // the process that speaks
-	reassembly   *reassembly // of a Diff whose parts have not all come; nil: none
-	predecessors []*origin   // processes before it whose users are still expected back
+	*origin                  // the process that is alive
+	reassembly   *reassembly // of a split Diff, some of whose parts are missing; nil: none
+	predecessors []*origin   // earlier processes whose users may still reconnect
 }
 
-// outranks says whose record of a user is shown when two nodes have one. Every
-// node must choose the same: the higher incarnation wins, because in a rolling
-// deploy that is, as a rule, where the user went last. A clock that is wrong
-// costs no more than the older of two names.
+// outranks reports whether o's record of a user is shown when p has one too.
+// Every node must choose the same: the higher incarnation wins, because in a
+// rolling deploy the user usually went there last. A wrong clock costs no more
+// than showing the older of two names.
 func (o *origin) outranks(p *origin) bool {
 	if o.incarnation != p.incarnation {
 		return o.incarnation > p.incarnation
@@ -27,14 +28,14 @@ func (o *origin) outranks(p *origin) bool {
 	return o.node > p.node
 }
 
-// claim is what one node says of one user. The claims of a user form a list,
-// the one that is shown first; that one is in the index.
+// claim is one node's record of one user. The claims on a user form a linked
+// list whose head is the one that is shown; the index holds the head.
 type claim struct {
 	user User
 	from *origin
 	next *claim
 
-	// Only in claims of this node; never both zero outside a method of Table.
+	// Only in claims of this node; never both zero between calls of Table's methods.
 	live int   // sessions that are connected
 	kept *seat // seats kept for sessions that were cut off
 }
@@ -49,7 +50,7 @@ func (c *claim) of(o *origin) *claim {
 	return nil
 }
 
-// with returns the list c with n at its rank.
+// with inserts n into the list c by rank and returns the new head.
 func (c *claim) with(n *claim) *claim {
 	at := &c
 	for *at != nil && (*at).from.outranks(n.from) {
@@ -60,24 +61,24 @@ func (c *claim) with(n *claim) *claim {
 	return c
 }
 
-// without returns the list c without gone.
-func (c *claim) without(gone *claim) *claim {
+// without removes a claim from the list c and returns the new head.
+func (c *claim) without(removed *claim) *claim {
 	at := &c
-	for *at != gone {
+	for *at != removed {
 		at = &(*at).next
 	}
-	*at = gone.next
+	*at = removed.next
 	return c
 }
 
-// put records that o has u, now under this name.
+// put records that o has u, with its present name and avatar.
 func (t *Table) put(o *origin, u User) *claim {
 	p, known := t.index.find(u.UID)
 	if !known {
 		c := &claim{user: u, from: o}
 		o.users++
 		t.index.insert(p, c)
-		t.noted(o, u.UID, nil, &u, nil, &u)
+		t.recordChange(o, u.UID, nil, &u, nil, &u)
 		return c
 	}
 	head := t.index.at(p)
@@ -88,12 +89,12 @@ func (t *Table) put(o *origin, u User) *claim {
 		o.users++
 		head = head.with(c)
 		t.index.set(p, head)
-		t.noted(o, u.UID, &shown, &head.user, nil, &u)
+		t.recordChange(o, u.UID, &shown, &head.user, nil, &u)
 		return c
 	}
 	before := c.user
 	c.user = u
-	t.noted(o, u.UID, &shown, &head.user, &before, &u)
+	t.recordChange(o, u.UID, &shown, &head.user, &before, &u)
 	return c
 }
 
@@ -113,24 +114,25 @@ func (t *Table) remove(o *origin, uid string) {
 	head = head.without(c)
 	if head == nil {
 		t.index.delete(p)
-		t.noted(o, uid, &shown, nil, &c.user, nil)
+		t.recordChange(o, uid, &shown, nil, &c.user, nil)
 		return
 	}
 	t.index.set(p, head)
-	t.noted(o, uid, &shown, &head.user, &c.user, nil)
+	t.recordChange(o, uid, &shown, &head.user, &c.user, nil)
 }
 
-// noted writes a change by o into the journals: what the room shows, and, if o
-// is this node, what other nodes must hear.
-func (t *Table) noted(o *origin, uid string, shown, shows, had, has *User) {
-	t.room.note(uid, shown, shows)
+// recordChange writes a change made by o into the journals: what the room shows
+// changed from shown to shows, and, if o is this node, its own record from had
+// to has.
+func (t *Table) recordChange(o *origin, uid string, shown, shows, had, has *User) {
+	t.roomChanges.record(uid, shown, shows)
 	if o == &t.self {
-		t.own.note(uid, had, has)
+		t.localChanges.record(uid, had, has)
 	}
 }
 
-// mine returns this node's claim on uid, or nil.
-func (t *Table) mine(uid string) *claim {
+// ownClaim returns this node's claim on uid, or nil.
+func (t *Table) ownClaim(uid string) *claim {
 	p, known := t.index.find(uid)
 	if !known {
 		return nil

@@ -2,14 +2,15 @@ package presence
 
 import "slices"
 
-// dictFew is how many pairs a dict keeps in a slice. A Go map with one entry
-// takes 250 bytes or more, and most tables hold one session.
-const dictFew = 8
+// dictListMax is how many pairs a dict keeps in a slice. A Go map with one
+// entry takes 250 bytes or more, and most tables hold one session.
+const dictListMax = 8
 
-// dict is a map that costs little while it is small. The zero value is empty.
+// dict is a map that takes little memory while it is small. The zero value is
+// empty.
 type dict[V any] struct {
-	few  []pair[V]    // in use while many is nil
-	many map[string]V // nil, or holds everything
+	list  []pair[V]    // in use while table is nil
+	table map[string]V // nil, or holds everything
 }
 
 type pair[V any] struct {
@@ -18,20 +19,20 @@ type pair[V any] struct {
 }
 
 func (d *dict[V]) len() int {
-	if d.many != nil {
-		return len(d.many)
+	if d.table != nil {
+		return len(d.table)
 	}
-	return len(d.few)
+	return len(d.list)
 }
 
 func (d *dict[V]) get(key string) (V, bool) {
-	if d.many != nil {
-		v, ok := d.many[key]
+	if d.table != nil {
+		v, ok := d.table[key]
 		return v, ok
 	}
-	for i := range d.few {
-		if d.few[i].key == key {
-			return d.few[i].val, true
+	for i := range d.list {
+		if d.list[i].key == key {
+			return d.list[i].val, true
 		}
 	}
 	var none V
@@ -39,57 +40,57 @@ func (d *dict[V]) get(key string) (V, bool) {
 }
 
 func (d *dict[V]) set(key string, v V) {
-	if d.many != nil {
-		d.many[key] = v
+	if d.table != nil {
+		d.table[key] = v
 		return
 	}
-	for i := range d.few {
-		if d.few[i].key == key {
-			d.few[i].val = v
+	for i := range d.list {
+		if d.list[i].key == key {
+			d.list[i].val = v
 			return
 		}
 	}
-	if len(d.few) < dictFew {
-		d.few = append(d.few, pair[V]{key, v})
+	if len(d.list) < dictListMax {
+		d.list = append(d.list, pair[V]{key, v})
 		return
 	}
-	d.many = make(map[string]V, 2*dictFew)
-	for _, p := range d.few {
-		d.many[p.key] = p.val
+	d.table = make(map[string]V, 2*dictListMax)
+	for _, p := range d.list {
+		d.table[p.key] = p.val
 	}
-	d.many[key] = v
-	d.few = nil
+	d.table[key] = v
+	d.list = nil
 }
 
 func (d *dict[V]) delete(key string) {
-	if d.many == nil {
-		d.few = slices.DeleteFunc(d.few, func(p pair[V]) bool { return p.key == key })
-		if len(d.few) == 0 {
-			d.few = nil
+	if d.table == nil {
+		d.list = slices.DeleteFunc(d.list, func(p pair[V]) bool { return p.key == key })
+		if len(d.list) == 0 {
+			d.list = nil
 		}
 		return
 	}
-	delete(d.many, key)
+	delete(d.table, key)
 	// Maps never shrink. Going back at half the size both frees a map that was
 	// once large and cannot alternate with growing.
-	if len(d.many) > dictFew/2 {
+	if len(d.table) > dictListMax/2 {
 		return
 	}
-	for k, v := range d.many {
-		d.few = append(d.few, pair[V]{k, v})
+	for k, v := range d.table {
+		d.list = append(d.list, pair[V]{k, v})
 	}
-	d.many = nil
+	d.table = nil
 }
 
 // all yields every pair in no particular order. The dict must not be changed
 // meanwhile.
 func (d *dict[V]) all(yield func(string, V) bool) {
-	for _, p := range d.few {
+	for _, p := range d.list {
 		if !yield(p.key, p.val) {
 			return
 		}
 	}
-	for k, v := range d.many {
+	for k, v := range d.table {
 		if !yield(k, v) {
 			return
 		}

@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	// PartBytes is the size of a message that Split is meant for. A NATS server
-	// takes 1 MiB; a quarter leaves the line free for events in between.
+	// PartBytes is the default size of the messages that Split makes. A NATS
+	// server takes 1 MiB; with a quarter of that, events need not wait long
+	// behind a large state on the same connection.
 	PartBytes = 256 << 10
 
 	// MaxParts is the most parts a message may have; Apply ignores one with
@@ -17,15 +18,16 @@ const (
 	MaxParts = 1024
 )
 
-// Diff is what one node tells the others of its own users of one room.
+// Diff is what one node tells the others about its own users of one room.
 //
-// Versions of an incarnation start at 1 and have no hole; version 0 is the
-// empty room. A full Diff is the whole of the node's users at that version,
-// another is what changed since the version before. A Diff cut by Split has
-// Part 1 to Parts; otherwise both are 0.
+// Versions of an incarnation start at 1 and are consecutive; version 0 is the
+// empty room. A full Diff holds all of the node's users at that version, any
+// other what changed since the version before. A Diff cut by Split has Part 1
+// to Parts; otherwise both are 0.
 //
-// Within one boot a higher incarnation is newer. Between two boots they say
-// nothing; nodes of version 0, which know no boots, compare them all the same.
+// Within one boot a higher incarnation is newer. Between two boots incarnations
+// are not comparable; nodes of version 0, which know no boots, compare them all
+// the same.
 type Diff struct {
 	Node        string   `json:"node"`
 	Boot        Boot     `json:"boot,omitempty"`
@@ -34,7 +36,7 @@ type Diff struct {
 	Full        bool     `json:"full,omitempty"`
 	Part        int      `json:"part,omitempty"`
 	Parts       int      `json:"parts,omitempty"`
-	Joined      []User   `json:"joined,omitempty"` // came, or changed name or avatar
+	Joined      []User   `json:"joined,omitempty"` // joined, or changed name or avatar
 	Left        []string `json:"left,omitempty"`   // uids; none in a full Diff
 }
 
@@ -50,7 +52,8 @@ func DecodeDiff(data []byte) (Diff, error) {
 	return d, nil
 }
 
-// Check says why Apply would ignore d, or nil. No table produces such a Diff.
+// Check returns why Apply would ignore d, or nil. No table produces such a
+// Diff.
 func (d Diff) Check() error {
 	var bad error
 	switch {
@@ -110,7 +113,7 @@ func (d Diff) split(limit int) []Diff {
 	// Everything but the users, with the longest numbers there can be.
 	const frame = len(`{"node":,"boot":"0123456789abcdef","incarnation":18446744073709551615,"version":18446744073709551615,` +
 		`"full":true,"part":1024,"parts":1024,"joined":[],"left":[]}`)
-	room := limit - frame - jsonLen(d.Node)
+	space := limit - frame - jsonLen(d.Node)
 
 	var parts []Diff
 	j, l, used := 0, 0, 0 // Joined[j:] and Left[l:] are not in a finished part
@@ -122,14 +125,14 @@ func (d Diff) split(limit int) []Diff {
 	}
 	for i, u := range d.Joined {
 		size := len(`{"uid":,"username":,"avatar_id":},`) + jsonLen(u.UID) + jsonLen(u.Username) + jsonLen(u.AvatarID)
-		if used > 0 && used+size > room {
+		if used > 0 && used+size > space {
 			cut(i, 0)
 		}
 		used += size
 	}
 	for i, uid := range d.Left {
 		size := len(`,`) + jsonLen(uid)
-		if used > 0 && used+size > room {
+		if used > 0 && used+size > space {
 			cut(len(d.Joined), i)
 		}
 		used += size

@@ -8,7 +8,7 @@ import (
 // Split limits and block sizes that tests go around.
 const (
 	BlockMax = blockMax
-	DictFew  = dictFew
+	DictFew  = dictListMax
 )
 
 // Audit says what is inconsistent inside t.
@@ -19,18 +19,18 @@ func (t *Table) Audit() error {
 	if err := t.auditSessions(); err != nil {
 		return err
 	}
-	for uid, r := range t.room.was.all {
-		was := r.was
-		if r.shown != t.room.shown {
+	for uid, r := range t.roomChanges.changed.all {
+		was := r.drained
+		if r.shown != t.roomChanges.shown {
 			continue // kept for those who were shown the list
 		}
 		if now, here := t.Get(uid); here && was != nil && now == *was || !here && was == nil {
 			return fmt.Errorf("room journal keeps %q, which is as it was", uid)
 		}
 	}
-	for uid, r := range t.own.was.all {
-		was := r.was
-		c := t.mine(uid)
+	for uid, r := range t.localChanges.changed.all {
+		was := r.drained
+		c := t.ownClaim(uid)
 		if c != nil && was != nil && c.user == *was || c == nil && was == nil {
 			return fmt.Errorf("own journal keeps %q, which is as it was", uid)
 		}
@@ -94,7 +94,7 @@ func (t *Table) auditIndex() error {
 func (t *Table) auditSessions() error {
 	live, kept := map[*claim]int{}, 0
 	for id, ref := range t.sessions.all {
-		if t.mine(ref.who.user.UID) != ref.who {
+		if t.ownClaim(ref.who.user.UID) != ref.who {
 			return fmt.Errorf("session %q points to a user who is not here", id)
 		}
 		if ref.kept == nil {

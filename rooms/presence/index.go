@@ -87,7 +87,7 @@ func (x *index) merge(b int) {
 	x.blocks = slices.Delete(x.blocks, b+1, b+2)
 }
 
-// from yields the users from p on. The index must not be changed meanwhile.
+// from yields the heads from p on. The index must not be changed meanwhile.
 func (x *index) from(p place) func(yield func(*claim) bool) {
 	return func(yield func(*claim) bool) {
 		for b, i := p.block, p.i; b < len(x.blocks); b, i = b+1, 0 {

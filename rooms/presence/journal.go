@@ -5,38 +5,38 @@ import (
 	"strings"
 )
 
-// journal remembers, for every user whose record is not what it was at the last
+// journal holds, for every user whose record differs from that at the last
 // drain, what it was then. So changes that cancel out leave nothing behind, and
-// a journal that nobody drains holds at most one record for each user who is
+// a journal that is never drained holds at most one record for each user who is
 // here or was here at the last drain.
 //
-// Who was shown the list in between knows what it was at that moment, so a
-// change made before and taken back after that does not cancel out.
+// A client that was shown the list in between knows the state of that moment,
+// so a change made before it and reverted after it does not cancel out.
 type journal struct {
-	was   dict[record]
-	shown uint32 // how often the list was shown
+	changed dict[record]
+	shown   uint32 // how many times the list was shown
 }
 
-// record is what a user was.
+// record is what a journal knows of one user's earlier states.
 type record struct {
-	was   *User  // at the last drain; nil: was not here
-	last  *User  // when it was last seen to change; nil: was not here then
-	shown uint32 // journal.shown when it changed first
+	drained *User  // the record at the last drain; nil: was not here
+	last    *User  // the record before the latest change; nil: was not here then
+	shown   uint32 // journal.shown when it changed first
 }
 
-// note records that a user changed from before to after; nil is absence.
-func (j *journal) note(uid string, before, after *User) {
-	r, touched := j.was.get(uid)
+// record notes that a user changed from before to after; nil is absence.
+func (j *journal) record(uid string, before, after *User) {
+	r, touched := j.changed.get(uid)
 	switch {
 	case !touched && sameUser(before, after):
 	case !touched:
 		kept := keep(before)
-		j.was.set(uid, record{was: kept, last: kept, shown: j.shown})
-	case sameUser(r.was, after) && r.shown == j.shown:
-		j.was.delete(uid)
+		j.changed.set(uid, record{drained: kept, last: kept, shown: j.shown})
+	case sameUser(r.drained, after) && r.shown == j.shown:
+		j.changed.delete(uid)
 	case before != nil && !sameUser(r.last, before):
 		r.last = keep(before)
-		j.was.set(uid, r)
+		j.changed.set(uid, r)
 	}
 }
 
@@ -48,20 +48,20 @@ func keep(u *User) *User {
 	return &kept
 }
 
-// drain returns the net changes, each sorted by uid, and starts anew. now looks
-// up the present record of a user.
+// drain returns the net changes, each sorted by uid, and empties the journal.
+// now looks up the present record of a user.
 func (j *journal) drain(now func(uid string) (User, bool)) (joined, left []User) {
-	for uid, r := range j.was.all {
+	for uid, r := range j.changed.all {
 		switch u, here := now(uid); {
 		case here:
 			joined = append(joined, u)
-		case r.was != nil:
-			left = append(left, *r.was)
+		case r.drained != nil:
+			left = append(left, *r.drained)
 		case r.last != nil:
 			left = append(left, *r.last)
 		}
 	}
-	j.was = dict[record]{}
+	j.changed = dict[record]{}
 	sortUsers(joined)
 	sortUsers(left)
 	return joined, left

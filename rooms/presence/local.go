@@ -15,14 +15,14 @@ type sessionRef struct {
 }
 
 // Join adds a session of this node. The user is one entry however many sessions
-// it has, under the name and avatar of the Join that came last.
+// it has, under the name and avatar of the latest Join.
 //
-// A session that comes back under its own id has its seat again. A new session
-// takes over one kept seat of its user, if there is any (the one cut off last):
-// it is most likely the same client, and when it leaves, the user has left. A
-// session that joins as another user leaves as the one it was.
+// A session that comes back under its own id gets its seat back. A new session
+// takes over one kept seat of its user, if there is any (the latest one): it is
+// most likely the same client, and when it leaves, the user has left. A session
+// that joins as another user leaves as the previous one.
 //
-// The error is ErrNoUID; then nothing happened.
+// The error is ErrNoUID; then nothing has changed.
 func (t *Table) Join(session string, u User) error {
 	if u.UID == "" {
 		return ErrNoUID
@@ -51,8 +51,8 @@ func (t *Table) Join(session string, u User) error {
 }
 
 // Leave ends a session now, connected or kept. The user leaves with its last
-// session. An unknown session is nothing to do: it has left before, or another
-// session took over its seat.
+// session. An unknown session is ignored: it left before, or another session
+// took over its seat.
 func (t *Table) Leave(session string) {
 	ref, known := t.sessions.get(session)
 	if !known {
@@ -67,10 +67,10 @@ func (t *Table) Leave(session string) {
 	t.release(ref.who)
 }
 
-// EndKept ends every seat that is kept here for a user, and returns whose
-// sessions they were. Sessions that are connected stay.
+// EndKept ends every seat that is kept on this node for a user, and returns
+// their session ids. Sessions that are connected stay.
 func (t *Table) EndKept(uid string) (sessions []string) {
-	for c := t.mine(uid); c != nil && c.kept != nil; {
+	for c := t.ownClaim(uid); c != nil && c.kept != nil; {
 		sessions = append(sessions, c.kept.session)
 		t.Leave(c.kept.session)
 	}
@@ -78,8 +78,8 @@ func (t *Table) EndKept(uid string) (sessions []string) {
 }
 
 // Away keeps the seat of a session that was cut off until the deadline; until
-// then its user counts as present. For a session that is away already the
-// deadline is set anew; an unknown session is nothing to do.
+// then its user counts as present. If the session is away already, the deadline
+// is replaced; an unknown session is ignored.
 func (t *Table) Away(session string, deadline time.Time) {
 	ref, known := t.sessions.get(session)
 	switch {
@@ -93,8 +93,8 @@ func (t *Table) Away(session string, deadline time.Time) {
 	}
 }
 
-// Expire ends every kept seat whose deadline is now or before, and returns what
-// NextDeadline does.
+// Expire ends every kept seat whose deadline is now or earlier, and returns
+// what NextDeadline does.
 func (t *Table) Expire(now time.Time) (next time.Time, ok bool) {
 	for len(t.seats) > 0 && !t.seats[0].deadline.After(now) {
 		s := t.seats[0]
@@ -106,7 +106,7 @@ func (t *Table) Expire(now time.Time) (next time.Time, ok bool) {
 }
 
 // NextDeadline returns when the next kept seat ends; ok is false when no seat
-// is kept. It may become earlier by Away, and later by anything else.
+// is kept. Only Away can make it earlier.
 func (t *Table) NextDeadline() (next time.Time, ok bool) {
 	if len(t.seats) == 0 {
 		return time.Time{}, false
@@ -114,7 +114,8 @@ func (t *Table) NextDeadline() (next time.Time, ok bool) {
 	return t.seats[0].deadline, true
 }
 
-// release removes a user of this node who has no seat left.
+// release removes a user of this node who has neither a session nor a kept seat
+// left.
 func (t *Table) release(c *claim) {
 	if c.live == 0 && c.kept == nil {
 		t.remove(&t.self, c.user.UID)

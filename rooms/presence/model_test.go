@@ -22,7 +22,7 @@ type member struct {
 	told  map[string]presence.User
 
 	peers  presence.Peers
-	over   []presence.Part // processes whose users' time is not up yet
+	over   []presence.Process // processes whose users' time is not up yet
 	former []naiveFormer
 }
 

@@ -54,19 +54,19 @@ func (w *world) deliver(i int) {
 
 // receive does what a room does with a message, and reports whether it asks.
 func (w *world) receive(m *member, s sent) (ask bool) {
-	sign := presence.Sign{Node: s.diff.Node, Boot: s.diff.Boot, Beat: s.beat}
+	sign := presence.Sign{Node: s.diff.Node, Boot: s.diff.Boot, Heartbeat: s.beat}
 	if s.beat {
 		sign.Started = int64(s.diff.Incarnation)
 	}
 	what, over := m.peers.Hear(sign, time.Time{})
 	switch {
-	case what == presence.Late:
+	case what == presence.Stale:
 		return false
 	case what == presence.Restarted:
 		m.over = append(m.over, over)
 		return true
 	case s.beat:
-		return what == presence.Came
+		return what == presence.NewNode
 	}
 	return w.apply(m, s.diff)
 }
@@ -109,9 +109,9 @@ func (m *member) giveUp() {
 		if m.peers.Lives(part) {
 			continue
 		}
-		m.table.DropPart(part)
+		m.table.DropProcess(part)
 		m.forget(func(was presence.NodeVersion) bool {
-			return was.Node == part.Node && was.Boot == part.Boot && was.Incarnation <= part.Upto
+			return was.Node == part.Node && was.Boot == part.Boot && was.Incarnation <= part.MaxIncarnation
 		})
 	}
 	m.over = nil

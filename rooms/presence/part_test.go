@@ -31,17 +31,17 @@ func TestDropPart(t *testing.T) {
 	tab.Apply(said(3, 1, boots(3, joins("z"))))
 	all := uint64(math.MaxUint64)
 	for _, step := range []struct {
-		part presence.Part
+		part presence.Process
 		want string
 	}{
-		{presence.Part{Node: "c", Boot: 1, Upto: all}, "ann x y z"},
-		{presence.Part{Node: "b", Boot: 9, Upto: all}, "ann x y z"},
-		{presence.Part{Node: "b", Boot: 1, Upto: 4}, "ann x y z"},
-		{presence.Part{Node: "b", Boot: 3, Upto: all}, "ann x y"}, // before another has spoken
-		{presence.Part{Node: "b", Boot: 1, Upto: all}, "ann y"},
-		{presence.Part{Node: "b", Boot: 2, Upto: all}, "ann"},
+		{presence.Process{Node: "c", Boot: 1, MaxIncarnation: all}, "ann x y z"},
+		{presence.Process{Node: "b", Boot: 9, MaxIncarnation: all}, "ann x y z"},
+		{presence.Process{Node: "b", Boot: 1, MaxIncarnation: 4}, "ann x y z"},
+		{presence.Process{Node: "b", Boot: 3, MaxIncarnation: all}, "ann x y"}, // before another has spoken
+		{presence.Process{Node: "b", Boot: 1, MaxIncarnation: all}, "ann y"},
+		{presence.Process{Node: "b", Boot: 2, MaxIncarnation: all}, "ann"},
 	} {
-		tab.DropPart(step.part)
+		tab.DropProcess(step.part)
 		audit(t, tab)
 		if users, _ := tab.List("", 9); uids(users) != step.want {
 			t.Errorf("without %+v: %q, want %q", step.part, uids(users), step.want)

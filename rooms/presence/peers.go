@@ -1,163 +1,170 @@
 package presence
 
 import (
+	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
 
 const (
-	// pastMax is how many processes that a node's name had before are
-	// remembered: late messages are of the last one or two.
-	pastMax = 4
-	// beatsToReturn is how many heartbeats of a process that was thought over,
-	// with none of the present one between them, make it the present one again.
-	beatsToReturn = 2
+	// maxPredecessors is how many earlier processes of a node are remembered:
+	// delayed messages come from the last one or two.
+	maxPredecessors = 4
+	// heartbeatsToReturn is how many heartbeats of a process that was thought
+	// dead, with none of the current one between them, make it the current one
+	// again.
+	heartbeatsToReturn = 2
 )
 
-// Peers are the other nodes that live, and which process of each. The zero
+// Peers tracks which other nodes are alive, and which process of each. The zero
 // value knows none. It is pure, and not safe for concurrent use.
 //
-// Only heartbeats decide which process has a name, and no clock does:
+// Which process owns a node's name follows from heartbeats alone, not from
+// clocks:
 //
-//   - A heartbeat of a process never heard of is of a new one. The one before
-//     is over, and what comes late of it is told apart ([Late]).
-//   - Whoever starts to listen between two processes may hear the old one's
-//     last heartbeat after the new one's first and be wrong. The dead fall
-//     silent and the living do not: two heartbeats in a row of a process that
-//     was thought over bring it back.
+//   - A heartbeat of an unknown boot means a new process. The previous one has
+//     ended, and its delayed messages are recognised as [Stale].
+//   - A node that subscribes just as another one restarts may receive the old
+//     process's last heartbeat after the new one's first, and choose wrongly. A
+//     dead process sends no more and a live one does: two heartbeats in a row of
+//     a process that was thought dead make it the current one again.
 //
-// What is said of a room waits for no order between subjects: before the
-// heartbeat that announces its process it is Late, and the caller asks again
-// when the heartbeat is there ([Restarted]).
+// NATS keeps no order between subjects, so a message about a room may arrive
+// before the heartbeat that announces its process. It is Stale then, and the
+// caller asks again once that heartbeat is there ([Restarted]).
 type Peers struct {
 	alive map[string]*peer
 }
 
 type peer struct {
-	process
-	heard time.Time
-	past  []pastProcess // oldest first
+	identity
+	lastHeard    time.Time
+	predecessors []predecessor // oldest first
 }
 
-// process is what a sign of life says of who gave it. In version 0 only
-// heartbeats tell, by the time of the start, which is compared for equality.
-type process struct {
+// identity is what a message tells of the process that sent it. In version 0
+// only heartbeats tell, by the start time, which is only compared for equality.
+type identity struct {
 	boot    Boot
-	started int64 // 0 with a boot, and as long as a node of version 0 has not beaten
+	started int64 // 0 with a boot, and until the first heartbeat of a node of version 0
 }
 
-type pastProcess struct {
-	process
-	beats int // since the last one of the present process
+type predecessor struct {
+	identity
+	heartbeats int // since the last one of the current process
 }
 
-// Sign is a sign of life of another node.
+// Sign is a sign of life: who sent a message that was just received.
 type Sign struct {
-	Node    string
-	Boot    Boot
-	Started int64 // of a heartbeat; counts only without a Boot
-	Beat    bool  // it is a heartbeat, not something said of a room
+	Node      string
+	Boot      Boot
+	Started   int64 // of a heartbeat; only used without a Boot
+	Heartbeat bool  // it is a heartbeat, not a message about a room
 }
 
-// Heard is what a sign of life means.
+// Heard is what [Peers.Hear] concludes from a sign of life.
 type Heard uint8
 
 const (
-	Known     Heard = iota // as before
-	Came                   // the node was not known, or had been given up: ask it
-	Restarted              // another process has the name now: ask it
-	Late                   // of a process that is over, or not announced yet: it must be ignored
+	Known     Heard = iota // nothing new
+	NewNode                // the node was not known, or had been taken for dead: ask it for its states
+	Restarted              // another process has the name now: ask it for its states
+	Stale                  // the process has ended, or is not announced yet: ignore the message
 )
 
-// Part is what one process said of the rooms.
-type Part struct {
-	Node string
-	Boot Boot
-	Upto uint64 // incarnations above are not of it; for two processes of version 0
+// Process identifies one process that runs, or ran, under a node's name.
+type Process struct {
+	Node           string
+	Boot           Boot
+	MaxIncarnation uint64 // higher incarnations are another process's; tells two processes of version 0 apart
 }
 
-// Hear notes a sign of life. With Restarted, over is what the process before
-// has said; [Table.DropPart] ends it, once its clients had their time to come
-// back and if [Peers.Lives] does not say otherwise by then.
-func (p *Peers) Hear(s Sign, now time.Time) (what Heard, over Part) {
-	from := process{boot: s.Boot}
-	if s.Beat && s.Boot == 0 {
+// Hear takes a sign of life. With Restarted, previous is the process that was
+// replaced; [Table.DropProcess] removes its users, after its clients had time
+// to reconnect and unless [Peers.Lives] is true by then.
+func (p *Peers) Hear(s Sign, now time.Time) (what Heard, previous Process) {
+	from := identity{boot: s.Boot}
+	if s.Heartbeat && s.Boot == 0 {
 		from.started = s.Started
 	}
-	was, known := p.alive[s.Node]
+	current, known := p.alive[s.Node]
 	switch {
 	case !known:
 		if p.alive == nil {
 			p.alive = make(map[string]*peer)
 		}
-		p.alive[s.Node] = &peer{process: from, heard: now}
-		return Came, Part{}
-	case from == was.process || from == process{} && was.boot == 0:
-	case from.boot == 0 && was.process == process{}:
-		was.started = from.started
-	case !s.Beat || from == process{} || !was.yields(from):
-		return Late, Part{}
+		p.alive[s.Node] = &peer{identity: from, lastHeard: now}
+		return NewNode, Process{}
+	case from == current.identity || from == identity{} && current.boot == 0:
+	case from.boot == 0 && current.identity == identity{}:
+		current.started = from.started
+	case !s.Heartbeat || from == identity{} || !current.acceptsHeartbeatOf(from):
+		return Stale, Process{}
 	default:
-		over = was.replacedBy(from, s.Node)
-		was.heard = now
-		return Restarted, over
+		previous = current.replaceWith(from, s.Node)
+		current.lastHeard = now
+		return Restarted, previous
 	}
-	was.heard = now
-	if s.Beat {
-		for i := range was.past {
-			was.past[i].beats = 0
+	current.lastHeard = now
+	if s.Heartbeat {
+		for i := range current.predecessors {
+			current.predecessors[i].heartbeats = 0
 		}
 	}
-	return Known, Part{}
+	return Known, Process{}
 }
 
-// yields says whether a heartbeat of another process makes it the present one.
-func (p *peer) yields(to process) bool {
-	for i := range p.past {
-		if past := &p.past[i]; past.process == to {
-			past.beats++
-			return past.beats >= beatsToReturn
+// acceptsHeartbeatOf reports whether this heartbeat of another process makes it
+// the current one.
+func (p *peer) acceptsHeartbeatOf(sender identity) bool {
+	for i := range p.predecessors {
+		if known := &p.predecessors[i]; known.identity == sender {
+			known.heartbeats++
+			return known.heartbeats >= heartbeatsToReturn
 		}
 	}
 	return true
 }
 
-// replacedBy makes another process the present one, and returns what is over.
-func (p *peer) replacedBy(by process, node string) Part {
-	over := Part{Node: node, Boot: p.boot, Upto: math.MaxUint64}
-	if p.boot == 0 && by.boot == 0 {
-		over.Upto = uint64(by.started) - 1
+// replaceWith makes next the current process, and returns the one it replaces.
+func (p *peer) replaceWith(next identity, node string) Process {
+	previous := Process{Node: node, Boot: p.boot, MaxIncarnation: math.MaxUint64}
+	if p.boot == 0 && next.boot == 0 {
+		previous.MaxIncarnation = uint64(next.started) - 1
 	}
-	p.past = slices.DeleteFunc(p.past, func(past pastProcess) bool { return past.process == by })
-	if len(p.past) == pastMax {
-		p.past = slices.Delete(p.past, 0, 1)
+	p.predecessors = slices.DeleteFunc(p.predecessors, func(past predecessor) bool { return past.identity == next })
+	if len(p.predecessors) == maxPredecessors {
+		p.predecessors = slices.Delete(p.predecessors, 0, 1)
 	}
-	p.past = append(p.past, pastProcess{process: p.process})
-	p.process = by
-	return over
+	p.predecessors = append(p.predecessors, predecessor{identity: p.identity})
+	p.identity = next
+	return previous
 }
 
-// Lives says whether a part that was over is of the present process after all.
-func (p *Peers) Lives(part Part) bool {
-	is, known := p.alive[part.Node]
-	return known && is.boot == part.Boot && part.Upto == math.MaxUint64
+// Lives reports whether a process that was thought to have ended is the current
+// one after all.
+func (p *Peers) Lives(q Process) bool {
+	is, known := p.alive[q.Node]
+	return known && is.boot == q.Boot && q.MaxIncarnation == math.MaxUint64
 }
 
-// Silent forgets and returns the nodes that were not heard since.
-func (p *Peers) Silent(since time.Time) (gone []Part) {
-	for node, is := range p.alive {
-		if is.heard.Before(since) {
-			gone = append(gone, Part{Node: node, Boot: is.boot, Upto: math.MaxUint64})
+// Silent removes and returns the nodes that were last heard before since,
+// sorted.
+func (p *Peers) Silent(since time.Time) (dead []Process) {
+	for node, last := range p.alive {
+		if last.lastHeard.Before(since) {
+			dead = append(dead, Process{Node: node, Boot: last.boot, MaxIncarnation: math.MaxUint64})
 			delete(p.alive, node)
 		}
 	}
-	slices.SortFunc(gone, func(a, b Part) int { return strings.Compare(a.Node, b.Node) })
-	return gone
+	slices.SortFunc(dead, func(a, b Process) int { return strings.Compare(a.Node, b.Node) })
+	return dead
 }
 
-// Names returns the nodes that live, sorted.
+// Names returns the nodes that are alive, sorted.
 func (p *Peers) Names() []string {
 	names := make([]string, 0, len(p.alive))
 	for node := range p.alive {
@@ -167,5 +174,27 @@ func (p *Peers) Names() []string {
 	return names
 }
 
-// Len returns how many nodes live.
+// Len returns how many nodes are alive.
 func (p *Peers) Len() int { return len(p.alive) }
+
+// Boot identifies a process among all that have run under the same node name.
+// It is drawn at random when the process starts, so it depends on no clock, and
+// says nothing about which of two processes is newer: that is for [Peers]. Zero
+// is a node of version 0, which has none.
+//
+// In JSON it is sixteen hexadecimal digits, because not every JSON parser keeps
+// all 64 bits of a number.
+type Boot uint64
+
+// MarshalText writes b in hexadecimal.
+func (b Boot) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%016x", uint64(b)), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (b *Boot) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseUint(string(text), 16, 64)
+	if err != nil {
+		return fmt.Errorf("presence: a boot of %d characters: it must be up to 16 hexadecimal digits", len(text))
+	}
+	*b = Boot(n)
+	return nil
+}

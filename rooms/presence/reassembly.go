@@ -3,15 +3,15 @@ package presence
 // reassembly collects the parts of one Diff that was split.
 type reassembly struct {
 	whole    Diff   // Joined and Left of the parts so far
-	received []bool // by part
+	received []bool // index: part-1
 	count    int
 }
 
-// assemble adds d to its reassembly and returns the whole Diff if d was the
+// reassemble adds d to its reassembly and returns the whole Diff if d was the
 // last missing part. A node has at most one reassembly: the parts of a Diff are
-// sent in a row, and if they were mixed up with another's, the state is asked
-// for again.
-func (o *remote) assemble(d Diff) (Diff, bool) {
+// sent in a row, and if they get mixed up with another's, the state is
+// requested again.
+func (o *remote) reassemble(d Diff) (Diff, bool) {
 	if d.Parts <= 1 {
 		return d, true
 	}
@@ -30,8 +30,8 @@ func (o *remote) assemble(d Diff) (Diff, bool) {
 	return p.whole, p.count == d.Parts
 }
 
-// setVersion records the version that is known of o, and drops a reassembly of
-// that version or an earlier one.
+// setVersion records the version of o that has been applied, and drops a
+// reassembly of that version or an earlier one.
 func (o *remote) setVersion(version uint64) {
 	o.version = version
 	if o.reassembly != nil && o.reassembly.whole.Version <= version {

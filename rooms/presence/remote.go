@@ -4,11 +4,11 @@ import "slices"
 
 // LocalDiff returns what changed of this node's own users since the last call,
 // to be sent to the other nodes, and false if nothing did. Each Diff it returns
-// is the next version, so it must be sent; one that is lost costs every other
-// node a full state. Send d.Split(0).
+// takes the next version, so it must be sent; one that is lost makes every
+// other node ask for the full state. Send d.Split(0).
 func (t *Table) LocalDiff() (Diff, bool) {
-	joined, left := t.own.drain(func(uid string) (User, bool) {
-		if c := t.mine(uid); c != nil {
+	joined, left := t.localChanges.drain(func(uid string) (User, bool) {
+		if c := t.ownClaim(uid); c != nil {
 			return c.user, true
 		}
 		return User{}, false
@@ -25,9 +25,9 @@ func (t *Table) LocalDiff() (Diff, bool) {
 	return d, true
 }
 
-// LocalState returns all of this node's own users, as of the last LocalDiff:
-// exactly what a node that missed nothing knows. What changed since follows in
-// the next LocalDiff. It costs a walk over the whole room. Send d.Split(0).
+// LocalState returns all of this node's own users as of the last LocalDiff,
+// which is what a node that missed nothing has. Later changes follow in the
+// next LocalDiff. It walks the whole room. Send d.Split(0).
 func (t *Table) LocalState() Diff {
 	d := t.head()
 	d.Full = true
@@ -36,17 +36,17 @@ func (t *Table) LocalState() Diff {
 		if c == nil {
 			continue
 		}
-		r, touched := t.own.was.get(c.user.UID)
+		r, touched := t.localChanges.changed.get(c.user.UID)
 		switch {
 		case !touched:
 			d.Joined = append(d.Joined, c.user)
-		case r.was != nil:
-			d.Joined = append(d.Joined, *r.was)
+		case r.drained != nil:
+			d.Joined = append(d.Joined, *r.drained)
 		}
 	}
-	for uid, r := range t.own.was.all {
-		if r.was != nil && t.mine(uid) == nil {
-			d.Joined = append(d.Joined, *r.was)
+	for uid, r := range t.localChanges.changed.all {
+		if r.drained != nil && t.ownClaim(uid) == nil {
+			d.Joined = append(d.Joined, *r.drained)
 		}
 	}
 	sortUsers(d.Joined)
@@ -57,15 +57,16 @@ func (t *Table) head() Diff {
 	return Diff{Node: t.self.node, Boot: t.self.boot, Incarnation: t.self.incarnation, Version: t.self.version}
 }
 
-// Apply takes in what another node said; the caller has made sure that it is of
-// the process that has the node's name now (see [Peers]). True means that
-// something of that node is missing: ask it for its state (every further Diff
-// says so again until the state is there). What is older than what is known,
-// what this node said itself, and what does not pass [Diff.Check] is ignored.
+// Apply merges what another node sent; the caller has made sure that it is from
+// the process that currently has the node's name (see [Peers]). True means that
+// something from that node is missing: ask it for its state (every further Diff
+// returns true again until the state is there). A Diff that is older than what
+// was applied, or this node's own, or invalid by [Diff.Check], is ignored.
 //
-// A higher incarnation of the same boot ends everything said before: the room
-// was empty when it was made again. With another boot, the users of the one
-// before stay until [Table.DropPart], or until they are back and leave.
+// A higher incarnation of the same boot discards everything sent before: the
+// room was empty when it was made again. With another boot, the users of the
+// previous process stay until [Table.DropProcess], or until they are back and
+// leave.
 //
 // Should a Diff name a user twice, the last Joined counts, and Joined rather
 // than Left.
@@ -87,7 +88,7 @@ func (t *Table) Apply(d Diff) (ask bool) {
 	if !d.Full && d.Version > o.version+1 {
 		return true
 	}
-	d, whole := o.assemble(d)
+	d, whole := o.reassemble(d)
 	if !whole {
 		return false
 	}
@@ -100,13 +101,13 @@ func (t *Table) Apply(d Diff) (ask bool) {
 	}
 	for _, u := range d.Joined {
 		t.put(o.origin, u)
-		t.hasReturned(o, u.UID)
+		t.removeFromPredecessors(o, u.UID)
 	}
 	return false
 }
 
 // sender returns the node that sent d, with the process that sent it as the
-// present one.
+// current one.
 func (t *Table) sender(d Diff) *remote {
 	o, known := t.others.get(d.Node)
 	if !known {
@@ -117,8 +118,8 @@ func (t *Table) sender(d Diff) *remote {
 	if d.Boot == o.boot {
 		return o
 	}
-	// A process that was taken for dead and is not starts anew: some of the
-	// users that it had named may have returned to the process between.
+	// A process that was wrongly taken for dead starts from nothing: some of its
+	// users may have moved to the process in between and left from there.
 	t.dropPredecessors(o, func(f *origin) bool { return f.boot == d.Boot })
 	if o.users > 0 {
 		o.predecessors = append(o.predecessors, o.origin)
@@ -131,9 +132,9 @@ func newOrigin(d Diff) *origin {
 	return &origin{node: d.Node, boot: d.Boot, incarnation: d.Incarnation}
 }
 
-// hasReturned removes a user who is here again from what the processes before
-// had said.
-func (t *Table) hasReturned(o *remote, uid string) {
+// removeFromPredecessors removes a user who is back from the users of the
+// earlier processes.
+func (t *Table) removeFromPredecessors(o *remote, uid string) {
 	for _, f := range o.predecessors {
 		t.remove(f, uid)
 	}
@@ -150,14 +151,14 @@ func (t *Table) dropPredecessors(o *remote, which func(*origin) bool) {
 	})
 }
 
-// DropPart forgets what a process said that no longer has its node's name: its
-// users leave unless they are here by another process or node.
-func (t *Table) DropPart(p Part) {
+// DropProcess forgets what a process reported that no longer has its node's
+// name: its users leave, unless another process or node has them.
+func (t *Table) DropProcess(p Process) {
 	o, known := t.others.get(p.Node)
 	if !known {
 		return
 	}
-	is := func(o *origin) bool { return o.boot == p.Boot && o.incarnation <= p.Upto }
+	is := func(o *origin) bool { return o.boot == p.Boot && o.incarnation <= p.MaxIncarnation }
 	t.dropPredecessors(o, is)
 	if !is(o.origin) {
 		return
@@ -170,8 +171,8 @@ func (t *Table) DropPart(p Part) {
 	o.version, o.reassembly = 0, nil
 }
 
-// DropNode forgets a node and everything it said: its users leave unless they
-// are here by another node. The node may come back by any Diff.
+// DropNode forgets a node and everything it reported: its users leave, unless
+// another node has them. Any later Diff brings the node back.
 func (t *Table) DropNode(node string) {
 	o, known := t.others.get(node)
 	if !known {
@@ -189,20 +190,20 @@ func (t *Table) retain(o *origin, keep []User) {
 	if o.users == 0 {
 		return
 	}
-	stays := make(map[string]struct{}, len(keep))
+	kept := make(map[string]struct{}, len(keep))
 	for _, u := range keep {
-		stays[u.UID] = struct{}{}
+		kept[u.UID] = struct{}{}
 	}
-	gone := make([]string, 0, o.users)
+	removed := make([]string, 0, o.users)
 	for head := range t.index.all {
 		if head.of(o) == nil {
 			continue
 		}
-		if _, ok := stays[head.user.UID]; !ok {
-			gone = append(gone, head.user.UID)
+		if _, ok := kept[head.user.UID]; !ok {
+			removed = append(removed, head.user.UID)
 		}
 	}
-	for _, uid := range gone {
+	for _, uid := range removed {
 		t.remove(o, uid)
 	}
 }

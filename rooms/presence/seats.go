@@ -15,8 +15,8 @@ type seat struct {
 	older, newer *seat // other kept seats of the same user; who.kept is the newest
 }
 
-// seats is a heap by deadline. Push, pop and swap are for container/heap; use
-// keep, move and end.
+// seats is a heap by deadline. Push, Pop and Swap are for container/heap;
+// callers use keep, move and end.
 type seats []*seat
 
 func (h *seats) keep(session string, c *claim, deadline time.Time) *seat {

@@ -39,7 +39,7 @@ type story struct {
 type storyNode struct {
 	*presence.Table
 	peers presence.Peers
-	over  []presence.Part // ends when it waits
+	over  []presence.Process // ends when it waits
 }
 
 // storyMessage is a Diff, or a heartbeat.
@@ -186,7 +186,7 @@ func (s *story) remote(tab *storyNode, verb string, args []string) ([]string, er
 	case verb == "waits" && len(args) == 0:
 		for _, part := range tab.over {
 			if !tab.peers.Lives(part) {
-				tab.DropPart(part)
+				tab.DropProcess(part)
 			}
 		}
 		tab.over = nil
@@ -214,12 +214,12 @@ func (s *story) remote(tab *storyNode, verb string, args []string) ([]string, er
 
 // hear does what a room does with a message.
 func (n *storyNode) hear(m storyMessage) []string {
-	sign := presence.Sign{Node: m.Node, Boot: m.Boot, Beat: m.beat}
+	sign := presence.Sign{Node: m.Node, Boot: m.Boot, Heartbeat: m.beat}
 	if m.beat {
 		sign.Started = int64(m.Incarnation)
 	}
 	switch what, over := n.peers.Hear(sign, at(0)); {
-	case what == presence.Late:
+	case what == presence.Stale:
 		return []string{"too late"}
 	case what == presence.Restarted:
 		n.over = append(n.over, over)

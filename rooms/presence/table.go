@@ -15,13 +15,13 @@ type User struct {
 // Table is the membership of one room as one node sees it. Make it with [New].
 // Not safe for concurrent use.
 type Table struct {
-	self     origin           // this node
-	others   dict[*remote]    // every other node that was heard of
-	index    index            // every user of every node
-	sessions dict[sessionRef] // of this node, connected or kept
-	seats    seats            // of this node, kept, by deadline
-	room     journal          // for Changes
-	own      journal          // for LocalDiff
+	self         origin           // this node
+	others       dict[*remote]    // every other known node
+	index        index            // every user of every node
+	sessions     dict[sessionRef] // of this node, connected or kept
+	seats        seats            // of this node, kept
+	roomChanges  journal          // for Changes
+	localChanges journal          // for LocalDiff
 }
 
 // New returns an empty table for a node. Its name is unique among nodes; the
@@ -66,21 +66,21 @@ func (t *Table) List(after string, limit int) (users []User, next string) {
 	return users, ""
 }
 
-// Shown says that somebody was just shown who is here (List, Count) and will
-// follow by Changes: what is taken back from now on is reported even if it
-// cancels out, when it was made before.
-func (t *Table) Shown() { t.room.shown++ }
+// Shown records that a client was just given the list (List, Count) and will
+// follow it by Changes: a change made before this and reverted later is
+// reported then, although it cancels out.
+func (t *Table) Shown() { t.roomChanges.shown++ }
 
 // Changes returns the net changes of the room since the last call, each list
-// sorted by uid. A user with a new name or avatar counts as joined; who left
-// carries the record that was last reported. What cancels out is not reported,
-// except to those who were Shown the list in between.
+// sorted by uid. A user with a new name or avatar counts as joined; a user who
+// left has the record that was last reported. Changes that cancel out are not
+// reported, unless the list was Shown in between.
 func (t *Table) Changes() (joined, left []User, changed bool) {
-	joined, left = t.room.drain(t.Get)
+	joined, left = t.roomChanges.drain(t.Get)
 	return joined, left, len(joined)+len(left) > 0
 }
 
-// NodeVersion says how much is known of a node's part of the room.
+// NodeVersion is the version of a node's part of the room.
 type NodeVersion struct {
 	Node        string `json:"node"`
 	Boot        Boot   `json:"boot,omitempty"`
@@ -88,11 +88,12 @@ type NodeVersion struct {
 	Version     uint64 `json:"version"`
 }
 
-// Local returns the version of this node's part that LocalDiff gave out last:
-// what this node's heartbeat says of the room.
+// Local returns the version that LocalDiff gave out last: what this node's
+// heartbeat reports for the room.
 func (t *Table) Local() NodeVersion { return t.self.known() }
 
-// Nodes returns what is known of every node, this one included, sorted by name.
+// Nodes returns the version known of every node, this one included, sorted by
+// name.
 func (t *Table) Nodes() []NodeVersion {
 	ns := make([]NodeVersion, 0, 1+t.others.len())
 	ns = append(ns, t.self.known())
@@ -103,10 +104,10 @@ func (t *Table) Nodes() []NodeVersion {
 	return ns
 }
 
-// Behind compares what a node says of itself with what is known: true means
-// that it must be asked for its state. It may be true for a moment when this
-// overtakes a diff; asking then does no harm. As for Apply, n is of the process
-// that has the node's name now.
+// Behind compares the version that a node reports of itself with the one that
+// was applied here: true means that it must be asked for its state. It may be
+// true for a moment when this overtakes a diff; asking then does no harm. As
+// for Apply, n must be from the process that currently has the node's name.
 func (t *Table) Behind(n NodeVersion) bool {
 	if n.Node == t.self.node {
 		return false
