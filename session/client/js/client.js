@@ -247,7 +247,7 @@ function apply(list, end, { joined, left }) {
 
 // One room, from join() to leave(). Names with _ are between it and the client.
 class Room extends Listeners {
-  _alive = true;
+  _over = null; // the RoomError with which it ended
   _position = null;
   _options;
   _entered = deferred();
@@ -286,7 +286,7 @@ class Room extends Listeners {
   }
 
   signal(payload) {
-    return this._alive && this.#client._signal(this.name, payload);
+    return !this._over && this.#client._signal(this.name, payload);
   }
 
   async history({ before, limit } = {}) {
@@ -300,18 +300,18 @@ class Room extends Listeners {
   }
 
   leave() {
-    if (this._alive && this.name !== INBOX) this.#client._leave(this);
+    if (!this._over && this.name !== INBOX) this.#client._leave(this);
   }
 
   _end(error) {
-    this._alive = false;
+    this._over = error;
     this.#members.stop();
     this._silence();
     this._entered.reject(error);
   }
 
   _call(name, ...args) {
-    if (this._alive) this._run(this._options[name], ...args);
+    if (!this._over) this._run(this._options[name], ...args);
   }
 
   _joined(payload) {
@@ -324,11 +324,11 @@ class Room extends Listeners {
     this._entered.resolve(payload);
     if (missed) this._call("onRefresh", this);
     this._call("onJoined", payload, this);
-    if (this._alive) this.#members.reset(payload.list ?? [], payload.count ?? 0);
+    if (!this._over) this.#members.reset(payload.list ?? [], payload.count ?? 0);
   }
 
   _heard(event) {
-    if (!this._alive) return;
+    if (this._over) return;
     if (event.type === "presence") {
       this.#members.tell(event.payload);
     } else if (event.type === "signal") {
@@ -408,10 +408,13 @@ class Client extends Listeners {
   }
 
   join(name, options = {}) {
-    if (this.#closed) throw closedError();
     name = roomName(name);
     const room = this.#rooms.get(name) ?? new Room(this, name, options);
     Object.assign(room._options, options);
+    if (this.#closed) {
+      room._end(closedError());
+      return room;
+    }
     this.#rooms.set(name, room);
     this.#changed(name);
     return room;
@@ -423,6 +426,10 @@ class Client extends Listeners {
 
   request(type, payload) {
     return this._ask(type, payload);
+  }
+
+  listRooms(query) {
+    return this._ask("get_rooms", query);
   }
 
   connect() {
@@ -836,11 +843,11 @@ class Client extends Listeners {
   }
 
   #enqueue({ type, payload, id = this.#nextID(), room: of, stored }) {
-    if (of && !of._alive) throw leftError();
     const room = of?.name;
     const text = JSON.stringify({ type, id, room, payload });
     const bytes = new TextEncoder().encode(text).length;
     const refuse = (code, message) => { throw new RoomError("unsent", code, message); };
+    if (of?._over) refuse(of._over.code, of._over.message);
     if (this.state === "ended") refuse(this.#closed ? "closed" : "ended", "the client has ended");
     if (bytes > this.#options.maxMessage) refuse("too_big", `the event has ${bytes} bytes; the server takes ${this.#options.maxMessage}`);
     if (this.#queue.length >= QUEUE_EVENTS || this.#bytes + bytes > QUEUE_BYTES) refuse("queue_full", "too much waits to be sent already");

@@ -99,6 +99,34 @@ export interface RoomJoined {
   [more: string]: unknown;
 }
 
+/** Which rooms listRooms tells of. */
+export interface RoomQuery {
+  /** Only names that begin so, by bytes of UTF-8; at most 256 of them. */
+  prefix?: string;
+  /** The rooms behind this name: next of the page before. */
+  after?: string;
+  /** At most so many; 100 unless told, and at most. */
+  limit?: number;
+}
+
+/** A page of the rooms that one may enter, by name. */
+export interface RoomPage<Label = unknown> {
+  list: ListedRoom<Label>[];
+  /** What to give as after for the next page; empty on the last one. */
+  next: string;
+}
+
+/** A room that somebody is in or was in a minute ago, or that has a label. */
+export interface ListedRoom<Label = unknown> {
+  name: string;
+  /** How many people are there. */
+  count: number;
+  /** When the newest event was stored, ms since 1970; 0 if there is none, or it is not known. */
+  at: number;
+  /** What a program or service of the site says of it; absent if none does. */
+  label?: Label;
+}
+
 /** The server's word that an event is stored. */
 export interface Ack {
   id: string;
@@ -234,16 +262,19 @@ export interface Client<Events = AnyEvents> {
   now(): number;
   /**
    * Joins at the end of this turn; the room that is there already if one is. Register listeners before anything is
-   * awaited: the replay comes as soon as the server answers. After close() it throws a RoomError, as connect() does.
+   * awaited: the replay comes as soon as the server answers. After close() what it returns is over: joined and send
+   * reject, and nothing is heard.
    */
   join(name: string, options?: JoinOptions<Events>): Room<Events>;
   /** Sends an event that belongs to no room, such as private_message. */
   send<Type extends keyof EventsOf<Events> & string>(type: Type, payload: EventsOf<Events>[Type], options?: SendOptions): Promise<Ack>;
-  /** Asks what the server answers with an event of its own, such as get_rooms; resolves with that event's payload. */
+  /** One page of the rooms of all nodes that one may enter, up to 2 s old. */
+  listRooms<Label = unknown>(query?: RoomQuery): Promise<RoomPage<Label>>;
+  /** Asks what the server answers with an event of its own; resolves with that event's payload. */
   request<Answer = any>(type: string, payload?: unknown): Promise<Answer>;
   /** Listens to events that belong to no room. */
   on(type: string, fn: Listener<any>): () => void;
-  /** Connects at once, instead of at the next try or after the server had ended it. */
+  /** Connects at once, instead of at the next try or after the server had ended it. After close() it throws a RoomError. */
   connect(): void;
   /** Ends everything, for good. What waits rejects. */
   close(): void;

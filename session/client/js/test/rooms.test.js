@@ -190,3 +190,54 @@ test("after close() nothing is delivered", async (t) => {
   assert.deepEqual(room.texts(), ["1"]);
   assert.deepEqual(c.told.errors, []);
 });
+
+test("after close() nothing throws: join gives a room that is over, and every promise rejects as closed", async (t) => {
+  const server = await roomd(t);
+  const c = client(t, { url: server.url });
+  const before = await joined(c, "r");
+  c.close();
+  const after = c.join("late", { onJoined: () => assert.fail("let in"), onLeft: () => assert.fail("told after close()") });
+  after.on("*", () => assert.fail("told after close()"));
+  for (const room of [before, after]) {
+    for (const promise of [room.send("send_message", { message: "x" }), room.history()]) {
+      const error = await rejection(promise);
+      assert.deepEqual([error.name, error.outcome, error.code], ["RoomError", "unsent", "closed"]);
+    }
+    assert.equal(room.signal({}), false);
+    room.leave();
+  }
+  for (const promise of [after.joined, c.listRooms(), c.request("get_rooms"), c.send("private_message", { to_uid: "x", message: "x" })]) {
+    assert.equal((await rejection(promise)).code, "closed");
+  }
+  assert.deepEqual(c.rooms, []);
+  assert.throws(() => c.connect(), { name: "RoomError", code: "closed" });
+});
+
+test("a lobby: listRooms tells which rooms there are, page by page", async (t) => {
+  const server = await roomd(t);
+  const c = client(t, { url: server.url });
+  const table = await joined(c, "table-1");
+  await say(table, "hi");
+  const [said] = (await table.history()).events;
+  await joined(c, "table-2");
+  await joined(c, "other");
+  const label = { title: "Baccarat" };
+  const response = await fetch(`${server.http}/api/rooms/table-3/label`, {
+    method: "PUT", body: JSON.stringify(label), headers: { "Content-Type": "application/json" },
+  });
+  assert.ok(response.ok, `${response.status}`);
+  // A list is up to 2 s old.
+  const all = await until("all are listed", async () => {
+    const page = await c.listRooms({ prefix: "table-" });
+    return page.list.length === 3 && page.list[2].label && page.list[0].at && page;
+  });
+  assert.equal(all.next, "");
+  assert.equal(all.list[0].at, said.at);
+  assert.deepEqual(all.list.map(({ name, count }) => [name, count]), [["table-1", 1], ["table-2", 1], ["table-3", 0]]);
+  assert.deepEqual(all.list[2].label, label);
+  const page = await c.listRooms({ prefix: "table-", limit: 1 });
+  assert.deepEqual([page.list.length, page.next], [1, "table-1"]);
+  const rest = await c.listRooms({ prefix: "table-", after: page.next });
+  assert.deepEqual(rest.list.map(({ name }) => name), ["table-2", "table-3"]);
+  assert.ok((await c.listRooms()).list.some(({ name }) => name === "other"));
+});

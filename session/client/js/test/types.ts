@@ -26,6 +26,9 @@ async function typed(): Promise<void> {
     if (error instanceof RoomError && error.outcome === "unknown") console.log(error.code);
   }
   stop();
+  const { list, next } = await client.listRooms<{ title: string }>({ prefix: "table-", limit: 10 });
+  const titles: (string | undefined)[] = list.map(({ label }) => label?.title);
+  console.log(titles, (await client.listRooms({ after: next })).list[0]?.count);
 
   // @ts-expect-error there is no such field
   room.on("round_result", (payload) => payload.loser);
@@ -33,6 +36,8 @@ async function typed(): Promise<void> {
   await room.send("place_bet", { on: "banker", amount: "5" });
   // @ts-expect-error there is no such event
   await room.send("place_bets", {});
+  // @ts-expect-error a limit is a number
+  await client.listRooms({ limit: "10" });
   // @ts-expect-error there is no such outcome
   new RoomError("unsent", "x", "y").outcome === "lost";
 }

@@ -165,7 +165,7 @@ export class Chat {
 
   /** The rooms that this user may enter, at most limit of those whose names begin with prefix. */
   rooms(prefix, limit) {
-    return this.#client.request("get_rooms", { prefix, limit });
+    return this.#client.listRooms({ prefix, limit });
   }
 
   /** Loads one earlier page of target, if there is one and none is under way. */
