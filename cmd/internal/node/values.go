@@ -1,14 +1,8 @@
 package node
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -134,67 +128,6 @@ func readEnv(names, env []string) (set, secrets map[string]string, err error) {
 func fromKubernetes(name, value string) bool {
 	return strings.HasPrefix(name, envPrefix+"SERVICE_") ||
 		strings.HasPrefix(name, envPrefix+"PORT") && (strings.HasPrefix(value, "tcp://") || strings.HasPrefix(name, envPrefix+"PORT_"))
-}
-
-// readFile reads a JSON object of flags by name; "_" may stand for "-" in a name.
-func readFile(names []string, path string) (map[string]any, error) {
-	mistake := func(format string, args ...any) error {
-		return &FlagError{Flag: "config", Problem: fmt.Sprintf(format, args...)}
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, mistake("the file cannot be read: %v", err)
-	}
-	var raw map[string]any
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber()
-	if err := decoder.Decode(&raw); err != nil {
-		return nil, mistake("%s is no JSON object (%v); write one such as {\"addr\": \"localhost:3000\"}", path, err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, mistake("%s goes on after its JSON object; keep one", path)
-	}
-	set := make(map[string]any)
-	for key, value := range raw {
-		flag := strings.ReplaceAll(key, "_", "-")
-		switch {
-		case slices.Contains(secretFlags, flag):
-			return nil, mistake("%s holds %q; secrets come from %s in the environment or from %q", path, key, EnvName(flag), flag+"-file")
-		case flag == "config" || !slices.Contains(names, flag):
-			like := nearest(flag, names)
-			if like != "" {
-				like = strconv.Quote(like)
-			}
-			return nil, mistake("%s holds %q, which%s", path, key, noFlag(like))
-		}
-		if _, twice := set[flag]; twice {
-			return nil, mistake("%s holds %q twice, once with - and once with _; keep one", path, flag)
-		}
-		if set[flag], err = plain(value); err != nil {
-			return nil, mistake("%s: %q %v", path, key, err)
-		}
-	}
-	return set, nil
-}
-
-// plain turns a value of JSON into what kong reads: text, or a list of texts.
-func plain(value any) (any, error) {
-	switch value := value.(type) {
-	case string:
-		return value, nil
-	case json.Number:
-		return value.String(), nil
-	case bool:
-		return fmt.Sprint(value), nil
-	case []any:
-		for _, item := range value {
-			if _, ok := item.(string); !ok {
-				return nil, errors.New("is a list of something else than text; write a list such as [\"https://example.com\"]")
-			}
-		}
-		return value, nil
-	}
-	return nil, errors.New("is no text, number, true, false or list of texts; write one of these, or leave it out")
 }
 
 // noFlag ends the sentence about a name that no flag has; like is what was meant perhaps, or "".
