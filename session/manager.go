@@ -206,7 +206,7 @@ func (c *Client) welcome() {
 	now := time.Now()
 	expiresIn := int64(0)
 	if exp := c.who.Expires; !exp.IsZero() {
-		expiresIn = int64(max(exp.Sub(now), time.Second) / time.Second) // 0 would be never
+		expiresIn = max((exp.UnixMilli()-now.UnixMilli())/1000, 1) // 0 would be never; a Duration ends at 292 years
 	}
 	_ = c.sendPayload(wire.Event{Type: wire.TypeWelcome}, wire.Welcome{ // an error has closed the connection
 		ClientID: c.id, UID: c.who.UID, Username: c.who.Username, AvatarID: c.who.AvatarID,

@@ -82,6 +82,7 @@ func TestWelcomeAndFirstRooms(t *testing.T) {
 // ends at all.
 func TestWelcomeTellsTimes(t *testing.T) {
 	s := newStack(t)
+	ages := time.Date(9000, time.January, 1, 0, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
 		name, query string
 		least, most int64
@@ -89,6 +90,7 @@ func TestWelcomeTellsTimes(t *testing.T) {
 		{"a guest", "username=Ann", 0, 0},
 		{"a token for ever", "token=" + s.token("ann"), 0, 0},
 		{"a token for an hour", "token=" + s.token("ann", func(c *auth.Claims) { c.Expires = time.Now().Add(time.Hour) }), 3600 - int64(patience/time.Second), 3600},
+		{"a token for ages", "token=" + s.token("ann", func(c *auth.Claims) { c.Expires = ages }), ages.Unix() - time.Now().Unix() - int64(patience/time.Second), ages.Unix() - time.Now().Unix()},
 		{"a token that has just ended", "token=" + s.token("ann", func(c *auth.Claims) { c.Expires = time.Now() }), 1, 1},
 	} {
 		before := time.Now().UnixMilli()

@@ -23,8 +23,8 @@ const (
 	MaxToken = 8192
 )
 
-// maxExpires is the last time that has a JSON form. Issuers that count exp in milliseconds are far beyond it.
-var maxExpires = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
+// maxTime is the last time that has a JSON form. Issuers that count in milliseconds are far beyond it.
+var maxTime = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
 
 // tokenClaims is what is read of a token's claims. Others are ignored, whatever they hold; so are aud and iss unless a Verifier
 // asks for them.
@@ -105,8 +105,12 @@ func checkSeconds(name string, value json.RawMessage) error {
 	if json.Unmarshal(value, &number) != nil || number == "" {
 		return nil
 	}
-	if seconds, err := number.Float64(); err != nil || math.Abs(seconds) > maxSeconds {
+	seconds, err := number.Float64()
+	switch {
+	case err != nil || math.Abs(seconds) > maxSeconds:
 		return refuse("the token's %s claim is no time: it must be in seconds since 1970", name)
+	case name != "iat" && seconds > float64(maxTime.Unix()): // iat counts only where it is plausible
+		return refuse("the token's %s claim is after the year 9999: it must be in seconds since 1970, not in milliseconds", name)
 	}
 	return nil
 }
@@ -127,9 +131,6 @@ func (c *tokenClaims) identity() Identity {
 	}
 	if c.ExpiresAt != nil {
 		id.Expires = c.ExpiresAt.Time
-		if id.Expires.After(maxExpires) {
-			id.Expires = maxExpires
-		}
 	}
 	if c.IssuedAt != nil && time.Until(c.IssuedAt.Time) <= Leeway { // what was made in the future does not say when it was made
 		id.IssuedAt = c.IssuedAt.Time
@@ -171,7 +172,7 @@ type issuedAt struct{ time.Time }
 
 func (i *issuedAt) UnmarshalJSON(data []byte) error {
 	seconds, err := strconv.ParseFloat(string(data), 64)
-	if err == nil && seconds > 0 && seconds < float64(maxExpires.Unix()) {
+	if err == nil && seconds > 0 && seconds < float64(maxTime.Unix()) {
 		whole, part := math.Modf(seconds)
 		i.Time = time.Unix(int64(whole), int64(part*1e9)).Round(time.Millisecond)
 	}

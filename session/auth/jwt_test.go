@@ -128,14 +128,16 @@ func TestVerifyRefusesAmbiguousClaims(t *testing.T) {
 		{`{"sub":"u1","nbf":1e999}`, "nbf claim is no time"},
 		{`{"sub":"u1","nbf":"1e300"}`, "nbf claim is no time"},
 		{`{"sub":"u1","nbf":9223372036854775807}`, "nbf claim is no time"},
-		{`{"sub":"u1","nbf":9007199254740992}`, "not valid yet"},
+		{`{"sub":"u1","nbf":9007199254740992}`, "nbf claim is after the year 9999"},
 		{`{"sub":"u1","nbf":-9007199254740992}`, ""},
 		{`{"sub":"u1","exp":1e300}`, "exp claim is no time"},
 		{`{"sub":"u1","exp":-1e19}`, "exp claim is no time"},
 		{`{"sub":"u1","exp":-9007199254740992}`, "expired"},
-		{`{"sub":"u1","exp":9007199254740992}`, ""},
+		{`{"sub":"u1","exp":9007199254740992}`, "exp claim is after the year 9999"},
+		{`{"sub":"u1","exp":253402300799}`, ""},
 		{`{"sub":"u1","iat":-1e300}`, "iat claim is no time"},
 		{`{"sub":"u1","iat":1e999}`, "iat claim is no time"},
+		{`{"sub":"u1","iat":9007199254740992}`, ""},
 		{`{"sub":"u1","exp":null,"nbf":null,"iat":null}`, ""},
 		{"{\"sub\":\"a\xff\"}", "not UTF-8"},
 		{"{\"sub\":\"u1\",\"rooms\":[\"a\xff\"]}", "not UTF-8"},
@@ -297,15 +299,23 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 }
 
-// TestExpiryInMilliseconds: the mistake gives a session without end, not one that cannot be stored.
-func TestExpiryInMilliseconds(t *testing.T) {
-	token := forge(t, jwt.SigningMethodHS256, secret, jwt.MapClaims{"sub": "u1", "exp": time.Now().UnixMilli()})
-	id, err := NewVerifier(mustKey(t, secret)).Verify(token)
-	if err != nil {
-		t.Fatal(err)
+// Who counts in milliseconds, and would make tokens that never end, hears of it with the first one.
+func TestTimesInMilliseconds(t *testing.T) {
+	last := int64(253402300799) // 9999-12-31T23:59:59Z, which other servers write for never
+	verifier := NewVerifier(mustKey(t, secret))
+	id, err := verifier.Verify(forge(t, jwt.SigningMethodHS256, secret, jwt.MapClaims{"sub": "u1", "exp": last}))
+	if err != nil || id.Expires.Unix() != last {
+		t.Errorf("the last second of the year 9999: %v, %v", id.Expires, err)
 	}
 	if _, err := id.Expires.MarshalJSON(); err != nil {
 		t.Error(err)
+	}
+	for _, claim := range []string{"exp", "nbf"} {
+		for _, at := range []any{last + 1, time.Now().UnixMilli(), fmt.Sprint(time.Now().UnixMilli())} {
+			token := forge(t, jwt.SigningMethodHS256, secret, jwt.MapClaims{"sub": "u1", claim: at})
+			_, err := verifier.Verify(token)
+			wantRefused(t, err, claim+" claim is after the year 9999: it must be in seconds since 1970, not in milliseconds", token)
+		}
 	}
 }
 
@@ -322,6 +332,8 @@ func TestSignRefuses(t *testing.T) {
 		{"public key", ed.public, Claims{UID: "u"}, "PRIVATE KEY"},
 		{"jwks", []byte(`{"keys":[]}`), Claims{UID: "u"}, "not a JWKS"},
 		{"damaged", []byte("-----BEGIN PRIVATE KEY-----\nx"), Claims{UID: "u"}, "no private key"},
+		{"no end", secret, Claims{UID: "u", Expires: time.Unix(253402300800, 0)}, "after 9999-12-31"},
+		{"no beginning", secret, Claims{UID: "u", NotBefore: time.Unix(253402300800, 0)}, "after 9999-12-31"},
 		{"too long", secret, Claims{UID: "u", Rooms: []string{strings.Repeat("r", MaxToken)}}, "fewer rooms"},
 	} {
 		if _, err := Sign(tc.key, tc.claims); err == nil || !strings.Contains(err.Error(), tc.want) {

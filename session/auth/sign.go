@@ -33,6 +33,11 @@ func Sign(key []byte, c Claims) (string, error) {
 	if wrong := checkUID(c.UID); wrong != "" {
 		return "", fmt.Errorf("auth: the user id %q cannot be used: %s", c.UID, wrong)
 	}
+	for _, at := range []time.Time{c.Expires, c.NotBefore} {
+		if at.After(maxTime) {
+			return "", fmt.Errorf("auth: the time %s of the token is after %s, the last that is accepted", at.UTC(), maxTime)
+		}
+	}
 	method, private, err := signingKey(key)
 	if err != nil {
 		return "", err
