@@ -93,9 +93,9 @@ func TestRefusedByOthersIsNoFlood(t *testing.T) {
 	c := s.client(p)
 	c.accounts[ofAddress].Charge(bytesSent, s.m.now(), 1e6)
 	p.failed(wire.RateLimited, wire.TypeHeartbeat, "", nil)
-	same(t, "refusals held against it", c.refusals.Level(s.m.now(), s.m.budgets.floods), 0)
 	same(t, "of its own budget spent", c.accounts[ofClient].Part(bytesSent, s.m.now()), 0)
 	same(t, "of its user's budget spent", c.accounts[ofUser].Part(bytesSent, s.m.now()), 0)
+	same(t, "refusals held against it", s.refusalsOf(p), 0)
 }
 
 // A room takes so much from all its clients together; those who say little are
@@ -109,7 +109,6 @@ func TestRoomBytes(t *testing.T) {
 	loud.failed(wire.RateLimited, wire.TypeSendMessage, "", wire.SendMessage{Message: strings.Repeat("x", 400)})
 	loud.failed(wire.RateLimited, wire.TypeSignal, "", text(`{"a":%q}`, strings.Repeat("x", 400)))
 	same(t, "refused by the room's budget", s.m.Stats().LimitedRoomBytes.Load(), 2)
-	same(t, "held against the client", s.client(loud).refusals.Level(s.m.now(), s.m.budgets.floods), 0)
 	quiet.say("", "heard")
 	loud.heard("general", "heard")
 	_, err := s.eng.PublishWait(t.Context(), "general", "", wire.Event{Type: "service", Payload: []byte(text("%q", strings.Repeat("x", 9000)))})
@@ -117,6 +116,7 @@ func TestRoomBytes(t *testing.T) {
 	quiet.awaitType("service")
 	loud.acked(wire.TypeJoinRoom, "", wire.RoomRequest{Name: "other"})
 	loud.say("other", "in another room")
+	same(t, "held against the client", s.refusalsOf(loud), 0)
 }
 
 // What is said to a crowd costs the room as many times as much.

@@ -139,7 +139,6 @@ func TestInboxesHaveTheirOwnRates(t *testing.T) {
 	}
 	ann.failed(wire.RateLimited, wire.TypePrivateMessage, "", privately("bob", "to one whose inbox is full"))
 	bob.failed(wire.RateLimited, wire.TypePrivateMessage, "", privately("ann", "the other way"))
-	same(t, "held against the client", s.client(ann).refusals.Level(s.m.now(), s.m.budgets.floods), 0)
 	ann.acked(wire.TypePrivateMessage, "", privately("ann", "a note to myself"))
 	s.user("carol")
 	ann.acked(wire.TypePrivateMessage, "", privately("carol", "to another"))
@@ -147,6 +146,7 @@ func TestInboxesHaveTheirOwnRates(t *testing.T) {
 	must(t, err)
 	same(t, "what bob has", count(s.wholeInbox("bob"), ""), 1)
 	same(t, "what ann has", count(s.wholeInbox("ann"), ""), 2)
+	same(t, "held against the client", s.refusalsOf(ann), 0)
 }
 
 // What a handler publishes to somebody's inbox for its client counts too.
@@ -196,7 +196,7 @@ func TestBytesOfGuestsInInboxes(t *testing.T) {
 		p.acked(wire.TypePrivateMessage, "", to)
 	}
 	same(t, "refused", s.m.Stats().LimitedGuestInboxes.Load(), 6)
-	same(t, "held against the client", s.client(p).refusals.Level(s.m.now(), s.m.budgets.floods), 0)
+	same(t, "held against the client", s.refusalsOf(p), 0)
 }
 
 // Both copies of a guest's message are counted, and what is refused costs

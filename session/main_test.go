@@ -128,6 +128,16 @@ func (s *stack) token(uid string, change ...func(*auth.Claims)) string {
 	return token
 }
 
+// refusalsOf ends a connection, and says what was held against the client: its
+// reading goroutine looks at that even after it has answered.
+func (s *stack) refusalsOf(p *peer) float64 {
+	s.t.Helper()
+	c := s.client(p)
+	c.Close(0)
+	<-c.Done()
+	return c.refusals.Level(s.m.now(), s.m.budgets.floods)
+}
+
 // client finds the server's side of a peer.
 func (s *stack) client(p *peer) *Client {
 	s.t.Helper()
