@@ -7,10 +7,7 @@ import (
 	"sort"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
-	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -90,96 +87,6 @@ func await[T any](ctx context.Context, ref *actor.Ref[message], answer <-chan T,
 	case <-ctx.Done():
 		return zero, wire.Errorf(wire.Unavailable, "the room did not answer in time; try again")
 	}
-}
-
-// PubAck says where an event is stored in its room's log.
-type PubAck = eventlog.PubAck
-
-// Publish stores an event in the room's log and returns at once; done is
-// called once with the outcome, on any goroutine, and must not block. msgID,
-// if not empty, is the idempotency key: an event stored before under the same
-// one is not stored again. ev's type and payload count, its other fields do
-// not; what nobody would get to see is refused (wire.NewBody).
-func (e *Engine) Publish(room, msgID string, ev wire.Event, done func(PubAck, error)) {
-	body, err := wire.NewBody(ev)
-	if err != nil {
-		done(PubAck{}, err)
-		return
-	}
-	e.PublishBody(room, msgID, body, done)
-}
-
-// PublishBody is Publish of what was checked before.
-func (e *Engine) PublishBody(room, msgID string, body wire.Body, done func(PubAck, error)) {
-	e.PublishAs(wire.FromService, room, msgID, body, done)
-}
-
-// PublishAs is PublishBody for an author: FromUser and FromGuest are for what a
-// session has stamped with who its client is, and every node believes it; all
-// else is a service's.
-func (e *Engine) PublishAs(author wire.Author, room, msgID string, body wire.Body, done func(PubAck, error)) {
-	if len(body.Bytes()) == 0 {
-		done(PubAck{}, wire.Errorf(wire.BadJSON, "there is no event to publish"))
-		return
-	}
-	by := e.secret.Load().sign(forLog, author, room, body.Bytes())
-	measured := e.latency.sample(e, room, body)
-	e.pub.Send(room, msgID, by, body.Bytes(), func(s PubAck, err error) {
-		if h := e.handleOf(room); h != nil && err == nil {
-			h.ack(s.Seq)
-		}
-		if measured != nil {
-			e.latency.answered(measured, s, err)
-		}
-		done(s, err)
-	})
-}
-
-// PublishWait is Publish that waits for the outcome.
-func (e *Engine) PublishWait(ctx context.Context, room, msgID string, ev wire.Event) (PubAck, error) {
-	body, err := wire.NewBody(ev)
-	if err != nil {
-		return PubAck{}, err
-	}
-	return e.PublishBodyWait(ctx, room, msgID, body)
-}
-
-// PublishBodyWait is PublishBody that waits for the outcome.
-func (e *Engine) PublishBodyWait(ctx context.Context, room, msgID string, body wire.Body) (PubAck, error) {
-	type outcome struct {
-		stored PubAck
-		err    error
-	}
-	answer := make(chan outcome, 1)
-	e.PublishBody(room, msgID, body, func(s PubAck, err error) { answer <- outcome{s, err} })
-	select {
-	case o := <-answer:
-		return o.stored, o.err
-	case <-ctx.Done():
-		return PubAck{}, wire.Errorf(wire.Unavailable, "the log did not answer in time; send again under the same id")
-	}
-}
-
-// Signal delivers an event to the room's members on all nodes, but not to the
-// session except, now and without a log. It is a service's.
-func (e *Engine) Signal(room, except string, ev wire.Event) error {
-	return e.SignalAs(wire.FromService, room, except, ev)
-}
-
-// SignalAs is Signal for an author; see PublishAs.
-func (e *Engine) SignalAs(author wire.Author, room, except string, ev wire.Event) error {
-	msg := nats.NewMsg(wire.SignalSubject(room))
-	msg.Data = wire.AppendEvent(nil, wire.Event{Type: ev.Type, Payload: ev.Payload})
-	if except != "" {
-		msg.Header[hdrSession] = []string{except}
-	}
-	if by := e.secret.Load().sign(forSignal, author, room, msg.Data); by != "" {
-		msg.Header[HeaderBy] = []string{by}
-	}
-	if err := e.nc.PublishMsg(msg); err != nil {
-		return wire.Errorf(wire.Unavailable, "the signal could not be sent: NATS is out of reach")
-	}
-	return nil
 }
 
 // Online returns one page of the people in the room, sorted by uid.

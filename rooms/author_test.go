@@ -25,7 +25,7 @@ func publishAs(t testing.TB, eng *rooms.Engine, author wire.Author, room, msgID,
 		err    error
 	}
 	done := make(chan outcome, 1)
-	eng.PublishAs(author, room, msgID, saying(text), func(s rooms.PubAck, err error) { done <- outcome{s, err} })
+	eng.PublishAsync(room, saying(text), rooms.PublishOptions{ID: msgID, Author: author}, func(s rooms.PubAck, err error) { done <- outcome{s, err} })
 	got := <-done
 	if got.err != nil {
 		t.Fatal(got.err)
@@ -198,7 +198,7 @@ func TestWhoSignals(t *testing.T) {
 		author wire.Author
 		want   string
 	}{{wire.FromUser, "alice"}, {wire.FromGuest, "alice/guest"}, {wire.FromService, "/service"}} {
-		if err := one.SignalAs(tc.author, "x", "", signal); err != nil {
+		if err := one.Signal("x", signal, rooms.SignalOptions{Author: tc.author}); err != nil {
 			t.Fatal(err)
 		}
 		if got := readSaid(t, m.awaitEvents(t, i+1, wire.TypeSignal)[i].Payload).author(); got != tc.want {

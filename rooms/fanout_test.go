@@ -115,7 +115,7 @@ func BenchmarkPublishToDeliver(b *testing.B) {
 			for b.Loop() {
 				slots <- struct{}{}
 				sent++
-				eng.Publish("x", strconv.Itoa(sent), note(sent), func(s rooms.PubAck, err error) {
+				publishAsync(b, eng, "x", strconv.Itoa(sent), note(sent), func(s rooms.PubAck, err error) {
 					if err != nil {
 						b.Error(err)
 					}

@@ -137,7 +137,7 @@ func TestFeedOfARoomThatEnds(t *testing.T) {
 	bad.mu.Lock()
 	bad.panics = 1
 	bad.mu.Unlock()
-	if err := eng.Signal("hall", "", wire.Event{Type: wire.TypeSignal}); err != nil {
+	if err := eng.Signal("hall", wire.Event{Type: wire.TypeSignal}, rooms.SignalOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []wire.FeedKind{wire.FeedOpened, wire.FeedJoined, wire.FeedLeft, wire.FeedUnloaded} {

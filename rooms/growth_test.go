@@ -31,7 +31,7 @@ func TestInjectedDoesNotGrow(t *testing.T) {
 				t.Fatal(err)
 			}
 			inject(t, nc, "room.x.event", body)
-			if _, err := eng.PublishBodyWait(within(t), "x", "", published); err != nil {
+			if _, err := eng.Publish(within(t), "x", published, rooms.PublishOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			for range 2 {

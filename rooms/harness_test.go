@@ -106,6 +106,25 @@ func note(n int) wire.Event {
 	return wire.Event{Type: "note", Payload: json.RawMessage(fmt.Sprint(n))}
 }
 
+// publishOne stores an event as a service's, and waits for the ack.
+func publishOne(ctx context.Context, eng *rooms.Engine, room, id string, ev wire.Event) (rooms.PubAck, error) {
+	body, err := wire.NewBody(ev)
+	if err != nil {
+		return rooms.PubAck{}, err
+	}
+	return eng.Publish(ctx, room, body, rooms.PublishOptions{ID: id})
+}
+
+// publishAsync is publishOne that does not wait.
+func publishAsync(t testing.TB, eng *rooms.Engine, room, id string, ev wire.Event, done func(rooms.PubAck, error)) {
+	t.Helper()
+	body, err := wire.NewBody(ev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eng.PublishAsync(room, body, rooms.PublishOptions{ID: id}, done)
+}
+
 // publish stores the notes from up to, without to, and returns their sequences.
 func publish(t testing.TB, eng *rooms.Engine, room string, from, to int) []uint64 {
 	t.Helper()
@@ -114,7 +133,7 @@ func publish(t testing.TB, eng *rooms.Engine, room string, from, to int) []uint6
 	var all sync.WaitGroup
 	for i := range seqs {
 		all.Add(1)
-		eng.Publish(room, "", note(from+i), func(s rooms.PubAck, err error) {
+		publishAsync(t, eng, room, "", note(from+i), func(s rooms.PubAck, err error) {
 			seqs[i], errs[i] = s.Seq, err
 			all.Done()
 		})
@@ -160,7 +179,7 @@ func standStill(t testing.TB, eng *rooms.Engine, room string, m *member) (releas
 	t.Helper()
 	signals := eng.Stats().Signals.Load()
 	release = m.hold()
-	if err := eng.Signal(room, "", wire.Event{Type: wire.TypeSignal}); err != nil {
+	if err := eng.Signal(room, wire.Event{Type: wire.TypeSignal}, rooms.SignalOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the room stands still", func() bool { return eng.Stats().Signals.Load() > signals })

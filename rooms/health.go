@@ -299,9 +299,12 @@ func (e *Engine) prove(space wire.Space) {
 	if space == wire.SpaceInboxes {
 		room = wire.Inbox(ProofRoom)
 	}
-	ev := wire.Event{Type: typeWritable, Payload: wire.MarshalPayload(map[string]any{"node": e.cfg.Node, "since": unready.Since.UnixMilli()})}
+	body, err := wire.NewBody(wire.Event{Type: typeWritable, Payload: wire.MarshalPayload(map[string]any{"node": e.cfg.Node, "since": unready.Since.UnixMilli()})})
+	if err != nil {
+		panic("rooms: the event that proves a log is not one: " + err.Error())
+	}
 	id := fmt.Sprintf("%s-%s-%d-%d", typeWritable, e.cfg.Node, unready.Since.UnixNano(), e.proofs.Load())
-	e.Publish(room, id, ev, func(s PubAck, _ error) {
+	e.PublishAsync(room, body, PublishOptions{ID: id}, func(s PubAck, _ error) {
 		// The next look sees by the publisher's counters what else came of it.
 		if s.Duplicate {
 			e.proofs.Add(1)

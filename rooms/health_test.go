@@ -80,7 +80,7 @@ func TestFullDisk(t *testing.T) {
 		waiting := make(chan outcome, 20)
 		for i := range cap(waiting) {
 			ev := wire.Event{Type: "note", Payload: wire.MarshalPayload(strings.Repeat("x", 4000))}
-			eng.Publish("x", fmt.Sprint("id-", round, "-", i), ev, func(s rooms.PubAck, err error) { waiting <- outcome{s, err} })
+			publishAsync(t, eng, "x", fmt.Sprint("id-", round, "-", i), ev, func(s rooms.PubAck, err error) { waiting <- outcome{s, err} })
 		}
 		eventually(t, "not ready", func() bool { return eng.Ready() != nil })
 		var unready *rooms.UnreadyError
@@ -123,7 +123,7 @@ func TestDuplicatesProveNothing(t *testing.T) {
 	eng := startEngine(t, embedded.Remote{URL: srv.URL()}, func(c *rooms.Config) { c.HealthEvery(500 * time.Millisecond) }) // in which there is always an ack
 	again := func() {
 		t.Helper()
-		if _, err := eng.PublishWait(within(t), "x", "id", note(1)); err != nil {
+		if _, err := publishOne(within(t), eng, "x", "id", note(1)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -156,7 +156,7 @@ func TestProof(t *testing.T) {
 	publish(t, eng, "x", 0, 1)
 	r.down()
 	eventually(t, "not ready", func() bool { return eng.Ready() != nil }) // a look has seen the ack
-	if _, err := eng.PublishWait(within(t), "x", "id", note(1)); code(err) != wire.Unavailable {
+	if _, err := publishOne(within(t), eng, "x", "id", note(1)); code(err) != wire.Unavailable {
 		t.Fatal(err)
 	}
 	r.up()

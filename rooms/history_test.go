@@ -159,7 +159,7 @@ func TestLastSequencesOfLargeEvents(t *testing.T) {
 		if i == 3 {
 			continue // an empty room
 		}
-		s, err := eng.PublishWait(within(t), names[i], "", wire.Event{Type: "note", Payload: text})
+		s, err := publishOne(within(t), eng, names[i], "", wire.Event{Type: "note", Payload: text})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -214,7 +214,7 @@ func TestHistoryOfLargeEvents(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range want {
 		all.Add(1)
-		eng.Publish("x", "", wire.Event{Type: "note", Payload: text}, func(s rooms.PubAck, err error) {
+		publishAsync(t, eng, "x", "", wire.Event{Type: "note", Payload: text}, func(s rooms.PubAck, err error) {
 			if err != nil {
 				t.Error(err)
 			}

@@ -32,7 +32,7 @@ func TestIDsOverARestart(t *testing.T) {
 			defer func() { _ = srv.Close() }() // again where it was restarted: nothing
 			limited := func(c *rooms.Config) { c.History = history }
 			eng := startEngine(t, srv, limited)
-			first, err := eng.PublishWait(within(t), "x", "the id", note(0))
+			first, err := publishOne(within(t), eng, "x", "the id", note(0))
 			if err != nil || first.Duplicate {
 				t.Fatalf("%+v, %v", first, err)
 			}
@@ -57,7 +57,7 @@ func TestIDsOverARestart(t *testing.T) {
 				eng = startEngine(t, again, limited)
 				defer closeEngine(t, eng) // before the server
 			}
-			got, err := eng.PublishWait(within(t), "x", "the id", note(0))
+			got, err := publishOne(within(t), eng, "x", "the id", note(0))
 			want := rooms.PubAck{Seq: first.Seq, Duplicate: true}
 			if !tc.duplicate {
 				want = rooms.PubAck{Seq: newest + 1}

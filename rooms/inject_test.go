@@ -162,7 +162,7 @@ func TestSignals(t *testing.T) {
 	one, two := startEngine(t, srv, nil), startEngine(t, srv, nil)
 	a, b, c := join(t, one, "x", "a", rooms.Since{}), join(t, one, "x", "b", rooms.Since{}), join(t, two, "x", "c", rooms.Since{})
 	nc := outsider(t, srv)
-	if err := one.Signal("x", "a", wire.Event{Type: wire.TypeSignal, Payload: []byte(`"typing"`)}); err != nil {
+	if err := one.Signal("x", wire.Event{Type: wire.TypeSignal, Payload: []byte(`"typing"`)}, rooms.SignalOptions{Except: "a"}); err != nil {
 		t.Fatal(err)
 	}
 	inject(t, nc, "room.x.signal", `not an event`)

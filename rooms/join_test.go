@@ -26,7 +26,7 @@ func TestJoinUnderLoad(t *testing.T) {
 	for p := range 4 {
 		work.Go(func() {
 			for i := range total / 4 {
-				s, err := eng.PublishWait(within(t), "x", "", note(1000+1000*p+i))
+				s, err := publishOne(within(t), eng, "x", "", note(1000+1000*p+i))
 				if err != nil {
 					t.Error(err)
 					return

@@ -20,7 +20,7 @@ func TestLatencyIsSampled(t *testing.T) {
 		})
 	}
 	for i := range 33 {
-		stored, err := eng.PublishWait(within(t), "x", "", note(i))
+		stored, err := publishOne(within(t), eng, "x", "", note(i))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,21 +34,21 @@ func TestLatencyIsSampled(t *testing.T) {
 	// What is not delivered keeps no place: a duplicate, then an event of a
 	// room that is not open.
 	for i := 33; i < 48; i++ {
-		if _, err := eng.PublishWait(within(t), "x", "same", note(0)); err != nil {
+		if _, err := publishOne(within(t), eng, "x", "same", note(0)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if stored, err := eng.PublishWait(within(t), "x", "same", note(0)); err != nil || !stored.Duplicate {
+	if stored, err := publishOne(within(t), eng, "x", "same", note(0)); err != nil || !stored.Duplicate {
 		t.Fatalf("%+v, %v", stored, err)
 	}
 	for range 16 {
-		if _, err := eng.PublishWait(within(t), "elsewhere", "", note(0)); err != nil {
+		if _, err := publishOne(within(t), eng, "elsewhere", "", note(0)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	wait(5, 3)
 	for i := range 16 {
-		if _, err := eng.PublishWait(within(t), "x", "", note(i)); err != nil {
+		if _, err := publishOne(within(t), eng, "x", "", note(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -69,7 +69,7 @@ func TestLogState(t *testing.T) {
 		t.Errorf("the inboxes' log is %+v", inboxes)
 	}
 	release := standStill(t, eng, "x", m)
-	if _, err := eng.PublishWait(within(t), "x", "", note(8)); err != nil {
+	if _, err := publishOne(within(t), eng, "x", "", note(8)); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the room is behind", func() bool { return state().RoomsBehind == 1 })

@@ -50,7 +50,7 @@ func TestBusyRoomWithoutMembersIsUnloaded(t *testing.T) {
 	defer stop()
 	talk.Go(func() {
 		for i := 0; ctx.Err() == nil; i++ {
-			if _, err := eng.PublishWait(within(t), "x", "", note(i)); err != nil {
+			if _, err := publishOne(within(t), eng, "x", "", note(i)); err != nil {
 				t.Error(err)
 			}
 		}
@@ -140,7 +140,7 @@ func TestCloseAnswersEverything(t *testing.T) {
 		})
 		calls.Go(func() {
 			for {
-				if _, err := eng.PublishWait(ctx, room, "", note(i)); err != nil {
+				if _, err := publishOne(ctx, eng, room, "", note(i)); err != nil {
 					if code(err) != wire.Unavailable {
 						t.Error("publish:", err)
 					}

@@ -19,7 +19,7 @@ func store(t *testing.T, eng *rooms.Engine, room string, n, bytes int) []uint64 
 	text := json.RawMessage(`"` + strings.Repeat("x", bytes) + `"`)
 	seqs := make([]uint64, n)
 	for i := range seqs {
-		s, err := eng.PublishWait(within(t), room, "", wire.Event{Type: "note", Payload: text})
+		s, err := publishOne(within(t), eng, room, "", wire.Event{Type: "note", Payload: text})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package rooms_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
@@ -47,7 +49,7 @@ func TestTwoNodesSeeOneOrder(t *testing.T) {
 		eng := []*rooms.Engine{one, two}[p%2]
 		publishers.Go(func() {
 			for i := range 200 {
-				if _, err := eng.PublishWait(within(t), "x", "", note(1000*p+i)); err != nil {
+				if _, err := publishOne(within(t), eng, "x", "", note(1000*p+i)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -79,11 +81,11 @@ func TestTwoNodesSeeOneOrder(t *testing.T) {
 func TestDuplicateIsStoredOnce(t *testing.T) {
 	eng, _ := start(t, nil)
 	m := join(t, eng, "x", "a", rooms.Since{})
-	first, err := eng.PublishWait(within(t), "x", "id-1", note(1))
+	first, err := publishOne(within(t), eng, "x", "id-1", note(1))
 	if err != nil || first.Duplicate {
 		t.Fatal(first, err)
 	}
-	again, err := eng.PublishWait(within(t), "x", "id-1", note(1))
+	again, err := publishOne(within(t), eng, "x", "id-1", note(1))
 	if err != nil || !again.Duplicate || again.Seq != first.Seq {
 		t.Fatalf("again: %+v, %v; first: %+v", again, err, first)
 	}
@@ -115,7 +117,7 @@ func TestPublishRefuses(t *testing.T) {
 		{"larger than NATS takes", "", wire.Event{Type: "note", Payload: huge}, wire.BadPayload},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := eng.PublishWait(within(t), "x", tc.id, tc.ev)
+			_, err := publishOne(within(t), eng, "x", tc.id, tc.ev)
 			var bad *wire.Error
 			if !errors.As(err, &bad) || bad.Code != tc.want {
 				t.Errorf("%v, want %s", err, tc.want)
@@ -125,4 +127,31 @@ func TestPublishRefuses(t *testing.T) {
 	end := publish(t, eng, "x", 0, 1)
 	m.awaitSeq(t, end[0])
 	wantSeqs(t, m, end)
+}
+
+// A publish is bound by its context: what has ended before sends nothing, what
+// ends while the log is silent says that the event may be stored.
+func TestPublishEndsWithItsContext(t *testing.T) {
+	eng, _ := start(t, nil)
+	ended, cancel := context.WithCancel(within(t))
+	cancel()
+	if _, err := publishOne(ended, eng, "x", "", note(1)); code(err) != wire.Unavailable {
+		t.Errorf("with an ended context: %v", err)
+	}
+	if seqs := publish(t, eng, "x", 2, 3); seqs[0] != 1 {
+		t.Errorf("the next event is number %d: the one of the ended context was stored", seqs[0])
+	}
+	if _, err := eng.Publish(within(t), "x", wire.Body{}, rooms.PublishOptions{}); code(err) != wire.BadJSON {
+		t.Errorf("the zero body: %v", err)
+	}
+	r := startRestartable(t)
+	cut := startEngine(t, r, func(c *rooms.Config) { c.PublishTimes(time.Minute, 2*time.Second, 100*time.Millisecond) })
+	publish(t, cut, "x", 0, 1)
+	r.down()
+	waiting, stop := context.WithTimeout(within(t), 50*time.Millisecond)
+	defer stop()
+	if _, err := publishOne(waiting, cut, "x", "id", note(1)); code(err) != wire.Unavailable || !strings.Contains(err.Error(), "same id") {
+		t.Errorf("with a silent log: %v", err)
+	}
+	r.up()
 }

@@ -72,7 +72,7 @@ func TestServerAway(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 50 {
 		all.Add(1)
-		eng.Publish("x", fmt.Sprint("id-", i), note(5+i), func(s rooms.PubAck, err error) {
+		publishAsync(t, eng, "x", fmt.Sprint("id-", i), note(5+i), func(s rooms.PubAck, err error) {
 			defer all.Done()
 			if err != nil {
 				t.Errorf("event %d: %v", i, err)
@@ -103,7 +103,7 @@ func TestUnavailable(t *testing.T) {
 		c.PublishTimes(200*time.Millisecond, 50*time.Millisecond, 10*time.Millisecond)
 	})
 	r.down()
-	_, err := eng.PublishWait(within(t), "x", "id", note(1))
+	_, err := publishOne(within(t), eng, "x", "id", note(1))
 	if wire.AsError(err).Code != wire.Unavailable || !strings.Contains(err.Error(), "200ms") {
 		t.Error(err)
 	}
@@ -345,7 +345,7 @@ func TestDrain(t *testing.T) {
 func TestPublishAfterClose(t *testing.T) {
 	eng, _ := start(t, nil)
 	closeEngine(t, eng)
-	if _, err := eng.PublishWait(within(t), "x", "", note(1)); code(err) != wire.Unavailable {
+	if _, err := publishOne(within(t), eng, "x", "", note(1)); code(err) != wire.Unavailable {
 		t.Error(err)
 	}
 	var e *wire.Error
@@ -355,7 +355,7 @@ func TestPublishAfterClose(t *testing.T) {
 	if _, err := eng.History(within(t), "x", 0, 1); code(err) != wire.Unavailable {
 		t.Error(err)
 	}
-	if err := eng.Signal("x", "", note(1)); code(err) != wire.Unavailable {
+	if err := eng.Signal("x", note(1), rooms.SignalOptions{}); code(err) != wire.Unavailable {
 		t.Error(err)
 	}
 	var unready *rooms.UnreadyError

@@ -125,7 +125,7 @@ func (e *Engine) servePublish(ctx context.Context, r serviceRequest) (any, error
 	if r.ID != "" {
 		msgID = "service/" + wire.RoomKey(r.Room) + "/" + wire.RoomKey(r.ID)
 	}
-	stored, err := e.PublishBodyWait(ctx, r.Room, msgID, body)
+	stored, err := e.Publish(ctx, r.Room, body, PublishOptions{ID: msgID})
 	return map[string]any{"seq": stored.Seq, "duplicate": stored.Duplicate}, err
 }
 

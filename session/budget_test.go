@@ -111,7 +111,7 @@ func TestRoomBytes(t *testing.T) {
 	same(t, "refused by the room's budget", s.m.Stats().LimitedRoomBytes.Load(), 2)
 	quiet.say("", "heard")
 	loud.heard("general", "heard")
-	_, err := s.eng.PublishWait(t.Context(), "general", "", wire.Event{Type: "service", Payload: []byte(text("%q", strings.Repeat("x", 9000)))})
+	_, err := s.fromService("general", wire.Event{Type: "service", Payload: []byte(text("%q", strings.Repeat("x", 9000)))})
 	must(t, err)
 	quiet.awaitType("service")
 	loud.acked(wire.TypeJoinRoom, "", wire.RoomRequest{Name: "other"})
@@ -472,7 +472,7 @@ func TestReplaysAreCharged(t *testing.T) {
 	talker, member := s.user("talker"), s.user("member")
 	member.acked(wire.TypeJoinRoom, "", `{"name":"room"}`)
 	for i := range size / 10_000 {
-		_, err := s.eng.PublishWait(t.Context(), "room", "", wire.Event{Type: "service", Payload: []byte(text("%q", text("%d", i)+strings.Repeat("x", 10_000)))})
+		_, err := s.fromService("room", wire.Event{Type: "service", Payload: []byte(text("%q", text("%d", i)+strings.Repeat("x", 10_000)))})
 		must(t, err)
 	}
 	for range size / 10_000 {

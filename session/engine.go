@@ -19,8 +19,8 @@ type engine interface {
 	Disconnected(m rooms.Member, code wire.CloseCode)
 	Leave(room string, m rooms.Member, why rooms.LeaveReason)
 	LeaveAsked(ctx context.Context, room string, m rooms.Member, id string) error
-	PublishAs(author wire.Author, room, msgID string, body wire.Body, done func(rooms.PubAck, error))
-	SignalAs(author wire.Author, room, except string, ev wire.Event) error
+	PublishAsync(room string, body wire.Body, opts rooms.PublishOptions, done func(rooms.PubAck, error))
+	Signal(room string, ev wire.Event, opts rooms.SignalOptions) error
 	MessageID(room, uid, id string, n int) string
 	Online(ctx context.Context, room, after string, limit int) (wire.OnlineUsers, error)
 	Saw(uid string)

@@ -130,7 +130,7 @@ func TestGuestsNameRoomsAsTheyShow(t *testing.T) {
 	}
 	ann.join(lookalikes[0])
 	gus.join(lookalikes[0])
-	_, err := s.eng.PublishWait(t.Context(), lookalikes[1], "", wire.Event{Type: "service"})
+	_, err := s.fromService(lookalikes[1], wire.Event{Type: "service"})
 	must(t, err)
 	gus.join(lookalikes[1])
 }

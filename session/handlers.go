@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/lobby"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
@@ -153,7 +154,8 @@ func signal(r *Request) error {
 	if err := r.client.spendIn(room, len(payload)); err != nil {
 		return err
 	}
-	return r.client.m.eng.SignalAs(r.client.author(), room, r.client.id, wire.Event{Type: wire.TypeSignal, Payload: payload})
+	ev := wire.Event{Type: wire.TypeSignal, Payload: payload}
+	return r.client.m.eng.Signal(room, ev, rooms.SignalOptions{Except: r.client.id, Author: r.client.author()})
 }
 
 // stamped is a payload that says who the client is, whatever it said itself; see

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
@@ -330,7 +331,7 @@ func TestPublishHookChangesThePayload(t *testing.T) {
 	bob.awaitType(wire.TypeSignal)
 	body, err := wire.NewBody(wire.Event{Type: "news", Payload: json.RawMessage(`1`)})
 	must(t, err)
-	_, err = s.eng.PublishBodyWait(t.Context(), "general", "", body)
+	_, err = s.eng.Publish(t.Context(), "general", body, rooms.PublishOptions{})
 	must(t, err)
 	bob.awaitType("news")
 	same(t, "how many were asked about", len(j.ids()), 9)

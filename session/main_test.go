@@ -100,6 +100,14 @@ func newStack(t testing.TB, change ...func(*setup)) *stack {
 	return s
 }
 
+// fromService publishes an event into a room past all sessions.
+func (s *stack) fromService(room string, ev wire.Event) (rooms.PubAck, error) {
+	s.t.Helper()
+	body, err := wire.NewBody(ev)
+	must(s.t, err)
+	return s.eng.Publish(s.t.Context(), room, body, rooms.PublishOptions{})
+}
+
 // authenticator takes JWTs, tickets and guests.
 func (s *stack) authenticator() *auth.Authenticator {
 	s.t.Helper()

@@ -81,12 +81,12 @@ type inboxAway struct {
 	room string
 }
 
-func (e inboxAway) PublishAs(by wire.Author, room, msgID string, body wire.Body, done func(rooms.PubAck, error)) {
+func (e inboxAway) PublishAsync(room string, body wire.Body, opts rooms.PublishOptions, done func(rooms.PubAck, error)) {
 	if room == e.room {
 		go done(rooms.PubAck{}, wire.Errorf(wire.Unavailable, "it is away"))
 		return
 	}
-	e.engine.PublishAs(by, room, msgID, body, done)
+	e.engine.PublishAsync(room, body, opts, done)
 }
 
 // What the receiver does not get the sender does not keep; sent again under the

@@ -157,7 +157,8 @@ func (r *Request) publish(room string, body wire.Body) error {
 // store stores publish n of the request with that id, which has a place in the
 // window.
 func (c *Client) store(t *pendingAnswer, n int, id, room string, body wire.Body) {
-	c.m.eng.PublishAs(c.author(), room, c.m.eng.MessageID(room, c.who.UID, id, n), body, func(stored rooms.PubAck, err error) {
+	opts := rooms.PublishOptions{ID: c.m.eng.MessageID(room, c.who.UID, id, n), Author: c.author()}
+	c.m.eng.PublishAsync(room, body, opts, func(stored rooms.PubAck, err error) {
 		<-c.window
 		t.published(n, roomLabel(c, room), stored, err)
 	})
@@ -201,16 +202,16 @@ func (c *Client) storeBoth(t *pendingAnswer, n int, id, first, second string, bo
 		<-c.window
 		t.published(n, roomLabel(c, second), stored, err)
 	}
-	key := c.m.eng.MessageID(first, c.who.UID, id, n)
+	one := rooms.PublishOptions{ID: c.m.eng.MessageID(first, c.who.UID, id, n), Author: c.author()}
 	// Named after the first: an id that is used again for another receiver is
 	// another message, in both.
-	next := c.m.eng.MessageID(second+"\x00"+first, c.who.UID, id, n+1)
-	c.m.eng.PublishAs(c.author(), first, key, body, func(stored rooms.PubAck, err error) {
+	two := rooms.PublishOptions{ID: c.m.eng.MessageID(second+"\x00"+first, c.who.UID, id, n+1), Author: c.author()}
+	c.m.eng.PublishAsync(first, body, one, func(stored rooms.PubAck, err error) {
 		if err != nil {
 			done(stored, err)
 			return
 		}
-		c.m.eng.PublishAs(c.author(), second, next, body, done)
+		c.m.eng.PublishAsync(second, body, two, done)
 	})
 }
 

@@ -167,7 +167,7 @@ type holdingEngine struct {
 	publish func(done func(rooms.PubAck, error))
 }
 
-func (h *holdingEngine) PublishAs(_ wire.Author, _, _ string, _ wire.Body, done func(rooms.PubAck, error)) {
+func (h *holdingEngine) PublishAsync(_ string, _ wire.Body, _ rooms.PublishOptions, done func(rooms.PubAck, error)) {
 	h.publish(done)
 }
 

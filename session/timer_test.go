@@ -39,12 +39,12 @@ func (quietEngine) Leave(string, rooms.Member, rooms.LeaveReason) {}
 func (quietEngine) LeaveAsked(context.Context, string, rooms.Member, string) error {
 	return nil
 }
-func (quietEngine) PublishAs(wire.Author, string, string, wire.Body, func(rooms.PubAck, error)) {}
-func (quietEngine) SignalAs(wire.Author, string, string, wire.Event) error                      { return nil }
-func (quietEngine) MessageID(string, string, string, int) string                                { return "" }
-func (quietEngine) Saw(string)                                                                  {}
-func (quietEngine) Knows(string) bool                                                           { return true }
-func (quietEngine) Known(context.Context, string) error                                         { return nil }
+func (quietEngine) PublishAsync(string, wire.Body, rooms.PublishOptions, func(rooms.PubAck, error)) {}
+func (quietEngine) Signal(string, wire.Event, rooms.SignalOptions) error                            { return nil }
+func (quietEngine) MessageID(string, string, string, int) string                                    { return "" }
+func (quietEngine) Saw(string)                                                                      {}
+func (quietEngine) Knows(string) bool                                                               { return true }
+func (quietEngine) Known(context.Context, string) error                                             { return nil }
 func (quietEngine) Online(context.Context, string, string, int) (wire.OnlineUsers, error) {
 	return wire.OnlineUsers{}, nil
 }

@@ -104,7 +104,7 @@ func (n *Node) publish(r *http.Request, room string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	at, err := n.engine.PublishBodyWait(r.Context(), room, msgID, body)
+	at, err := n.engine.Publish(r.Context(), room, body, rooms.PublishOptions{ID: msgID})
 	return stored{Seq: at.Seq, Duplicate: at.Duplicate}, err
 }
 
