@@ -14,23 +14,23 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// The rules every connection follows.
+// Options that every connection has.
 const (
-	// PingInterval is how often a connection is pinged; PingsMissed unanswered
-	// pings end it, and it reconnects.
+	// PingInterval is how often a connection is pinged; after PingsMissed
+	// unanswered pings it is closed and reconnects.
 	PingInterval = 5 * time.Second
 	PingsMissed  = 2
 	// ReconnectWait is the pause before the same server is tried again; up to
-	// ReconnectJitter is added, so that the nodes of a cluster do not come back
-	// in step.
+	// ReconnectJitter is added, so that the nodes of a cluster do not reconnect
+	// all at once.
 	ReconnectWait   = 500 * time.Millisecond
 	ReconnectJitter = 500 * time.Millisecond
 	// ConnectTimeout bounds one attempt to connect to one server.
 	ConnectTimeout = 5 * time.Second
 )
 
-// Remote says how to reach a NATS that somebody else runs. Files are read by
-// Connect and again on every reconnect where NATS allows it (credentials), so
+// Remote describes an external NATS server or cluster. Files are read by
+// Connect and, where NATS allows it (credentials), again on every reconnect, so
 // that they can be renewed in place.
 type Remote struct {
 	// URL is one or more server URLs, separated by commas: nats://host:4222,
@@ -47,29 +47,29 @@ type Remote struct {
 	// PEM; give both or none.
 	TLSCert, TLSKey string
 
-	// TLSCA is the path of the authorities that the server's certificate must
-	// come from; "" uses the system's.
+	// TLSCA is the path of a PEM file with the authorities (CA) that the server's
+	// certificate is verified against; "" uses the system's.
 	TLSCA string
 
-	// Log receives the connection's losses and recoveries. The zero Logger
-	// discards.
+	// Log receives disconnects, reconnects and asynchronous errors. The zero
+	// Logger discards them.
 	Log zerolog.Logger
 }
 
-// Connect connects under name. The first attempt must succeed: it fails with a
-// *ConnectError, so that a wrong address or password ends a start and not a
-// night. From then on the connection is pinged every PingInterval, ends after
-// PingsMissed unanswered pings and is reconnected for ever, whatever the server
-// answers. Losing it, regaining it and asynchronous errors are logged once
-// each; a caller that sets one of those handlers in opts, which are applied
-// last, replaces the logging too.
+// Connect returns a connection named name. The first attempt must succeed, so
+// that a wrong address or password is noticed at the start; else the error is a
+// *ConnectError. From then on the connection is pinged every PingInterval,
+// closed after PingsMissed unanswered pings, and reconnects for ever, whatever
+// the server answers. Disconnects, reconnects and asynchronous errors are
+// logged once each; opts are applied last, so a caller that sets one of those
+// handlers replaces the logging too.
 func (r Remote) Connect(name string, opts ...nats.Option) (*nats.Conn, error) {
 	shown := redact(r.URL)
 	own, err := r.options()
 	if err != nil {
 		return nil, &ConnectError{URL: shown, Err: err}
 	}
-	all := append(rules(name, r.Log), own...)
+	all := append(commonOptions(name, r.Log), own...)
 	nc, err := nats.Connect(r.URL, append(all, opts...)...)
 	if err != nil {
 		return nil, &ConnectError{URL: shown, Err: err}
@@ -77,8 +77,8 @@ func (r Remote) Connect(name string, opts ...nats.Option) (*nats.Conn, error) {
 	return nc, nil
 }
 
-// options checks what can be checked without a connection: nats.go's own
-// messages for these name no file, or show the password.
+// options checks what can be checked without a connection: the errors of
+// nats.go itself name no file, or show the password.
 func (r Remote) options() ([]nats.Option, error) {
 	if err := checkURLs(r.URL); err != nil {
 		return nil, err
@@ -142,7 +142,7 @@ func checkURLs(list string) error {
 	return nil
 }
 
-// redact hides what is before the @ of each URL, malformed ones included: a
+// redact hides what stands before the @ of each URL, even of a malformed one: a
 // token stands where a user name would.
 func redact(list string) string {
 	urls := strings.Split(list, ",")
@@ -163,8 +163,8 @@ func redact(list string) string {
 	return strings.Join(urls, ",")
 }
 
-// connectHint is what to do about a failed first connection, for the reader of
-// the error.
+// connectHint tells the reader of the error what to do about a failed first
+// connection.
 func connectHint(err error) string {
 	switch {
 	case errors.Is(err, nats.ErrNoServers):
@@ -175,8 +175,8 @@ func connectHint(err error) string {
 	return ""
 }
 
-// rules are the options of every connection of the project.
-func rules(name string, log zerolog.Logger) []nats.Option {
+// commonOptions are the options of every connection of this program.
+func commonOptions(name string, log zerolog.Logger) []nats.Option {
 	log = log.With().Str("component", "nats").Str("connection", name).Logger()
 	return []nats.Option{
 		nats.Name(name),
@@ -187,11 +187,11 @@ func rules(name string, log zerolog.Logger) []nats.Option {
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(ReconnectWait),
 		nats.ReconnectJitter(ReconnectJitter, ReconnectJitter),
-		// Otherwise the same answer twice, as from a server whose accounts are
-		// not loaded yet, closes the connection for good.
+		// Else the same authorization error twice, as from a server that has not
+		// loaded its accounts yet, closes the connection for good.
 		nats.IgnoreAuthErrorAbort(),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			if err != nil { // nil: closed by its owner
+			if err != nil { // nil: closed by the program
 				log.Warn().Err(err).Msg("NATS connection lost, reconnecting")
 			}
 		}),

@@ -1,17 +1,17 @@
 // Package embedded runs a NATS server with JetStream inside the process, and
-// connects to one outside it by the same rules.
+// connects to an external one with the same options.
 //
 // A program starts a [Server] for development and single-machine use, or
 // describes an external cluster with a [Remote]; both hand out *nats.Conn, so
-// what is built on top does not know the difference:
+// the rest of the program need not know which it is:
 //
 //	srv, err := embedded.Start(embedded.Config{Addr: "127.0.0.1:4222", StoreDir: ".roomd", Log: log})
 //	nc, err := srv.Connect("engine")
 //
-// The package is the only one that imports nats-server. It logs to the logger
-// it is given and never ends the process: what goes wrong while starting is an
-// error whose type says which setting to look at ([AddrInUseError],
-// [AddrError], [StoreLockedError], [StoreError], [PasswordError]).
+// No other package imports nats-server. It logs to the logger it is given and
+// never ends the process: a failed start is an error whose type says which
+// setting to look at ([AddrInUseError], [AddrError], [StoreLockedError],
+// [StoreError], [PasswordError]).
 package embedded
 
 import (
@@ -45,18 +45,18 @@ const (
 	// of a larger one is disconnected by the server.
 	MaxPayload = 1 << 20
 
-	// maxStore is no limit: more than any disk, in bytes.
+	// maxStore is larger than any disk, so it is no limit, in bytes.
 	maxStore = 1 << 50
 
-	// serverName is what clients see as the connected server. An embedded
-	// server is never part of a cluster, where names would have to differ.
+	// serverName is the server's name as NATS clients see it. An embedded server
+	// is never part of a cluster, where names must be unique.
 	serverName = "roomd"
-	// readyTimeout bounds the wait between the end of the server's start (which
-	// includes reading the store) and readiness.
+	// readyTimeout bounds the wait for readiness after the server has started,
+	// which includes reading the store.
 	readyTimeout = 10 * time.Second
 )
 
-// Config says how to start a Server. It is read once, by Start.
+// Config is the configuration of a Server. Start copies it.
 type Config struct {
 	// Addr is the host:port for NATS clients over TCP; port 0 takes any free
 	// port (see Server.URL). InProcessOnly ("-") opens no port. Required. Any
@@ -64,10 +64,10 @@ type Config struct {
 	Addr string
 
 	// PasswordFile is the file with the password that every client over TCP
-	// must give, as the user UserName. It is made when it is missing: mode
-	// 0600, random, and it stays over restarts, also with Memory. One that
-	// others may read is refused (PasswordError). "": the server asks for
-	// nothing, and whoever can connect may read and write everything.
+	// must give, with the user name UserName. If it is missing it is created
+	// with a random password and mode 0600, and used again after a restart, even
+	// with Memory. A file that others may read is refused (PasswordError). "":
+	// no password, and whoever can connect may read and write everything.
 	PasswordFile string
 
 	// StoreDir is the JetStream directory. It is created (0700) when missing
@@ -75,12 +75,12 @@ type Config struct {
 	// read when it is.
 	StoreDir string
 
-	// Memory keeps nothing beyond Close: what JetStream still writes goes to a
-	// temporary directory that Close removes.
+	// Memory keeps nothing after Close: what JetStream writes in spite of it goes
+	// to a temporary directory that Close removes.
 	Memory bool
 
-	// Sync is how often JetStream syncs to disk: what a power cut (not a crash
-	// of the process) may lose. 0: DefaultSync.
+	// Sync is how often JetStream syncs to disk. Up to that much may be lost in a
+	// power cut, but not when only the process dies. 0: DefaultSync.
 	Sync time.Duration
 
 	// SyncAlways syncs every message before it is acknowledged; about 30 times
@@ -91,14 +91,14 @@ type Config struct {
 	// refused. 0: the server's own default.
 	MaxConnections int
 
-	// BufferBytes bounds what each stream has taken and not stored yet: beyond
-	// it a publish is refused, one that asks for no ack is lost. Twice as much
-	// may wait for one NATS client before it is cut off. 0: DefaultBufferBytes.
+	// BufferBytes bounds the messages of each stream that are received and not
+	// stored yet: beyond it a publish is refused, or lost if it asks for no ack.
+	// Twice as much may be pending for one NATS client before it is disconnected
+	// as a slow consumer. 0: DefaultBufferBytes.
 	BufferBytes int64
 
-	// Log receives the server's own log: its notices at debug level, warnings
-	// and errors as such, and the connection events of Connect. The zero Logger
-	// discards.
+	// Log receives the server's own log, with its notices at debug level, and the
+	// connection events of Connect. The zero Logger discards them.
 	Log zerolog.Logger
 }
 
@@ -117,20 +117,20 @@ func (c *Config) options(dir string) (*server.Options, error) {
 	opts := &server.Options{
 		ServerName:             serverName,
 		NoSigs:                 true, // the program owns SIGINT and SIGTERM
-		NoLog:                  true, // ours is installed with SetLoggerV2
+		NoLog:                  true, // serverLog is installed with SetLoggerV2
 		JetStream:              true,
 		DisableJetStreamBanner: true,
 		StoreDir:               dir,
 		SyncInterval:           c.Sync,
 		SyncAlways:             c.SyncAlways,
 		MaxPayload:             MaxPayload,
-		JetStreamMaxMemory:     1 << 40, // else what GOMEMLIMIT is when it starts; the streams have limits of their own
+		JetStreamMaxMemory:     1 << 40, // no limit, as for JetStreamMaxStore; the default depends on GOMEMLIMIT
 		StreamMaxBufferedSize:  cmp.Or(c.BufferBytes, DefaultBufferBytes),
 		MaxPending:             2 * cmp.Or(c.BufferBytes, DefaultBufferBytes),
 		MaxConn:                c.MaxConnections,
-		// The streams have limits of their own. JetStream's would be three
-		// quarters of what is free when it starts, and stay so when there is
-		// more.
+		// The streams have limits of their own. JetStream's default would be three
+		// quarters of the disk space that is free at the start, even if more
+		// becomes free later.
 		JetStreamMaxStore: maxStore,
 	}
 	if opts.SyncInterval == 0 {
@@ -163,12 +163,12 @@ func (c *Config) secure(opts *server.Options) error {
 	if err != nil {
 		return err
 	}
-	opts.CustomClientAuthentication = gate{[]byte(secret)}
+	opts.CustomClientAuthentication = passwordAuth{[]byte(secret)}
 	return nil
 }
 
-// loopback reports whether only this machine can connect to host. A name other
-// than localhost could be anywhere.
+// loopback reports whether host can be reached from this machine only. A name
+// other than localhost could be any address.
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
@@ -193,18 +193,18 @@ func splitAddr(addr string) (host string, port int, err error) {
 // goroutine.
 type Server struct {
 	// fixed after start
-	ns    *server.Server
-	lock  *storeLock // nil when Memory
-	temp  string     // directory to remove on Close; "" when not Memory
-	url   string
-	auth  []nats.Option // what our own connections over TCP log in with
-	log   zerolog.Logger
-	close func() error
-	quiet context.CancelFunc // ends the watch over the store
+	ns        *server.Server
+	lock      *storeLock // nil with Memory
+	temp      string     // directory to remove on Close; "" without Memory
+	url       string
+	auth      []nats.Option // credentials of this process's own connections over TCP
+	log       zerolog.Logger
+	close     func() error
+	stopWatch context.CancelFunc // stops the healer
 
-	health  atomic.Pointer[error] // nil: well
-	heals   atomic.Int64
-	watcher sync.WaitGroup
+	health   atomic.Pointer[error] // nil: healthy
+	restarts atomic.Int64
+	watcher  sync.WaitGroup
 
 	// guarded by mu
 	mu     sync.Mutex
@@ -212,14 +212,14 @@ type Server struct {
 	closed bool
 }
 
-// Start starts a server and returns when it takes connections and JetStream
-// requests; reading a large store takes as long as it takes. On an error
-// nothing is left running and the store is unlocked.
+// Start starts a server and returns when it accepts connections and JetStream
+// requests. Reading a large store has no time limit. After an error nothing is
+// left running and the store is unlocked.
 func Start(cfg Config) (*Server, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{log: cfg.Log, quiet: func() {}}
+	s := &Server{log: cfg.Log, stopWatch: func() {}}
 	s.close = sync.OnceValue(s.stop)
 	dir := cfg.StoreDir
 	var err error
@@ -260,26 +260,26 @@ func (s *Server) run(cfg *Config, dir string) error {
 		return fmt.Errorf("embedded: the NATS server was not ready within %v", readyTimeout)
 	}
 	if !opts.DontListen {
-		s.url = "nats://" + dialable(s.ns.Addr())
+		s.url = "nats://" + dialAddr(s.ns.Addr())
 	}
 	if s.temp == "" {
-		if err := errors.Join(s.unread(dir, log), sweepProbes(dir)); err != nil {
+		if err := errors.Join(s.damagedStream(dir, log), sweepProbes(dir)); err != nil {
 			return err
 		}
-		s.tellMissing(dir, log)
+		s.logMissingBlocks(dir, log)
 		ctx, cancel := context.WithCancel(context.Background())
-		s.quiet = cancel
-		s.watcher.Go(func() { (&healer{s: s, opts: opts, dir: dir}).watch(ctx, healthEvery) })
+		s.stopWatch = cancel
+		s.watcher.Go(func() { (&healer{s: s, opts: opts, dir: dir}).watch(ctx, healthInterval) })
 	}
-	if g, ok := opts.CustomClientAuthentication.(gate); ok {
+	if g, ok := opts.CustomClientAuthentication.(passwordAuth); ok {
 		s.auth = []nats.Option{nats.UserInfo(UserName, string(g.password))}
 	}
 	return nil
 }
 
-// dialable is the address a client on this machine dials: a wildcard listener
-// is reached by loopback.
-func dialable(addr net.Addr) string {
+// dialAddr returns the address at which a client on this machine reaches a
+// listener: loopback if it listens on all interfaces.
+func dialAddr(addr net.Addr) string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok || !tcp.IP.IsUnspecified() {
 		return addr.String()
@@ -287,7 +287,7 @@ func dialable(addr net.Addr) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
 }
 
-// URL is where clients on this machine reach the server over TCP, such as
+// URL returns where clients on this machine reach the server over TCP, such as
 // nats://127.0.0.1:4222; "" when it is in-process only. It holds no password.
 func (s *Server) URL() string { return s.url }
 
@@ -295,18 +295,18 @@ func (s *Server) URL() string { return s.url }
 func (s *Server) Secured() bool { return s.auth != nil }
 
 // Connect returns a connection named name: over TCP when the server listens,
-// else in process. A socket takes what was written as a whole, where the pipe
-// of an in-process connection hands it over in small pieces, a goroutine switch
-// for each: a busy node pays a quarter less CPU for the socket. The connection
-// follows the rules of this package (see [Remote.Connect]); opts are applied
-// after them. Close closes what is still open.
+// else in process. A TCP socket takes a large write at once, where the pipe of
+// an in-process connection passes it on in small pieces with a goroutine switch
+// for each: a busy node uses a quarter less CPU with the socket. The connection
+// has the options of this package (see [Remote.Connect]); opts are applied
+// after them. Close closes it unless the caller did.
 func (s *Server) Connect(name string, opts ...nats.Option) (*nats.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, fmt.Errorf("embedded: connect %q: %w", name, ErrClosed)
 	}
-	all := append(rules(name, s.log), s.auth...)
+	all := append(commonOptions(name, s.log), s.auth...)
 	if s.url == "" {
 		all = append(all, nats.InProcessServer(s.ns))
 	}
@@ -326,9 +326,9 @@ func (s *Server) Connect(name string, opts ...nats.Option) (*nats.Conn, error) {
 }
 
 // Close closes the connections that Connect returned, stops the server, waits
-// until it has stopped and frees the store. What was acknowledged is on disk
-// afterwards. Drain connections with work in flight before. Further calls, also
-// concurrent ones, wait for the first and return its result.
+// until it has stopped and unlocks the store. Everything that was acknowledged
+// is on disk then. Drain connections with work in flight first. Further calls,
+// even concurrent ones, wait for the first and return its result.
 func (s *Server) Close() error { return s.close() }
 
 func (s *Server) stop() error {
@@ -337,9 +337,9 @@ func (s *Server) stop() error {
 	conns := s.conns
 	s.conns = nil
 	s.mu.Unlock()
-	s.quiet()
+	s.stopWatch()
 	s.watcher.Wait()
-	// Before the server: a connection that loses its server would reconnect for
+	// Connections first: one that loses its server would try to reconnect for
 	// ever.
 	for _, nc := range conns {
 		nc.Close()

@@ -61,7 +61,7 @@ func TestWildcardURLIsDialable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := dialable(tcp); got != want {
+		if got := dialAddr(tcp); got != want {
 			t.Errorf("dialable(%s) = %s, want %s", addr, got, want)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// ErrClosed is returned by Connect on a server that was closed.
+// ErrClosed is returned by Connect after Close.
 var ErrClosed = errors.New("the embedded NATS server is closed")
 
 // AddrInUseError says that another process, or another server of this one,
@@ -88,7 +88,7 @@ func (e *ConnectError) Error() string {
 
 func (e *ConnectError) Unwrap() error { return e.Err }
 
-// Nobody reports whether no server could be reached at all, which may be
-// because they are just starting; any other error is a server's answer, and
-// stays.
-func (e *ConnectError) Nobody() bool { return errors.Is(e.Err, nats.ErrNoServers) }
+// Unreachable reports whether no server answered at all, perhaps because they
+// are just starting. Any other error was a server's answer, and trying again
+// will not help.
+func (e *ConnectError) Unreachable() bool { return errors.Is(e.Err, nats.ErrNoServers) }

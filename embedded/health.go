@@ -11,23 +11,23 @@ import (
 )
 
 const (
-	// healthEvery is how often the store is looked at.
-	healthEvery = time.Second
-	// healPauseMost is the longest pause between two restarts of JetStream that
-	// did not help; the first is healthEvery, each next twice as long.
-	healPauseMost = 30 * time.Second
+	// healthInterval is how often the store is checked.
+	healthInterval = time.Second
+	// maxHealPause is the longest pause between restarts of JetStream that did
+	// not help; the first is healthInterval, each further one twice as long.
+	maxHealPause = 30 * time.Second
 )
 
-// Health is nil when the store takes writes, as far as is known, else why it
-// does not: a *StoreError as a rule. It is answered from memory and a second
-// old at most, also when nothing is published. With Memory it is always nil.
+// Health returns nil if the store accepts writes, as far as is known, else why
+// not, usually a *StoreError. It returns the result of the last check, at most
+// a second old, even when nothing is published. With Memory it is always nil.
 //
-// After a failed write (the disk is full, no descriptor is left) nats-server
-// writes nothing to that stream any more and does not answer who publishes to
-// it, while reading goes on. The server here starts its JetStream again, inside
-// the process, as soon as the store can be written to: connections stay, what
-// was acknowledged is in the files, and who asks meanwhile is told that there
-// is no responder.
+// After a failed write (disk full, no file descriptor left) nats-server stops
+// writing to that stream and does not answer publishes to it, while reads go
+// on. This package restarts JetStream inside the process as soon as the
+// directory can be written to again: connections stay open, everything
+// acknowledged is read back from the files, and requests in the meantime fail
+// with no responders.
 func (s *Server) Health() error {
 	if err := s.health.Load(); err != nil {
 		return *err
@@ -35,38 +35,39 @@ func (s *Server) Health() error {
 	return nil
 }
 
-// Heals counts how often JetStream was started again.
-func (s *Server) Heals() int64 { return s.heals.Load() }
+// JetStreamRestarts counts how often JetStream was restarted.
+func (s *Server) JetStreamRestarts() int64 { return s.restarts.Load() }
 
-// notListening is how Healthz begins when the server did not answer it within a
-// millisecond, which says that the machine is busy and nothing of the store.
+// notListening is how Healthz's error begins when the server did not answer
+// within a millisecond, which means that the machine is busy and nothing about
+// the store.
 const notListening = "failed to be ready for connections"
 
-// healer watches the store of one server. It is owned by the goroutine of
-// watch.
+// healer checks the store of one server and restarts JetStream when it is
+// stuck. It is owned by the goroutine of watch.
 type healer struct {
 	s     *Server
 	opts  *server.Options
 	dir   string
 	pause time.Duration // before the next restart
-	next  time.Time     // not before this is JetStream restarted
+	next  time.Time     // no restart before this
 }
 
-// watch looks until ctx ends.
+// watch checks the store every so often until ctx ends.
 func (h *healer) watch(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
 		case now := <-tick.C:
-			h.set(h.look(ctx, now))
+			h.setHealth(h.check(ctx, now))
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (h *healer) set(err error) {
+func (h *healer) setHealth(err error) {
 	if err == nil {
 		h.s.health.Store(nil)
 		return
@@ -74,31 +75,31 @@ func (h *healer) set(err error) {
 	h.s.health.Store(&err)
 }
 
-// look is one look, and a restart where that is due.
-func (h *healer) look(ctx context.Context, now time.Time) error {
-	stuck := h.s.stuck()
-	if stuck == nil {
+// check checks the store once, and restarts JetStream where that is due.
+func (h *healer) check(ctx context.Context, now time.Time) error {
+	reason := h.s.jetStreamError()
+	if reason == nil {
 		h.pause, h.next = 0, time.Time{}
 		return probe(h.dir, probeBytes, 1)
 	}
 	if err := probe(h.dir, healBytes, healFiles); err != nil {
-		return err // which says why better than JetStream does
+		return err // more precise than JetStream's own
 	}
 	if now.Before(h.next) {
-		return &StoreError{Dir: h.dir, Err: stuck}
+		return &StoreError{Dir: h.dir, Err: reason}
 	}
-	h.pause = min(max(2*h.pause, healthEvery), healPauseMost)
+	h.pause = min(max(2*h.pause, healthInterval), maxHealPause)
 	h.next = now.Add(h.pause)
 	if err := h.s.restartJetStream(ctx, h.opts); err != nil {
-		return &StoreError{Dir: h.dir, Err: fmt.Errorf("%w (JetStream was started again because of: %w)", err, stuck)}
+		return &StoreError{Dir: h.dir, Err: fmt.Errorf("%w (JetStream was started again because of: %w)", err, reason)}
 	}
-	h.s.log.Warn().AnErr("was", stuck).Str("store", h.dir).Msg("the NATS store takes writes again: JetStream was started again inside this process")
+	h.s.log.Warn().AnErr("was", reason).Str("store", h.dir).Msg("the NATS store takes writes again: JetStream was started again inside this process")
 	return nil
 }
 
-// stuck is what JetStream says of a stream that it does not write to any more
-// or could not read, or of itself; nil if all is well.
-func (s *Server) stuck() error {
+// jetStreamError returns what JetStream reports about itself, or about a stream
+// that it no longer writes to or could not read; nil if all is well.
+func (s *Server) jetStreamError() error {
 	status := s.ns.Healthz(nil)
 	if status.Status == "ok" || strings.HasPrefix(status.Error, notListening) {
 		return nil
@@ -107,13 +108,13 @@ func (s *Server) stuck() error {
 }
 
 // restartJetStream stops JetStream, which may have stopped itself, and starts
-// it from its files.
+// it again from its files.
 func (s *Server) restartJetStream(ctx context.Context, opts *server.Options) error {
 	if err := s.ns.ShutdownJetStream(); err != nil {
 		return fmt.Errorf("stop JetStream: %w", err)
 	}
-	// It may be under way on another goroutine, which would take the new one
-	// for the old.
+	// Another goroutine may still be shutting it down, and would shut down the
+	// new one.
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for s.ns.JetStreamConfig() != nil {
@@ -123,39 +124,39 @@ func (s *Server) restartJetStream(ctx context.Context, opts *server.Options) err
 			return ctx.Err()
 		}
 	}
-	// With the options that it has, a reload does nothing but to start a
-	// JetStream that is off.
+	// With unchanged options a reload does nothing but start JetStream if it is
+	// off.
 	if err := s.ns.ReloadOptions(opts.Clone()); err != nil {
 		return fmt.Errorf("start JetStream: %w", err)
 	}
-	s.heals.Add(1)
-	return s.stuck()
+	s.restarts.Add(1)
+	return s.jetStreamError()
 }
 
-// unread is the error of a start in which JetStream left a stream out: its file
-// with the settings is damaged. A node would make the stream anew, over what is
-// left of the old one.
-func (s *Server) unread(dir string, log *serverLog) error {
-	err := s.stuck()
+// damagedStream returns an error if JetStream could not read a stream's
+// settings at the start and has left the stream out: a node would create it
+// again, over what is left of the old one.
+func (s *Server) damagedStream(dir string, log *serverLog) error {
+	err := s.jetStreamError()
 	if err == nil {
 		return nil
 	}
-	said := strings.Join(log.warnings(), "; ")
-	if said == "" {
-		said = err.Error()
+	detail := strings.Join(log.warnings(), "; ")
+	if detail == "" {
+		detail = err.Error()
 	}
 	return &StoreError{
 		Dir:  dir,
-		Err:  fmt.Errorf("it is damaged, and was left as it is: %s", said),
+		Err:  fmt.Errorf("it is damaged, and was left as it is: %s", detail),
 		todo: "restore " + dir + " from a copy; or move the directory of that stream away, which gives up what is in it",
 	}
 }
 
-// tellMissing says that files with messages are gone: the server goes on
-// without them, and they cannot be brought back from here. A bucket may also
-// have lost a file because all that was in it had expired when the process was
+// logMissingBlocks logs that files with messages are missing: the server goes
+// on without them, and they cannot be restored from here. A bucket may also
+// have lost a file because everything in it had expired when the process was
 // killed.
-func (s *Server) tellMissing(dir string, log *serverLog) {
+func (s *Server) logMissingBlocks(dir string, log *serverLog) {
 	for _, warning := range log.warnings() {
 		switch {
 		case !strings.Contains(warning, "could not locate msg block"):

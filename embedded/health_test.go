@@ -110,7 +110,7 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("after the disk had space again: %v", err)
 		}
 		w.verify()
-		if got := s.Heals(); got != int64(round+1) {
+		if got := s.JetStreamRestarts(); got != int64(round+1) {
 			t.Errorf("JetStream was started again %d times in %d rounds", got, round+1)
 		}
 		if got := strings.Count(buf.String(), "the NATS store takes writes again"); got != round+1 {
@@ -139,7 +139,7 @@ func TestFullDiskOfAnIdleServer(t *testing.T) {
 	eventually(t, "the full disk is known", func() bool { return errors.Is(s.Health(), syscall.ENOSPC) })
 	free()
 	eventually(t, "it is well again", func() bool { return s.Health() == nil })
-	if got := s.Heals(); got != 0 {
+	if got := s.JetStreamRestarts(); got != 0 {
 		t.Errorf("JetStream was started again %d times", got)
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, probePattern)); len(left) > 1 || err != nil { // one may be under way
@@ -158,7 +158,7 @@ func TestJetStreamComesBack(t *testing.T) {
 	if err := s.ns.ShutdownJetStream(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "JetStream runs", func() bool { return s.Heals() == 1 && s.Health() == nil })
+	eventually(t, "JetStream runs", func() bool { return s.JetStreamRestarts() == 1 && s.Health() == nil })
 	if err := w.write(10); err != nil {
 		t.Error(err)
 	}
@@ -169,11 +169,11 @@ func TestJetStreamComesBack(t *testing.T) {
 // anew.
 func TestHealPauses(t *testing.T) {
 	s := start(t, Config{Addr: InProcessOnly, StoreDir: t.TempDir()})
-	s.quiet()
+	s.stopWatch()
 	s.watcher.Wait()
 	h := &healer{s: s, dir: t.TempDir(), opts: nil}
 	now := time.Now()
-	if err := h.look(t.Context(), now); err != nil || h.pause != 0 {
+	if err := h.check(t.Context(), now); err != nil || h.pause != 0 {
 		t.Fatal(err, h.pause)
 	}
 	if err := s.ns.ShutdownJetStream(); err != nil {
@@ -187,10 +187,10 @@ func TestHealPauses(t *testing.T) {
 	h.opts = bad
 	var pauses []time.Duration
 	for range 7 {
-		if err := h.look(t.Context(), now); err == nil {
+		if err := h.check(t.Context(), now); err == nil {
 			t.Fatal("JetStream runs")
 		}
-		if err := h.look(t.Context(), h.next.Add(-1)); err == nil {
+		if err := h.check(t.Context(), h.next.Add(-1)); err == nil {
 			t.Fatal("JetStream runs")
 		}
 		pauses = append(pauses, h.pause)

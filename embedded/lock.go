@@ -11,21 +11,21 @@ import (
 )
 
 // lockName is the file in a store directory that is locked while a server uses
-// the directory. It is never removed: removing it would let two processes lock
-// two files of the same name.
+// the directory. It is never removed: else two processes could each lock a file
+// of that name.
 const lockName = "roomd.lock"
 
-// errLocked is what tryLock returns when somebody else holds the lock.
+// errLocked is returned by tryLock when another process holds the lock.
 var errLocked = errors.New("locked")
 
 // storeLock is an advisory lock on a store directory (nats-server takes none).
-// The operating system frees it with the process, so a lock file without a
-// holder means nothing.
+// The operating system releases it with the process, so a lock file that was
+// left behind locks nothing.
 type storeLock struct {
 	file *os.File
 }
 
-// lockStore creates dir if need be and locks it. Its errors are
+// lockStore creates dir if needed and locks it. Its errors are
 // *StoreLockedError and *StoreError.
 func lockStore(dir string) (*storeLock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -49,7 +49,7 @@ func lockStore(dir string) (*storeLock, error) {
 	return &storeLock{file: f}, nil
 }
 
-// release frees the lock; closing the file is what does it.
+// release releases the lock, by closing the file.
 func (l *storeLock) release() error {
 	if err := l.file.Close(); err != nil {
 		return fmt.Errorf("embedded: unlock the store: %w", err)
@@ -65,7 +65,8 @@ func writePID(f *os.File) error {
 	return err
 }
 
-// readPID is the pid in the file, or 0: the holder may be about to write it.
+// readPID returns the pid in the file; 0 if there is none, as when the holder
+// is about to write it.
 func readPID(f *os.File) int {
 	text, err := io.ReadAll(io.NewSectionReader(f, 0, 32))
 	if err != nil {

@@ -10,48 +10,48 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// serverLog is nats-server's logger. A fatal message ends nothing: it is kept
-// for startError.
+// serverLog is nats-server's logger. A fatal message does not end the process:
+// it is kept for startError.
 type serverLog struct {
 	log zerolog.Logger // fixed
 
 	// guarded by mu
 	mu      sync.Mutex
 	fatal   *fatalError // the first one; nil if none
-	started bool        // startError was asked: from here on a fatal message is only logged
-	warned  []string    // the first warnings of the start
+	started bool        // startError was called: from here on a fatal message is only logged
+	warned  []string    // the first warnings during the start
 }
 
-// keptWarnings is how many warnings of a start are kept for its error.
-const keptWarnings = 8
+// maxWarnings is how many warnings during the start are kept for its error.
+const maxWarnings = 8
 
-// warnings are what the server warned of while it started.
+// warnings returns what the server warned about while it started.
 func (l *serverLog) warnings() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.warned
 }
 
-// Noticef is debug for us: the server announces each start in a dozen lines
-// that nobody but a person debugging it reads.
+// Noticef logs at debug level: the server announces each start in a dozen lines
+// that are of use only for debugging it.
 func (l *serverLog) Noticef(format string, v ...any) { l.write(zerolog.DebugLevel, format, v) }
 func (l *serverLog) Errorf(format string, v ...any)  { l.write(zerolog.ErrorLevel, format, v) }
 func (l *serverLog) Debugf(format string, v ...any)  { l.write(zerolog.DebugLevel, format, v) }
 func (l *serverLog) Tracef(format string, v ...any)  { l.write(zerolog.TraceLevel, format, v) }
 
-// Warnf is a warning for us too; those of a start may be the reason why it is
-// no good.
+// Warnf also keeps the warnings of the start: one of them may explain why it
+// fails.
 func (l *serverLog) Warnf(format string, v ...any) {
 	l.mu.Lock()
-	if !l.started && len(l.warned) < keptWarnings {
+	if !l.started && len(l.warned) < maxWarnings {
 		l.warned = append(l.warned, strings.TrimSpace(fmt.Sprintf(format, v...)))
 	}
 	l.mu.Unlock()
 	l.write(zerolog.WarnLevel, format, v)
 }
 
-// Fatalf keeps the message and the cause among its arguments. While starting it
-// is not logged: Start returns it, and its caller logs it once.
+// Fatalf keeps the message and the error among its arguments. During the start
+// it is not logged: Start returns it, and its caller logs it once.
 func (l *serverLog) Fatalf(format string, v ...any) {
 	f := &fatalError{text: fmt.Sprintf(format, v...)}
 	for _, arg := range v {
@@ -77,7 +77,8 @@ func (l *serverLog) write(level zerolog.Level, format string, v []any) {
 	event.Str("component", "nats-server").Msg(strings.TrimSpace(fmt.Sprintf(format, v...)))
 }
 
-// startError is what made the server's start fail, by type; nil if it did not.
+// startError returns why the server's start failed, as one of this package's
+// types; nil if it did not.
 func (l *serverLog) startError(addr, dir string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -16,23 +16,23 @@ import (
 )
 
 const (
-	// UserName is the user of a server that asks for a password: it may do
-	// everything.
+	// UserName is the only user of a server with a password; it has all
+	// permissions.
 	UserName = "roomd"
-	// PasswordFileName is how the file with the password is called where nobody
-	// gives it another place (see Config.PasswordFile).
+	// PasswordFileName is the default name of the file with the password (see
+	// Config.PasswordFile).
 	PasswordFileName = "nats-password"
 
-	// minPassword and maxPassword bound, in bytes, what is taken for a
-	// password; a made one has 43.
+	// minPassword and maxPassword bound the length of a password, in bytes; a
+	// generated one has 43.
 	minPassword = 16
 	maxPassword = 256
 )
 
-// password reads the file, or makes it, with mode 0600 and 32 random bytes in
-// base64url, where there is none. A file that others may read is refused and
-// not repaired: they may have read it, and a mode does not make that undone.
-// Errors are *PasswordError.
+// password reads the password from the file, or creates the file, with mode
+// 0600 and 32 random bytes in base64url. A file that others may read is refused
+// and its mode is not corrected: somebody may have read it already. Errors are
+// *PasswordError.
 func password(file string) (string, error) {
 	secret, err := readPassword(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -54,7 +54,7 @@ func readPassword(file string) (string, error) {
 	if !info.Mode().IsRegular() {
 		return "", fmt.Errorf("it is a %v and no plain file", info.Mode().Type())
 	}
-	if open := info.Mode().Perm() & 0o077; open != 0 && runtime.GOOS != "windows" { // where modes say nothing
+	if open := info.Mode().Perm() & 0o077; open != 0 && runtime.GOOS != "windows" { // where the mode means nothing
 		return "", fmt.Errorf("others may read or write it (its mode is %04o), so it is no secret any more: remove it, and a new one is made; or chmod 600 it if you are sure", info.Mode().Perm())
 	}
 	if info.Size() > maxPassword {
@@ -74,9 +74,9 @@ func readPassword(file string) (string, error) {
 	return secret, nil
 }
 
-// makePassword writes the file whole under another name first: who reads it at
-// the same time finds all of it or none. When another process was faster, its
-// file stays.
+// makePassword writes the file completely under a temporary name first: whoever
+// reads it at the same time finds all of it or none. When another process was
+// faster, its file stays.
 func makePassword(file string) (err error) {
 	dir := filepath.Dir(file)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -103,12 +103,12 @@ func makePassword(file string) (err error) {
 	return os.Rename(temp.Name(), file) // a file system without links
 }
 
-// gate lets in who knows the password. nats-server's own check would keep the
-// password among its options, and warn of that.
-type gate struct{ password []byte }
+// passwordAuth accepts clients that know the password. nats-server's own check
+// would keep the password in its options, and log a warning about that.
+type passwordAuth struct{ password []byte }
 
 // Check implements server.Authentication.
-func (g gate) Check(c server.ClientAuthentication) bool {
+func (g passwordAuth) Check(c server.ClientAuthentication) bool {
 	opts := c.GetOpts()
 	right := subtle.ConstantTimeCompare([]byte(opts.Password), g.password) == 1
 	return opts.Username == UserName && right

@@ -12,9 +12,9 @@ import (
 	"github.com/minio/highwayhash"
 )
 
-// How nats-server writes a message into a block: length, sequence, time, length
-// of the subject; the subject; with headers, their length; headers and body; a
-// checksum over all but the lengths. See writeMsgRecordLocked in its
+// The format of a message in a block file of nats-server: length, sequence, time,
+// length of the subject; the subject; if there are headers, their length; headers
+// and body; a checksum of all but the lengths. See writeMsgRecordLocked in its
 // filestore.go.
 const (
 	recordHead  = 4 + 8 + 8 + 2
@@ -22,19 +22,19 @@ const (
 	headersFlag = 1 << 31 // of the length
 	erasedFlag  = 1 << 63 // of the sequence, as is the next: the message was removed
 	tombFlag    = 1 << 62
-	mostRecord  = 32 << 20 // of the lengths that nats-server believes
+	maxRecord   = 32 << 20 // the largest record that nats-server accepts
 )
 
-// compressed is how a block begins whose messages are not written as above:
-// nobody but an operator sets that for a stream.
+// compressed is the beginning of a compressed block, which has another format
+// and is not checked. Only an operator can turn compression on for a stream.
 var compressed = []byte("cmp")
 
-// scanStore reads all messages under dir before the server does. Where it meets
-// a damaged one it would cut off that block from there on, and the messages
-// after it, which are whole, were gone. The error is a *StoreError that says
-// where it is. What a machine leaves that died while it wrote is no damage: a
-// block that ends in a piece of a message, or that has a page of zeros where
-// the last that was written before the power cut never came to the disk.
+// scanStore checks the checksums of all messages under dir before the server
+// reads them. At a damaged one the server would truncate the block file, and
+// the intact messages after it would be lost. The error is a *StoreError that
+// says where the damage is. What a crash or power cut leaves is no damage: a
+// block that ends in an incomplete message, or that has a page of zeros because
+// the last write before the power cut never reached the disk.
 func scanStore(dir string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", "*", "msgs", "*.blk"))
 	if err != nil {
@@ -57,7 +57,7 @@ func scanStore(dir string) error {
 	return nil
 }
 
-// block is a file with messages of one stream.
+// block is one file with messages of a stream.
 type block struct {
 	file string
 	data []byte
@@ -71,8 +71,8 @@ func newBlock(file string, data []byte) (*block, error) {
 	return &block{file, data, hash}, err
 }
 
-// record is the length of the message at a position and its sequence; 0 when
-// there is none that is whole.
+// record returns the length and the sequence of the message at a position; 0 if
+// there is no intact one.
 func (b *block) record(at int) (length int, seq uint64) {
 	rest := b.data[at:]
 	if len(rest) < recordHead+recordHash {
@@ -87,7 +87,7 @@ func (b *block) record(at int) (length int, seq uint64) {
 	if headers {
 		body += 4
 	}
-	if size > mostRecord || int(size) > len(rest) || body+recordHash > int(size) {
+	if size > maxRecord || int(size) > len(rest) || body+recordHash > int(size) {
 		return 0, 0
 	}
 	b.hash.Reset()
@@ -101,8 +101,8 @@ func (b *block) record(at int) (length int, seq uint64) {
 	return int(size), le.Uint64(rest[4:]) &^ (erasedFlag | tombFlag)
 }
 
-// damage is nil when the messages follow each other to the end, or to one after
-// which none is whole.
+// damage returns nil when intact messages follow each other to the end, or up
+// to a point after which there are none.
 func (b *block) damage() *StoreError {
 	if bytes.HasPrefix(b.data, compressed) {
 		return nil
@@ -124,7 +124,7 @@ func (b *block) damage() *StoreError {
 		}
 		if whole++; whole == 1 {
 			first = seq
-			if unwritten(b.data, at, next) {
+			if hasZeroPage(b.data, at, next) {
 				return nil
 			}
 		}
@@ -139,9 +139,9 @@ func (b *block) damage() *StoreError {
 	}
 }
 
-// unwritten reports whether a page between the two positions is nothing but
-// zeros, which no message is.
-func unwritten(data []byte, from, to int) bool {
+// hasZeroPage reports whether a page between the two positions is all zeros,
+// which no message is: it was never written.
+func hasZeroPage(data []byte, from, to int) bool {
 	const page = 4096
 	for at := (from + page - 1) / page * page; at+page <= to; at += page {
 		if len(bytes.Trim(data[at:at+page], "\x00")) == 0 {

@@ -9,21 +9,21 @@ import (
 )
 
 const (
-	// probeBytes are written beside the store, and removed, to see whether it
-	// can be written to.
+	// probeBytes is how much is written into the directory, and removed, to find
+	// out whether it can be written to.
 	probeBytes = 64 << 10
-	// healBytes and healFiles must be free before JetStream is started again:
-	// with less it would find no room for the next message, or, worse, could
-	// not open what it has.
+	// healBytes, and files in the number of healFiles, must be writable before
+	// JetStream is restarted: with less it could not store the next message, or,
+	// worse, not open its files.
 	healBytes = MaxPayload
 	healFiles = 16
-	// probePattern is how the files are called that a probe makes; a process
-	// that was killed may leave some.
+	// probePattern is the name of the files that a probe creates; a process that
+	// was killed may leave some behind.
 	probePattern = "probe-*"
 )
 
 // probe reports whether files of that many bytes in all can be written in dir.
-// It removes them; nothing of it is synced, so that it costs no disk. Its error
+// It removes them; they are not synced, so that it costs no disk I/O. Its error
 // is a *StoreError.
 func probe(dir string, bytes, files int) error {
 	var open []*os.File
@@ -45,7 +45,7 @@ func probe(dir string, bytes, files int) error {
 	return nil
 }
 
-// sweepProbes removes what the probes of a killed process have left.
+// sweepProbes removes the files that the probes of a killed process have left.
 func sweepProbes(dir string) error {
 	left, err := filepath.Glob(filepath.Join(dir, probePattern))
 	for _, file := range left {
@@ -57,10 +57,12 @@ func sweepProbes(dir string) error {
 	return nil
 }
 
-// Damaged reports whether the directory can be used, and what is in it cannot.
+// Damaged reports whether the directory itself is usable, but the data in it is
+// damaged.
 func (e *StoreError) Damaged() bool { return e.todo != "" }
 
-// Todo is what a person can do about it, as a sentence without a full stop.
+// Todo returns what an operator can do about it, as a sentence without a full
+// stop.
 func (e *StoreError) Todo() string {
 	switch {
 	case e.todo != "":

@@ -118,7 +118,7 @@ func (st *store) checkStream(c *streamCheck) {
 	defer func() { st.checkAtSeq(max(c.toldTo, c.last-min(c.halfSpan, c.last)) + c.halfSpan + 1) }()
 	switch {
 	case st.eng.closed():
-	case eventlog.Gone(err):
+	case eventlog.IsStreamNotFound(err):
 		st.restoreStream(ctx)
 	case err != nil:
 		st.eng.troubled().Err(err).Msg("the log does not say where it stands; trying again at the next check")
@@ -154,7 +154,7 @@ func (c *streamCheck) tellAll(now eventlog.StreamState) bool {
 // publish in many rooms and to many inboxes, and must not push out the events
 // of others.
 func (st *store) noteLimit(ctx context.Context, now eventlog.StreamState) {
-	err := st.log.NoteLimit(ctx, now)
+	err := st.log.RecordLimit(ctx, now)
 	if err == nil {
 		var limit int64
 		var changed bool
@@ -204,7 +204,7 @@ func (st *store) renewed(now eventlog.StreamState) bool {
 	if epoch == st.Epoch() {
 		return false
 	}
-	st.copies.renewed(now.Made())
+	st.copies.renewed(now.Created())
 	st.eng.cfg.Log.Warn().Str("stream", st.log.Name()).Str("was", st.Epoch()).Str("is", epoch).Msg("the log was made anew; the members of all its rooms are told to refresh")
 	st.epoch.Store(&epoch)
 	for _, h := range st.handles.all() {

@@ -94,8 +94,8 @@ func (e *Engine) Ready() error {
 // Watched is a Connector that knows how its server's store is, as
 // embedded.Server does: nothing need be written to find out.
 type Watched interface {
-	Health() error // nil: it takes writes; from memory
-	Heals() int64  // how often the log was read anew from its files, at which copies and acks may have been lost
+	Health() error            // nil: it takes writes; from memory
+	JetStreamRestarts() int64 // how often the log was read anew from its files, at which copies and acks may have been lost
 }
 
 // look is what was seen of one stream at one moment. The zero errors are good.
@@ -169,7 +169,7 @@ func (e *Engine) healthLoop(ctx context.Context) {
 		p.streams[space].flow = flow
 	}
 	if e.watched != nil {
-		p.heals = e.watched.Heals()
+		p.heals = e.watched.JetStreamRestarts()
 	}
 	for {
 		select {
@@ -259,7 +259,7 @@ func (e *Engine) counted(err error) error {
 // healed has all rooms compared with a log that was read anew: copies and acks
 // may have been lost with no connection lost.
 func (e *Engine) healed(p *prober) {
-	heals := e.watched.Heals()
+	heals := e.watched.JetStreamRestarts()
 	if heals == p.heals {
 		return
 	}

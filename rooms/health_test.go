@@ -193,7 +193,7 @@ func TestIdleReadiness(t *testing.T) {
 	if after := publish(t, other, "x", 0, 1)[0]; after != here+1 {
 		t.Errorf("between two events the log went from %d to %d", here, after)
 	}
-	if srv.Heals() != 0 || other.Stats().ProbesFailed.Load() != 0 {
+	if srv.JetStreamRestarts() != 0 || other.Stats().ProbesFailed.Load() != 0 {
 		t.Error("something failed")
 	}
 }

@@ -70,10 +70,10 @@ func (l *labels) open(ctx context.Context, e *Engine) (err error) {
 	l.eng, l.byRoom = e, make(map[string]label)
 	l.slots, l.again, l.first = make(chan struct{}, labelsPending), make(chan struct{}, 1), make(chan struct{})
 	l.cfg = eventlog.BucketConfig{
-		Name: LabelBucket, EntryTTL: true, Most: maxLabels, MaxBytes: labelBytes, Replicas: e.Replicas(), Memory: e.cfg.Memory,
+		Name: LabelBucket, EntryTTL: true, MaxEntries: maxLabels, MaxBytes: labelBytes, Replicas: e.Replicas(), Memory: e.cfg.Memory,
 	}
 	if most := e.cfg.tuning.labels; most != 0 {
-		l.cfg.Most = most
+		l.cfg.MaxEntries = most
 	}
 	if _, err := eventlog.OpenBucket(ctx, e.nc, l.cfg); err != nil {
 		return fmt.Errorf("rooms: %w", err)
@@ -99,13 +99,13 @@ func (l *labels) follow(ctx context.Context) {
 		Open: func(ctx context.Context) (jetstream.KeyValue, error) {
 			return eventlog.OpenBucket(ctx, l.eng.nc, l.cfg)
 		},
-		Begin: l.begin,
-		Entry: l.entry,
-		Known: l.known,
-		Trouble: func(err error) {
+		Reset:  l.begin,
+		Entry:  l.entry,
+		Synced: l.known,
+		OnError: func(err error) {
 			l.eng.cfg.Log.Warn().Err(err).Msg("the labels of the rooms cannot be followed; those that were known last are shown, and it is tried again")
 		},
-		Again: l.again,
+		Resync: l.again,
 	}.Follow(ctx, l.eng.nc)
 }
 
@@ -242,7 +242,7 @@ func (l *labels) stored(ctx context.Context, room string, text json.RawMessage, 
 func (l *labels) failed(room string, err error) error {
 	var api *jetstream.APIError
 	if errors.As(err, &api) && api.ErrorCode == tooManyMessages {
-		return wire.Errorf(wire.Busy, "%d rooms, or %d bytes, of labels is all there may be; remove one that is not needed", l.cfg.Most, l.cfg.MaxBytes)
+		return wire.Errorf(wire.Busy, "%d rooms, or %d bytes, of labels is all there may be; remove one that is not needed", l.cfg.MaxEntries, l.cfg.MaxBytes)
 	}
 	if errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders) {
 		select {

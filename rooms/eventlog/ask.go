@@ -11,10 +11,10 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// Ask asks the leader about a room, and about one sequence (0: about none).
-// That the log ends before that sequence it says only when a majority of the
-// replicas has answered the leader since it was asked; until then, and while
-// there is no leader, it asks again, until ctx ends.
+// Ask asks the leader about a room, and about one sequence (0: none). It
+// answers that the log ends before that sequence only when a majority of the
+// replicas has answered the leader since; until then, and while there is no
+// leader, it asks again, until ctx ends.
 func (l *Log) Ask(ctx context.Context, room string, seq uint64) (v follow.Verdict, err error) {
 	began := time.Now()
 	err = l.retry(ctx, func() error {
@@ -24,9 +24,9 @@ func (l *Log) Ask(ctx context.Context, room string, seq uint64) (v follow.Verdic
 	return v, err
 }
 
-// askOnce puts a verdict together from several answers. The leader is asked for
-// the state of the stream before and after: what lies in between is its own
-// only if it is the same one.
+// askOnce puts a verdict together from several answers. It asks the leader for
+// the state of the stream before and after: the answers in between are from one
+// leader only if that is the same both times.
 func (l *Log) askOnce(ctx context.Context, room string, seq uint64, began time.Time) (v follow.Verdict, err error) {
 	subject := wire.EventSubject(room)
 	before, err := l.info(ctx, jetstream.WithSubjectFilter(subject))
@@ -71,14 +71,14 @@ func (l *Log) leaderAt(ctx context.Context, seq uint64) (*leaderMessage, error) 
 	return l.leaderGet(ctx, leaderRequest{Seq: seq})
 }
 
-// judge says what has become of v.Seq, at which the leader has a message or
-// none. after is where the log stood later.
+// judge decides what has become of v.Seq, at which the leader has the message
+// at, or none. after is the state of the stream later.
 func judge(v *follow.Verdict, subject string, at *leaderMessage, after StreamState, since time.Duration) error {
 	switch {
 	case v.Seq == 0:
 	case at != nil && at.Subject == subject:
 		v.State, v.Time = follow.Present, at.Time
-		if v.Seq > v.Last { // it was stored meanwhile
+		if v.Seq > v.Last { // it was stored in the meantime
 			v.Last, v.LastTime, v.HighWatermark = v.Seq, at.Time, max(v.HighWatermark, v.Seq)
 		}
 	case at != nil:

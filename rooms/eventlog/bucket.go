@@ -13,42 +13,42 @@ import (
 )
 
 const (
-	// KeyBucket is the KV bucket of the keys that the nodes of a cluster share:
-	// who may read it can speak as anybody.
+	// KeyBucket is the KV bucket of the keys that the nodes of a cluster share.
+	// Whoever can read it can impersonate any user.
 	KeyBucket = "roomd_keys"
-	// SecretKey is the one in it by which nodes know what nodes have published.
+	// SecretKey is the key in it with which nodes sign what they publish.
 	SecretKey = "cluster-hs256"
-	// KeyBytes is the length of such a key.
+	// KeyBytes is the length of such a key, in bytes.
 	KeyBytes = 32
 
-	// maxKeyAttempts bounds the tries to create or read a shared key; more than
-	// two happen only if someone deletes it meanwhile.
+	// maxKeyAttempts bounds the attempts to create or read a shared key; more
+	// than two are needed only if somebody deletes it in between.
 	maxKeyAttempts = 5
 )
 
-// BucketConfig says how NATS keeps a bucket. Every node of a cluster gives the
-// same.
+// BucketConfig is the configuration of a KV bucket. Every node of a cluster
+// passes the same.
 type BucketConfig struct {
-	Name     string
-	MaxAge   time.Duration // 0: entries are kept for ever
-	EntryTTL bool          // an entry may say how long it is kept (the header Nats-TTL)
-	Most     int64         // entries; one more is refused; 0: no bound
-	MaxBytes int64         // a full bucket takes no new entry; 0: no bound
-	Replicas int           // 0: 1
-	Memory   bool          // in memory, lost with the server (or, replicated, with the last of them)
-	// Shared: with who may ask for something else. One that exists stays in
-	// memory or on disk as it is, and on no fewer servers.
+	Name       string
+	MaxAge     time.Duration // 0: entries do not expire
+	EntryTTL   bool          // an entry may have an expiry of its own (the header Nats-TTL)
+	MaxEntries int64         // one more is refused; 0: no limit
+	MaxBytes   int64         // a full bucket refuses new entries; 0: no limit
+	Replicas   int           // 0 means 1
+	Memory     bool          // keep it in memory: it is lost with the last server that has it
+	// Shared: other programs open the bucket too, with settings of their own. An
+	// existing one keeps its storage type and at least as many replicas.
 	Shared bool
 }
 
-// OpenBucket opens a KV bucket and creates it, or changes its replicas, where
-// needed; several nodes may do so at once, also on servers that are just
-// starting, until ctx ends.
+// OpenBucket opens a KV bucket, and creates it or updates its settings where
+// needed. It retries until ctx ends while the servers are starting; several
+// nodes may call it at once.
 //
-// It makes the stream behind the bucket itself, for two differences from what
-// the client library would make. Reads are answered by the leader, not by any
-// replica: one that is a moment behind would know nothing of what was just
-// written. And headers that erase (rollup) are off.
+// It creates the stream behind the bucket itself, for two differences from what
+// nats.go would create. Reads go to the leader and not to any replica, because
+// one that lags a moment does not have what was just written. And rollup
+// headers, which erase entries, are off.
 func OpenBucket(ctx context.Context, nc *nats.Conn, c BucketConfig) (jetstream.KeyValue, error) {
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -56,9 +56,9 @@ func OpenBucket(ctx context.Context, nc *nats.Conn, c BucketConfig) (jetstream.K
 	}
 	cfg := c.stream()
 	var kv jetstream.KeyValue
-	err = Patiently(ctx, func(ctx context.Context) error {
-		// Create first: updates that run into another node's create were seen
-		// to stay without an answer.
+	err = RetryUntilReady(ctx, func(ctx context.Context) error {
+		// Create first: an update that meets another node's create was seen to
+		// get no answer.
 		_, err := js.CreateStream(ctx, cfg)
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			err = c.update(ctx, js, cfg)
@@ -74,7 +74,7 @@ func OpenBucket(ctx context.Context, nc *nats.Conn, c BucketConfig) (jetstream.K
 	return kv, err
 }
 
-// update brings a bucket that exists to cfg.
+// update updates an existing bucket to cfg.
 func (c BucketConfig) update(ctx context.Context, js jetstream.JetStream, cfg jetstream.StreamConfig) error {
 	if c.Shared {
 		stream, err := js.Stream(ctx, cfg.Name)
@@ -105,8 +105,8 @@ func (c BucketConfig) stream() jetstream.StreamConfig {
 	if c.MaxAge > 0 && c.MaxAge < cfg.Duplicates {
 		cfg.Duplicates = c.MaxAge
 	}
-	if c.Most > 0 {
-		cfg.MaxMsgs = c.Most
+	if c.MaxEntries > 0 {
+		cfg.MaxMsgs = c.MaxEntries
 	}
 	cfg.AllowMsgTTL = c.EntryTTL
 	if c.Memory {
@@ -115,15 +115,15 @@ func (c BucketConfig) stream() jetstream.StreamConfig {
 	return cfg
 }
 
-// SharedKey reads a key of KeyBytes from a bucket; when there is none, offered
-// becomes it, or a new one if that is nil. Of nodes that do so together the
-// first one's wins. since is when it was stored.
+// SharedKey reads a key of KeyBytes from a bucket. If there is none it stores
+// offered, or a random one if that is nil; when several nodes do so at once,
+// the first one wins and all return its key. since is when it was stored.
 func SharedKey(ctx context.Context, kv jetstream.KeyValue, name string, offered []byte) (key []byte, since time.Time, err error) {
 	if offered == nil {
 		offered = make([]byte, KeyBytes)
 		rand.Read(offered) // never fails
 	}
-	err = Patiently(ctx, func(ctx context.Context) (err error) {
+	err = RetryUntilReady(ctx, func(ctx context.Context) (err error) {
 		key, since, err = sharedKey(ctx, kv, name, offered)
 		return err
 	})
@@ -150,7 +150,7 @@ func sharedKey(ctx context.Context, kv jetstream.KeyValue, name string, offered 
 	return nil, time.Time{}, fmt.Errorf("the key %s in the bucket %s keeps appearing and disappearing", name, kv.Bucket())
 }
 
-// Secret is the key that the nodes of this log share; see SharedKey.
+// Secret returns the key that the nodes of this log share; see SharedKey.
 func (l *Log) Secret(ctx context.Context, offered []byte) (key []byte, since time.Time, err error) {
 	kv, err := OpenBucket(ctx, l.nc, BucketConfig{Name: KeyBucket, Replicas: l.Replicas(), Memory: l.cfg.Memory, Shared: true})
 	if err != nil {
@@ -162,20 +162,23 @@ func (l *Log) Secret(ctx context.Context, offered []byte) (key []byte, since tim
 // attemptTimeout is what one attempt of Patiently may take, attemptPause what
 // is between two.
 const (
+	// attemptTimeout bounds one attempt of RetryUntilReady, attemptPause is the
+	// pause between two.
 	attemptTimeout = 1500 * time.Millisecond
 	attemptPause   = 200 * time.Millisecond
 )
 
-// Patiently calls fn until it succeeds, as long as its error is that of servers
-// that are starting, or of a bucket that another node is making at this moment,
-// and until ctx ends. A request that is sent while there is no leader is never
-// answered.
-func Patiently(ctx context.Context, fn func(ctx context.Context) error) error {
+// RetryUntilReady calls fn until it succeeds or ctx ends, as long as its error
+// is one of servers that are starting, or of a bucket that another node is just
+// creating. Each attempt gets a context of its own: a request that is sent
+// while there is no leader is never answered. Any other error is returned at
+// once.
+func RetryUntilReady(ctx context.Context, fn func(ctx context.Context) error) error {
 	for {
 		attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
 		err := fn(attempt)
 		cancel()
-		if err == nil || !passing(err) && !errors.Is(err, jetstream.ErrNoStreamResponse) &&
+		if err == nil || !transient(err) && !errors.Is(err, jetstream.ErrNoStreamResponse) &&
 			!errors.Is(err, jetstream.ErrBucketNotFound) && !errors.Is(err, jetstream.ErrStreamNotFound) {
 			return err
 		}

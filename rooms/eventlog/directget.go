@@ -14,9 +14,9 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// Headers of the answers of JetStream's direct get and of republished
-// messages. A publisher may have set its own values, which come first: only
-// the last value counts.
+// Headers that JetStream sets on direct get replies and on republished messages.
+// A publisher may have set values of its own, which come first: only the last
+// value is the server's.
 const (
 	hdrSequence     = "Nats-Sequence"
 	hdrLastSequence = "Nats-Last-Sequence"
@@ -28,16 +28,18 @@ const (
 	hdrDescription  = "Description"
 )
 
-// HeaderBy says of an event who it is from; what that is worth, the rooms know.
+// HeaderBy names and authenticates an event's author; package rooms signs and
+// verifies it.
 const HeaderBy = "Roomd-By"
 
 const directGetSubject = "$JS.API.DIRECT.GET." // and the stream's name
 
-// errNoResponders: nobody answers for the stream, it has no leader now.
+// errNoResponders: nobody answers for the stream, so it has no leader at the
+// moment.
 var errNoResponders = errors.New("the log has no leader now")
 
-// stored is one message of the log.
-type stored struct {
+// storedMessage is one message of the stream.
+type storedMessage struct {
 	follow.Event
 	token string // of the room
 }
@@ -51,21 +53,21 @@ type directRequest struct {
 	MultiLast []string `json:"multi_last,omitempty"`
 }
 
-// directAnswer is the answer to one batch request.
+// directAnswer is the answer to one batch request, collected from its replies.
 type directAnswer struct {
-	list []stored
-	last uint64 // sequence up to which it goes, also when its message cannot be read
-	more bool   // the replica has further ones
-	upTo uint64 // how far the replica was; only of multi_last with a result
+	list []storedMessage
+	last uint64 // the last sequence it covers, even if that message cannot be read
+	more bool   // the replica has further messages
+	upTo uint64 // the replica's last sequence; only for multi_last with a result
 
-	skipped bool // the last message could not be read
+	skipped bool // the previous message could not be read
 }
 
-// errGap: a reply was lost, so the answer has a hole.
+// errGap: a reply was lost, so the answer has a gap.
 var errGap = errors.New("a part of an answer of the log was lost on its way")
 
-// directGet sends one batch request and collects its answers. That there is
-// nothing is an empty answer, not an error.
+// directGet sends one batch request and collects the replies. If there is
+// nothing, the answer is empty and not an error.
 func (l *Log) directGet(ctx context.Context, req directRequest) (answer directAnswer, err error) {
 	body, err := json.Marshal(req)
 	if err != nil {
@@ -73,7 +75,7 @@ func (l *Log) directGet(ctx context.Context, req directRequest) (answer directAn
 	}
 	inbox := l.nc.NewInbox()
 	// Not Subscription.NextMsg: it would take a stored event with a header
-	// "Status: 503" for the server's word.
+	// "Status: 503" for an error of the server.
 	replies := make(chan *nats.Msg, max(req.Batch, len(req.MultiLast))+1)
 	sub, err := l.nc.ChanSubscribe(inbox, replies)
 	if err != nil {
@@ -89,7 +91,7 @@ func (l *Log) directGet(ctx context.Context, req directRequest) (answer directAn
 		select {
 		case msg := <-replies:
 			silence.Reset(RequestTimeout)
-			if end, err := answer.take(msg, len(req.MultiLast) > 0); end || err != nil {
+			if end, err := answer.addReply(msg, len(req.MultiLast) > 0); end || err != nil {
 				return answer, err
 			}
 		case <-silence.C:
@@ -100,17 +102,18 @@ func (l *Log) directGet(ctx context.Context, req directRequest) (answer directAn
 	}
 }
 
-// take reads one reply. The server sets a sequence and a subject on every
-// stored message; the status of one without them is the server's own and ends
-// the answer. A message whose headers nobody can read has neither: skipped.
-func (a *directAnswer) take(msg *nats.Msg, multi bool) (end bool, err error) {
+// addReply adds one reply. The server sets a sequence and a subject on every
+// stored message; a reply without them has a status of the server's own, which
+// ends the answer. A message whose headers cannot be parsed has neither and is
+// skipped.
+func (a *directAnswer) addReply(msg *nats.Msg, multi bool) (end bool, err error) {
 	seq, errSeq := headerUint(msg.Header, hdrSequence)
 	_, token, ok := wire.SubjectToken(lastValue(msg.Header, hdrSubject))
 	if errSeq == nil && ok {
-		if err := a.joinsUp(msg); err != nil {
+		if err := a.checkContiguous(msg); err != nil {
 			return true, err
 		}
-		a.list = append(a.list, stored{follow.Event{Seq: seq, Time: lastValue(msg.Header, hdrTimeStamp), Body: msg.Data, By: msg.Header.Get(HeaderBy)}, token})
+		a.list = append(a.list, storedMessage{follow.Event{Seq: seq, Time: lastValue(msg.Header, hdrTimeStamp), Body: msg.Data, By: msg.Header.Get(HeaderBy)}, token})
 		a.last = seq
 		return false, nil
 	}
@@ -120,7 +123,7 @@ func (a *directAnswer) take(msg *nats.Msg, multi bool) (end bool, err error) {
 		a.skipped = true
 		return false, nil
 	case status == "204":
-		if err := a.joinsUp(msg); err != nil {
+		if err := a.checkContiguous(msg); err != nil {
 			return true, err
 		}
 		pending, err := headerUint(msg.Header, hdrNumPending)
@@ -141,9 +144,9 @@ func (a *directAnswer) take(msg *nats.Msg, multi bool) (end bool, err error) {
 	return true, fmt.Errorf("direct get: the log says %s %s", status, description)
 }
 
-// joinsUp checks that nothing was lost before a message of the answer: it says
-// which one went before it.
-func (a *directAnswer) joinsUp(msg *nats.Msg) error {
+// checkContiguous checks that no reply was lost before this one: each names the
+// sequence of the one before it.
+func (a *directAnswer) checkContiguous(msg *nats.Msg) error {
 	before, err := headerUint(msg.Header, hdrLastSequence)
 	if err == nil && before != a.last && !a.skipped {
 		err = fmt.Errorf("after sequence %d comes what follows %d: %w", a.last, before, errGap)
@@ -152,7 +155,8 @@ func (a *directAnswer) joinsUp(msg *nats.Msg) error {
 	return err
 }
 
-// lastValue returns the last value of a header, which is the server's own.
+// lastValue returns the last value of a header, the one that the server has
+// set.
 func lastValue(h nats.Header, key string) string {
 	v := h[key]
 	if len(v) == 0 {
@@ -169,10 +173,12 @@ func headerUint(h nats.Header, key string) (uint64, error) {
 	return n, nil
 }
 
-// ErrNoCopy is for a message on a log's subject that is not from the stream.
+// ErrNoCopy is returned for a message on a log subject that was not republished
+// by the stream.
 var ErrNoCopy = errors.New("the message has not the headers that the stream gives a copy")
 
-// Copy reads a message of the stream's republish. Its body is the message's.
+// Copy parses a message that the stream has republished. The body is shared
+// with msg.
 func Copy(msg *nats.Msg) (follow.Copy, error) {
 	seq, errSeq := headerUint(msg.Header, hdrSequence)
 	prev, errPrev := headerUint(msg.Header, hdrLastSequence)
@@ -182,5 +188,5 @@ func Copy(msg *nats.Msg) (follow.Copy, error) {
 	return follow.Copy{Event: follow.Event{Seq: seq, Time: lastValue(msg.Header, hdrTimeStamp), Body: msg.Data, By: msg.Header.Get(HeaderBy)}, Prev: prev, From: seq}, nil
 }
 
-// CopySeq is the sequence of a copy as it is written in its header.
+// CopySeq returns the sequence of a copy as the text in its header.
 func CopySeq(msg *nats.Msg) string { return lastValue(msg.Header, hdrSequence) }

@@ -73,7 +73,7 @@ func FuzzDirectAnswer(f *testing.F) {
 			return
 		}
 		var answer directAnswer
-		over, err := answer.take(&nats.Msg{Header: h, Data: []byte("x")}, multi)
+		over, err := answer.addReply(&nats.Msg{Header: h, Data: []byte("x")}, multi)
 		if !isStored || strings.Contains(lines, "\r\n\r\n") || strings.HasPrefix(lines, "\r\n") || lastValue(h, hdrSequence) != "7" {
 			return
 		}

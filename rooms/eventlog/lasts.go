@@ -17,40 +17,43 @@ import (
 // MaxLasts is how many rooms one request asks for, and lastsBytes about how
 // many bytes of their newest events come in one answer.
 const (
+	// MaxLasts is how many rooms one request asks for; lastsBytes is about how
+	// many bytes of their newest events one answer has.
 	MaxLasts   = 1000
 	lastsBytes = 4 << 20
 )
 
-// errBehind: the replica that answered has not heard yet what its leader has.
+// errBehind: the replica that answered lags behind its leader.
 var errBehind = errors.New("the log's replica is behind its leader")
 
-// Openings says where rooms stand, by token, as of now at least; tried until
-// ctx ends.
+// Openings returns where the logs of rooms stand, by token, including
+// everything stored before the call. It retries until ctx ends.
 func (l *Log) Openings(ctx context.Context, rooms []string) (openings map[string]follow.Opening, err error) {
 	err = l.retry(ctx, func() error {
-		checks, _, standing, err := l.lasts(ctx, rooms, true)
+		checks, _, after, err := l.lasts(ctx, rooms, true)
 		if err != nil {
 			return err
 		}
 		openings = make(map[string]follow.Opening, len(checks))
 		for token, c := range checks {
-			openings[token] = follow.Opening{Epoch: standing.Epoch, First: c.First, Last: c.Last, LastTime: strings.Clone(c.Time), HighWatermark: c.HighWatermark} // a room keeps the time, not the whole header
+			openings[token] = follow.Opening{Epoch: after.Epoch, First: c.First, Last: c.Last, LastTime: strings.Clone(c.Time), HighWatermark: c.HighWatermark} // cloned: a room must not keep the whole header alive
 		}
 		return nil
 	})
 	return openings, err
 }
 
-// Checks says what some replica, which may be behind, has of each room as its
-// newest event, by token; and how far the log's leader was before.
+// Checks returns, by token, what some replica, which may lag behind, has as the
+// newest event of each room, and the last sequence that the log's leader had
+// before.
 func (l *Log) Checks(ctx context.Context, rooms []string) (checks map[string]follow.Check, last uint64, err error) {
 	checks, before, _, err := l.lasts(ctx, rooms, false)
 	return checks, before.Last, err
 }
 
-// lasts asks for the newest event of each room. The leader is asked before and
-// after, so that the answers are of one life of the log, and those with what it
-// had before or more if they must be.
+// lasts asks for the newest event of each room. The leader is asked for the
+// stream's state before and after, so that all answers are of one epoch; if
+// current, they must have everything that the leader had before.
 func (l *Log) lasts(ctx context.Context, rooms []string, current bool) (checks map[string]follow.Check, before, after StreamState, err error) {
 	if before, err = l.info(ctx); err != nil {
 		return nil, before, after, err
@@ -66,7 +69,7 @@ func (l *Log) lasts(ctx context.Context, rooms []string, current bool) (checks m
 	}
 	for token, c := range checks {
 		if after.Epoch != before.Epoch || after.Last < c.HighWatermark {
-			return nil, before, after, errBehind // another life, or a leader that is none any more
+			return nil, before, after, errBehind // another epoch, or a deposed leader
 		}
 		c.First = after.First
 		checks[token] = c
@@ -75,9 +78,9 @@ func (l *Log) lasts(ctx context.Context, rooms []string, current bool) (checks m
 }
 
 // lastOf asks for up to MaxLasts rooms. The answers carry whole events, so one
-// may end early: what is left is asked again. An answer without any result does
-// not say how far the replica was, so one more subject is asked for, a
-// companion that has events.
+// may end early: the rest is asked for again. An answer without any result does
+// not say how far the replica was, so one more subject, the companion, which
+// has events, is asked for as well.
 func (l *Log) lastOf(ctx context.Context, rooms []string, now StreamState, current bool, checks map[string]follow.Check) error {
 	left := make([]string, len(rooms))
 	for i, room := range rooms {
@@ -111,8 +114,8 @@ func (l *Log) lastOf(ctx context.Context, rooms []string, now StreamState, curre
 	return nil
 }
 
-// setChecks notes what an answer says of subjects and returns those it does not
-// speak of, because it ended early.
+// setChecks stores what an answer says of subjects, and returns those that are
+// missing because it ended early.
 func setChecks(checks map[string]follow.Check, subjects []string, answer directAnswer) (left []string) {
 	for _, s := range answer.list {
 		checks[s.token] = follow.Check{Last: s.Seq, Time: s.Time, HighWatermark: answer.upTo}
@@ -131,7 +134,8 @@ func setChecks(checks map[string]follow.Check, subjects []string, answer directA
 	return left
 }
 
-// companionSubject is a subject that had an event when the leader was asked.
+// companionSubject returns a subject that had an event when the leader was
+// asked.
 func (l *Log) companionSubject(ctx context.Context, now StreamState) (string, error) {
 	if known := l.companion.Load(); known != nil {
 		return *known, nil
@@ -144,14 +148,14 @@ func (l *Log) companionSubject(ctx context.Context, now StreamState) (string, er
 		return "", err
 	}
 	if msg == nil {
-		return "", errBehind // dropped since; asked again
+		return "", errBehind // discarded in the meantime; the caller tries again
 	}
 	l.companion.Store(&msg.Subject)
 	return msg.Subject, nil
 }
 
 // Tokens returns the tokens of all rooms that have events after `after` up to
-// `upto`, a range to be read whole.
+// `upto`, at most MaxUnfiltered sequences per request.
 func (l *Log) Tokens(ctx context.Context, after, upto uint64) (map[string]bool, error) {
 	if err := l.acquire(ctx); err != nil {
 		return nil, err
@@ -191,8 +195,9 @@ type leaderMessage struct {
 	Time    string `json:"time"`
 }
 
-// event is the message as a live copy or a direct get would give it: one whose
-// header nobody can read comes to nobody, so it has no body here either.
+// event returns the message as a live copy or a direct get would have it: an
+// event whose headers cannot be parsed is delivered to nobody, so it has no
+// body here either.
 func (m *leaderMessage) event() follow.Event {
 	e := follow.Event{Seq: m.Seq, Time: m.Time, Body: m.Data}
 	if len(m.Header) > 0 {
@@ -210,8 +215,8 @@ const leaderGetSubject = "$JS.API.STREAM.MSG.GET." // and the stream's name
 // errCodeNoMessage is JetStream's "no message found".
 const errCodeNoMessage = 10037
 
-// leaderGet asks the stream's leader, or who takes itself for it, for one
-// message; nil: it has none.
+// leaderGet asks the stream's leader, or a server that still believes to be it,
+// for one message; nil: it has none.
 func (l *Log) leaderGet(ctx context.Context, req leaderRequest) (*leaderMessage, error) {
 	body, err := json.Marshal(req)
 	if err != nil {

@@ -7,29 +7,28 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// The limit of events per room adapts to how full the log is. Before the log
-// reaches its bound in bytes, and drops the oldest events of any room, the
-// limit falls, so that the rooms with the most events lose theirs first.
+// The limit of events per room depends on how full the log is. It is lowered
+// before the log reaches its limit in bytes, at which the oldest events of any
+// room would be discarded; so the rooms with the most events lose theirs first.
 const (
-	// shrinkAbove is the part of the log's bytes above which the limit is
+	// shrinkAbove is the fraction of HistoryBytes above which the limit is
 	// halved, again and again until that is enough; below growBelow it is
 	// doubled, up to History.
 	//
-	// There is much room between shrinkAbove and the whole: when a NATS server
-	// is killed, events that a limit has dropped in the last minutes are back
-	// when it starts, and the excess is taken from the oldest events of any
-	// room.
+	// There is much space between shrinkAbove and 1: after a NATS server was
+	// killed, events that a limit discarded in the last minutes are back when it
+	// starts, and the excess is discarded from the oldest events of any room.
 	shrinkAbove = 3.0 / 8
 	growBelow   = 1.0 / 8
-	// MinKept is how many events a room keeps in any case.
+	// MinKept is below how many events per room the limit is never lowered.
 	MinKept = 8
 
-	metaShrunk = "roomd_squeezed" // in the stream's metadata: AdjustLimit has lowered the limit
+	metaShrunk = "roomd_squeezed" // in the stream's metadata: "true" if AdjustLimit has lowered the limit
 )
 
-// AdjustLimit sets the limit per room so that the log does not reach its bound
-// in bytes, and returns the limit and whether it was changed. Nodes that do so
-// together set the same one. NoteLimit must have been called for the same s.
+// AdjustLimit changes the limit per room so that the log does not reach its
+// limit in bytes, and returns it and whether it was changed. Nodes that do so
+// at once set the same one. RecordLimit must have been called for the same s.
 func (l *Log) AdjustLimit(ctx context.Context, s StreamState) (limit int64, changed bool, err error) {
 	c := s.info.Config
 	limit = limitFor(c, s.info.State.Bytes, l.cfg.History)
@@ -41,15 +40,15 @@ func (l *Log) AdjustLimit(ctx context.Context, s StreamState) (limit int64, chan
 }
 
 func limitFor(c jetstream.StreamConfig, bytes uint64, history int64) int64 {
-	limit, part := c.MaxMsgsPerSubject, float64(bytes)/float64(c.MaxBytes)
+	limit, fullness := c.MaxMsgsPerSubject, float64(bytes)/float64(c.MaxBytes)
 	switch {
 	case c.MaxBytes <= 0:
-	case part > shrinkAbove && (limit <= 0 || limit > MinKept):
+	case fullness > shrinkAbove && (limit <= 0 || limit > MinKept):
 		if limit <= 0 {
 			limit = history
 		}
 		return max(limit/2, min(MinKept, history))
-	case part < growBelow && c.Metadata[metaShrunk] == "true" && limit < history:
+	case fullness < growBelow && c.Metadata[metaShrunk] == "true" && limit < history:
 		return min(2*limit, history)
 	}
 	return limit

@@ -46,7 +46,7 @@ func TestAdjustLimit(t *testing.T) {
 		t.Helper()
 		s, err := l.State(within(t))
 		if err == nil {
-			err = l.NoteLimit(within(t), s)
+			err = l.RecordLimit(within(t), s)
 		}
 		if err == nil {
 			limit, changed, err = l.AdjustLimit(within(t), s)

@@ -14,42 +14,42 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// The streams that the logs are in.
+// Names of the streams.
 const (
-	RoomsStream = "ROOMS" // of every room
-	InboxStream = "INBOX" // of every user's inbox
+	RoomsStream = "ROOMS" // the logs of all rooms
+	InboxStream = "INBOX" // the logs of all users' inboxes
 )
 
-// streamNames are theirs by space.
+// streamNames are the streams by space.
 var streamNames = [wire.Spaces]string{wire.SpaceRooms: RoomsStream, wire.SpaceInboxes: InboxStream}
 
 // Bounds of reading.
 const (
-	// RequestTimeout bounds one request, and the silence between two parts of
-	// its answer: a large page over a slow link may take longer.
+	// RequestTimeout bounds one request, and the time between two parts of its
+	// answer: a large page over a slow link may take longer in all.
 	RequestTimeout = 2 * time.Second
-	// MaxPage is the most events of a hole that are read before they are
+	// MaxPage is the most events of a gap that are read before they are
 	// delivered.
 	MaxPage = 1000
-	// ReadsAtOnce is how many reads run at a time; more wait for their turn.
+	// ReadsAtOnce is how many reads run at a time; further ones wait.
 	ReadsAtOnce = 4
-	// PagesAtOnce is how many of them are for pages of history: who joins, and
-	// a room with a hole, find the others free of them.
+	// PagesAtOnce is how many of them may be for pages of history, so that joins,
+	// and rooms with a gap, need not wait for those.
 	PagesAtOnce = 2
 )
 
-// Config says what the stream should be.
+// Config is the configuration of a stream.
 type Config struct {
-	Space        wire.Space    // whose logs it holds; the name and the subjects follow from it
+	Space        wire.Space    // rooms or inboxes; the stream's name and subjects follow from it
 	Memory       bool          // keep it in memory only
-	Replicas     int           // 0: as it is, or, on a cluster of 3 servers or more, 3
+	Replicas     int           // 0: as the stream has, at least 3 on a cluster of 3 servers or more
 	History      int64         // events kept per room
-	HistoryAge   time.Duration // events older than this are dropped
-	HistoryBytes int64         // the whole log; the oldest events are dropped
+	HistoryAge   time.Duration // older events are discarded
+	HistoryBytes int64         // of the whole stream; beyond it the oldest events are discarded
 	Log          zerolog.Logger
 }
 
-// Log is the stream, as one connection sees it.
+// Log is one stream with the logs of all rooms, or of all inboxes.
 type Log struct {
 	// fixed after Open
 	name   string // of the stream
@@ -57,16 +57,16 @@ type Log struct {
 	js     jetstream.JetStream
 	stream jetstream.Stream
 	cfg    Config
-	slots  chan struct{} // one per read under way
-	pages  chan struct{} // one per read for history, those that wait for a slot included
+	slots  chan struct{} // semaphore: one per running read
+	pages  chan struct{} // semaphore: one per read for history, running or waiting for a slot
 
 	// companion is a subject that has events: see lastOf.
 	companion atomic.Pointer[string]
 }
 
-// Open creates the stream, or brings an existing one to what the configuration
-// says where that loses no event; where it would, the error is a
-// *ConflictError. It waits until ctx ends for servers that are just starting.
+// Open creates the stream, or updates an existing one to the configuration
+// where that loses no events; where it would, the error is a *ConflictError. It
+// retries until ctx ends while the servers are starting.
 func Open(ctx context.Context, nc *nats.Conn, cfg Config) (*Log, error) {
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -79,27 +79,28 @@ func Open(ctx context.Context, nc *nats.Conn, cfg Config) (*Log, error) {
 	return l, nil
 }
 
-// Name is the stream's.
+// Name returns the stream's name.
 func (l *Log) Name() string { return l.name }
 
-// Replicas is how many servers hold the log.
+// Replicas returns how many servers hold the stream.
 func (l *Log) Replicas() int { return l.stream.CachedInfo().Config.Replicas }
 
-// Epoch names the life of the log that was opened: see StreamState.
+// Epoch returns the epoch of the stream when it was opened: see StreamState.
 func (l *Log) Epoch() string { return epochOf(l.stream.CachedInfo().Created) }
 
-// StreamState is the state of the whole stream, as its leader says.
+// StreamState is the state of the whole stream, as its leader reported it.
 type StreamState struct {
-	Epoch       string // names one life of the stream: letters and digits
+	Epoch       string // changes when the stream is created again; letters and digits
 	First, Last uint64 // sequences
 	Empty       bool
 	Messages    uint64
 	Bytes       uint64
-	ReplicaLag  uint64 // of the replica that is furthest behind its leader, in operations
+	ReplicaLag  uint64 // of the replica that lags furthest behind the leader, in operations
 	info        *jetstream.StreamInfo
 }
 
-// State asks the stream's leader for its state, for RequestTimeout at most.
+// State asks the stream's leader for its state. It takes RequestTimeout at
+// most.
 func (l *Log) State(ctx context.Context) (StreamState, error) { return l.info(ctx) }
 
 func (l *Log) info(ctx context.Context, opts ...jetstream.StreamInfoOpt) (StreamState, error) {
@@ -119,10 +120,10 @@ func (l *Log) info(ctx context.Context, opts ...jetstream.StreamInfoOpt) (Stream
 	return state, nil
 }
 
-// Made is when the stream was made, by its server's clock.
-func (s StreamState) Made() time.Time { return s.info.Created }
+// Created returns when the stream was created, by its server's clock.
+func (s StreamState) Created() time.Time { return s.info.Created }
 
-// leader names the server that answered; "" where the stream has one replica.
+// leader names the server that answered; "" if the stream has one replica.
 func (s StreamState) leader() string {
 	if s.info.Cluster == nil {
 		return ""
@@ -131,24 +132,24 @@ func (s StreamState) leader() string {
 }
 
 // quorumWithin reports whether a majority of the replicas, the leader included,
-// was in touch with the leader within d: then no other can have been the
+// was in touch with the leader within d: then no other server can have been the
 // leader.
 func (s StreamState) quorumWithin(d time.Duration) bool {
 	c := s.info.Cluster
 	if c == nil || s.info.Config.Replicas <= 1 {
 		return true
 	}
-	heard := 1
+	inTouch := 1
 	for _, replica := range c.Replicas {
 		if !replica.Offline && replica.Active < d {
-			heard++
+			inTouch++
 		}
 	}
-	return heard > (len(c.Replicas)+1)/2
+	return inTouch > (len(c.Replicas)+1)/2
 }
 
-// retry calls fn until it succeeds, with a pause that grows; it gives up when
-// ctx ends, with fn's last error.
+// retry calls fn, with pauses that grow, until it succeeds; when ctx ends it
+// returns fn's last error.
 func (l *Log) retry(ctx context.Context, fn func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := fn()
@@ -161,8 +162,9 @@ func (l *Log) retry(ctx context.Context, fn func() error) error {
 	}
 }
 
-// Pause waits before the attempt of that number, longer each time and up to
-// RequestTimeout; before the first, 0, not at all. It returns ctx's error.
+// Pause waits before the given attempt, with jitter, longer each time and up to
+// 1.5 times RequestTimeout; before attempt 0 not at all. It returns ctx's error
+// if that ends first.
 func Pause(ctx context.Context, attempt int) error {
 	if attempt <= 0 {
 		return ctx.Err()
@@ -176,10 +178,10 @@ func Pause(ctx context.Context, attempt int) error {
 	}
 }
 
-func (l *Log) acquire(ctx context.Context) error { return take(ctx, l.slots) }
+func (l *Log) acquire(ctx context.Context) error { return acquireSlot(ctx, l.slots) }
 
-// take acquires a slot of a semaphore, or fails with ctx's error.
-func take(ctx context.Context, slots chan struct{}) error {
+// acquireSlot takes a slot of a semaphore, or fails with ctx's error.
+func acquireSlot(ctx context.Context, slots chan struct{}) error {
 	select {
 	case slots <- struct{}{}:
 		return nil

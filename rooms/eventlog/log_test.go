@@ -259,9 +259,9 @@ func TestRoomsWithoutEvents(t *testing.T) {
 	check("one has", y[0], x[1])
 }
 
-// TestNoteLimit: a lower limit counts at once, a higher one as from when it was
+// TestRecordLimit: a lower limit counts at once, a higher one as from when it was
 // noted.
-func TestNoteLimit(t *testing.T) {
+func TestRecordLimit(t *testing.T) {
 	l, nc := open(t, 100)
 	step := func(when string, change func(*jetstream.StreamConfig), limit int64, since uint64, noted int64, notedSince uint64) {
 		t.Helper()
@@ -281,7 +281,7 @@ func TestNoteLimit(t *testing.T) {
 			if limit, since := l.limitOf(s.info.Config); uint64(limit) != want[0] || since != want[1] {
 				t.Errorf("%s, noted %d times: %d since %d, want %v", when, i, limit, since, want)
 			}
-			if err := l.NoteLimit(within(t), s); err != nil {
+			if err := l.RecordLimit(within(t), s); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -321,7 +321,7 @@ func TestSame(t *testing.T) {
 		{nil, n("0"), false}, {"a", "a", true}, {[]any{"a"}, []any{"a"}, true}, {[]any{"a"}, []any{"b"}, false},
 		{map[string]any{"a": n("1")}, map[string]any{"a": n("1")}, true}, {map[string]any{}, nil, false},
 	} {
-		if got := same(tc.a, tc.b); got != tc.want {
+		if got := jsonEqual(tc.a, tc.b); got != tc.want {
 			t.Errorf("%v and %v: %t", tc.a, tc.b, got)
 		}
 	}

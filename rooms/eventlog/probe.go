@@ -13,42 +13,42 @@ import (
 )
 
 // QuorumWithin is how recently a majority of the replicas must have answered
-// the log's leader: three of its heartbeats, of which it sends one a second. A
-// leader alone steps down only after ten.
+// the log's leader: three of its heartbeats, which it sends every second. A
+// leader without followers steps down only after ten.
 const QuorumWithin = 3 * time.Second
 
-// ErrNoQuorum says that the log's leader has not heard from enough replicas to
-// store anything.
+// ErrNoQuorum says that a majority of the replicas does not answer the log's
+// leader, so nothing can be stored.
 var ErrNoQuorum = errors.New("a majority of the servers that hold the log does not answer its leader")
 
-// Quorum reports whether the log has a leader that a majority of the replicas
-// follows: nil, ErrNoQuorum, or why nobody answers.
+// Quorum returns nil if the log has a leader that a majority of the replicas
+// follows, else ErrNoQuorum, or why there is no answer.
 func (l *Log) Quorum(ctx context.Context) error {
-	standing, err := l.State(ctx)
-	if err == nil && !standing.quorumWithin(QuorumWithin) {
+	state, err := l.State(ctx)
+	if err == nil && !state.quorumWithin(QuorumWithin) {
 		return ErrNoQuorum
 	}
 	return err
 }
 
-// The bucket that write probes write to: one key, so that it does not grow.
+// The KV bucket that write probes write to. It has one key, so it does not grow.
 const (
 	probeBucket  = "roomd_probe"
 	probeSubject = "$KV." + probeBucket + ".probe"
-	// probeBytes is a block, of which disks are given out: no probe fits into
-	// what is left of the last one.
+	// probeBytes is the block size of file systems: a smaller probe might still
+	// fit into the last block of a file on a full disk.
 	probeBytes = 4 << 10
 )
 
-// WriteProbe writes a little to the servers that hold the log, and nothing to
-// the log: by that a full disk is known before somebody's event is refused.
+// WriteProbe writes a little to the servers that hold the log, outside the log,
+// so that a full disk is noticed before somebody's event is refused.
 type WriteProbe struct {
 	nc   *nats.Conn
 	cfg  BucketConfig
 	body []byte
 }
 
-// NewWriteProbe opens, or makes, the bucket that it writes to, with as many
+// NewWriteProbe opens, or creates, the bucket that it writes to, with as many
 // replicas as the log.
 func (l *Log) NewWriteProbe(ctx context.Context) (*WriteProbe, error) {
 	w := &WriteProbe{nc: l.nc, body: make([]byte, probeBytes), cfg: BucketConfig{Name: probeBucket, Replicas: l.Replicas(), Memory: l.cfg.Memory}}
@@ -60,11 +60,12 @@ func (w *WriteProbe) open(ctx context.Context) error {
 	return err
 }
 
-// ErrProbeNoLeader says that the bucket of the write probe has no leader at the
-// moment, of which nothing follows for the log: it may have another.
+// ErrProbeNoLeader says that the probe's bucket has no leader at the moment,
+// from which nothing follows for the log: each stream has its own.
 var ErrProbeNoLeader = errors.New("the bucket " + probeBucket + " has no leader")
 
-// Write returns when it is stored. A bucket that is gone is made again.
+// Write returns when the probe is stored. If the bucket was deleted it is
+// created again.
 func (w *WriteProbe) Write(ctx context.Context) error {
 	msg, err := w.nc.RequestWithContext(ctx, probeSubject, w.body)
 	if errors.Is(err, nats.ErrNoResponders) {
@@ -88,18 +89,19 @@ func (w *WriteProbe) Write(ctx context.Context) error {
 	return nil
 }
 
-// Flow is how publishing into one stream goes at a moment.
+// Flow is how publishing to one stream is going.
 type Flow struct {
-	Acked   int64     // acknowledged ever, without duplicates, which a log that can write nothing acknowledges too
-	Expired int64     // given up on ever, after PublishTimes.Deadline without an ack
-	Oldest  time.Time // when the oldest publish without an ack was sent first; zero: all have one
-	Why     error     // of its last refusal; nil: nobody answers
+	Acked   int64     // acknowledged so far; without duplicates, which are acknowledged even by a log that cannot write
+	Expired int64     // given up on so far, after PublishTimes.Deadline without an ack
+	Oldest  time.Time // when the oldest pending publish was first sent; zero: none is pending
+	Why     error     // why that was last refused; nil: no answer
 }
 
-// flowCounts are what a publisher counts for Flow, of one stream.
+// flowCounts are a publisher's counters for Flow, for one stream.
 type flowCounts struct{ acked, expired atomic.Int64 }
 
-// Flow looks through what has no ack.
+// Flow returns how publishing to each stream is going. It walks all pending
+// publishes.
 func (p *Publisher) Flow() [wire.Spaces]Flow {
 	var flows [wire.Spaces]Flow
 	for space := range flows {

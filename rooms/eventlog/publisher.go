@@ -52,11 +52,11 @@ type PublishStats struct {
 // nothing has to be sent again.
 type Publisher struct {
 	// fixed after start
-	nc     *nats.Conn
-	prefix string // of the inbox that gets the acks, with the dot
-	stats  *PublishStats
-	times  PublishTimes
-	most   int // bytes pending
+	nc       *nats.Conn
+	prefix   string // of the inbox that gets the acks, with the dot
+	stats    *PublishStats
+	times    PublishTimes
+	maxBytes int // bytes pending
 
 	counts [wire.Spaces]flowCounts
 
@@ -131,9 +131,9 @@ type publish struct {
 // NewPublisher publishes on nc, which is for nothing else: the acks of a busy
 // node are as many as its events. most bounds the bytes without an ack, 0:
 // MaxPendingBytes. The caller ends it with Drain and Close.
-func NewPublisher(nc *nats.Conn, stats *PublishStats, times PublishTimes, most int64) (*Publisher, error) {
+func NewPublisher(nc *nats.Conn, stats *PublishStats, times PublishTimes, maxBytes int64) (*Publisher, error) {
 	times = PublishTimes{cmp.Or(times.Deadline, publishDeadline), cmp.Or(times.Attempt, publishAttempt), cmp.Or(times.Retry, publishRetry)}
-	p := &Publisher{nc: nc, prefix: nc.NewInbox() + ".", stats: stats, times: times, most: int(cmp.Or(most, MaxPendingBytes)), pending: make(map[uint64]*publish)}
+	p := &Publisher{nc: nc, prefix: nc.NewInbox() + ".", stats: stats, times: times, maxBytes: int(cmp.Or(maxBytes, MaxPendingBytes)), pending: make(map[uint64]*publish)}
 	p.out.init()
 	p.timer = time.AfterFunc(time.Hour, p.resend)
 	p.timer.Stop()
@@ -158,7 +158,7 @@ func (p *Publisher) Send(room, msgID, by string, body []byte, done func(PubAck, 
 		done(PubAck{}, wire.Errorf(wire.Unavailable, "this node is stopping; send again under the same id"))
 		return
 	}
-	if len(p.pending) >= MaxPending || p.bytes+len(body) > p.most && len(p.pending) > 0 {
+	if len(p.pending) >= MaxPending || p.bytes+len(body) > p.maxBytes && len(p.pending) > 0 {
 		p.mu.Unlock()
 		p.stats.PublishBusy.Add(1)
 		done(PubAck{}, wire.Errorf(wire.Busy, "too many events wait for the log; send again in a moment"))
@@ -219,7 +219,7 @@ func (p *Publisher) onAck(msg *nats.Msg) {
 		p.refused(token, errors.New(ack.Error.Description))
 		return
 	}
-	pub := p.take(token)
+	pub := p.takePending(token)
 	switch {
 	case pub == nil: // the ack of an attempt before the last
 	case ack.Error != nil:
@@ -233,7 +233,7 @@ func (p *Publisher) onAck(msg *nats.Msg) {
 	}
 }
 
-func (p *Publisher) take(token uint64) *publish {
+func (p *Publisher) takePending(token uint64) *publish {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	pub := p.pending[token]
@@ -256,8 +256,8 @@ func (p *Publisher) remove(token uint64) {
 // resend sends again what was refused or got no ack in time, oldest first, and
 // gives up on what is too old. It runs on the timer's goroutine.
 func (p *Publisher) resend() {
-	again, dead := p.due(time.Now())
-	for _, pub := range dead {
+	again, expired := p.due(time.Now())
+	for _, pub := range expired {
 		p.stats.PublishUnavailable.Add(1)
 		p.counts[pub.space].expired.Add(1)
 		pub.done(PubAck{}, p.unavailable(pub))
@@ -282,7 +282,7 @@ func (p *Publisher) unavailable(pub *publish) error {
 }
 
 // due takes what to send again and what to give up on, and rewinds the timer.
-func (p *Publisher) due(now time.Time) (again, dead []*publish) {
+func (p *Publisher) due(now time.Time) (again, expired []*publish) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, pub := range p.pending {
@@ -290,7 +290,7 @@ func (p *Publisher) due(now time.Time) (again, dead []*publish) {
 		switch {
 		case now.Sub(pub.firstSent) >= p.times.Deadline, late && pub.msgID == "":
 			p.remove(pub.token)
-			dead = append(dead, pub)
+			expired = append(expired, pub)
 		case late, pub.lastSent.IsZero():
 			pub.lastSent = now
 			again = append(again, pub)
@@ -300,7 +300,7 @@ func (p *Publisher) due(now time.Time) (again, dead []*publish) {
 	if len(p.pending) > 0 {
 		p.timer.Reset(p.times.Retry)
 	}
-	return again, dead
+	return again, expired
 }
 
 // ResendNow sends again, at the next sweep, what has no ack and an id under

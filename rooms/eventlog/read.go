@@ -11,34 +11,34 @@ import (
 )
 
 // How the log is read: an unfiltered range costs 0.4 ms per 100 messages, a
-// scan for one room among thousands 4 to 46 ms and it blocks appends. So short
-// ranges are read whole and filtered here.
+// scan for one room among thousands 4 to 46 ms, during which appends wait. So
+// short ranges are read unfiltered, with the events of all rooms.
 const (
-	// MaxUnfiltered is the longest range, in sequences, that is read whole.
+	// MaxUnfiltered is the longest range, in sequences, that is read unfiltered.
 	MaxUnfiltered = 1000
 
 	readBatch = 500 // messages per request of a scan
 	readBytes = 4 << 20
 
-	// MaxPageBytes bounds the bodies of a page for which the reader names no
-	// bound; an event that is larger comes alone.
+	// MaxPageBytes bounds the bodies of a page, in bytes, unless the Range says
+	// otherwise; an event that is larger gets a page of its own.
 	MaxPageBytes = 4 << 20
 )
 
-// errMoved: the parts of an answer do not join up, because another replica,
-// or another leader, gave the second.
-var errMoved = errors.New("the log dropped events, or has another leader, since a read of it began")
+// errInconsistent: the parts of an answer do not fit together, because they
+// came from different replicas, or from different leaders.
+var errInconsistent = errors.New("the log dropped events, or has another leader, since a read of it began")
 
-// Read reads a range of a room's log once, from who is asked to answer. It
-// waits while ReadsAtOnce reads are under way, for history also while
-// PagesAtOnce are for that. An error means that nobody
-// answered, or not coherently.
+// Read reads a range of a room's log once, from q.From. It waits for its turn
+// while ReadsAtOnce reads are running; a read for history also while
+// PagesAtOnce of those are. An error means that there was no answer, or an
+// inconsistent one.
 func (l *Log) Read(ctx context.Context, room string, q follow.Range) (p follow.Page, err error) {
 	if q.Upto <= q.After {
 		return follow.Page{Op: q.Op, HighWatermark: q.Upto}, nil
 	}
 	if q.History {
-		if err := take(ctx, l.pages); err != nil {
+		if err := acquireSlot(ctx, l.pages); err != nil {
 			return p, err
 		}
 		defer func() { <-l.pages }()
@@ -48,7 +48,7 @@ func (l *Log) Read(ctx context.Context, room string, q follow.Range) (p follow.P
 	}
 	defer l.release()
 	if q.Newest > 0 && q.After == 0 {
-		p, err = l.readBack(ctx, room, q)
+		p, err = l.readNewest(ctx, room, q)
 	} else {
 		p, err = l.readOnce(ctx, room, q)
 	}
@@ -56,19 +56,19 @@ func (l *Log) Read(ctx context.Context, room string, q follow.Range) (p follow.P
 	return p, err
 }
 
-// readBack looks for the newest events over ranges that grow, because the log
-// can only be read forward.
-func (l *Log) readBack(ctx context.Context, room string, q follow.Range) (p follow.Page, err error) {
+// readNewest looks for the newest events in ranges that grow backwards, because
+// the log can only be read forward.
+func (l *Log) readNewest(ctx context.Context, room string, q follow.Range) (p follow.Page, err error) {
 	for width := uint64(q.Newest); ; width *= 8 {
 		part := q
 		part.After = q.Upto - min(width, q.Upto)
 		p, err = l.readOnce(ctx, room, part)
-		p.Start, p.StartTime, p.ContiguousFrom = false, "", 0 // they are about part.After
+		p.Start, p.StartTime, p.ContiguousFrom = false, "", 0 // they refer to part.After
 		switch {
 		case err != nil, part.After == 0, p.HighWatermark < q.Upto:
 			return p, err
 		case p.Cut, len(p.Events) >= q.Newest:
-			p.Cut = true // for all that is known
+			p.Cut = true // there may be older ones
 			return p, nil
 		}
 	}
@@ -81,16 +81,16 @@ func (l *Log) readOnce(ctx context.Context, room string, q follow.Range) (follow
 	return l.readAny(ctx, room, q)
 }
 
-// readAny sends direct gets. A second one is needed when the first is full; it
-// begins with the last event of the room that is known, which must be there, or
-// the two do not join up.
+// readAny sends direct gets. A second one is needed when the first answer is
+// full; it starts at the last event of the room that is known, which must be in
+// the answer, else the two do not fit together.
 func (l *Log) readAny(ctx context.Context, room string, q follow.Range) (follow.Page, error) {
 	c := newCollector(room, q)
-	whole := q.Upto-q.After <= MaxUnfiltered
+	unfiltered := q.Upto-q.After <= MaxUnfiltered
 	for from := max(q.After, 1); ; {
 		req := directRequest{Seq: from, MaxBytes: min(readBytes, c.q.Bytes+MaxEventBytes)}
-		if whole {
-			req.Batch = int(q.Upto-from) + 2 // one more shows that the replica is past Upto
+		if unfiltered {
+			req.Batch = int(q.Upto-from) + 2 // one more shows that the replica has passed Upto
 		} else {
 			req.Batch, req.NextBySub = readBatch, wire.EventSubject(room)
 		}
@@ -98,26 +98,26 @@ func (l *Log) readAny(ctx context.Context, room string, q follow.Range) (follow.
 		if err != nil {
 			return c.page, err
 		}
-		if whole {
-			c.page.ContiguousFrom = wholeFrom(answer.list, c.token, q)
+		if unfiltered {
+			c.page.ContiguousFrom = contiguousFrom(answer.list, c.token, q)
 		}
-		if !c.take(answer, from) {
-			return c.page, errMoved
+		if !c.addAnswer(answer, from) {
+			return c.page, errInconsistent
 		}
 		if c.full || !answer.more || answer.last >= q.Upto {
 			c.finish(answer)
 			return c.page, nil
 		}
-		if next := max(c.last, q.After, 1); next == from && !whole {
-			return c.page, fmt.Errorf("read the log of %q after %d: an answer holds one event and more: %w", room, from, errMoved)
+		if next := max(c.last, q.After, 1); next == from && !unfiltered {
+			return c.page, fmt.Errorf("read the log of %q after %d: an answer holds one event and more: %w", room, from, errInconsistent)
 		}
-		from, whole = max(c.last, q.After, 1), false
+		from, unfiltered = max(c.last, q.After, 1), false
 	}
 }
 
-// readLeader reads one event at a time. The leader is asked for the state of
-// the stream before and after: what lies in between is its own only if it is
-// the same one.
+// readLeader reads one event at a time. It asks the leader for the state of the
+// stream before and after: the answers in between are from one leader only if
+// that is the same both times.
 func (l *Log) readLeader(ctx context.Context, room string, q follow.Range) (follow.Page, error) {
 	c := newCollector(room, q)
 	before, err := l.info(ctx)
@@ -132,7 +132,7 @@ func (l *Log) readLeader(ctx context.Context, room string, q follow.Range) (foll
 		if msg == nil {
 			break
 		}
-		c.add(stored{msg.event(), c.token})
+		c.add(storedMessage{msg.event(), c.token})
 		from = msg.Seq + 1
 	}
 	after, err := l.info(ctx)
@@ -140,14 +140,14 @@ func (l *Log) readLeader(ctx context.Context, room string, q follow.Range) (foll
 		return c.page, err
 	}
 	if after.Epoch != before.Epoch || after.leader() != before.leader() || after.Last < before.Last {
-		return c.page, errMoved
+		return c.page, errInconsistent
 	}
 	c.page.HighWatermark = max(c.page.HighWatermark, before.Last)
-	c.clip()
+	c.keepNewest()
 	return c.page, nil
 }
 
-// collector gathers what answers have of one room.
+// collector puts a page of one room together from several answers.
 type collector struct {
 	// fixed
 	token string
@@ -155,8 +155,8 @@ type collector struct {
 
 	page  follow.Page
 	bytes int    // of the page's bodies
-	last  uint64 // the newest event of the room so far, After included; 0: none
-	full  bool   // as many as were to be read
+	last  uint64 // the room's newest event so far, the one at After included; 0: none
+	full  bool   // the page has as many as the Range allows
 }
 
 func newCollector(room string, q follow.Range) collector {
@@ -164,9 +164,9 @@ func newCollector(room string, q follow.Range) collector {
 	return collector{token: wire.RoomToken(room), q: q}
 }
 
-// take adds an answer to a request from `from`; false: it does not go on from
-// what is there.
-func (c *collector) take(answer directAnswer, from uint64) bool {
+// addAnswer adds the answer to a request from `from`, and reports false if it
+// does not continue what was read before.
+func (c *collector) addAnswer(answer directAnswer, from uint64) bool {
 	if c.last != 0 && (len(answer.list) == 0 || answer.list[0].Seq != from) {
 		return false
 	}
@@ -178,14 +178,14 @@ func (c *collector) take(answer directAnswer, from uint64) bool {
 	return true
 }
 
-func (c *collector) add(s stored) {
+func (c *collector) add(s storedMessage) {
 	c.page.HighWatermark = max(c.page.HighWatermark, s.Seq)
 	switch {
 	case s.token != c.token || s.Seq > c.q.Upto || c.full:
 		return
 	case s.Seq == c.q.After:
 		c.page.Start, c.page.StartTime = true, s.Time
-	case c.q.All && c.tooMuch(s):
+	case c.q.All && c.exceedsLimits(s):
 		c.full, c.page.Cut, c.page.Events = true, true, nil
 		return
 	case c.q.Newest == 0 && len(c.page.Events) > 0 && (len(c.page.Events) == MaxPage || c.bytes+len(s.Body) > c.q.Bytes):
@@ -195,20 +195,22 @@ func (c *collector) add(s stored) {
 		c.page.Events = append(c.page.Events, s.Event)
 		c.bytes += len(s.Body)
 		if c.q.Newest > 0 && (len(c.page.Events) == 2*c.q.Newest || c.bytes > 2*c.q.Bytes) {
-			c.clip()
+			c.keepNewest()
 		}
 	}
 	c.last = s.Seq
 }
 
-// tooMuch reports whether the page is more than is wanted with one more event.
-func (c *collector) tooMuch(s stored) bool {
+// exceedsLimits reports whether one more event makes the page larger than the
+// Range allows.
+func (c *collector) exceedsLimits(s storedMessage) bool {
 	return len(c.page.Events) == c.q.Newest || c.bytes+len(s.Body) > c.q.Bytes
 }
 
-// clip keeps the newest ones. It is done when there are twice as many, or twice
-// the bytes, so that a long range takes little memory and little copying.
-func (c *collector) clip() {
+// keepNewest drops all but the newest events. It is called when there are twice
+// as many, or twice the bytes, so that a long range takes little memory and
+// little copying.
+func (c *collector) keepNewest() {
 	if c.q.Newest == 0 {
 		return
 	}
@@ -230,9 +232,9 @@ func (c *collector) clip() {
 	c.page.Events, c.page.Cut = events[:kept], true
 }
 
-// finish takes what the end of an answer says of the replica.
+// finish records what the end of an answer shows about the replica.
 func (c *collector) finish(answer directAnswer) {
-	c.clip()
+	c.keepNewest()
 	if answer.more {
 		c.page.HighWatermark = max(c.page.HighWatermark, answer.last+1)
 	}
@@ -241,9 +243,10 @@ func (c *collector) finish(answer directAnswer) {
 	}
 }
 
-// wholeFrom is the lowest sequence from which the list has every sequence up to
-// its first event of the room after q.After, or up to q.Upto.
-func wholeFrom(list []stored, token string, q follow.Range) uint64 {
+// contiguousFrom returns the lowest sequence from which the list has every
+// sequence up to its first event of the room after q.After, or up to q.Upto; 0
+// if there is none.
+func contiguousFrom(list []storedMessage, token string, q follow.Range) uint64 {
 	from, next := q.After+1, q.After+1
 	for _, s := range list {
 		if s.Seq <= q.After {

@@ -16,15 +16,17 @@ import (
 
 // Bounds of the stream.
 const (
-	// MaxEventBytes is the largest event the log takes.
+	// MaxEventBytes is the largest event that can be stored, headers included.
 	MaxEventBytes = 256 << 10
-	// DedupWindow is how long the log knows the ids of events that it has.
+	// DedupWindow is how long JetStream remembers message ids: an event that is
+	// published again under its id within it is stored once.
 	DedupWindow = 2 * time.Minute
 )
 
-// streamConfig has every header-driven feature off (rollup, message TTL,
-// schedules, counters, atomic publish), because any publisher may set headers
-// and with rollup on one header would wipe a room's log.
+// streamConfig returns the configuration of a new stream. Every header-driven
+// feature is off (rollup, message TTL, schedules, counters, atomic publish),
+// because any publisher may set headers, and with rollup on one header would
+// wipe a room's log.
 func streamConfig(c Config) jetstream.StreamConfig {
 	storage := jetstream.FileStorage
 	if c.Memory {
@@ -53,8 +55,8 @@ func streamConfig(c Config) jetstream.StreamConfig {
 
 var descriptions = [wire.Spaces]string{wire.SpaceRooms: "the log of every room", wire.SpaceInboxes: "the log of every user's inbox"}
 
-// openStream creates the stream, or brings an existing one to what the
-// configuration says where that is safe. Where it is not, the error is a
+// openStream creates the stream, or updates an existing one to the
+// configuration where that loses no events. Where it would, the error is a
 // *ConflictError.
 func (l *Log) openStream(ctx context.Context) (jetstream.Stream, error) {
 	want := streamConfig(l.cfg)
@@ -66,7 +68,7 @@ func (l *Log) openStream(ctx context.Context) (jetstream.Stream, error) {
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			stream, err = l.js.CreateStream(ctx, want)
 			if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-				continue // another node was faster
+				continue // another node created it just now
 			}
 			return stream, openError(want, err)
 		}
@@ -77,21 +79,21 @@ func (l *Log) openStream(ctx context.Context) (jetstream.Stream, error) {
 	}
 }
 
-// awaitStream is openStream that waits for servers which are just starting
-// and have no leader yet, until ctx ends.
+// awaitStream calls openStream until it succeeds, fails for good, or ctx ends:
+// servers that are just starting have no leader yet.
 func (l *Log) awaitStream(ctx context.Context) (jetstream.Stream, error) {
 	tick := time.NewTicker(streamRetry)
 	defer tick.Stop()
-	for told := false; ; {
+	for logged := false; ; {
 		attempt, cancel := context.WithTimeout(ctx, streamAttempt)
 		stream, err := l.openStream(attempt)
 		cancel()
-		if err == nil || !passing(err) {
+		if err == nil || !transient(err) {
 			return stream, err
 		}
-		if !told {
+		if !logged {
 			l.cfg.Log.Warn().Err(err).Msg("JetStream is not ready; waiting for it")
-			told = true
+			logged = true
 		}
 		select {
 		case <-tick.C:
@@ -101,27 +103,31 @@ func (l *Log) awaitStream(ctx context.Context) (jetstream.Stream, error) {
 	}
 }
 
-// Restore makes the stream again that somebody, or a NATS server that kept it
-// in memory, has lost.
+// Restore creates the stream again after it was deleted, or lost with a NATS
+// server that kept it in memory. The new one is empty and has another epoch.
 func (l *Log) Restore(ctx context.Context) error {
 	_, err := l.openStream(ctx)
 	return err
 }
 
-// Gone reports whether an error says that there is no such stream any more.
-func Gone(err error) bool { return errors.Is(err, jetstream.ErrStreamNotFound) }
+// IsStreamNotFound reports whether an error says that the stream does not
+// exist.
+func IsStreamNotFound(err error) bool { return errors.Is(err, jetstream.ErrStreamNotFound) }
 
 // streamAttempt is what one attempt to open the stream may take, streamRetry
 // the pause before the next: a request that came before there was a leader is
 // never answered.
 const (
+	// streamAttempt bounds one attempt to open the stream, streamRetry is the
+	// pause between two. A request that was sent while there was no leader is
+	// never answered, so it has to be sent again.
 	streamAttempt = 1500 * time.Millisecond
 	streamRetry   = 250 * time.Millisecond
 )
 
-// passing reports whether an error is that of servers that are starting: no
-// answer, or no leader, or fewer servers than replicas.
-func passing(err error) bool {
+// transient reports whether an error is one of servers that are just starting:
+// no answer, no leader, or fewer servers than replicas.
+func transient(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) {
 		return true
 	}
@@ -147,8 +153,8 @@ func openError(want jetstream.StreamConfig, err error) error {
 	return fmt.Errorf("open the stream %s (storage %s, replicas %d, %d bytes): %w", want.Name, want.Storage, want.Replicas, want.MaxBytes, err)
 }
 
-// defaultReplicas is what a log gets when nobody says: three where there are
-// three servers to hold them.
+// defaultReplicas is the number of replicas when none is configured: three if
+// there are as many servers, else one.
 func defaultReplicas(servers int) int {
 	if servers >= 3 {
 		return 3
@@ -156,8 +162,8 @@ func defaultReplicas(servers int) int {
 	return 1
 }
 
-// clusterSize is how many servers the connection knows of: those it was told
-// and those the cluster has told it.
+// clusterSize is how many servers the connection knows of: those in its URL and
+// those that the cluster has announced.
 func clusterSize(nc *nats.Conn) int {
 	if nc.ConnectedClusterName() == "" {
 		return 1
@@ -165,14 +171,15 @@ func clusterSize(nc *nats.Conn) int {
 	return len(nc.Servers())
 }
 
-// ConflictError says in what an existing stream differs from the
-// configuration so that changing it would lose events, or cannot be done.
+// ConflictError says that an existing stream differs from the configuration in
+// settings that cannot be changed, or not without losing events.
 type ConflictError struct {
-	Stream      string // its name
+	Stream      string // name
 	Differences []Difference
 }
 
-// Difference is one of them. Setting is the name of the field of Config.
+// Difference is one such setting: Setting is the field of Config, Have its
+// value in the stream, Want the configured one.
 type Difference struct{ Setting, Have, Want string }
 
 func (e *ConflictError) Error() string {
@@ -184,8 +191,8 @@ func (e *ConflictError) Error() string {
 		e.Stream, strings.Join(parts, ", "), e.Stream)
 }
 
-// conflicts lists what must not be changed: the storage, and every limit that
-// would become lower.
+// conflicts returns a *ConflictError for settings that must not be changed: the
+// storage type, and every limit that would become lower.
 func conflicts(have, want jetstream.StreamConfig) error {
 	e := ConflictError{Stream: want.Name}
 	differ := func(unsafe bool, setting string, have, want any) {
@@ -205,13 +212,14 @@ func conflicts(have, want jetstream.StreamConfig) error {
 	return &e
 }
 
-// lower reports whether a limit is tighter than another; zero and less is none.
+// lower reports whether a limit is tighter than another; zero and negative mean
+// no limit.
 func lower[T int64 | time.Duration](limit, than T) bool {
 	return limit > 0 && (than <= 0 || limit < than)
 }
 
-// epochOf names the life of a log by the stream's creation time. Letters and
-// digits only: it is part of ?resume=.
+// epochOf derives the epoch of a log from the stream's creation time. Letters
+// and digits only: it is part of ?resume=.
 func epochOf(created time.Time) string {
 	return strconv.FormatInt(created.UnixNano(), 36)
 }

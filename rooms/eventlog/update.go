@@ -11,31 +11,31 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// What the stream's metadata says of the limit per room. Whoever raises the
-// limit by hand does not say since when it is so: until a node has noted it,
-// the lower one is what may be believed.
+// The stream's metadata records the limit per room. An operator may raise the
+// limit at any time; until a node has recorded at which sequence that was, only
+// the lower limit is certain to have been kept.
 const (
 	metaLimit = "roomd_history"       // a limit per room
-	metaSince = "roomd_history_since" // the sequence since which it has never been lower
+	metaSince = "roomd_history_since" // the sequence after which it was never lower
 )
 
-// limitOf is the limit per room of which it is certain that no event after
-// since was lost to a lower one.
+// limitOf returns a limit per room and a sequence after which no event was
+// discarded by a lower one.
 func (l *Log) limitOf(c jetstream.StreamConfig) (limit int64, since uint64) {
-	noted, errLimit := strconv.ParseInt(c.Metadata[metaLimit], 10, 64)
+	recorded, errLimit := strconv.ParseInt(c.Metadata[metaLimit], 10, 64)
 	since, errSince := strconv.ParseUint(c.Metadata[metaSince], 10, 64)
 	if errLimit != nil || errSince != nil {
-		return 1, 0 // a room with one event may have had more
+		return 1, 0 // not recorded: nothing is certain, even a room with one event may have had more
 	}
-	if lower(c.MaxMsgsPerSubject, noted) {
+	if lower(c.MaxMsgsPerSubject, recorded) {
 		return c.MaxMsgsPerSubject, since
 	}
-	return noted, since
+	return recorded, since
 }
 
-// updateStream brings an existing stream to what is wanted, and leaves alone
-// what the configuration does not speak of: placement, metadata and whatever
-// else an operator has set.
+// updateStream updates an existing stream to the configuration. Whatever the
+// configuration does not cover stays as it is: placement, metadata and other
+// settings of the operator.
 func (l *Log) updateStream(ctx context.Context, have, want jetstream.StreamConfig) error {
 	if l.cfg.Replicas == 0 {
 		want.Replicas = max(want.Replicas, have.Replicas)
@@ -46,31 +46,31 @@ func (l *Log) updateStream(ctx context.Context, have, want jetstream.StreamConfi
 	if have.Metadata[metaShrunk] == "true" && lower(have.MaxMsgsPerSubject, want.MaxMsgsPerSubject) {
 		want.MaxMsgsPerSubject = have.MaxMsgsPerSubject // AdjustLimit raises it again when there is room
 	}
-	// What limit there was is noted before it is raised: it may have been
-	// lowered by hand while no node ran.
-	if err := l.noteNow(ctx); err != nil {
+	// The present limit is recorded before it is raised: it may have been lowered
+	// by hand while no node was running.
+	if err := l.recordLimitNow(ctx); err != nil {
 		return openError(want, err)
 	}
-	change, err := fields(want)
+	change, err := pickManaged(want)
 	if err == nil {
 		err = l.edit(ctx, change)
 	}
 	if err != nil {
 		return openError(want, err)
 	}
-	return openError(want, l.noteNow(ctx))
+	return openError(want, l.recordLimitNow(ctx))
 }
 
-func (l *Log) noteNow(ctx context.Context) error {
-	standing, err := l.standingOf(ctx)
+func (l *Log) recordLimitNow(ctx context.Context) error {
+	state, err := l.leaderState(ctx)
 	if err != nil {
 		return err
 	}
-	return l.NoteLimit(ctx, standing)
+	return l.RecordLimit(ctx, state)
 }
 
-// standingOf asks the leader before Open has a stream to ask by.
-func (l *Log) standingOf(ctx context.Context) (StreamState, error) {
+// leaderState is State for Open, which has no l.stream yet.
+func (l *Log) leaderState(ctx context.Context) (StreamState, error) {
 	stream, err := l.js.Stream(ctx, l.name)
 	if err != nil {
 		return StreamState{}, err
@@ -79,24 +79,25 @@ func (l *Log) standingOf(ctx context.Context) (StreamState, error) {
 	return StreamState{Epoch: epochOf(info.Created), First: info.State.FirstSeq, Last: info.State.LastSeq, info: info}, nil
 }
 
-// NoteLimit writes into the stream's metadata what limit per room there is,
-// when somebody has changed it: a lower one at once, a higher one as from now.
-func (l *Log) NoteLimit(ctx context.Context, s StreamState) error {
+// RecordLimit writes the stream's limit per room into its metadata if it was
+// changed: a lower one applies to all events, a higher one to those after
+// s.Last.
+func (l *Log) RecordLimit(ctx context.Context, s StreamState) error {
 	c := s.info.Config
 	limit := strconv.FormatInt(c.MaxMsgsPerSubject, 10)
 	if c.Metadata[metaLimit] == limit && c.Metadata[metaSince] != "" {
 		return nil
 	}
 	_, since := l.limitOf(c)
-	noted, err := strconv.ParseInt(c.Metadata[metaLimit], 10, 64)
-	if err != nil || lower(noted, c.MaxMsgsPerSubject) {
+	recorded, err := strconv.ParseInt(c.Metadata[metaLimit], 10, 64)
+	if err != nil || lower(recorded, c.MaxMsgsPerSubject) {
 		since = s.Last
 	}
 	metadata := metadataWith(c, map[string]string{metaLimit: limit, metaSince: strconv.FormatUint(since, 10)})
 	return l.edit(ctx, map[string]any{"metadata": metadata})
 }
 
-// metadataWith is the stream's metadata with some of it set anew.
+// metadataWith returns the stream's metadata with the entries of set replaced.
 func metadataWith(c jetstream.StreamConfig, set map[string]string) map[string]any {
 	all := make(map[string]any, len(c.Metadata)+len(set))
 	for _, from := range []map[string]string{c.Metadata, set} {
@@ -107,16 +108,17 @@ func metadataWith(c jetstream.StreamConfig, set map[string]string) map[string]an
 	return all
 }
 
-// ours are the fields of the stream's configuration that this program sets, as
-// JSON names them. The header-driven features are among them to be off.
-var ours = []string{
+// managedFields are the fields of the stream's configuration that this program
+// sets, by their JSON names. The header-driven features are among them because
+// they must be off.
+var managedFields = []string{
 	"subjects", "retention", "storage", "num_replicas", "discard", "max_msgs_per_subject", "max_age", "max_bytes", "max_msg_size",
 	"duplicate_window", "allow_direct", "deny_delete", "deny_purge", "republish",
 	"allow_rollup_hdrs", "allow_msg_ttl", "allow_msg_counter", "allow_atomic", "allow_msg_schedules", "allow_batched",
 }
 
-// fields are those of a configuration that are ours.
-func fields(c jetstream.StreamConfig) (map[string]any, error) {
+// pickManaged returns the managedFields of a configuration, as JSON.
+func pickManaged(c jetstream.StreamConfig) (map[string]any, error) {
 	text, err := json.Marshal(c)
 	if err != nil {
 		return nil, err
@@ -127,15 +129,16 @@ func fields(c jetstream.StreamConfig) (map[string]any, error) {
 	if err := dec.Decode(&all); err != nil {
 		return nil, err
 	}
-	picked := make(map[string]any, len(ours))
-	for _, name := range ours {
+	picked := make(map[string]any, len(managedFields))
+	for _, name := range managedFields {
 		picked[name] = all[name]
 	}
 	return picked, nil
 }
 
-// edit sets fields of the stream's configuration. The rest is handed back as
-// the server gave it, also what this program's library does not know.
+// edit changes fields of the stream's configuration. All others are sent back
+// as the server gave them, including those that this version of nats.go does
+// not know.
 func (l *Log) edit(ctx context.Context, want map[string]any) error {
 	var info struct {
 		Config map[string]any `json:"config"`
@@ -149,7 +152,7 @@ func (l *Log) edit(ctx context.Context, want map[string]any) error {
 	}
 	changed := false
 	for name, value := range want {
-		if !same(info.Config[name], value) {
+		if !jsonEqual(info.Config[name], value) {
 			info.Config[name], changed = value, true
 		}
 	}
@@ -172,8 +175,8 @@ func (l *Log) edit(ctx context.Context, want map[string]any) error {
 	return nil
 }
 
-// same compares two values of JSON; an absent one is false.
-func same(a, b any) bool {
+// jsonEqual compares two decoded JSON values; an absent one equals false.
+func jsonEqual(a, b any) bool {
 	absent := func(v any) bool { return v == nil || v == false }
 	return absent(a) && absent(b) || reflect.DeepEqual(a, b)
 }
@@ -184,7 +187,7 @@ func (l *Log) api(ctx context.Context, subject string, body []byte, answer any) 
 		return fmt.Errorf("request %s: %w", subject, err)
 	}
 	dec := json.NewDecoder(bytes.NewReader(msg.Data))
-	dec.UseNumber() // sizes and times must come back as they were
+	dec.UseNumber() // float64 would round sizes and times
 	if err := dec.Decode(answer); err != nil {
 		return fmt.Errorf("read the answer to %s: %w", subject, err)
 	}

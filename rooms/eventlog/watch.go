@@ -10,48 +10,48 @@ import (
 )
 
 const (
-	// rewatch is how often a bucket is read anew, whatever has happened to the
-	// watch; rewatchPause what is between two tries.
-	rewatch      = 2 * time.Minute
-	rewatchPause = time.Second
+	// resyncInterval is how often a bucket is read again from its beginning,
+	// even if the watch seems fine; watchRetry is the pause after a failure.
+	resyncInterval = 2 * time.Minute
+	watchRetry     = time.Second
 )
 
-// BucketWatch says who follows a bucket. Its functions run on the goroutine of
+// BucketWatch follows a KV bucket. Its functions are called on the goroutine of
 // Follow.
 type BucketWatch struct {
 	Open    func(context.Context) (jetstream.KeyValue, error) // see OpenBucket
-	Begin   func()                                            // the bucket is read anew, from its beginning
+	Reset   func()                                            // all entries follow, from the beginning
 	Entry   func(jetstream.KeyValueEntry)
-	Known   func()          // everything that was in it has been read
-	Trouble func(error)     // it cannot be followed; called once for all tries that fail in a row
-	Again   <-chan struct{} // asks for it to be read anew; nil: nobody does
+	Synced  func()          // every entry that was in it has been passed to Entry
+	OnError func(error)     // following failed; called once for all failures in a row
+	Resync  <-chan struct{} // receives requests to read it again from the beginning; may be nil
 }
 
-// Follow reads a bucket and everything that comes into it, until ctx ends. It
-// begins anew now and then, and when the connection is back after it was lost:
-// what was missed must be known at once, and not when the watch notices.
+// Follow reads a bucket and then every change of it, until ctx ends. It starts
+// from the beginning every resyncInterval, and after a reconnect: what was
+// missed must be known at once, and not only when the watch notices.
 func (w BucketWatch) Follow(ctx context.Context, nc *nats.Conn) {
-	back := nc.StatusChanged(nats.CONNECTED)
-	defer nc.RemoveStatusListener(back)
-	for told := false; ctx.Err() == nil; {
-		err := w.once(ctx, back)
-		if err != nil && ctx.Err() == nil && !told {
-			w.Trouble(err)
+	reconnected := nc.StatusChanged(nats.CONNECTED)
+	defer nc.RemoveStatusListener(reconnected)
+	for reported := false; ctx.Err() == nil; {
+		err := w.once(ctx, reconnected)
+		if err != nil && ctx.Err() == nil && !reported {
+			w.OnError(err)
 		}
-		told = err != nil
+		reported = err != nil
 		if err == nil {
 			continue
 		}
 		select {
-		case <-time.After(rewatchPause):
+		case <-time.After(watchRetry):
 		case <-ctx.Done():
 		}
 	}
 }
 
-// once reads the bucket and follows it for a while.
-func (w BucketWatch) once(ctx context.Context, back <-chan nats.Status) error {
-	ctx, cancel := context.WithTimeout(ctx, rewatch)
+// once reads the bucket and follows it for resyncInterval at most.
+func (w BucketWatch) once(ctx context.Context, reconnected <-chan nats.Status) error {
+	ctx, cancel := context.WithTimeout(ctx, resyncInterval)
 	defer cancel()
 	kv, err := w.Open(ctx)
 	if err != nil {
@@ -61,8 +61,8 @@ func (w BucketWatch) once(ctx context.Context, back <-chan nats.Status) error {
 	if err != nil {
 		return fmt.Errorf("watch the bucket %s: %w", kv.Bucket(), err)
 	}
-	defer discard(watcher)
-	w.Begin()
+	defer stopWatcher(watcher)
+	w.Reset()
 	for {
 		select {
 		case entry, open := <-watcher.Updates():
@@ -72,13 +72,13 @@ func (w BucketWatch) once(ctx context.Context, back <-chan nats.Status) error {
 			case !open:
 				return nil
 			case entry == nil:
-				w.Known()
+				w.Synced()
 			default:
 				w.Entry(entry)
 			}
-		case <-back:
+		case <-reconnected:
 			return nil
-		case <-w.Again:
+		case <-w.Resync:
 			return nil
 		case <-ctx.Done():
 			return nil
@@ -86,11 +86,11 @@ func (w BucketWatch) once(ctx context.Context, back <-chan nats.Status) error {
 	}
 }
 
-// discard ends a watch. The one who fills its channel may stand there, and
-// would do so for ever.
-func discard(w jetstream.KeyWatcher) {
+// stopWatcher stops a watch and drains its channel, in which nats.go would else
+// block for ever.
+func stopWatcher(w jetstream.KeyWatcher) {
 	_ = w.Stop() // fails only when it has ended
-	timeout := time.After(rewatchPause)
+	timeout := time.After(watchRetry)
 	for {
 		select {
 		case _, open := <-w.Updates():

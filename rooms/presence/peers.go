@@ -32,8 +32,8 @@ const (
 //     dead process sends no more and a live one does: two heartbeats in a row of
 //     a process that was thought dead make it the current one again.
 //
-// NATS keeps no order between subjects, so a message about a room may arrive
-// before the heartbeat that announces its process. It is Stale then, and the
+// Different subscriptions have no common order, so a message about a room may
+// arrive before the heartbeat that announces its process. It is Stale then, and the
 // caller asks again once that heartbeat is there ([Restarted]).
 type Peers struct {
 	alive map[string]*peer

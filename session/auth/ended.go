@@ -71,7 +71,7 @@ func NewEnded(ctx context.Context, nc *nats.Conn, opts *BucketOptions, log zerol
 	}
 	e := &Ended{nc: nc, js: js, log: log, done: make(chan struct{}), byUser: make(map[string]ended)}
 	e.open = func(ctx context.Context) (jetstream.KeyValue, error) {
-		return opts.open(ctx, nc, eventlog.BucketConfig{Name: EndedBucket, MaxAge: MaxEndFor, EntryTTL: true, Most: MaxEnded})
+		return opts.open(ctx, nc, eventlog.BucketConfig{Name: EndedBucket, MaxAge: MaxEndFor, EntryTTL: true, MaxEntries: MaxEnded})
 	}
 	watching, stop := context.WithCancel(context.Background())
 	e.stop = stop
@@ -180,11 +180,11 @@ func (e *Ended) follow(ctx context.Context, known chan<- struct{}) {
 	defer close(e.done)
 	var once sync.Once
 	eventlog.BucketWatch{
-		Open:  e.open,
-		Begin: e.forget,
-		Entry: e.read,
-		Known: func() { once.Do(func() { close(known) }) },
-		Trouble: func(err error) {
+		Open:   e.open,
+		Reset:  e.forget,
+		Entry:  e.read,
+		Synced: func() { once.Do(func() { close(known) }) },
+		OnError: func(err error) {
 			e.log.Warn().Err(err).Msg("whose sessions were ended cannot be followed; what was known last holds, and it is tried again")
 		},
 	}.Follow(ctx, e.nc)

@@ -36,6 +36,6 @@ func (c readyCollector) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(unreadyDesc, prometheus.GaugeValue, is(reason == string(r)), string(r))
 	}
 	if c.n.nats != nil {
-		out <- prometheus.MustNewConstMetric(healsDesc, prometheus.CounterValue, float64(c.n.nats.Heals()))
+		out <- prometheus.MustNewConstMetric(healsDesc, prometheus.CounterValue, float64(c.n.nats.JetStreamRestarts()))
 	}
 }

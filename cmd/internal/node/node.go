@@ -121,7 +121,7 @@ func (n *Node) awaitNATS(ctx context.Context) error {
 			return nil
 		}
 		var refused *embedded.ConnectError
-		if !errors.As(err, &refused) || !refused.Nobody() {
+		if !errors.As(err, &refused) || !refused.Unreachable() {
 			return err
 		}
 		if !told {
