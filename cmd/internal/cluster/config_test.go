@@ -16,6 +16,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 // What a person types: secrets.sh, then each server's .env.
@@ -48,11 +50,12 @@ func openRooms(t *testing.T, c *natsCluster) *nats.Conn {
 		t.Fatal(err)
 	}
 	for name, word := range map[string]string{"ROOMS": "room", "INBOX": "inbox"} {
-		_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{word + ".*.event"}, Replicas: 3, AllowDirect: true,
-			RePublish: &jetstream.RePublish{Source: word + ".*.event", Destination: word + ".{{wildcard(1)}}.log"}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		// A server that is healthy may still think that the others are away.
+		eventually(t, "the servers make the stream "+name, 20*time.Second, func(ctx context.Context) error {
+			_, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: name, Subjects: []string{word + ".*.event"}, Replicas: 3, AllowDirect: true,
+				RePublish: &jetstream.RePublish{Source: word + ".*.event", Destination: word + ".{{wildcard(1)}}.log"}})
+			return err
+		})
 	}
 	if _, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "roomd_keys", Replicas: 3}); err != nil {
 		t.Fatal(err)
@@ -107,7 +110,11 @@ func TestPermissions(t *testing.T) {
 
 		// Nobody but the stream writes the log, and nothing else is open.
 		for _, subject := range []string{"room.general.log", "room.general.signal", "room.general.presence", "room.a.b.event", "$JS.API.STREAM.DELETE.ROOMS",
-			"$KV.roomd_keys.guest-hs256", "$JS.API.STREAM.MSG.GET.KV_roomd_keys", "_INBOX.x"} {
+			"$KV.roomd_keys.guest-hs256", "$JS.API.STREAM.MSG.GET.KV_roomd_keys", "_INBOX.x",
+			// Of consumers it has the one that it is given, and does not make or change it.
+			"rooms.js.CONSUMER.CREATE.ROOMS.take", "$JS.API.CONSUMER.INFO.ROOMS.take", "$JS.API.CONSUMER.CREATE.ROOMS.take", "$JS.API.CONSUMER.CREATE.ROOMS.take.room.general.event", "$JS.API.CONSUMER.DURABLE.CREATE.ROOMS.take", "$JS.API.CONSUMER.DELETE.ROOMS.take",
+			"$JS.API.CONSUMER.PAUSE.ROOMS.take", "$JS.API.CONSUMER.NAMES.ROOMS", "rooms.js.CONSUMER.INFO.ROOMS.other", "rooms.js.CONSUMER.MSG.NEXT.ROOMS.other",
+			"rooms.js.CONSUMER.MSG.NEXT.INBOX.take", "rooms.js.CONSUMER.INFO.INBOX.take", "$JS.ACK.ROOMS.other.1.1.1.1.0", "$JS.ACK.INBOX.take.1.1.1.1.0", "$JS.API.DIRECT.GET.ROOMS"} {
 			mustDeny(t, "a service publishes "+subject, denied, func() error { return service.Publish(subject, []byte("{}")) })
 		}
 		for _, subject := range []string{"room.*.log", "room.>", "room.general.event", "$KV.>", "$JS.EVENT.ADVISORY.>", ">"} {
@@ -143,6 +150,47 @@ func TestPermissions(t *testing.T) {
 		}
 		if msg, err := replies.NextMsg(20 * time.Second); err != nil || strings.Contains(string(msg.Data), "roomd_keys") {
 			t.Errorf("the first that the %s hears, which should be its own answer: %s, %v", user, msg.Data, err)
+		}
+	}
+}
+
+// A service takes from the consumer that it is given, whatever server it is at.
+func TestAServiceTakesFromItsConsumer(t *testing.T) {
+	const room = "general"
+	c := startNATS(t)
+	admin, err := jetstream.New(openRooms(t, c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.CreateConsumer(t.Context(), "ROOMS", jetstream.ConsumerConfig{
+		Durable: "take", FilterSubject: wire.EventSubject(room), AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: 1, AckWait: time.Minute,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range c.servers { // the consumer's leader is one of them only
+		nc, _ := c.client("service", s)
+		js, err := jetstream.NewWithAPIPrefix(nc, "rooms.js")
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := fmt.Sprintf(`{"type":"note","payload":%d}`, i)
+		eventually(t, "a service at "+s.name+" gets an ack", 20*time.Second, func(ctx context.Context) error {
+			_, err := js.Publish(ctx, wire.EventSubject(room), []byte(body), jetstream.WithMsgID(body))
+			return err
+		})
+		consumer, err := js.Consumer(t.Context(), "ROOMS", "take")
+		if err != nil {
+			t.Fatalf("at %s: %v", s.name, err)
+		}
+		msg, err := consumer.Next(jetstream.FetchMaxWait(20 * time.Second))
+		if err != nil {
+			t.Fatalf("at %s: %v", s.name, err)
+		}
+		if string(msg.Data()) != body || msg.Subject() != wire.EventSubject(room) {
+			t.Errorf("at %s comes %s %s, want %s", s.name, msg.Subject(), msg.Data(), body)
+		}
+		if err := msg.Ack(); err != nil { // without it the next one does not come
+			t.Errorf("acknowledge at %s: %v", s.name, err)
 		}
 	}
 }

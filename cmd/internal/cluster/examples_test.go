@@ -38,9 +38,17 @@ func startGiveAndTake(t *testing.T, room string) *giveAndTake {
 		t.Fatal(err)
 	}
 	url := fmt.Sprintf("nats://roomd:%s@%s", strings.TrimSpace(string(password)), address(port))
+	return newGiveAndTake(t, x, url, room)
+}
+
+// newGiveAndTake makes the examples, at a NATS that is there, without starting
+// them.
+func newGiveAndTake(t *testing.T, x *node, url, room string) *giveAndTake {
+	t.Helper()
 	g := &giveAndTake{t: t, node: x, file: filepath.Join(t.TempDir(), "events.txt")}
 	g.take, _ = example(t, "take", "-nats", url, "-room", room, "-to", g.file)
 	g.give, g.out = example(t, "give", "-nats", url, "-room", room)
+	var err error
 	if g.give.in, g.in, err = os.Pipe(); err != nil {
 		t.Fatal(err)
 	}
@@ -151,6 +159,81 @@ func TestGiveAndTake(t *testing.T) {
 	if err := g.node.ask(t.Context(), "GET", roomPath(room)+"/events?limit=100", nil, &page); err != nil || len(page.Events) != 100 {
 		t.Errorf("the node has %d events on its last page, %v", len(page.Events), err)
 	}
+	g.take.kill()
+	g.give.kill()
+}
+
+// TestAServiceGivesAndTakes: with the users of testdata/cluster, where a service
+// may not make the consumer that it takes from.
+func TestAServiceGivesAndTakes(t *testing.T) {
+	faults(t, 0, 0)
+	const room = "百 家.樂"
+	c := startNATS(t)
+	g := newGiveAndTake(t, startNodes(t, c, 1)[0], c.url("service"), room)
+	g.take.args = append(g.take.args, "-js", "rooms.js")
+	complaints := make(chan string, 100)
+	g.take.said = func(line string) {
+		select {
+		case complaints <- line:
+		default: // enough for the test
+		}
+	}
+	complains := func(parts ...string) {
+		t.Helper()
+		for end := time.After(60 * time.Second); ; {
+			select {
+			case line := <-complaints:
+				if !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(line, part) }) {
+					return
+				}
+			case <-end:
+				t.Fatalf("take does not say %q", parts)
+			}
+		}
+	}
+	g.give.start()
+	g.say(0, 10)
+	g.acked(10)
+	g.take.start()
+	complains("make the consumer take", "-create")
+	maker, _ := example(t, "take", "-nats", c.url("node"), "-room", room, "-create")
+	for range 2 { // the second time there is nothing to do
+		maker.start()
+		if err := maker.wait(60 * time.Second); err != nil {
+			t.Fatalf("take -create: %v", err)
+		}
+	}
+	g.has(10) // it has been trying
+
+	said := 10
+	for _, s := range c.servers { // the consumer's leader is one of them only
+		g.take.kill()
+		g.take.args[1] = c.urlAt("service", s.port)
+		g.take.start()
+		g.say(said, said+50)
+		said += 50
+		g.acked(said)
+		g.has(said)
+	}
+	g.take.kill()
+	g.take.args[1] = c.url("service")
+	g.take.start()
+	c.servers[0].kill()
+	g.say(said, said+50)
+	said += 50
+	g.acked(said)
+	g.has(said)
+	for i, text := range g.taken() {
+		seq, body, _ := strings.Cut(text, " ")
+		if body != line(i) || g.out.all()[i] != fmt.Sprintf("give-%d %s", i, seq) {
+			t.Fatalf("taken as number %d is %q", i, text)
+		}
+	}
+
+	g.take.kill()
+	g.take.args[3] = "another"
+	g.take.start()
+	complains("should be of room.another.event", "another -name")
 	g.take.kill()
 	g.give.kill()
 }

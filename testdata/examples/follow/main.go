@@ -46,7 +46,7 @@ func main() {
 func follow(ctx context.Context, url, room string) error {
 	nc, err := nats.Connect(url, nats.Name("follow "+room), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
 	if err != nil {
-		return fmt.Errorf("connect to %s: %w", url, err)
+		return fmt.Errorf("connect to NATS as -nats says: %w", err)
 	}
 	defer nc.Close()
 	heard := make(chan *nats.Msg, 1<<16) // what does not fit is lost, and missed by its number

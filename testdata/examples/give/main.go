@@ -53,7 +53,7 @@ func give(ctx context.Context, url, room string, from io.Reader, to io.Writer) e
 	// Nothing is buffered while NATS is away: what was not sent is tried again here.
 	nc, err := nats.Connect(url, nats.Name("give "+room), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1))
 	if err != nil {
-		return fmt.Errorf("connect to %s: %w", url, err)
+		return fmt.Errorf("connect to NATS as -nats says: %w", err)
 	}
 	defer nc.Close()
 	js, err := jetstream.New(nc)

@@ -13,6 +13,14 @@
 //
 // The log keeps 1000 events of a room and 24 h (--history, --history-age): a
 // program that was away for longer misses what was dropped meanwhile.
+//
+// The consumer is made by whoever may: beside a roomd of one's own this program,
+// when it starts. On a cluster with the users of testdata/cluster a service may
+// take only from the one consumer that it is given, so somebody with the nodes'
+// user makes it once, and the service runs without that right:
+//
+//	take -nats nats://node:…@127.0.0.1:4222 -room general -create
+//	take -nats nats://service:…@127.0.0.1:4222 -js rooms.js -room general -to general.txt
 package main
 
 import (
@@ -36,36 +44,39 @@ import (
 )
 
 func main() {
-	url := flag.String("nats", nats.DefaultURL, "NATS of the rooms")
-	room := flag.String("room", "general", "whose events")
-	name := flag.String("name", "take", "of the consumer: the server remembers by it how far this program is")
+	var from source
+	flag.StringVar(&from.url, "nats", nats.DefaultURL, "NATS of the rooms")
+	flag.StringVar(&from.api, "js", jetstream.DefaultAPIPrefix, "prefix of JetStream's API there: rooms.js for a service of testdata/cluster")
+	flag.StringVar(&from.room, "room", "general", "whose events")
+	flag.StringVar(&from.name, "name", "take", "of the consumer: the server remembers by it how far this program is")
 	path := flag.String("to", "events.txt", "file to write the events to")
+	create := flag.Bool("create", false, "make the consumer, or bring it to what it should be, and end")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := take(ctx, *url, *room, *name, *path); err != nil {
+	run := func() error { return take(ctx, from, *path) }
+	if *create {
+		run = func() error { return from.make(ctx) }
+	}
+	if err := run(); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func take(ctx context.Context, url, room, name, path string) error {
+func take(ctx context.Context, from source, path string) error {
 	out, err := open(path)
 	if err != nil {
 		return err
 	}
 	defer out.file.Close()
 	// For ever: the server may be away for longer than this program knows.
-	nc, err := nats.Connect(url, nats.Name("take "+room), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
-	if err != nil {
-		return fmt.Errorf("connect to %s: %w", url, err)
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
+	nc, js, err := from.connect(nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
 	if err != nil {
 		return err
 	}
+	defer nc.Close()
 	for ctx.Err() == nil {
-		err := out.takeFrom(ctx, js, room, name)
+		err := out.takeFrom(ctx, js, from)
 		if out.err != nil {
 			return out.err // going on would leave a hole
 		}
@@ -78,22 +89,14 @@ func take(ctx context.Context, url, room, name, path string) error {
 }
 
 // takeFrom handles what comes until it has to be asked for anew.
-func (o *output) takeFrom(ctx context.Context, js jetstream.JetStream, room, name string) error {
-	asked, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	consumer, err := js.CreateOrUpdateConsumer(asked, "ROOMS", jetstream.ConsumerConfig{
-		Durable:       name,
-		FilterSubject: wire.EventSubject(room),
-		AckPolicy:     jetstream.AckExplicitPolicy,
-		AckWait:       10 * time.Second, // longer than handle takes; without an ack the event comes again
-		MaxAckPending: 1,                // in order, also what comes again; where order is of no matter, more
-	})
+func (o *output) takeFrom(ctx context.Context, js jetstream.JetStream, from source) error {
+	consumer, err := from.find(ctx, js)
 	if err != nil {
-		return fmt.Errorf("the consumer %s: %w", name, err)
+		return err
 	}
 	messages, err := consumer.Messages(jetstream.PullMaxMessages(100), jetstream.PullHeartbeat(5*time.Second))
 	if err != nil {
-		return fmt.Errorf("the consumer %s: %w", name, err)
+		return fmt.Errorf("the consumer %s: %w", from.name, err)
 	}
 	defer messages.Stop()
 	defer context.AfterFunc(ctx, messages.Stop)()
@@ -118,6 +121,79 @@ func (o *output) takeFrom(ctx context.Context, js jetstream.JetStream, room, nam
 			log.Printf("event %d was not acknowledged: %v", meta.Sequence.Stream, err)
 		}
 	}
+}
+
+// source is where the events come from.
+type source struct {
+	url  string
+	api  string // prefix of JetStream's API
+	room string
+	name string // of the consumer
+}
+
+const (
+	stream   = "ROOMS"
+	patience = 5 * time.Second // how long NATS may take to answer about the consumer
+)
+
+func (s source) connect(more ...nats.Option) (*nats.Conn, jetstream.JetStream, error) {
+	nc, err := nats.Connect(s.url, append(more, nats.Name("take "+s.room))...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("connect to NATS as -nats says: %w", err)
+	}
+	js, err := jetstream.NewWithAPIPrefix(nc, s.api)
+	if err != nil {
+		nc.Close()
+		return nil, nil, fmt.Errorf("use JetStream as -js says: %w", err)
+	}
+	return nc, js, nil
+}
+
+// consumer is what the consumer should be.
+func (s source) consumer() jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable:       s.name,
+		FilterSubject: wire.EventSubject(s.room),
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       10 * time.Second, // longer than handle takes; without an ack the event comes again
+		MaxAckPending: 1,                // in order, also what comes again; where order is of no matter, more
+	}
+}
+
+// make makes the consumer, for a service that may not do it.
+func (s source) make(ctx context.Context) error {
+	nc, js, err := s.connect()
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if _, err := js.CreateOrUpdateConsumer(ctx, stream, s.consumer()); err != nil {
+		return fmt.Errorf("make the consumer %s: %w", s.name, err)
+	}
+	return nil
+}
+
+// find returns the consumer, and makes it where there is none.
+func (s source) find(ctx context.Context, js jetstream.JetStream) (jetstream.Consumer, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	found, err := js.Consumer(ctx, stream, s.name)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		if found, err = js.CreateConsumer(ctx, stream, s.consumer()); err != nil {
+			return nil, fmt.Errorf("make the consumer %s: %w; a user who may not has it made, by -create with the nodes' user", s.name, err)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for the consumer %s: %w", s.name, err)
+	}
+	has, want := found.CachedInfo().Config, s.consumer()
+	if has.FilterSubject != want.FilterSubject || has.AckPolicy != want.AckPolicy || has.MaxAckPending != want.MaxAckPending {
+		return nil, fmt.Errorf("the consumer %s is of %s, acks %s, %d at once, and should be of %s, acks %s, %d at once: write another -name, or change it with -create",
+			s.name, has.FilterSubject, has.AckPolicy, has.MaxAckPending, want.FilterSubject, want.AckPolicy, want.MaxAckPending)
+	}
+	return found, nil
 }
 
 // output is what is made of the events: a line for each, its sequence and the
