@@ -3,7 +3,9 @@ package rooms_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/lobby"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -25,8 +28,9 @@ func TestControlOverNodes(t *testing.T) {
 	join(t, b, wire.Inbox("u-two"), "two", rooms.Since{})
 	join(t, b, "only b", "three", rooms.Since{})
 
-	list, err := a.AllRooms(within(t))
-	if err != nil || len(list) != 2 || list[0].Name != "only b" || list[1].Name != "x" || list[1].Sessions != 2 {
+	all, err := a.AllRooms(within(t), lobby.Query{}, rooms.MaxAllRoomsBytes)
+	list := all.Rooms
+	if err != nil || all.Next != "" || len(list) != 2 || list[0].Name != "only b" || list[1].Name != "x" || list[1].Sessions != 2 {
 		t.Errorf("a lists %v, %v", list, err)
 	}
 	if _, ok, err := a.FindRoom(within(t), "only b"); !ok || err != nil {
@@ -139,13 +143,116 @@ func TestKickedIsToldOnEveryNode(t *testing.T) {
 	}
 }
 
+// TestAllRoomsInPages: by number and by what fits, each room once, and one at
+// least however little fits.
+func TestAllRoomsInPages(t *testing.T) {
+	eng, srv := start(t, immortal)
+	one := newMember("one")
+	want := []string{"soon"} // it has a label
+	if err := eng.SetLabel(within(t), "soon", json.RawMessage(`1`)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 30 {
+		want = append(want, fmt.Sprintf("table-%02d", i))
+		if err := eng.Join(within(t), want[i+1], one, "", rooms.Since{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pages := func(q lobby.Query, bytes int) (names []string, sizes []int) {
+		t.Helper()
+		for {
+			page, err := eng.AllRooms(within(t), q, bytes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range page.Rooms {
+				names = append(names, r.Name)
+			}
+			sizes = append(sizes, len(page.Rooms))
+			if q.After = page.Next; q.After == "" {
+				return names, sizes
+			}
+		}
+	}
+	eventually(t, "the label is there", func() bool { return eng.Label("soon") != nil })
+	all, err := eng.AllRooms(within(t), lobby.Query{}, rooms.MaxAllRoomsBytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		limit, bytes int
+		sizes        string
+	}{
+		{0, rooms.MaxAllRoomsBytes, "[31]"},
+		{12, rooms.MaxAllRoomsBytes, "[12 12 7]"},
+		{10_000, rooms.MaxAllRoomsBytes, "[31]"},
+		{20, 1, fmt.Sprint(slices.Repeat([]int{1}, 31))},
+		{0, len(whole) - len(`{"rooms":[],"next":""}`), "[30 1]"}, // a comma behind the last, too
+	} {
+		names, sizes := pages(lobby.Query{Limit: tc.limit}, tc.bytes)
+		if !slices.Equal(names, want) || fmt.Sprint(sizes) != tc.sizes {
+			t.Errorf("a limit of %d and %d bytes give %q in pages of %v, want pages of %s", tc.limit, tc.bytes, names, sizes, tc.sizes)
+		}
+	}
+	if names, _ := pages(lobby.Query{Prefix: "table-2", Limit: 3}, rooms.MaxAllRoomsBytes); !slices.Equal(names, want[21:]) {
+		t.Errorf("with a prefix the rooms are %q", names)
+	}
+	nc := outsider(t, srv)
+	list := listRooms(t, nc, `{"prefix":"table-","after":"table-07","limit":2}`)
+	if len(list.Rooms) != 2 || list.Rooms[0].Name != "table-08" || list.Next != "table-09" {
+		t.Errorf("the service lists %+v", list)
+	}
+	if answer, err := nc.Request("rooms.list", []byte(`{"limit":-1}`), patience); err != nil || answer.Header.Get(micro.ErrorCodeHeader) != string(wire.BadPayload) {
+		t.Errorf("a limit of -1 is answered %+v, %v", answer, err)
+	}
+}
+
+// listRooms is what `nats req rooms.list` prints.
+func listRooms(t *testing.T, nc *nats.Conn, request string) rooms.RoomList {
+	t.Helper()
+	answer, err := nc.Request("rooms.list", []byte(request), patience)
+	if err != nil || answer.Header.Get(micro.ErrorCodeHeader) != "" {
+		t.Fatalf("rooms.list of %s is answered %+v, %v", request, answer, err)
+	}
+	return decode[rooms.RoomList](t, answer.Data)
+}
+
+// TestServiceListsWhatFits: more rooms than one message of NATS holds.
+func TestServiceListsWhatFits(t *testing.T) {
+	eng, srv := start(t, immortal)
+	one := newMember("one")
+	name := strings.Repeat("x", 60)
+	n := int(outsider(t, srv).MaxPayload())/150 + 100 // a room of such a name takes some 170 bytes
+	for i := range n {
+		if err := eng.Join(within(t), fmt.Sprintf("%s%04d", name, i), one, "", rooms.Since{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	nc := outsider(t, srv)
+	seen, pages := 0, 0
+	for after := ""; ; pages++ {
+		list := listRooms(t, nc, fmt.Sprintf(`{"after":%q}`, after))
+		seen += len(list.Rooms)
+		if after = list.Next; after == "" {
+			break
+		}
+	}
+	if seen != n || pages != 1 {
+		t.Errorf("%d of %d rooms were listed, in %d pages and the last", seen, n, pages)
+	}
+}
+
 // TestControlNamesSilentNodes: silence is not taken for nobody there.
 func TestControlNamesSilentNodes(t *testing.T) {
 	a, b := twoNodes(t, immortal)
 	awaitPeers(t, a, "b")
 	b.Kill()
 	var e *wire.Error
-	if _, err := a.AllRooms(within(t)); !errors.As(err, &e) || e.Code != wire.Unavailable {
+	if _, err := a.AllRooms(within(t), lobby.Query{}, rooms.MaxAllRoomsBytes); !errors.As(err, &e) || e.Code != wire.Unavailable {
 		t.Errorf("with a silent node the error is %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package rooms
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"slices"
 	"sync"
@@ -34,6 +35,9 @@ const (
 	// MaxLobbyPage is the most rooms in one page of the lobby; a larger limit
 	// is cut to it.
 	MaxLobbyPage = 100
+	// MaxAllRoomsBytes is the most bytes of rooms that AllRooms lists at once,
+	// some 25,000 of them.
+	MaxAllRoomsBytes = 4 << 20
 )
 
 // lobbyRequest is in a command, opRooms, of a node that wants to know what has
@@ -80,10 +84,11 @@ type lobbySnapshot struct {
 	at time.Time
 }
 
-// Lobby returns one page of the rooms on all nodes, by name: those in which
-// somebody is or something was said since they were opened somewhere, and those
-// that have a label. Inboxes are never among them. A page is up to 2 s old;
-// what it says of a node that does not answer, up to three heartbeats older.
+// Lobby returns one page of the rooms on all nodes: those that have a label, and
+// behind them those in which somebody is or something was said since they were
+// opened somewhere, each of the two by name. Inboxes are never among them. A page
+// is up to 2 s old; what it says of a node that does not answer, up to three
+// heartbeats older.
 // q.Limit is MaxLobbyPage at most, and that when it is 0.
 func (e *Engine) Lobby(ctx context.Context, q lobby.Query) (wire.Rooms, error) {
 	if q.Limit <= 0 || q.Limit > MaxLobbyPage {
@@ -302,21 +307,49 @@ func (l *lobbySync) forgetIdle(now time.Time) {
 	}
 }
 
-// AllRooms lists the rooms of all nodes as they are now, by name, and by the
-// rules of Lobby. A node that does not answer is an error that names it.
-func (e *Engine) AllRooms(ctx context.Context) ([]RoomInfo, error) {
+// RoomList is a page of AllRooms. Next is what the query's After takes for the
+// next one; empty on the last.
+type RoomList struct {
+	Rooms []RoomInfo `json:"rooms"`
+	Next  string     `json:"next"`
+}
+
+// AllRooms lists the rooms of all nodes as they are now, in the order and by the
+// rules of Lobby: q.Limit of them, MaxLobbyPage at most, or, when that is 0, as
+// many as fit into that many bytes of JSON. A node that does not answer is an
+// error that names it.
+func (e *Engine) AllRooms(ctx context.Context, q lobby.Query, bytes int) (RoomList, error) {
 	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()
 	list, err := e.lobby.refresh(ctx, true)
 	if err != nil {
-		return nil, err
+		return RoomList{}, err
 	}
-	rooms := make([]RoomInfo, 0, list.Len())
-	for r := range list.All() {
-		rooms = append(rooms, RoomInfo{
-			Name: r.Name, Users: r.Users, Sessions: r.Sessions, Seq: r.Seq, Epoch: e.Epoch(),
-			Active: time.UnixMilli(r.Active).UTC(), At: r.At(), Label: r.Label,
-		})
+	if q.Limit <= 0 {
+		q.Limit = max(1, list.Len())
+	} else {
+		q.Limit = min(q.Limit, MaxLobbyPage)
 	}
-	return rooms, nil
+	page, next := list.Page(q)
+	answer := RoomList{Rooms: make([]RoomInfo, 0, len(page)), Next: next}
+	for i, r := range page {
+		info := e.infoOf(r)
+		text, err := json.Marshal(info)
+		if err != nil {
+			return RoomList{}, fmt.Errorf("rooms: encode what is known of the room %q: %w", r.Name, err)
+		}
+		if bytes -= len(text) + len(","); bytes < 0 && i > 0 {
+			answer.Next = page[i-1].Cursor()
+			break
+		}
+		answer.Rooms = append(answer.Rooms, info)
+	}
+	return answer, nil
+}
+
+func (e *Engine) infoOf(r lobby.Room) RoomInfo {
+	return RoomInfo{
+		Name: r.Name, Users: r.Users, Sessions: r.Sessions, Seq: r.Seq, Epoch: e.Epoch(),
+		Active: time.UnixMilli(r.Active).UTC(), At: r.At(), Label: r.Label,
+	}
 }

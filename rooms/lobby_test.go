@@ -216,10 +216,10 @@ func TestLabels(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, eng := range []*rooms.Engine{a, b} {
-		awaitLobby(t, eng, "open:1", "told:0[1]")
+		awaitLobby(t, eng, "told:0[1]", "open:1")
 	}
 	c := startNode(t, srv, "c", immortal)
-	awaitLobby(t, c, "open:1", "told:0[1]")
+	awaitLobby(t, c, "told:0[1]", "open:1")
 }
 
 // setLabel is what `nats req` does.

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/lobby"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -25,6 +26,7 @@ const (
 type serviceRequest struct {
 	Room   string          `json:"room"`
 	UID    string          `json:"uid"`
+	Prefix string          `json:"prefix"` // of list
 	After  string          `json:"after"`
 	Before uint64          `json:"before"`
 	Limit  int             `json:"limit"`
@@ -43,10 +45,7 @@ func (e *Engine) serve() error {
 		return fmt.Errorf("rooms: offer the service %s: %w", ServiceName, err)
 	}
 	endpoints := map[string]func(context.Context, serviceRequest) (any, error){
-		"list": func(ctx context.Context, _ serviceRequest) (any, error) {
-			list, err := e.AllRooms(ctx)
-			return map[string]any{"rooms": list}, err
-		},
+		"list": e.serveList,
 		"members": func(ctx context.Context, r serviceRequest) (any, error) {
 			if r.Connections {
 				return e.Connections(ctx, r.Room, r.After, r.Limit)
@@ -114,6 +113,19 @@ func (e *Engine) callService(ctx context.Context, name string, body []byte, fn f
 		return nil, wire.Errorf(wire.Forbidden, "an inbox is read by its user only; rooms.%s is for rooms", name)
 	}
 	return fn(ctx, r)
+}
+
+// listFrame is more than the bytes of an answer of rooms.list beside its rooms.
+const listFrame = 1 << 10
+
+// serveList lists as many rooms as NATS takes in one message.
+func (e *Engine) serveList(ctx context.Context, r serviceRequest) (any, error) {
+	ask := wire.GetRooms{Prefix: r.Prefix, After: r.After, Limit: r.Limit}
+	if err := ask.Clean(); err != nil {
+		return nil, err
+	}
+	most := min(int(e.nc.MaxPayload())-listFrame, MaxAllRoomsBytes)
+	return e.AllRooms(ctx, lobby.Query{Prefix: ask.Prefix, After: ask.After, Limit: ask.Limit}, most)
 }
 
 func (e *Engine) servePublish(ctx context.Context, r serviceRequest) (any, error) {

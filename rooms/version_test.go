@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/lobby"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -113,7 +114,8 @@ func TestVersion0Restarts(t *testing.T) {
 // TestVersion0Control: commands and answers go both ways.
 func TestVersion0Control(t *testing.T) {
 	a, old, _ := withOldNode(t, nil)
-	list, err := a.AllRooms(within(t))
+	all, err := a.AllRooms(within(t), lobby.Query{}, rooms.MaxAllRoomsBytes)
+	list := all.Rooms
 	if err != nil || len(list) != 1 || list[0].Sessions != 2 || list[0].Users != 2 {
 		t.Errorf("listed %+v, %v", list, err)
 	}

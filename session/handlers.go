@@ -6,9 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/lobby"
@@ -223,11 +220,8 @@ func getRooms(r *Request) error {
 	if err := r.Bind(&p); err != nil {
 		return err
 	}
-	switch {
-	case p.Limit < 0:
-		return wire.Errorf(wire.BadPayload, "limit must not be negative")
-	case len(p.Prefix) > maxRoomFilter || len(p.After) > maxRoomFilter:
-		return wire.Errorf(wire.BadPayload, "prefix and after have at most %d bytes, as no room's name has more", maxRoomFilter)
+	if err := p.Clean(); err != nil {
+		return err
 	}
 	c := r.client
 	if err := c.mayAsk(); err != nil {
@@ -235,7 +229,7 @@ func getRooms(r *Request) error {
 	}
 	ctx, cancel := r.context()
 	defer cancel()
-	page, err := c.m.eng.Lobby(ctx, lobby.Query{Prefix: norm.NFC.String(p.Prefix), After: p.After, Rooms: c.who.Rooms, Limit: p.Limit})
+	page, err := c.m.eng.Lobby(ctx, lobby.Query{Prefix: p.Prefix, After: p.After, Rooms: c.who.Rooms, Limit: p.Limit})
 	if err != nil {
 		return err
 	}
@@ -243,10 +237,6 @@ func getRooms(r *Request) error {
 	r.replyAsked(wire.TypeRooms, "", page)
 	return nil
 }
-
-// maxRoomFilter is more than the bytes of any room's name: wire.MaxRoomRunes
-// characters.
-const maxRoomFilter = wire.MaxRoomRunes * utf8.UTFMax
 
 // roomRequest reads a payload that names a room the client must be in; it may
 // leave the name out for the event's or the current room.

@@ -1,7 +1,6 @@
 package lobby
 
 import (
-	"cmp"
 	"encoding/json"
 	"iter"
 	"maps"
@@ -99,14 +98,8 @@ func (d *Directory) List(own iter.Seq[Entry], labels iter.Seq2[string, json.RawM
 		r.Name, r.Label = name, label
 		all[name] = r
 	}
-	l := &List{rooms: make([]Room, 0, len(all))}
-	for r := range maps.Values(all) {
-		if r.Users > 0 || r.Seq > 0 || r.Label != nil {
-			l.rooms = append(l.rooms, r)
-		}
-	}
-	slices.SortFunc(l.rooms, func(a, b Room) int { return cmp.Compare(a.Name, b.Name) })
-	return l
+	maps.DeleteFunc(all, func(_ string, r Room) bool { return r.Users == 0 && r.Seq == 0 && r.Label == nil })
+	return newList(all)
 }
 
 // join is what two nodes know of a room. Each knows all its users; sessions are

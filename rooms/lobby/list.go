@@ -25,27 +25,67 @@ func (r Room) At() int64 {
 	return r.Active
 }
 
-// List is all rooms by name, compared byte by byte. It does not change; any
+// labelledMark is before the name in the cursor of a room with a label. The name
+// of no listed room begins with it: those are inboxes.
+const labelledMark = "@"
+
+// Cursor is what Query.After takes for the rooms behind this one. It says
+// whether the room has a label now, so that it stays the same place in the order
+// when the room goes, or its label does.
+func (r Room) Cursor() string {
+	if r.Label != nil {
+		return labelledMark + r.Name
+	}
+	return r.Name
+}
+
+// List is all rooms: those with a label first, as only programs and services
+// give one, while anybody who may enter any room can choose a name that sorts
+// before all others. Each of the two is by name. It does not change; any
 // goroutine may read it.
 type List struct {
-	rooms []Room
+	labelled, others byName
 }
 
 // Query says which rooms are wanted.
 type Query struct {
 	Prefix string // of the name
-	After  string // names behind this one only; "": from the beginning
+	After  string // the Cursor of a room: those behind it only; "": from the beginning
 	// Rooms are the names that count, or prefixes of them with "*" behind; nil:
 	// every name, empty: none.
 	Rooms []string
 	Limit int // 1 at least
 }
 
+func newList(rooms map[string]Room) *List {
+	l := &List{others: make(byName, 0, len(rooms))}
+	for _, r := range rooms {
+		if r.Label != nil {
+			l.labelled = append(l.labelled, r)
+		} else {
+			l.others = append(l.others, r)
+		}
+	}
+	l.labelled.sort()
+	l.others.sort()
+	return l
+}
+
 // Len is how many rooms there are.
-func (l *List) Len() int { return len(l.rooms) }
+func (l *List) Len() int { return len(l.labelled) + len(l.others) }
 
 // All are all rooms in order.
-func (l *List) All() iter.Seq[Room] { return slices.Values(l.rooms) }
+func (l *List) All() iter.Seq[Room] {
+	return func(yield func(Room) bool) {
+		for _, part := range []byName{l.labelled, l.others} {
+			for _, r := range part {
+				if !yield(r) {
+					return
+				}
+			}
+		}
+	}
+}
 
 // Page returns the first rooms that a query wants, in order, at most q.Limit.
 // next is what After takes for the next page; "" when this was the last. It
@@ -55,13 +95,13 @@ func (l *List) Page(q Query) (page []Room, next string) {
 	spans := l.spans(q)
 	left := 0
 	for _, s := range spans {
-		left += s.to - s.from
+		left += len(s)
 	}
 	page = make([]Room, 0, min(left, q.Limit))
 	for _, s := range spans {
-		for _, r := range l.rooms[s.from:s.to] {
+		for _, r := range s {
 			if len(page) == q.Limit {
-				return page, page[len(page)-1].Name
+				return page, page[len(page)-1].Cursor()
 			}
 			page = append(page, r)
 		}
@@ -69,56 +109,77 @@ func (l *List) Page(q Query) (page []Room, next string) {
 	return page, ""
 }
 
-// span is a part of the list: from, up to before to.
+// spans are the parts of the list that a query is about, in order and no two
+// overlapping.
+func (l *List) spans(q Query) []byName {
+	after, labelled := strings.CutPrefix(q.After, labelledMark)
+	switch {
+	case after == "":
+		return append(l.labelled.spans(q, ""), l.others.spans(q, "")...)
+	case labelled:
+		return append(l.labelled.spans(q, after), l.others.spans(q, "")...)
+	}
+	return l.others.spans(q, after)
+}
+
+// byName is rooms by name, compared byte by byte.
+type byName []Room
+
+func (b byName) sort() {
+	slices.SortFunc(b, func(x, y Room) int { return cmp.Compare(x.Name, y.Name) })
+}
+
+// span is a part of a byName: from, up to before to.
 type span struct{ from, to int }
 
-// spans are the parts of the list that a query is about, in order, none of them
-// empty and no two overlapping.
-func (l *List) spans(q Query) []span {
-	within := l.prefixed(q.Prefix)
-	if q.After != "" {
-		within.from = max(within.from, sort.Search(len(l.rooms), func(i int) bool { return l.rooms[i].Name > q.After }))
+// spans are the rooms that a query wants and whose names are behind after.
+func (b byName) spans(q Query, after string) []byName {
+	within := b.prefixed(q.Prefix)
+	if after != "" {
+		within.from = max(within.from, sort.Search(len(b), func(i int) bool { return b[i].Name > after }))
+		within.to = max(within.from, within.to)
 	}
 	if q.Rooms == nil {
-		return []span{within}
+		return []byName{b[within.from:within.to]}
 	}
 	spans := make([]span, 0, len(q.Rooms))
 	for _, pattern := range q.Rooms {
-		s := l.matching(pattern)
+		s := b.matching(pattern)
 		s.from, s.to = max(s.from, within.from), min(s.to, within.to)
 		if s.from < s.to {
 			spans = append(spans, s)
 		}
 	}
-	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
-	end := 0
-	for i := range spans {
-		spans[i].from = max(spans[i].from, end)
-		spans[i].to = max(spans[i].to, spans[i].from)
-		end = spans[i].to
+	slices.SortFunc(spans, func(x, y span) int { return cmp.Compare(x.from, y.from) })
+	parts, end := make([]byName, 0, len(spans)), 0
+	for _, s := range spans {
+		s.from = max(s.from, end)
+		if s.from < s.to {
+			parts, end = append(parts, b[s.from:s.to]), s.to
+		}
 	}
-	return spans
+	return parts
 }
 
 // matching is where the rooms of a pattern are.
-func (l *List) matching(pattern string) span {
+func (b byName) matching(pattern string) span {
 	if prefix, wild := strings.CutSuffix(pattern, "*"); wild {
-		return l.prefixed(prefix)
+		return b.prefixed(prefix)
 	}
-	at := l.search(pattern)
-	if at < len(l.rooms) && l.rooms[at].Name == pattern {
+	at := b.search(pattern)
+	if at < len(b) && b[at].Name == pattern {
 		return span{at, at + 1}
 	}
 	return span{}
 }
 
-func (l *List) prefixed(prefix string) span {
-	from := l.search(prefix)
-	n := sort.Search(len(l.rooms)-from, func(i int) bool { return !strings.HasPrefix(l.rooms[from+i].Name, prefix) })
+func (b byName) prefixed(prefix string) span {
+	from := b.search(prefix)
+	n := sort.Search(len(b)-from, func(i int) bool { return !strings.HasPrefix(b[from+i].Name, prefix) })
 	return span{from, from + n}
 }
 
 // search is the first room whose name is not less.
-func (l *List) search(name string) int {
-	return sort.Search(len(l.rooms), func(i int) bool { return l.rooms[i].Name >= name })
+func (b byName) search(name string) int {
+	return sort.Search(len(b), func(i int) bool { return b[i].Name >= name })
 }

@@ -47,8 +47,8 @@ func TestDirectoryFollowsJournals(t *testing.T) {
 			}
 		}
 		got, expect := d.List(nothing, unlabelled), want.List(nothing, unlabelled)
-		if !slices.EqualFunc(got.rooms, expect.rooms, func(a, b Room) bool { return a.Entry == b.Entry }) {
-			t.Fatalf("round %d: the list is %v, want %v", round, got.rooms, expect.rooms)
+		if !slices.EqualFunc(rooms(got), rooms(expect), func(a, b Room) bool { return a.Entry == b.Entry }) {
+			t.Fatalf("round %d: the list is %v, want %v", round, rooms(got), rooms(expect))
 		}
 	}
 }
@@ -121,7 +121,7 @@ func TestBadDelta(t *testing.T) {
 	if err := d.Apply("a", 1, []Delta{{Version: 2, Full: true}, {Version: 2, Names: []string{"y"}}}); err == nil {
 		t.Error("columns of two lengths were taken")
 	}
-	if got := names(d.List(nothing, unlabelled).rooms); got != "x" {
+	if got := names(rooms(d.List(nothing, unlabelled))); got != "x" {
 		t.Errorf("the list is %q, want x", got)
 	}
 	d.Keep(nil)
@@ -129,6 +129,8 @@ func TestBadDelta(t *testing.T) {
 		t.Errorf("a node that is gone has left %d rooms", got)
 	}
 }
+
+func rooms(l *List) []Room { return slices.Collect(l.All()) }
 
 func names(rooms []Room) string {
 	list := make([]string, len(rooms))
@@ -146,7 +148,7 @@ func TestWhatIsListed(t *testing.T) {
 	})
 	labels := map[string]json.RawMessage{"labelled": json.RawMessage(`1`), "closed": json.RawMessage(`"soon"`)}
 	list := d.List(own, maps.All(labels))
-	if got, want := names(list.rooms), "closed labelled people said"; got != want {
+	if got, want := names(rooms(list)), "closed labelled people said"; got != want {
 		t.Errorf("listed are %q, want %q", got, want)
 	}
 	at := map[string]int64{"said": 7}
@@ -160,20 +162,79 @@ func TestWhatIsListed(t *testing.T) {
 	}
 }
 
+// TestLabelledComeFirst: whatever names guests choose for their rooms, those of
+// the site, which alone gives labels, are on the first page.
+func TestLabelledComeFirst(t *testing.T) {
+	var d Directory
+	own := make([]Entry, 0, 202)
+	for i := range 200 {
+		own = append(own, Entry{Name: fmt.Sprintf("!%03d", i), Users: 9})
+	}
+	own = append(own, Entry{Name: "table-1", Users: 1}, Entry{Name: "general", Users: 1})
+	labels := map[string]json.RawMessage{"table-2": json.RawMessage(`2`), "table-1": json.RawMessage(`1`)}
+	page, next := d.List(slices.Values(own), maps.All(labels)).Page(Query{Limit: 3})
+	if got, want := names(page), "table-1 table-2 !000"; got != want || next != "!000" {
+		t.Errorf("the first page is %q and ends at %q, want %q and !000", got, next, want)
+	}
+}
+
+// TestPagesOfChangingLists: while rooms come and go between the pages, each that
+// stays as it is is given once and in order, also when the one at which a page
+// ended goes or loses its label.
+func TestPagesOfChangingLists(t *testing.T) {
+	var d Directory
+	list := func(names, labelled string) *List {
+		labels := make(map[string]json.RawMessage)
+		for _, name := range strings.Fields(labelled) {
+			labels[name] = json.RawMessage(`1`)
+		}
+		return d.List(func(yield func(Entry) bool) {
+			for _, name := range strings.Fields(names) {
+				if !yield(Entry{Name: name, Users: 1}) {
+					return
+				}
+			}
+		}, maps.All(labels))
+	}
+	for _, tc := range []struct {
+		what  string
+		then  *List
+		after string
+		want  string
+	}{
+		{"nothing changes", list("a b c d e", "b d"), "@b", "d a c e"},
+		{"the last one shown goes", list("a c d e", "d"), "@b", "d a c e"},
+		{"it loses its label, and is shown as what it is now", list("a b c d e", "d"), "@b", "d a b c e"},
+		{"one without a label gets one", list("a b c d e", "b d a"), "a", "c e"},
+		{"one comes in front", list("a b c d e 0", "b d"), "a", "c e"},
+		{"one with a label comes behind", list("a b c d e f", "b d f"), "@d", "f a c e"},
+		{"the end", list("a b", "b"), "a", ""},
+	} {
+		page, next := tc.then.Page(Query{After: tc.after, Limit: 10})
+		if got := names(page); got != tc.want || next != "" {
+			t.Errorf("%s: behind %s are %q and %q, want %q", tc.what, tc.after, got, next, tc.want)
+		}
+	}
+}
+
 // TestPages: page by page comes what matches, in order, whatever is asked.
 func TestPages(t *testing.T) {
 	var d Directory
 	rnd := rand.New(rand.NewPCG(3, 4))
 	var entries []Entry
 	seen := make(map[string]bool)
+	labels := make(map[string]json.RawMessage)
 	for len(entries) < 300 {
 		name := word(rnd, 4)
 		if name != "" && !seen[name] {
 			seen[name] = true
 			entries = append(entries, Entry{Name: name, Users: 1})
+			if rnd.IntN(4) == 0 {
+				labels[name] = json.RawMessage(`1`)
+			}
 		}
 	}
-	list := d.List(slices.Values(entries), unlabelled)
+	list := d.List(slices.Values(entries), maps.All(labels))
 	for range 2000 {
 		q := Query{Prefix: word(rnd, 2), Limit: 1 + rnd.IntN(20)}
 		if rnd.IntN(2) == 0 {

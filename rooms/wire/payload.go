@@ -2,6 +2,9 @@ package wire
 
 import (
 	"encoding/json"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/presence"
 )
@@ -106,15 +109,33 @@ type History struct {
 }
 
 // GetRooms is the payload of get_rooms: rooms whose names begin with Prefix and
-// come behind After, Limit of them at most.
+// that come behind After, the Next of another page, Limit of them at most.
 type GetRooms struct {
 	Prefix string `json:"prefix,omitempty"`
 	After  string `json:"after,omitempty"`
 	Limit  int    `json:"limit,omitempty"`
 }
 
-// Rooms is a page of the rooms that a user may enter, by name. Next is what After
-// takes for the next page; empty on the last.
+// MaxRoomFilter is the most bytes of GetRooms' Prefix and After: more than any
+// room's name has.
+const MaxRoomFilter = MaxRoomRunes * utf8.UTFMax
+
+// Clean puts Prefix into the one spelling of names. Its error, BadPayload, is
+// for whoever asked.
+func (p *GetRooms) Clean() error {
+	switch {
+	case p.Limit < 0:
+		return Errorf(BadPayload, "limit must not be negative")
+	case len(p.Prefix) > MaxRoomFilter || len(p.After) > MaxRoomFilter:
+		return Errorf(BadPayload, "prefix and after have at most %d bytes, as no room's name has more", MaxRoomFilter)
+	}
+	p.Prefix = norm.NFC.String(p.Prefix)
+	return nil
+}
+
+// Rooms is a page of the rooms that a user may enter: those with a label first,
+// each of the two by name. Next is what After takes for the next page; empty on
+// the last.
 type Rooms struct {
 	List []Room `json:"list"`
 	Next string `json:"next"`

@@ -108,9 +108,9 @@ func (c *Client) join(ctx context.Context, typ, room string, payload any) (wire.
 }
 
 // Rooms returns one page of the rooms that this client may enter, on all nodes,
-// by name: those whose names begin with ask.Prefix and come behind ask.After,
-// ask.Limit of them at most (0, and more than 100: 100). What is behind them is
-// behind the page's Next, if that is not empty.
+// those with a label first, each of the two by name: those whose names begin
+// with ask.Prefix, behind ask.After, ask.Limit of them at most (0, and more than
+// 100: 100). The page's Next is After for the next one; empty on the last.
 func (c *Client) Rooms(ctx context.Context, ask wire.GetRooms) (wire.Rooms, error) {
 	raw, err := encode(ask)
 	if err != nil {

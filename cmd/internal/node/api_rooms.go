@@ -6,14 +6,26 @@ import (
 	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/lobby"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
-// listRooms answers the rooms of all nodes that a lobby shows to who may enter them all.
+// listRooms answers the rooms of all nodes that a lobby shows to who may enter them all; without a limit as many as fit.
 func (n *Node) listRooms(r *http.Request) (any, error) {
-	list, err := n.engine.AllRooms(r.Context())
-	return map[string]any{"rooms": list}, err
+	query := r.URL.Query()
+	ask := wire.GetRooms{Prefix: query.Get("prefix"), After: query.Get("after")}
+	if query.Get("limit") != "" {
+		limit, err := limitOf(r, rooms.MaxLobbyPage)
+		if err != nil {
+			return nil, err
+		}
+		ask.Limit = limit
+	}
+	if err := ask.Clean(); err != nil {
+		return nil, err
+	}
+	return n.engine.AllRooms(r.Context(), lobby.Query{Prefix: ask.Prefix, After: ask.After, Limit: ask.Limit}, rooms.MaxAllRoomsBytes)
 }
 
 // showRoom answers one room: an open one, or one that has a log or a label.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/client"
 )
 
 const hello = `{"type":"new_message","payload":{"message":"hello","from":"dealer"}}`
@@ -153,9 +154,45 @@ func TestAPIRefusals(t *testing.T) {
 	}
 }
 
+// TestRoomsInPages: all that there are for whoever asks for no page, and with the bounds of get_rooms for who does.
+func TestRoomsInPages(t *testing.T) {
+	s := serve(t, testConfig())
+	m := s.dial(t, "ann", "")
+	for i := range 5 {
+		if _, err := m.Join(t.Context(), fmt.Sprint("table-", i), client.JoinOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for query, want := range map[string]string{
+		"":                               "general table-0 table-1 table-2 table-3 table-4 > ",
+		"?limit=2":                       "general table-0 > table-0",
+		"?limit=2&after=table-0":         "table-1 table-2 > table-2",
+		"?prefix=table-&after=table-2":   "table-3 table-4 > ",
+		"?prefix=table-&limit=1":         "table-0 > table-0",
+		"?prefix=nothing":                " > ",
+		"?limit=5000&after=table-3":      "table-4 > ",
+		"?limit=&prefix=gen&after=a%2Fb": "general > ",
+	} {
+		var list rooms.RoomList
+		s.want(t, 200, "GET", "/api/rooms"+query, "").json(t, &list)
+		var names []string
+		for _, r := range list.Rooms {
+			names = append(names, r.Name)
+		}
+		if got := strings.Join(names, " ") + " > " + list.Next; got != want {
+			t.Errorf("%q is answered %s, want %s", query, got, want)
+		}
+	}
+	for _, query := range []string{"?limit=0", "?limit=-1", "?limit=x", "?prefix=" + strings.Repeat("x", wire.MaxRoomFilter+1), "?after=" + strings.Repeat("x", wire.MaxRoomFilter+1)} {
+		if a := s.want(t, 400, "GET", "/api/rooms"+query, ""); a.code() != "bad_payload" {
+			t.Errorf("%.30q is answered %s", query, a.body)
+		}
+	}
+}
+
 func TestRoomsMembersAndPages(t *testing.T) {
 	s := serve(t, testConfig())
-	if got := s.want(t, 200, "GET", "/api/rooms", "").body; got != "{\"rooms\":[]}\n" {
+	if got := s.want(t, 200, "GET", "/api/rooms", "").body; got != "{\"rooms\":[],\"next\":\"\"}\n" {
 		t.Errorf("at first the rooms are %s", got)
 	}
 	uids := map[string]bool{}

@@ -55,9 +55,9 @@ func TestLobbyOfTwoNodes(t *testing.T) {
 		t.Fatalf("a service is answered %v, %v", answer, err)
 	}
 	for who, want := range map[*member]string{
-		ann:   `general:3 table-1:1"betting" vip:1{"title":"VIP"}`,
-		bob:   `general:3 vip:1{"title":"VIP"}`,
-		guest: `general:3 table-1:1"betting"`,
+		ann:   `table-1:1"betting" vip:1{"title":"VIP"} general:3`,
+		bob:   `vip:1{"title":"VIP"} general:3`,
+		guest: `table-1:1"betting" general:3`,
 	} {
 		shown := ""
 		defer func() {

@@ -103,13 +103,13 @@ export interface RoomJoined {
 export interface RoomQuery {
   /** Only names that begin so, by bytes of UTF-8; at most 256 of them. */
   prefix?: string;
-  /** The rooms behind this name: next of the page before. */
+  /** The rooms behind those of another page: its next. */
   after?: string;
   /** At most so many; 100 unless told, and at most. */
   limit?: number;
 }
 
-/** A page of the rooms that one may enter, by name. */
+/** A page of the rooms that one may enter: those with a label first, each of the two by name. */
 export interface RoomPage<Label = unknown> {
   list: ListedRoom<Label>[];
   /** What to give as after for the next page; empty on the last one. */
