@@ -32,10 +32,10 @@ type api struct {
 	Timeout    time.Duration `default:"30s" help:"How long to wait for each answer."`
 }
 
-// roomAPI asks about one room.
+// roomAPI asks about one room, or all.
 type roomAPI struct {
 	client  *http.Client
-	address string // of the room
+	address string // of the room or all rooms
 	key     string // "": none
 }
 
@@ -45,10 +45,15 @@ func (a *api) room(t terminal, name string) (*roomAPI, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ROOM %q: %w", name, err)
 	}
+	return a.below(t, "/api/rooms/"+url.PathEscape(clean))
+}
+
+// below prepares to ask about what is at a path of the API, and below it.
+func (a *api) below(t terminal, path string) (*roomAPI, error) {
 	if a.Timeout <= 0 {
 		return nil, fmt.Errorf("--timeout is %v; it must be positive", a.Timeout)
 	}
-	address, err := cli.HTTPURL(a.URL, "/api/rooms/"+url.PathEscape(clean))
+	address, err := cli.HTTPURL(a.URL, path)
 	if err != nil {
 		return nil, fmt.Errorf("--url: %w", err)
 	}
@@ -83,9 +88,10 @@ func (a *api) key(t terminal) (string, error) {
 
 func (r *roomAPI) close() { r.client.CloseIdleConnections() }
 
-// get asks for what is below the room and reads it into answer.
+// get asks for what is at the address and a path behind it and reads it into
+// answer.
 func (r *roomAPI) get(ctx context.Context, what string, query url.Values, answer any) error {
-	address := r.address + "/" + what + "?" + query.Encode()
+	address := r.address + what + "?" + query.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return fmt.Errorf("--url: %w", err)

@@ -261,6 +261,58 @@ func TestMembersComeInPages(t *testing.T) {
 	}
 }
 
+func TestRoomsComeInPages(t *testing.T) {
+	n, address := startNode(t, "ws")
+	env := []string{"ROOMCTL_URL=" + address, apiKeyVariable + "=" + apiKey}
+	var want []string
+	for i := range 130 {
+		room := fmt.Sprintf("table-%03d", i)
+		setLabel(t, n, room, `{"title":"T"}`)
+		want = append(want, room+"\t0\t"+`{"title":"T"}`)
+	}
+	b := startCommand(t, as(t, env, "bob"), "join", "hall", "--json")
+	b.out.wait(t, `"type":"room_joined","room":"hall"`)
+	want = append(want, "hall\t1")
+
+	out, err := call(t, env, "rooms")
+	if got := strings.Split(strings.TrimSuffix(out, "\n"), "\n"); err != nil || !slices.Equal(got, want) {
+		t.Errorf("the rooms are %v\n%s", err, out)
+	}
+	if out, err = call(t, env, "rooms", "--prefix", "ha", "--json"); err != nil || !strings.HasPrefix(out, `{"name":"hall","count":1,"sessions":1,`) || strings.Count(out, "\n") != 1 {
+		t.Errorf("rooms --prefix ha --json: %v\n%s", err, out)
+	}
+	if out, err = call(t, env, "rooms", "--prefix", "nothing"); err != nil || out != "" {
+		t.Errorf("rooms --prefix nothing: %v\n%s", err, out)
+	}
+	if _, err = call(t, env[:1], "rooms"); err == nil || !strings.Contains(err.Error(), "--api-key-file") {
+		t.Errorf("rooms without the key: %v", err)
+	}
+	b.interrupt()
+	if err := <-b.result; err != nil {
+		t.Error(err)
+	}
+}
+
+// setLabel labels a room, as a service does.
+func setLabel(t *testing.T, n *node.Node, room, label string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://"+n.Addr().String()+"/api/rooms/"+room+"/label", strings.NewReader(label))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+apiKey)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("labelling %s is answered %s", room, res.Status)
+	}
+}
+
 // What the API refuses is told with what to do.
 func TestLookingIsRefused(t *testing.T) {
 	_, env := startServer(t)

@@ -29,7 +29,7 @@ func (cmd *membersCmd) run(ctx context.Context, t terminal) error {
 	for after, more := "", true; more && out.err == nil; {
 		var page wire.OnlineUsers
 		query := url.Values{"limit": {strconv.Itoa(maxPage)}, "after": {after}}
-		if err := room.get(ctx, "members", query, &page); err != nil {
+		if err := room.get(ctx, "/members", query, &page); err != nil {
 			return err
 		}
 		for _, u := range page.List {
@@ -66,7 +66,7 @@ func (cmd *historyCmd) run(ctx context.Context, t terminal) error {
 	for left, before, more := cmd.Limit, cmd.Before, true; more && left > 0; {
 		var page wire.History
 		query := url.Values{"limit": {strconv.Itoa(min(left, maxPage))}, "before": {strconv.FormatUint(before, 10)}}
-		if err := room.get(ctx, "events", query, &page); err != nil {
+		if err := room.get(ctx, "/events", query, &page); err != nil {
 			return err
 		}
 		events, err := decodeAll(page.Events)

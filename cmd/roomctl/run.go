@@ -17,6 +17,7 @@ import (
 type commands struct {
 	Join    joinCmd    `cmd:"" help:"Show what happens in a room; lines typed are sent into it. Ctrl-C leaves."`
 	Send    sendCmd    `cmd:"" help:"Send a message or an event into a room and print its sequence."`
+	Rooms   roomsCmd   `cmd:"" help:"List the rooms of all nodes: name, people, label."`
 	Members membersCmd `cmd:"" help:"List the people in a room."`
 	History historyCmd `cmd:"" help:"Show the last events of a room."`
 	Verify  verifyCmd  `cmd:"" help:"Put a service under load and check that nothing is lost, repeated or out of order."`
