@@ -15,6 +15,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth/store"
 )
 
 // A whole server: NATS in the process, rooms, guests, and an event of its own.
@@ -28,7 +29,7 @@ func Example() {
 	defer engine.Close(ctx)
 	login, err := nats.Connect("login")
 	check(err)
-	guests, err := auth.NewGuests(ctx, login, nil)
+	guests, err := store.NewGuests(ctx, login, nil)
 	check(err)
 	manager, err := session.NewManager(engine, &auth.Authenticator{Guests: guests}, session.DefaultConfig())
 	check(err)

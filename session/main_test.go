@@ -20,6 +20,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth/store"
 )
 
 func TestMain(m *testing.M) {
@@ -113,9 +114,9 @@ func (s *stack) authenticator() *auth.Authenticator {
 	s.t.Helper()
 	nc, err := s.nats.Connect("login")
 	must(s.t, err)
-	guests, err := auth.NewGuests(s.t.Context(), nc, nil)
+	guests, err := store.NewGuests(s.t.Context(), nc, nil)
 	must(s.t, err)
-	tickets, err := auth.NewTickets(s.t.Context(), nc, nil)
+	tickets, err := store.NewTickets(s.t.Context(), nc, nil)
 	must(s.t, err)
 	key, err := auth.ParseKey(secret)
 	must(s.t, err)

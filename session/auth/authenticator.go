@@ -6,15 +6,32 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
+
+// Tickets issues and redeems one-time tickets: short-lived stand-ins for a credential that may appear in a URL. A ticket issued by
+// one node is redeemed by any. Any goroutine may call it. store.Tickets is one.
+type Tickets interface {
+	// Issue returns a new ticket for id and how long it is good for. Its error is an *Error of ErrUnavailable.
+	Issue(ctx context.Context, id Identity) (otp string, expiresIn time.Duration, err error)
+	// Redeem returns who otp was issued to, and uses it up: of any number of concurrent calls, on any nodes, one succeeds. An
+	// unknown, used or expired ticket is an *Error of ErrBadCredential; after ErrUnavailable it may or may not be used up.
+	Redeem(ctx context.Context, otp string) (Identity, error)
+}
+
+// Ended is the users whose sessions were ended. Any goroutine may call it, and it answers at once. store.Ended is one.
+type Ended interface {
+	// Refuses reports whether the credential behind id was issued before its user's sessions were ended, or does not say when.
+	Refuses(id Identity) bool
+}
 
 // Authenticator identifies requests by the credentials that are switched on. Its fields are set once, before use; then any
 // goroutine may use it.
 type Authenticator struct {
 	Verifier *Verifier // nil: no user's JWT is accepted
-	Tickets  *Tickets  // nil: no tickets
+	Tickets  Tickets   // nil: no tickets
 	Guests   *Guests   // nil: no guests
-	Ended    *Ended    // nil: no user's sessions are ended for longer than the moment
+	Ended    Ended     // nil: no user's sessions are ended for longer than the moment
 
 	// Ask, if not nil, says who a request is from where this server cannot tell: it carries nothing of ours, but perhaps a cookie, or
 	// a token that is no JWT or that there is no Verifier for; token is "" when it carries none. It also says whether somebody with a
@@ -40,7 +57,7 @@ func (a *Authenticator) Refuses(id Identity) bool {
 // schemes of Authorization are somebody else's, such as a proxy's, and are passed over. A ticket is used up by this call. With Ask,
 // that is asked instead of letting in a guest, and about what this server cannot check.
 //
-// Its errors are *Error, and those of Ask. It waits for NATS at most some seconds, and only for a ticket.
+// Its errors are *Error, and those of Ask. It waits for Tickets only, and only for a ticket.
 func (a *Authenticator) Identify(r *http.Request) (Identity, error) {
 	return a.admit(a.identify(r))
 }
@@ -90,7 +107,7 @@ type LoginResult struct {
 // gets a fresh one, and the new name if there is one. Its errors are *Error, and those of Ask.
 func (a *Authenticator) Login(r *http.Request, username, avatarID string) (LoginResult, error) {
 	if a.Tickets == nil {
-		return LoginResult{}, unavailable("issue a ticket", errors.New("tickets are switched off"))
+		return LoginResult{}, Unavailable("issue a ticket", errors.New("tickets are switched off"))
 	}
 	var id Identity
 	var err error
@@ -105,7 +122,7 @@ func (a *Authenticator) Login(r *http.Request, username, avatarID string) (Login
 	result := LoginResult{Identity: id}
 	if id.Guest {
 		if result.Token, err = a.Guests.Token(id); err != nil {
-			return LoginResult{}, unavailable("make a token", err)
+			return LoginResult{}, Unavailable("make a token", err)
 		}
 	}
 	otp, expiresIn, err := a.Tickets.Issue(r.Context(), id)

@@ -9,7 +9,7 @@ import (
 var (
 	// ErrBadCredential is what every *Error is that the client caused: its credential is missing, malformed, wrong or expired.
 	ErrBadCredential = errors.New("bad credential")
-	// ErrUnavailable is what an *Error is when NATS could not be asked: the same credential may work in a moment.
+	// ErrUnavailable is what an *Error is when what it needs could not be asked: the same credential may work in a moment.
 	ErrUnavailable = errors.New("login is unavailable")
 )
 
@@ -38,11 +38,15 @@ func (e *Error) Status() int {
 	return http.StatusUnauthorized
 }
 
+// Refused is an *Error of ErrBadCredential with that Message.
+func Refused(format string, args ...any) *Error { return refuse(format, args...) }
+
 func refuse(format string, args ...any) *Error {
 	return &Error{Message: fmt.Sprintf(format, args...), Err: ErrBadCredential}
 }
 
-func unavailable(doing string, cause error) *Error {
+// Unavailable is an *Error of ErrUnavailable: doing and cause are for the log.
+func Unavailable(doing string, cause error) *Error {
 	return &Error{
 		Message: "logging in is not possible right now; try again in a moment",
 		Err:     fmt.Errorf("%w: %s: %w", ErrUnavailable, doing, cause),

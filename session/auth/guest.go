@@ -1,7 +1,7 @@
 package auth
 
 import (
-	"context"
+	"bytes"
 	"crypto/rand"
 	"encoding/base32"
 	"fmt"
@@ -9,9 +9,6 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
-	"github.com/nats-io/nats.go"
-
-	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 )
 
 const (
@@ -19,8 +16,7 @@ const (
 	// Identity.Expires of a guest is zero.
 	GuestTokenTTL = 30 * 24 * time.Hour
 
-	guestKeyName  = "guest-hs256" // in KeyBucket
-	guestUIDBytes = 10            // 80 bits, 16 characters
+	guestUIDBytes = 10 // 80 bits, 16 characters
 	// guestTokenType in a token's typ header says whom to ask. Nothing rests on it: the key does not verify anything else.
 	guestTokenType = "roomd-guest+jwt"
 )
@@ -36,18 +32,13 @@ type Guests struct {
 	secret []byte // fixed; shared by the nodes of the cluster
 }
 
-// NewGuests opens the bucket of the key that signs guests' tokens, and creates both if need be; of nodes that start together the
-// first one's key wins. opts may be nil.
-func NewGuests(ctx context.Context, nc *nats.Conn, opts *BucketOptions) (*Guests, error) {
-	kv, err := openBucket(ctx, nc, KeyBucket, 0, opts)
-	if err != nil {
+// NewGuests returns Guests whose tokens are signed with secret, of MinSecret bytes at least; every node of a cluster has the same one,
+// which store.NewGuests shares.
+func NewGuests(secret []byte) (*Guests, error) {
+	if err := checkSecret(secret); err != nil {
 		return nil, err
 	}
-	secret, _, err := eventlog.SharedKey(ctx, kv, guestKeyName, nil)
-	if err != nil {
-		return nil, fmt.Errorf("auth: the key of the guests' tokens: %w", err)
-	}
-	return &Guests{secret: secret}, nil
+	return &Guests{secret: bytes.Clone(secret)}, nil
 }
 
 // New returns the identity of a new guest: a uid of its own that cannot be guessed, and the name it asked for, cleaned by the

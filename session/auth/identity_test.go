@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
@@ -122,6 +123,23 @@ func TestCleanNameCuts(t *testing.T) {
 	} {
 		if got := CleanName(in); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestIdentityJSON: "every room" and "no room" must stay apart on their way through the bucket.
+func TestIdentityJSON(t *testing.T) {
+	for _, rooms := range [][]string{nil, {}, {"a*"}} {
+		data, err := json.Marshal(Identity{UID: "u", Rooms: rooms})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Identity
+		if err := json.Unmarshal(data, &back); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(back.Rooms, rooms) {
+			t.Errorf("%#v became %#v", rooms, back.Rooms)
 		}
 	}
 }

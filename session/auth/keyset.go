@@ -176,9 +176,9 @@ func (s *KeySet) choose(token *jwt.Token) (any, error) {
 	switch {
 	case known == nil:
 		s.stats.Outdated.Add(1)
-		return nil, unavailable("check a token", errors.New("the keys of its issuer could not be fetched"))
+		return nil, Unavailable("check a token", errors.New("the keys of its issuer could not be fetched"))
 	case failed != nil && !known.key.names(token): // it may be a new key
-		return nil, unavailable("check a token of a key that is not known", failed)
+		return nil, Unavailable("check a token of a key that is not known", failed)
 	}
 	return known.key.choose(token)
 }

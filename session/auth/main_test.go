@@ -12,37 +12,29 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
-	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
-
-	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var secret = []byte("0123456789abcdef0123456789abcdef")
 
-// nodes starts a server and connects to it n times, as that many nodes of a cluster do.
-func nodes(t *testing.T, n int) (*embedded.Server, []*nats.Conn) {
+// await waits until a condition holds that another goroutine brings about.
+func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	s, err := embedded.Start(embedded.Config{Addr: embedded.InProcessOnly, StoreDir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	conns := make([]*nats.Conn, n)
-	for i := range conns {
-		if conns[i], err = s.Connect("node"); err != nil {
-			t.Fatal(err)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	timeout := time.After(time.Minute)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-timeout:
+			t.Fatalf("%s did not come about", what)
 		}
 	}
-	return s, conns
 }
 
 // pair is a private key and its public half, both in PEM.

@@ -23,8 +23,8 @@ const module = "github.com/passoncomtw/baccarat-websocket-cluster/"
 var layers = [][]string{
 	{"actor", "embedded", "embedded/smalldisk", "cmd/internal/testcert", "cmd/internal/cli", "rooms/presence", "rooms/follow", "rooms/lobby", "session/internal/budget", "session/client/js"},
 	{"rooms/wire"},
-	{"rooms/eventlog"},
-	{"rooms", "session/auth", "session/internal/socket"},
+	{"rooms/eventlog", "session/auth"},
+	{"rooms", "session/auth/store", "session/internal/socket"},
 	{"session", "session/client"},
 	{"session/hooks"},
 	{"cmd/internal/node/web", "cmd/internal/bench", "cmd/internal/verify"},
@@ -45,7 +45,7 @@ var forbidden = []struct {
 		"what a WebSocket is, only sessions know; rooms deliver bytes to members"},
 	{"github.com/nats-io/nats-server/", []string{"embedded"},
 		"an external cluster must be able to replace the embedded server without anybody noticing"},
-	{"github.com/nats-io/nats.go", []string{"rooms", "rooms/eventlog", "session/auth", "session/hooks", "embedded"},
+	{"github.com/nats-io/nats.go", []string{"rooms", "rooms/eventlog", "session/auth/store", "session/hooks", "embedded"},
 		"above the engine nobody knows by what the nodes are connected"},
 	{"github.com/golang-jwt/", []string{"session/auth"},
 		"tokens are understood in one place, so that an algorithm is pinned in one place"},
@@ -164,6 +164,25 @@ func TestPurePackages(t *testing.T) {
 			if p.ImportPath == standardOnly && strings.Contains(imp, ".") {
 				t.Errorf("%s imports %s: it must need the standard library only", p.ImportPath, imp)
 			}
+		}
+	}
+}
+
+// roomctl works over HTTP and WebSocket, from machines that have no business with NATS.
+func TestOperatorsToolHasNoNATS(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", "./cmd/roomctl")
+	cmd.Dir = "../../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := strings.Fields(string(out))
+	if !slices.Contains(deps, module+"session/auth") {
+		t.Fatal("cmd/roomctl does not need session/auth any more; see whether this test shows something")
+	}
+	for _, dep := range deps {
+		if strings.HasPrefix(dep, "github.com/nats-io/") {
+			t.Errorf("cmd/roomctl links %s; find out through which package: go list -deps -f '{{.ImportPath}}: {{.Imports}}' ./cmd/roomctl", dep)
 		}
 	}
 }

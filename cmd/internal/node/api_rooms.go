@@ -8,7 +8,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/lobby"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
-	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth/store"
 )
 
 // listRooms answers the rooms of all nodes that a lobby shows to who may enter them all; without a limit as many as fit.
@@ -139,7 +139,7 @@ func (n *Node) closeSessions(r *http.Request) (any, error) {
 	lasts := time.Duration(-1)
 	if text := r.URL.Query().Get("for"); text != "" {
 		if lasts, err = time.ParseDuration(text); err != nil || lasts < 0 {
-			return nil, wire.Errorf(wire.BadPayload, "for is %q; it must be a duration such as 1h, at most %s, or 0s to lift what an earlier call set", text, auth.MaxEndFor)
+			return nil, wire.Errorf(wire.BadPayload, "for is %q; it must be a duration such as 1h, at most %s, or 0s to lift what an earlier call set", text, store.MaxEndFor)
 		}
 	}
 	if err := n.endUser(r.Context(), uid, lasts); err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth/store"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/hooks"
 )
 
@@ -45,7 +46,7 @@ type Node struct {
 	engine   *rooms.Engine
 	who      *auth.Authenticator
 	logins   interface{ Close() } // the connection to NATS of who
-	ended    atomic.Pointer[auth.Ended]
+	ended    atomic.Pointer[store.Ended]
 	hooks    atomic.Pointer[hooks.Hooks] // nil: no --hook
 	asking   interface{ Close() }        // the connection to NATS of hooks
 	keys     *auth.KeySet                // nil: no --jwks-url
@@ -159,17 +160,19 @@ func (n *Node) startLogin(ctx context.Context) error {
 		return err
 	}
 	n.logins = nc
-	opts := &auth.BucketOptions{Replicas: n.engine.Replicas(), Memory: n.cfg.InMemory()}
+	opts := &store.Options{Replicas: n.engine.Replicas(), Memory: n.cfg.InMemory()}
 	n.who = &auth.Authenticator{}
-	if n.who.Tickets, err = auth.NewTickets(ctx, nc, opts); err != nil {
+	if n.who.Tickets, err = store.NewTickets(ctx, nc, opts); err != nil {
 		return err
 	}
-	if n.who.Ended, err = auth.NewEnded(ctx, nc, opts, n.log); err != nil {
+	ended, err := store.NewEnded(ctx, nc, opts, n.log)
+	if err != nil {
 		return err
 	}
-	n.ended.Store(n.who.Ended)
+	n.who.Ended = ended
+	n.ended.Store(ended)
 	if n.cfg.Guests() || n.cfg.AllowGuests == nil && n.cfg.asksLogin() { // then the hook says who is one
-		if n.who.Guests, err = auth.NewGuests(ctx, nc, opts); err != nil {
+		if n.who.Guests, err = store.NewGuests(ctx, nc, opts); err != nil {
 			return err
 		}
 		if n.who.Guests.Rooms, n.who.Guests.Speak, err = n.cfg.guestRights(); err != nil {
@@ -198,7 +201,7 @@ func (n *Node) startSessions(context.Context) error {
 		Hooks: asked, Origins: origins, Log: n.log,
 	})
 	if err == nil {
-		n.who.Ended.OnEnd(closeEnded(n.sessions))
+		n.ended.Load().OnEnd(closeEnded(n.sessions))
 	}
 	return err
 }

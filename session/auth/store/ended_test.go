@@ -1,4 +1,4 @@
-package auth
+package store
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
 func newEnded(t *testing.T, nc *nats.Conn) *Ended {
@@ -50,9 +51,9 @@ func TestEnded(t *testing.T) {
 	_, conns := nodes(t, 3)
 	one, two := newEnded(t, conns[0]), newEnded(t, conns[1])
 	before := time.Now().Add(-time.Second)
-	old := Identity{UID: "百 /.*>@", IssuedAt: before} // no key of a bucket reads so
+	old := auth.Identity{UID: "百 /.*>@", IssuedAt: before} // no key of a bucket reads so
 	old.UID = "百/.*>"
-	bob := Identity{UID: "bob", IssuedAt: before}
+	bob := auth.Identity{UID: "bob", IssuedAt: before}
 	end(t, one, old.UID, time.Hour)
 	if !one.Refuses(old) {
 		t.Error("where sessions were ended they are not refused")
@@ -63,10 +64,10 @@ func TestEnded(t *testing.T) {
 		t.Error("a node that starts later does not know")
 	}
 	for i, e := range []*Ended{one, two, three} {
-		if !e.Refuses(Identity{UID: old.UID}) {
+		if !e.Refuses(auth.Identity{UID: old.UID}) {
 			t.Errorf("node %d takes a credential that does not say when it was made", i)
 		}
-		if e.Refuses(Identity{UID: old.UID, IssuedAt: time.Now().Add(time.Second)}) {
+		if e.Refuses(auth.Identity{UID: old.UID, IssuedAt: time.Now().Add(time.Second)}) {
 			t.Errorf("node %d refuses what was made later", i)
 		}
 		if e.Refuses(bob) {
@@ -93,7 +94,7 @@ func TestEnded(t *testing.T) {
 func TestEndedForATime(t *testing.T) {
 	_, conns := nodes(t, 1)
 	e := newEnded(t, conns[0])
-	old := Identity{UID: "ann", IssuedAt: time.Now().Add(-time.Hour)}
+	old := auth.Identity{UID: "ann", IssuedAt: time.Now().Add(-time.Hour)}
 	end(t, e, "ann", 1200*time.Millisecond)
 	if !e.Refuses(old) {
 		t.Error("it does not hold")
@@ -152,7 +153,7 @@ func TestEndedIsBounded(t *testing.T) {
 	}
 	end(t, e, "a", 2*time.Hour) // is in it
 	for uid, refused := range map[string]bool{"a": true, "b": true, "c": false} {
-		if e.Refuses(Identity{UID: uid}) != refused {
+		if e.Refuses(auth.Identity{UID: uid}) != refused {
 			t.Errorf("%s refused: %v", uid, !refused)
 		}
 	}
@@ -186,7 +187,7 @@ func TestEndedWhileNATSIsAway(t *testing.T) {
 	if err := server.Close(); err != nil {
 		t.Fatal(err)
 	}
-	ann, bob := Identity{UID: "ann"}, Identity{UID: "bob"}
+	ann, bob := auth.Identity{UID: "ann"}, auth.Identity{UID: "bob"}
 	if !e.Refuses(ann) {
 		t.Error("without NATS it does not hold")
 	}
@@ -219,10 +220,11 @@ func TestEndedWhileNATSIsAway(t *testing.T) {
 // Tokens, guests' tokens and tickets from before are refused, those from after are taken.
 func TestEndedCredentials(t *testing.T) {
 	_, conns := nodes(t, 1)
-	who := &Authenticator{
-		Verifier: NewVerifier(mustKey(t, secret)), Tickets: newTickets(t, conns[0]), Guests: newGuests(t, conns[0]), Ended: newEnded(t, conns[0]),
+	ended := newEnded(t, conns[0])
+	who := &auth.Authenticator{
+		Verifier: auth.NewVerifier(mustKey(t, secret)), Tickets: newTickets(t, conns[0]), Guests: newGuests(t, conns[0]), Ended: ended,
 	}
-	user := mustSign(t, secret, Claims{UID: "ann", Expires: time.Now().Add(time.Hour)})
+	user := mustSign(t, secret, auth.Claims{UID: "ann", Expires: time.Now().Add(time.Hour)})
 	guest, err := who.Login(request("", ""), "Gina", "")
 	if err != nil {
 		t.Fatal(err)
@@ -231,8 +233,8 @@ func TestEndedCredentials(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	end(t, who.Ended, "ann", time.Hour)
-	end(t, who.Ended, guest.Identity.UID, time.Hour)
+	end(t, ended, "ann", time.Hour)
+	end(t, ended, guest.Identity.UID, time.Hour)
 	for name, query := range map[string]string{
 		"token": "token=" + user, "ticket": "otp=" + login.OTP, "guest's ticket": "otp=" + guest.OTP,
 	} {
@@ -253,7 +255,7 @@ func TestEndedCredentials(t *testing.T) {
 		t.Errorf("%d were counted", n)
 	}
 	await(t, "a later token", func() bool { // of a later millisecond
-		later := mustSign(t, secret, Claims{UID: "ann", Expires: time.Now().Add(time.Hour)})
+		later := mustSign(t, secret, auth.Claims{UID: "ann", Expires: time.Now().Add(time.Hour)})
 		_, err := who.Identify(request("token="+later, ""))
 		return err == nil
 	})

@@ -1,4 +1,4 @@
-package auth
+package store
 
 import (
 	"context"
@@ -15,13 +15,14 @@ import (
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
 const (
 	// EndedBucket is the KV bucket of the users whose sessions were ended for a time.
 	EndedBucket = "roomd_ended"
 	// MaxEndFor is the longest time for which credentials from before stay refused: as long as a guest's token lives.
-	MaxEndFor = GuestTokenTTL
+	MaxEndFor = auth.GuestTokenTTL
 	// DefaultEndFor is that time when the caller names none: long enough for what was under way (a ticket lives 30 s) to come to
 	// nothing.
 	DefaultEndFor = time.Minute
@@ -32,7 +33,7 @@ const (
 )
 
 // ErrTooManyEnded says that the sessions of MaxEnded users are ended already.
-var ErrTooManyEnded = fmt.Errorf("auth: the sessions of %d users are ended already; end them for a shorter time", MaxEnded)
+var ErrTooManyEnded = fmt.Errorf("auth/store: the sessions of %d users are ended already; end them for a shorter time", MaxEnded)
 
 // Ended is the users whose sessions were ended: what was issued to them before that is refused, on every node of the cluster, until
 // the time is over. Each node holds the whole list and follows the bucket; while NATS is out of reach, what it knew last holds. Its
@@ -61,13 +62,13 @@ type ended struct {
 
 // NewEnded opens the bucket, creates it if need be, and returns when everything in it is known. opts may be nil. The caller ends it
 // with Close, before it closes nc.
-func NewEnded(ctx context.Context, nc *nats.Conn, opts *BucketOptions, log zerolog.Logger) (*Ended, error) {
+func NewEnded(ctx context.Context, nc *nats.Conn, opts *Options, log zerolog.Logger) (*Ended, error) {
 	if opts == nil {
-		opts = &BucketOptions{}
+		opts = &Options{}
 	}
 	js, err := jetstream.New(nc)
 	if err != nil {
-		return nil, fmt.Errorf("auth: open the bucket %s: %w", EndedBucket, err)
+		return nil, fmt.Errorf("auth/store: open the bucket %s: %w", EndedBucket, err)
 	}
 	e := &Ended{nc: nc, js: js, log: log, done: make(chan struct{}), byUser: make(map[string]ended)}
 	e.open = func(ctx context.Context) (jetstream.KeyValue, error) {
@@ -82,7 +83,7 @@ func NewEnded(ctx context.Context, nc *nats.Conn, opts *BucketOptions, log zerol
 		return e, nil
 	case <-ctx.Done():
 		e.Close()
-		return nil, fmt.Errorf("auth: read the bucket %s: %w", EndedBucket, ctx.Err())
+		return nil, fmt.Errorf("auth/store: read the bucket %s: %w", EndedBucket, ctx.Err())
 	}
 }
 
@@ -105,10 +106,10 @@ func (e *Ended) OnEnd(fn func(uid string)) {
 
 // End refuses what was issued to the user up to now, for a time from now on of at most MaxEndFor; a longer time of an earlier call
 // stays. With 0 it lifts what earlier calls set. When it returns without an error every node that reaches NATS knows, or does so in
-// a moment. Its errors are ErrTooManyEnded and *Error of ErrUnavailable.
+// a moment. Its errors are ErrTooManyEnded and *auth.Error of auth.ErrUnavailable.
 func (e *Ended) End(ctx context.Context, uid string, lasts time.Duration) error {
 	if !wire.ValidUID(uid) || lasts < 0 || lasts > MaxEndFor {
-		return fmt.Errorf("auth: end the sessions of %q for %s: the uid is none, or the time is not between 0 and %s", uid, lasts, MaxEndFor)
+		return fmt.Errorf("auth/store: end the sessions of %q for %s: the uid is none, or the time is not between 0 and %s", uid, lasts, MaxEndFor)
 	}
 	ctx, cancel := context.WithTimeout(ctx, backendTimeout)
 	defer cancel()
@@ -122,7 +123,7 @@ func (e *Ended) End(ctx context.Context, uid string, lasts time.Duration) error 
 	e.mu.RUnlock()
 	value, err := json.Marshal(x)
 	if err != nil {
-		return fmt.Errorf("auth: encode the end of sessions: %w", err)
+		return fmt.Errorf("auth/store: encode the end of sessions: %w", err)
 	}
 	ttl := max(time.Second, time.UnixMilli(x.Until).Sub(now).Round(time.Second)+time.Second)
 	_, err = e.js.Publish(ctx, "$KV."+EndedBucket+"."+wire.RoomKey(uid), value, jetstream.WithMsgTTL(ttl))
@@ -131,14 +132,14 @@ func (e *Ended) End(ctx context.Context, uid string, lasts time.Duration) error 
 	case errors.As(err, &api) && api.ErrorCode == tooManyMessages:
 		return ErrTooManyEnded
 	case err != nil:
-		return unavailable("store the end of a user's sessions", err)
+		return auth.Unavailable("store the end of a user's sessions", err)
 	}
 	e.apply(x)
 	return nil
 }
 
 // Refuses reports whether the credential behind id was issued before its user's sessions were ended, or does not say when.
-func (e *Ended) Refuses(id Identity) bool {
+func (e *Ended) Refuses(id auth.Identity) bool {
 	e.mu.RLock()
 	x, found := e.byUser[id.UID]
 	e.mu.RUnlock()

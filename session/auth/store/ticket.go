@@ -1,4 +1,4 @@
-package auth
+package store
 
 import (
 	"context"
@@ -12,6 +12,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
 const (
@@ -33,12 +35,12 @@ type Tickets struct {
 
 // ticket is what is stored under the hash of a ticket: who reads the bucket learns no ticket from it.
 type ticket struct {
-	Expires  time.Time `json:"expires"`
-	Identity Identity  `json:"identity"`
+	Expires  time.Time     `json:"expires"`
+	Identity auth.Identity `json:"identity"`
 }
 
 // NewTickets opens the bucket of the tickets, and creates it if need be. opts may be nil. nc must outlive the Tickets.
-func NewTickets(ctx context.Context, nc *nats.Conn, opts *BucketOptions) (*Tickets, error) {
+func NewTickets(ctx context.Context, nc *nats.Conn, opts *Options) (*Tickets, error) {
 	kv, err := openBucket(ctx, nc, TicketBucket, TicketTTL, opts)
 	if err != nil {
 		return nil, err
@@ -46,8 +48,8 @@ func NewTickets(ctx context.Context, nc *nats.Conn, opts *BucketOptions) (*Ticke
 	return &Tickets{kv: kv, now: time.Now}, nil
 }
 
-// Issue returns a new ticket for id and how long it is good for. Its error is an *Error of ErrUnavailable.
-func (t *Tickets) Issue(ctx context.Context, id Identity) (otp string, expiresIn time.Duration, err error) {
+// Issue returns a new ticket for id and how long it is good for. Its error is an *auth.Error of auth.ErrUnavailable.
+func (t *Tickets) Issue(ctx context.Context, id auth.Identity) (otp string, expiresIn time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, backendTimeout)
 	defer cancel()
 	random := make([]byte, ticketBytes)
@@ -55,51 +57,51 @@ func (t *Tickets) Issue(ctx context.Context, id Identity) (otp string, expiresIn
 	otp = base64.RawURLEncoding.EncodeToString(random)
 	value, err := json.Marshal(ticket{Expires: t.now().Add(TicketTTL), Identity: id})
 	if err != nil {
-		return "", 0, unavailable("encode a ticket", err)
+		return "", 0, auth.Unavailable("encode a ticket", err)
 	}
 	if _, err := t.kv.Create(ctx, ticketKey(otp), value); err != nil {
-		return "", 0, unavailable("store a ticket", err)
+		return "", 0, auth.Unavailable("store a ticket", err)
 	}
 	return otp, TicketTTL, nil
 }
 
 // Redeem returns who otp was issued to, and uses it up: of any number of concurrent calls, on any nodes, one succeeds. An unknown,
-// used or expired ticket is an *Error of ErrBadCredential; after ErrUnavailable the ticket may or may not be used up.
-func (t *Tickets) Redeem(ctx context.Context, otp string) (Identity, error) {
+// used or expired ticket is an *auth.Error of auth.ErrBadCredential; after auth.ErrUnavailable the ticket may or may not be used up.
+func (t *Tickets) Redeem(ctx context.Context, otp string) (auth.Identity, error) {
 	ctx, cancel := context.WithTimeout(ctx, backendTimeout)
 	defer cancel()
 	if len(otp) != ticketLength {
-		return Identity{}, errTicket()
+		return auth.Identity{}, errTicket()
 	}
 	entry, err := t.kv.Get(ctx, ticketKey(otp))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return Identity{}, errTicket()
+		return auth.Identity{}, errTicket()
 	} else if err != nil {
-		return Identity{}, unavailable("read a ticket", err)
+		return auth.Identity{}, auth.Unavailable("read a ticket", err)
 	}
 	var found ticket
 	if err := json.Unmarshal(entry.Value(), &found); err != nil {
-		return Identity{}, unavailable("read a ticket", err)
+		return auth.Identity{}, auth.Unavailable("read a ticket", err)
 	}
 	// Whoever deletes the revision that was read has the ticket.
 	err = t.kv.Delete(ctx, entry.Key(), jetstream.LastRevision(entry.Revision()))
 	if errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
-		return Identity{}, errTicket()
+		return auth.Identity{}, errTicket()
 	} else if err != nil {
-		return Identity{}, unavailable("use up a ticket", err)
+		return auth.Identity{}, auth.Unavailable("use up a ticket", err)
 	}
 	now := t.now()
 	if !now.Before(found.Expires) { // the server removes old entries only every now and then
-		return Identity{}, errTicket()
+		return auth.Identity{}, errTicket()
 	}
-	if exp := found.Identity.Expires; !exp.IsZero() && now.After(exp.Add(Leeway)) {
-		return Identity{}, refuse("the login behind the ticket has expired; log in again")
+	if exp := found.Identity.Expires; !exp.IsZero() && now.After(exp.Add(auth.Leeway)) {
+		return auth.Identity{}, auth.Refused("the login behind the ticket has expired; log in again")
 	}
 	return found.Identity, nil
 }
 
-func errTicket() *Error {
-	return refuse("the ticket is unknown, was used already, or is older than %d seconds; log in again", int(TicketTTL.Seconds()))
+func errTicket() *auth.Error {
+	return auth.Refused("the ticket is unknown, was used already, or is older than %d seconds; log in again", int(TicketTTL.Seconds()))
 }
 
 func ticketKey(otp string) string {

@@ -1,7 +1,6 @@
-package auth
+package store
 
 import (
-	"encoding/json"
 	"reflect"
 	"strings"
 	"sync"
@@ -10,6 +9,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
 func newTickets(t *testing.T, nc *nats.Conn) *Tickets {
@@ -21,7 +22,7 @@ func newTickets(t *testing.T, nc *nats.Conn) *Tickets {
 	return tickets
 }
 
-func issue(t *testing.T, tickets *Tickets, id Identity) string {
+func issue(t *testing.T, tickets auth.Tickets, id auth.Identity) string {
 	t.Helper()
 	otp, expiresIn, err := tickets.Issue(t.Context(), id)
 	if err != nil {
@@ -36,7 +37,7 @@ func issue(t *testing.T, tickets *Tickets, id Identity) string {
 func TestTicketIsRedeemedOnceOnAnyNode(t *testing.T) {
 	_, conns := nodes(t, 2)
 	here, there := newTickets(t, conns[0]), newTickets(t, conns[1])
-	want := Identity{UID: "u1", Username: "U", AvatarID: "3", Expires: time.Now().Add(time.Hour).UTC().Truncate(time.Second), Rooms: []string{}}
+	want := auth.Identity{UID: "u1", Username: "U", AvatarID: "3", Expires: time.Now().Add(time.Hour).UTC().Truncate(time.Second), Rooms: []string{}}
 	otp := issue(t, here, want)
 	got, err := there.Redeem(t.Context(), otp)
 	if err != nil {
@@ -59,7 +60,7 @@ func TestConcurrentRedeemHasOneWinner(t *testing.T) {
 		all = append(all, newTickets(t, nc))
 	}
 	for range rounds {
-		otp := issue(t, all[0], Identity{UID: "u1"})
+		otp := issue(t, all[0], auth.Identity{UID: "u1"})
 		var wg sync.WaitGroup
 		errs := make([]error, nodeCount*perNode)
 		begin := make(chan struct{})
@@ -92,14 +93,14 @@ func TestTicketExpires(t *testing.T) {
 	tickets.now = func() time.Time { return now } // the server's own purge is far away, so this is about ours
 	for _, tc := range []struct {
 		after time.Duration
-		id    Identity
+		id    auth.Identity
 		bad   string
 	}{
-		{TicketTTL - 1, Identity{UID: "u"}, ""},
-		{TicketTTL, Identity{UID: "u"}, "older than 30 seconds"},
-		{time.Hour, Identity{UID: "u"}, "older than 30 seconds"},
-		{15 * time.Second, Identity{UID: "u", Expires: now.Add(5 * time.Second)}, ""},
-		{15*time.Second + 1, Identity{UID: "u", Expires: now.Add(5 * time.Second)}, "behind the ticket has expired"},
+		{TicketTTL - 1, auth.Identity{UID: "u"}, ""},
+		{TicketTTL, auth.Identity{UID: "u"}, "older than 30 seconds"},
+		{time.Hour, auth.Identity{UID: "u"}, "older than 30 seconds"},
+		{15 * time.Second, auth.Identity{UID: "u", Expires: now.Add(5 * time.Second)}, ""},
+		{15*time.Second + 1, auth.Identity{UID: "u", Expires: now.Add(5 * time.Second)}, "behind the ticket has expired"},
 	} {
 		issued := now
 		otp := issue(t, tickets, tc.id)
@@ -117,7 +118,7 @@ func TestTicketExpires(t *testing.T) {
 func TestRedeemRefusesWhatIsNoTicket(t *testing.T) {
 	_, conns := nodes(t, 1)
 	tickets := newTickets(t, conns[0])
-	otp := issue(t, tickets, Identity{UID: "u1"})
+	otp := issue(t, tickets, auth.Identity{UID: "u1"})
 	flipped := []byte(otp)
 	flipped[0] ^= 1
 	for _, bad := range []string{"", "x", otp + "x", string(flipped), ticketKey(otp), strings.Repeat("*", len(otp)), strings.Repeat(".", len(otp))} {
@@ -133,7 +134,7 @@ func TestRedeemRefusesWhatIsNoTicket(t *testing.T) {
 func TestBucketKeepsNoTicket(t *testing.T) {
 	_, conns := nodes(t, 1)
 	tickets := newTickets(t, conns[0])
-	otp := issue(t, tickets, Identity{UID: "u1"})
+	otp := issue(t, tickets, auth.Identity{UID: "u1"})
 	keys, err := tickets.kv.Keys(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -169,20 +170,20 @@ func TestBucketConfig(t *testing.T) {
 		t.Errorf("config %+v", cfg)
 	}
 	// A kind of storage cannot be changed, and a single server has no second replica: both are errors, not silence.
-	if _, err := NewTickets(t.Context(), conns[0], &BucketOptions{Memory: true}); err == nil {
+	if _, err := NewTickets(t.Context(), conns[0], &Options{Memory: true}); err == nil {
 		t.Error("the storage was changed")
 	}
-	if _, err := NewGuests(t.Context(), conns[0], &BucketOptions{Replicas: 3}); err == nil {
+	if _, err := NewGuests(t.Context(), conns[0], &Options{Replicas: 3}); err == nil {
 		t.Error("three replicas on one server")
 	}
 	if err := js.DeleteStream(t.Context(), "KV_"+TicketBucket); err != nil {
 		t.Fatal(err)
 	}
-	memory, err := NewTickets(t.Context(), conns[0], &BucketOptions{Memory: true})
+	memory, err := NewTickets(t.Context(), conns[0], &Options{Memory: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := memory.Redeem(t.Context(), issue(t, memory, Identity{UID: "u"})); err != nil {
+	if _, err := memory.Redeem(t.Context(), issue(t, memory, auth.Identity{UID: "u"})); err != nil {
 		t.Error(err)
 	}
 }
@@ -190,11 +191,11 @@ func TestBucketConfig(t *testing.T) {
 func TestTicketsWithoutNATS(t *testing.T) {
 	s, conns := nodes(t, 1)
 	tickets := newTickets(t, conns[0])
-	otp := issue(t, tickets, Identity{UID: "u1"})
+	otp := issue(t, tickets, auth.Identity{UID: "u1"})
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := tickets.Issue(t.Context(), Identity{UID: "u1"})
+	_, _, err := tickets.Issue(t.Context(), auth.Identity{UID: "u1"})
 	wantUnavailable(t, err)
 	_, err = tickets.Redeem(t.Context(), otp)
 	wantUnavailable(t, err)
@@ -209,27 +210,10 @@ func TestTicketsWithoutNATS(t *testing.T) {
 func TestDamagedTicket(t *testing.T) {
 	_, conns := nodes(t, 1)
 	tickets := newTickets(t, conns[0])
-	otp := issue(t, tickets, Identity{UID: "u1"})
+	otp := issue(t, tickets, auth.Identity{UID: "u1"})
 	if _, err := tickets.kv.Put(t.Context(), ticketKey(otp), []byte("{")); err != nil {
 		t.Fatal(err)
 	}
 	_, err := tickets.Redeem(t.Context(), otp)
 	wantUnavailable(t, err)
-}
-
-// TestIdentityJSON: "every room" and "no room" must stay apart on their way through the bucket.
-func TestIdentityJSON(t *testing.T) {
-	for _, rooms := range [][]string{nil, {}, {"a*"}} {
-		data, err := json.Marshal(Identity{UID: "u", Rooms: rooms})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var back Identity
-		if err := json.Unmarshal(data, &back); err != nil {
-			t.Fatal(err)
-		}
-		if !reflect.DeepEqual(back.Rooms, rooms) {
-			t.Errorf("%#v became %#v", rooms, back.Rooms)
-		}
-	}
 }

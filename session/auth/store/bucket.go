@@ -1,4 +1,4 @@
-package auth
+package store
 
 import (
 	"context"
@@ -21,26 +21,26 @@ const (
 	backendTimeout = 5 * time.Second
 )
 
-// BucketOptions says how NATS keeps a bucket. Every node of a cluster gives the same. nil is the zero value.
-type BucketOptions struct {
+// Options says how NATS keeps a bucket. Every node of a cluster gives the same. nil is the zero value.
+type Options struct {
 	Replicas int  // 0: 1
 	Memory   bool // in memory, lost with the server (or, replicated, with the last of them)
 }
 
 // openBucket opens a KV bucket and creates it, or changes its replicas, where needed; maxAge 0 keeps entries for ever.
-func openBucket(ctx context.Context, nc *nats.Conn, name string, maxAge time.Duration, opts *BucketOptions) (jetstream.KeyValue, error) {
+func openBucket(ctx context.Context, nc *nats.Conn, name string, maxAge time.Duration, opts *Options) (jetstream.KeyValue, error) {
 	if opts == nil {
-		opts = &BucketOptions{}
+		opts = &Options{}
 	}
 	return opts.open(ctx, nc, eventlog.BucketConfig{Name: name, MaxAge: maxAge, Shared: name == KeyBucket}) // with the engine
 }
 
 // open is OpenBucket with the options.
-func (o BucketOptions) open(ctx context.Context, nc *nats.Conn, c eventlog.BucketConfig) (jetstream.KeyValue, error) {
+func (o Options) open(ctx context.Context, nc *nats.Conn, c eventlog.BucketConfig) (jetstream.KeyValue, error) {
 	c.Replicas, c.Memory = o.Replicas, o.Memory
 	kv, err := eventlog.OpenBucket(ctx, nc, c)
 	if err != nil {
-		return nil, fmt.Errorf("auth: %w", err)
+		return nil, fmt.Errorf("auth/store: %w", err)
 	}
 	return kv, nil
 }

@@ -1,0 +1,27 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+)
+
+const guestKeyName = "guest-hs256" // in KeyBucket
+
+// NewGuests opens the bucket of the key that signs guests' tokens, and creates both if need be; of nodes that start together the
+// first one's key wins. opts may be nil.
+func NewGuests(ctx context.Context, nc *nats.Conn, opts *Options) (*auth.Guests, error) {
+	kv, err := openBucket(ctx, nc, KeyBucket, 0, opts)
+	if err != nil {
+		return nil, err
+	}
+	secret, _, err := eventlog.SharedKey(ctx, kv, guestKeyName, nil)
+	if err != nil {
+		return nil, fmt.Errorf("auth/store: the key of the guests' tokens: %w", err)
+	}
+	return auth.NewGuests(secret)
+}
