@@ -72,6 +72,7 @@ func (l *people) take(ev wire.Event) {
 		}
 	case wire.TypeOnlineUsers:
 		page := decode[wire.OnlineUsers](l.p.t, ev.Payload)
+		l.count = page.Count
 		for _, u := range page.List {
 			l.reading[u.UID] = true
 		}
