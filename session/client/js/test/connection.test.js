@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { KEY, client, clock, connect, joined, jwt, pause, proxy, rejection, roomd, say, until } from "./harness.js";
+import { KEY, client, clock, connect, joined, jwt, pause, proxy, rejection, roomd, say, until, watched } from "./harness.js";
 
 const connections = (c) => c.told.statuses.filter((s) => s.state === "connected").length;
 const ends = (c) => c.told.statuses.filter((s) => s.state === "ended");
@@ -262,13 +262,7 @@ test("a server that is silent is left for another connection", async (t) => {
 test("a timer that comes late probes, and ends nothing by itself", async (t) => {
   const server = await roomd(t, { args: ["--ping", "1s"] });
   const sent = [];
-  class Recording extends WebSocket {
-    send(text) {
-      sent.push(JSON.parse(text).type);
-      super.send(text);
-    }
-  }
-  const c = client(t, { url: server.url, WebSocket: Recording });
+  const c = client(t, { url: server.url, WebSocket: watched((event) => sent.push(event.type)) });
   await joined(c, "r");
   const time = clock(t);
   const before = sent.length;

@@ -34,6 +34,28 @@ export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 /** Promise of the rejection of p. */
 export const rejection = (p) => p.then((value) => { throw new Error(`resolved with ${JSON.stringify(value)}`); }, (error) => error);
 
+/**
+ * A WebSocket that calls sending(event, socket) before it sends, and does not send where that says false, and hearing(event)
+ * before the client hears it.
+ */
+export function watched(sending, hearing = () => {}) {
+  return class extends WebSocket {
+    constructor(...args) {
+      super(...args);
+      this.addEventListener("message", (e) => hearing(JSON.parse(e.data)));
+    }
+
+    send(text) {
+      if (sending(JSON.parse(text), this) !== false) super.send(text);
+    }
+
+    /** Sends what was held back. */
+    really(event) {
+      super.send(JSON.stringify(event));
+    }
+  };
+}
+
 function freePort() {
   return new Promise((resolve, reject) => {
     const server = net.createServer().on("error", reject).listen(0, "127.0.0.1", () => {
@@ -92,19 +114,26 @@ export async function roomd(t, { args = [], key = "" } = {}) {
   return server;
 }
 
+/** So many roomd on one NATS, which is in the first of them; each with arguments of its own. */
+export async function roomds(t, ...args) {
+  const nats = `127.0.0.1:${await freePort()}`;
+  const first = await roomd(t, { args: ["--nats-addr", nats, ...args[0]] });
+  return [first, ...await Promise.all(args.slice(1).map((more) => roomd(t, { args: ["--nats-url", `nats://${nats}`, ...more] })))];
+}
+
 /**
- * A TCP proxy in front of port. It can stop forwarding what the server sends (hold), slow it (delay in ms per piece), cut all
- * connections, refuse new ones, and say something in the server's name.
+ * A TCP proxy in front of port, which may change. It can stop forwarding what the server sends (hold), slow it (delay in ms per
+ * piece), cut all connections, refuse new ones, and say something in the server's name.
  */
 export async function proxy(t, port) {
   const pairs = new Set();
-  const state = { hold: false, delay: 0, refuse: false, opened: 0, most: 0, requests: [] };
+  const state = { port, hold: false, delay: 0, refuse: false, opened: 0, most: 0, requests: [] };
   const server = net.createServer((near) => {
     if (state.refuse) {
       near.destroy();
       return;
     }
-    const far = net.connect(port, "127.0.0.1");
+    const far = net.connect(state.port, "127.0.0.1");
     const pair = { near, far, upgraded: false, queue: Promise.resolve() };
     pairs.add(pair);
     const end = () => {

@@ -1,24 +1,47 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { client, joined, proxy, roomd, until } from "./harness.js";
+import { client, joined, proxy, roomd, until, watched } from "./harness.js";
 
 const fast = ["--presence-interval", "100ms", "--max-connections-per-address", "0"];
 
-// Many people at once, each of them one WebSocket and nothing more; resolves when all of them are in the room.
+// Many people at once, each of them one WebSocket and nothing more; resolves when all of them are in the room. people are
+// they, by uid.
 async function crowd(t, server, room, names) {
   const sockets = await Promise.all(names.map((name) => new Promise((resolve, reject) => {
     const socket = new WebSocket(`${server.url}?room=${room}&username=${name}`);
     socket.onerror = () => reject(new Error(`${name} could not connect`));
     socket.onmessage = (e) => {
       const event = JSON.parse(e.data);
+      if (event.type === "welcome") socket.uid = event.payload.uid;
       if (event.type === "room_joined" && event.room === room) resolve(socket);
     };
   })));
+  const people = [...sockets].sort((a, b) => (a.uid < b.uid ? -1 : 1));
   const leave = () => {
     for (const socket of sockets.splice(0)) socket.close(1000);
   };
   t.after(leave);
-  return { leave };
+  return { leave, people };
+}
+
+const enter = (socket, name) => socket.send(JSON.stringify({ type: "join_room", payload: { name } }));
+const exit = (socket, name) => socket.send(JSON.stringify({ type: "leave_room", payload: { name } }));
+
+// A room that reads a list of two pages; the question for the second is held back until proceed(). news is what it was told.
+async function reading(t, server) {
+  let question = null;
+  const news = [];
+  const c = client(t, {
+    url: server.url,
+    WebSocket: watched((event, socket) => {
+      if (question || event.type !== "get_online_users" || !event.payload.after) return true;
+      question = { event, socket };
+      return false;
+    }, (event) => event.type === "presence" && news.push(event.payload)),
+  });
+  const room = await joined(c, "r", { members: 1000 });
+  await until("the first page is read", () => question);
+  return { room, news, proceed: () => question.socket.really(question.event) };
 }
 
 async function truth(server, room) {
@@ -105,4 +128,31 @@ test("the list is right after a lost connection", async (t) => {
   await crowd(t, server, "r", names("come", 20));
   line.state.refuse = false;
   await right(server, room, 21);
+});
+
+test("who comes and goes while the list is read is right in it", async (t) => {
+  const server = await roomd(t, { args: fast });
+  const { people: [comes, goes] } = await crowd(t, server, "r", names("one", 130));
+  exit(comes, "r");
+  await until("one is away", async () => (await truth(server, "r")).length === 129);
+  const { room, proceed } = await reading(t, server);
+  enter(comes, "r");
+  exit(goes, "r"); // as many come as go: the number would not show what is wrong
+  await until("both were told", () => held(room).includes(comes.uid) && !held(room).includes(goes.uid));
+  proceed();
+  await right(server, room, 130);
+});
+
+test("a list that became worthless while it was read is read again", async (t) => {
+  const server = await roomd(t, { args: [...fast, "--presence-interval", "3s"] });
+  const { people } = await crowd(t, server, "r", names("one", 200));
+  const [coming, going] = [0, 1].map((odd) => people.slice(0, 120).filter((_, i) => i % 2 === odd)); // all on the first page
+  for (const socket of coming) exit(socket, "r");
+  await until("those are away", async () => (await truth(server, "r")).length === 140);
+  const { room, news, proceed } = await reading(t, server);
+  for (const socket of coming) enter(socket, "r");
+  for (const socket of going) exit(socket, "r");
+  await until("told that there was too much to tell", () => news.at(-1)?.more && news.at(-1).count === 141);
+  proceed();
+  await until("the list is that of the server", async () => `${held(room)}` === `${await truth(server, "r")}`);
 });

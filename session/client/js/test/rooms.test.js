@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { client, joined, proxy, rejection, roomd, say, until } from "./harness.js";
+import { client, joined, proxy, rejection, roomd, say, until, watched } from "./harness.js";
 
 test("rooms: join, send, on, history, signal, leave", async (t) => {
   const server = await roomd(t);
@@ -56,13 +56,7 @@ test("a private message reaches the inbox", async (t) => {
 test("joins and leaves in one turn that cancel out are none: join, leave, join is one join", async (t) => {
   const server = await roomd(t);
   const sent = [];
-  class Recording extends WebSocket {
-    send(text) {
-      sent.push(JSON.parse(text));
-      super.send(text);
-    }
-  }
-  const c = client(t, { url: server.url, WebSocket: Recording });
+  const c = client(t, { url: server.url, WebSocket: watched((event) => sent.push(event)) });
   await c.ready;
   c.join("r").leave();
   const again = c.join("r");
