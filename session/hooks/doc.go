@@ -23,4 +23,7 @@
 //
 // A yes to a join with for_s is kept for that long on this node, at most
 // [MaxKept] of them and for [MaxKeepFor], until [Hooks.Kicked].
+//
+// The certificate of a URL must be one that the system trusts, or the file that
+// SSL_CERT_FILE names. One that is not, or is over, is as silence.
 package hooks

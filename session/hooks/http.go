@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -53,6 +54,9 @@ func newHTTPWay(address string, key []byte) *httpWay {
 			TLSHandshakeTimeout:   Timeout,
 			ForceAttemptHTTP2:     true,
 			ResponseHeaderTimeout: Timeout,
+			// A question that times out does not end its connection with HTTP/2:
+			// without a ping all of them would go on to a host that is gone.
+			HTTP2: &http.HTTP2Config{SendPingTimeout: Timeout, PingTimeout: Timeout},
 
 			MaxResponseHeaderBytes: MaxAnswer,
 		},
@@ -76,7 +80,7 @@ func (w *httpWay) post(ctx context.Context, body []byte) ([]byte, error) {
 	r.Header.Set(SignatureHeader, Signature(w.key, time.Now(), body))
 	answer, err := w.client.Do(r)
 	if err != nil {
-		return nil, fmt.Errorf("ask the URL: %w", plain(err))
+		return nil, fmt.Errorf("ask the URL: %w", withAdvice(plain(err)))
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode/100 != 2 {
@@ -87,6 +91,15 @@ func (w *httpWay) post(ctx context.Context, body []byte) ([]byte, error) {
 		return nil, fmt.Errorf("read the answer: %w", plain(err))
 	}
 	return text, nil
+}
+
+// withAdvice says what to do about a certificate that nobody known has signed.
+func withAdvice(err error) error {
+	var unknown x509.UnknownAuthorityError
+	if errors.As(err, &unknown) {
+		return fmt.Errorf("%w; if that is an authority of your own, name the file of its certificate in SSL_CERT_FILE", err)
+	}
+	return err
 }
 
 // plain is an error without the URL, whose query may hold a secret.
