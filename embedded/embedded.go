@@ -54,6 +54,9 @@ const (
 	// readyTimeout bounds the wait for readiness after the server has started,
 	// which includes reading the store.
 	readyTimeout = 10 * time.Second
+	// requestsTimeout bounds the wait for requests to JetStream when the server
+	// stops: clients of other processes may never cease to ask.
+	requestsTimeout = 2 * time.Second
 )
 
 // Config is the configuration of a Server. Start copies it.
@@ -208,8 +211,14 @@ type Server struct {
 
 	// guarded by mu
 	mu     sync.Mutex
-	conns  []*nats.Conn // handed out by Connect; closed ones are pruned by the next Connect
+	conns  []connection // handed out by Connect; closed ones are pruned by the next Connect
 	closed bool
+}
+
+// connection is one of this process's own.
+type connection struct {
+	*nats.Conn
+	id uint64 // the server's for it, of the first connect
 }
 
 // Start starts a server and returns when it accepts connections and JetStream
@@ -321,7 +330,11 @@ func (s *Server) Connect(name string, opts ...nats.Option) (*nats.Conn, error) {
 		}
 	}
 	clear(s.conns[len(open):])
-	s.conns = append(open, nc)
+	id, err := nc.GetClientID()
+	if err != nil { // it was lost already, and reconnects
+		s.log.Debug().Err(err).Str("connection", name).Msg("the NATS connection has no id")
+	}
+	s.conns = append(open, connection{nc, id})
 	return nc, nil
 }
 
@@ -330,6 +343,37 @@ func (s *Server) Connect(name string, opts ...nats.Option) (*nats.Conn, error) {
 // is on disk then. Drain connections with work in flight first. Further calls,
 // even concurrent ones, wait for the first and return its result.
 func (s *Server) Close() error { return s.close() }
+
+// awaitRequests waits until the server has done what those connections asked of
+// it, at most requestsTimeout. nats-server stops JetStream without waiting for
+// requests under way: a stream that is created meanwhile would stay open behind
+// it, with its files and goroutines.
+func (s *Server) awaitRequests(conns []connection) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	timeout := time.NewTimer(requestsTimeout)
+	defer timeout.Stop()
+	for s.busy(conns) {
+		select {
+		case <-tick.C:
+		case <-timeout.C:
+			s.log.Warn().Stringer("after", requestsTimeout).Msg("JetStream still had requests under way when the NATS server was stopped")
+			return
+		}
+	}
+}
+
+// busy reports whether the server still reads one of those connections, or has
+// requests to JetStream under way.
+func (s *Server) busy(conns []connection) bool {
+	for _, nc := range conns {
+		if s.ns.GetClient(nc.id) != nil {
+			return true
+		}
+	}
+	info, err := s.ns.Jsz(nil)
+	return err == nil && info.API.Inflight > 0 // an error is of no JetStream
+}
 
 func (s *Server) stop() error {
 	s.mu.Lock()
@@ -345,6 +389,7 @@ func (s *Server) stop() error {
 		nc.Close()
 	}
 	if s.ns != nil {
+		s.awaitRequests(conns)
 		s.ns.Shutdown()
 		s.ns.WaitForShutdown()
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
 )
 
 func TestConnectInProcessAndOverTCP(t *testing.T) {
@@ -305,6 +307,32 @@ func TestStartStopCycles(t *testing.T) {
 			buf := make([]byte, 1<<20)
 			t.Fatalf("%d goroutines after 15 cycles, %d after the first\n%s", after, before, buf[:runtime.Stack(buf, true)])
 		}
+	}
+}
+
+// A request that is under way when the server is closed is done or refused: no
+// stream stays open behind it.
+func TestCloseLeavesNoStreamOpen(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	s := start(t, Config{Addr: "127.0.0.1:0", StoreDir: t.TempDir()})
+	nc, err := s.Connect("creates")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 50 {
+		request := fmt.Sprintf(`{"name":"S%d","subjects":["s.%d"],"storage":"file","retention":"limits"}`, i, i)
+		if err := nc.PublishRequest(fmt.Sprintf("$JS.API.STREAM.CREATE.S%d", i), nats.NewInbox(), []byte(request)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := nc.Flush(); err != nil { // the server has them
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := goleak.Find(before); err != nil {
+		t.Error(err)
 	}
 }
 
