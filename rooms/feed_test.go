@@ -186,6 +186,8 @@ func TestConnectionsForFollowers(t *testing.T) {
 	feed := followFeed(t, nc)
 	n1 := startEngine(t, srv, withFeed)
 	n2 := startEngine(t, srv, func(c *rooms.Config) { c.Node, c.Feed = "n2", true })
+	awaitPeers(t, n1, "n2")
+	awaitPeers(t, n2, "n1")
 	var want, all []string
 	last := map[string]uint64{}
 	for i := range 7 {

@@ -149,7 +149,7 @@ func TestProof(t *testing.T) {
 	r := startRestartable(t)
 	log := &logbook{}
 	eng := startEngine(t, r, func(c *rooms.Config) {
-		c.PublishTimes(300*time.Millisecond, 100*time.Millisecond, 10*time.Millisecond)
+		c.PublishTimes(3*time.Second, time.Second, 10*time.Millisecond)
 		c.HealthEvery(50 * time.Millisecond)
 		c.Log = zerolog.New(log)
 	})

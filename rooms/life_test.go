@@ -102,6 +102,7 @@ func TestKeptSeatKeepsTheRoom(t *testing.T) {
 			c.IdleAfter, c.PresenceGrace = 5*time.Millisecond, grace
 		})
 		eng.Leave("x", join(t, eng, "x", "m", rooms.Since{}), rooms.LeaveLost)
+		eventually(t, "the connection is lost", func() bool { info, _ := eng.Room("x"); return info.Sessions == 0 })
 		return eng
 	}
 	eng := lost(time.Hour)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ type member struct {
 	refuse  bool          // every Deliver from now on
 	panics  int           // so many calls of Deliver
 	gate    sync.Mutex    // Deliver waits for it
+	waiting atomic.Int32  // calls of Deliver that do
 	changed chan struct{} // closed and replaced with every change
 }
 
@@ -39,7 +41,9 @@ func (m *member) ID() string      { return m.id }
 func (m *member) User() wire.User { return m.user }
 
 func (m *member) Deliver(b *rooms.Burst) error {
+	m.waiting.Add(1)
 	m.gate.Lock()
+	m.waiting.Add(-1)
 	defer m.gate.Unlock()
 	m.mu.Lock()
 	defer m.mu.Unlock()

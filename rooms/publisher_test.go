@@ -220,7 +220,14 @@ func TestPublishAnswers(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			nc, attempts, answer := silent(t)
 			stats := new(eventlog.PublishStats)
-			p, err := eventlog.NewPublisher(nc, stats, eventlog.PublishTimes{Deadline: 400 * time.Millisecond, Attempt: 200 * time.Millisecond, Retry: 10 * time.Millisecond}, 0)
+			times := eventlog.PublishTimes{Deadline: patience, Attempt: patience, Retry: 10 * time.Millisecond}
+			switch tc.name { // which end with their time
+			case "refused for good":
+				times.Deadline = 2 * time.Second
+			case "no JSON is no answer":
+				times.Attempt = 200 * time.Millisecond
+			}
+			p, err := eventlog.NewPublisher(nc, stats, times, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
