@@ -94,7 +94,7 @@ func TestReconnect(t *testing.T) {
 		t.Fatal(err)
 	}
 	start(t, Config{Addr: addr, StoreDir: dir})
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	select {
 	case <-status:

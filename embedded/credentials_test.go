@@ -34,7 +34,7 @@ func external(t *testing.T, opts *server.Options) string {
 		ns.Shutdown()
 		ns.WaitForShutdown()
 	})
-	if !ns.ReadyForConnections(10 * time.Second) {
+	if !ns.ReadyForConnections(time.Minute) {
 		t.Fatal("the external server did not become ready")
 	}
 	return ns.Addr().String()

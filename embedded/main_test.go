@@ -46,7 +46,7 @@ func storeOne(s *Server, body string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if _, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: "T", Subjects: []string{"t"}}); err != nil {
 		return err
@@ -99,7 +99,7 @@ func echo(t *testing.T, responder, requester *nats.Conn) {
 	if err := responder.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	answer, err := requester.Request("echo", []byte("hello"), 10*time.Second)
+	answer, err := requester.Request("echo", []byte("hello"), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

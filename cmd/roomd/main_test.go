@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-const deadline = 30 * time.Second
+const deadline = time.Minute
 
 // process is roomd running.
 type process struct {

@@ -78,7 +78,7 @@ func startServer(t *testing.T) *server {
 	t.Cleanup(func() {
 		m.Close()
 		s.web.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := eng.Close(ctx); err != nil {
 			t.Error(err)
