@@ -12,10 +12,10 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 )
 
-// checkLoop finds live copies that were lost with nothing after them, which the
-// room itself cannot notice. It asks for the stream's last sequence, and if
-// that has moved, compares rooms with the log: those that the new events are
-// for when these are few, else all. It does so every checkInterval, and more
+// checkLoop finds live copies that were lost with no later copy of that room,
+// which the room itself cannot notice. It asks for the stream's last sequence
+// and, if that has moved, compares rooms with the log: those that have new
+// events when these are few, else all. It does so every checkInterval, and more
 // often when the log is replaced faster than that.
 func (st *store) checkLoop(c *streamCheck) {
 	timer := time.NewTimer(st.eng.cfg.tuning.check)
@@ -28,11 +28,11 @@ func (st *store) checkLoop(c *streamCheck) {
 			}
 			st.checkStream(c)
 			timer.Reset(st.pause(c))
-		case <-st.turnover:
+		case <-st.seqReached:
 			timer.Reset(max(0, st.eng.cfg.tuning.checkLeast-time.Since(c.at)))
-		case <-st.kick:
+		case <-st.checkNow:
 			st.checkAll(0)
-		case <-st.edited:
+		case <-st.settingsChanged:
 			st.checkStream(c)
 		case <-st.eng.ctx.Done():
 			return
@@ -42,35 +42,36 @@ func (st *store) checkLoop(c *streamCheck) {
 
 // streamCheck is what checkLoop remembers of the stream.
 type streamCheck struct {
-	comparedTo uint64 // sequence up to which all rooms were compared with a replica that had it, or had every copy
-	logEnd     uint64 // the stream's last sequence at the last check that succeeded; a replica may not have it yet
-	upToDate   bool   // both are the stream's last sequence
-	toldTo     uint64 // the stream's last sequence when every room was last told it
-	last       uint64 // the stream's last sequence at the last check
-	halfSpan   uint64 // half of the sequences that the stream spans
+	comparedTo  uint64 // all rooms have every event up to this sequence: they were compared with a replica that had it, or got every copy
+	logEnd      uint64 // the stream's last sequence at the last check that succeeded; a replica may not have it yet
+	upToDate    bool   // both are the stream's last sequence
+	announcedTo uint64 // the stream's last sequence that was last announced to every room
+	last        uint64 // the stream's last sequence at the last check
+	halfSpan    uint64 // half of the sequences that the stream spans
 
 	at        time.Time     // of the last check
 	interval  time.Duration // between it and the one before
 	newEvents uint64        // events in that time
 }
 
-// note records what a check has found.
-func (c *streamCheck) note(at time.Time, now eventlog.StreamState) {
+// record stores the result of a check.
+func (c *streamCheck) record(at time.Time, now eventlog.StreamState) {
 	c.interval, c.newEvents = at.Sub(c.at), now.Last-min(c.last, now.Last)
 	c.at, c.last = at, now.Last
 	c.halfSpan = (now.Last - min(now.First, now.Last)) / 2
 }
 
-// pause is the time to the next check: checkInterval, or less if at the present
-// rate half of the log is replaced sooner, also by rooms not open on this node.
+// pause returns the time to the next check: checkInterval, or less if at the
+// present rate half of the log is replaced sooner, perhaps by rooms that are
+// not open on this node.
 func (st *store) pause(c *streamCheck) time.Duration {
 	next := st.nextCheckSeq.Load()
 	left := float64(next-min(c.last, next)) / float64(max(c.newEvents, 1)) * float64(c.interval)
 	return time.Duration(min(max(left, float64(st.eng.cfg.tuning.checkLeast)), float64(st.eng.cfg.tuning.check)))
 }
 
-// reached is told of each event that is delivered.
-func (st *store) reached(seq uint64) {
+// onDelivered is called for each event that is delivered.
+func (st *store) onDelivered(seq uint64) {
 	for {
 		next := st.nextCheckSeq.Load()
 		switch {
@@ -90,12 +91,12 @@ func (st *store) reached(seq uint64) {
 
 func (st *store) wakeCheck() {
 	select {
-	case st.turnover <- struct{}{}:
-	default: // it will
+	case st.seqReached <- struct{}{}:
+	default: // already woken
 	}
 }
 
-// checkAtSeq has the delivery of that sequence start the next check.
+// checkAtSeq sets the sequence whose delivery starts the next check.
 func (st *store) checkAtSeq(seq uint64) {
 	st.nextCheckSeq.Store(seq)
 	if st.deliveredSince.Load() >= seq {
@@ -111,49 +112,49 @@ func (st *store) checkStream(c *streamCheck) {
 	defer cancel()
 	now, err := st.log.State(ctx)
 	if err == nil {
-		c.note(at, now)
+		c.record(at, now)
 		st.state.Store(&now)
-		st.noteLimit(ctx, now)
+		st.adjustLimit(ctx, now)
 	}
-	defer func() { st.checkAtSeq(max(c.toldTo, c.last-min(c.halfSpan, c.last)) + c.halfSpan + 1) }()
+	defer func() { st.checkAtSeq(max(c.announcedTo, c.last-min(c.halfSpan, c.last)) + c.halfSpan + 1) }()
 	switch {
 	case st.eng.closed():
 	case eventlog.IsStreamNotFound(err):
 		st.restoreStream(ctx)
 	case err != nil:
-		st.eng.troubled().Err(err).Msg("the log does not say where it stands; trying again at the next check")
-	case st.renewed(now):
-		c.upToDate, c.toldTo = false, 0
+		st.eng.warnUnlessUnready().Err(err).Msg("the log does not say where it stands; trying again at the next check")
+	case st.detectRecreated(now):
+		c.upToDate, c.announcedTo = false, 0
 	case now.Last == c.logEnd && c.upToDate:
-	case st.heardSpan().covers(c.comparedTo, c.logEnd): // nothing was lost, so no room need be compared
-		c.toldTo = max(c.toldTo, c.logEnd)
+	case st.receivedSpan().covers(c.comparedTo, c.logEnd): // nothing was lost, so no room need be compared
+		c.announcedTo = max(c.announcedTo, c.logEnd)
 		c.compared(now.Last)
-	case c.tellAll(now) && !st.heardSpan().covers(c.toldTo, c.toldTo): // else the copies since then say the same
-		if st.checkInTurn(true, c.logEnd) {
-			c.toldTo = now.Last
+	case c.announceDue(now) && !st.receivedSpan().covers(c.announcedTo, c.announcedTo): // else the copies since then say the same
+		if st.checkInBatches(true, c.logEnd) {
+			c.announcedTo = now.Last
 		}
 	case st.checkSince(ctx, c.comparedTo, now.Last, c.logEnd):
 		c.compared(now.Last)
 	}
 }
 
-// compared records that the rooms have everything up to last.
+// compared records that all rooms have every event up to last.
 func (c *streamCheck) compared(last uint64) {
 	c.upToDate = last == c.logEnd
 	c.comparedTo, c.logEnd = c.logEnd, last
 }
 
-// tellAll reports whether half of the log has been replaced since every room
-// was told how far it is. A room that hears of it in time knows that it missed
-// nothing when its own last event has been dropped.
-func (c *streamCheck) tellAll(now eventlog.StreamState) bool {
-	return now.Last-min(c.toldTo, now.Last) > c.halfSpan
+// announceDue reports whether half of the log has been replaced since its end
+// was last announced to every room. A room that hears of it in time knows that
+// it has missed nothing, even after its own last event was discarded.
+func (c *streamCheck) announceDue(now eventlog.StreamState) bool {
+	return now.Last-min(c.announcedTo, now.Last) > c.halfSpan
 }
 
-// noteLimit records the stream's limit per room and adjusts it: anybody may
-// publish in many rooms and to many inboxes, and must not push out the events
-// of others.
-func (st *store) noteLimit(ctx context.Context, now eventlog.StreamState) {
+// adjustLimit records the stream's limit per room in its metadata and adjusts
+// it: anybody may publish to many rooms and inboxes, and must not push out the
+// events of others.
+func (st *store) adjustLimit(ctx context.Context, now eventlog.StreamState) {
 	err := st.log.RecordLimit(ctx, now)
 	if err == nil {
 		var limit int64
@@ -170,14 +171,14 @@ func (st *store) noteLimit(ctx context.Context, now eventlog.StreamState) {
 }
 
 // checkSince compares the rooms that have an event after `after`, up to `upto`,
-// with a log that goes up to least; false: it could not.
+// with a replica that has everything up to least; it reports whether it could.
 func (st *store) checkSince(ctx context.Context, after, upto, least uint64) bool {
 	if upto <= after || upto-after > eventlog.MaxUnfiltered || upto-after >= uint64(st.handles.count()) {
-		return st.checkInTurn(false, least)
+		return st.checkInBatches(false, least)
 	}
 	tokens, err := st.log.Tokens(ctx, after, upto)
 	if err != nil {
-		return st.checkInTurn(false, least)
+		return st.checkInBatches(false, least)
 	}
 	var list []*handle
 	for token := range tokens {
@@ -189,22 +190,22 @@ func (st *store) checkSince(ctx context.Context, after, upto, least uint64) bool
 	return ok
 }
 
-// restoreStream makes the stream again that somebody, or a NATS server that
-// kept it in memory, has lost. The next check finds that it is another one.
+// restoreStream creates the stream again after it was deleted, or lost with a
+// NATS server that kept it in memory. The next check finds its new epoch.
 func (st *store) restoreStream(ctx context.Context) {
 	err := st.log.Restore(ctx)
 	st.eng.restoreSecret(ctx)
 	st.eng.cfg.Log.Error().AnErr("restoring", err).Str("stream", st.log.Name()).Msg("the stream with the log of every room is gone: it is made anew and empty; was it deleted, or kept in memory by a server that was restarted?")
 }
 
-// renewed finds out whether the stream was made anew and tells the rooms: old
-// positions mean nothing then.
-func (st *store) renewed(now eventlog.StreamState) bool {
+// detectRecreated reports whether the stream was created again, and tells the
+// rooms: old positions mean nothing then.
+func (st *store) detectRecreated(now eventlog.StreamState) bool {
 	epoch := now.Epoch
 	if epoch == st.Epoch() {
 		return false
 	}
-	st.copies.renewed(now.Created())
+	st.copies.onRecreated(now.Created())
 	st.eng.cfg.Log.Warn().Str("stream", st.log.Name()).Str("was", st.Epoch()).Str("is", epoch).Msg("the log was made anew; the members of all its rooms are told to refresh")
 	st.epoch.Store(&epoch)
 	for _, h := range st.handles.all() {
@@ -216,23 +217,23 @@ func (st *store) renewed(now eventlog.StreamState) bool {
 // checkSoon makes checkLoop compare all rooms as soon as it can.
 func (st *store) checkSoon() {
 	select {
-	case st.kick <- struct{}{}:
-	default: // it will anyway
+	case st.checkNow <- struct{}{}:
+	default: // already requested
 	}
 }
 
 // suspectAll is called when the log may have been rolled back: each room asks
-// the leader before it delivers the next event, and all rooms are compared with
-// the log soon, also those that have nothing to deliver.
+// the leader before it delivers its next event, and all rooms are compared with
+// the log soon, including those that have nothing to deliver.
 func (st *store) suspectAll() {
 	st.markSuspect()
 	st.suspect.Store(true)
 	st.checkSoon()
 }
 
-// checkInTurn compares every open room with the log, as many per interval
-// as checkRooms.
-func (st *store) checkInTurn(tell bool, least uint64) bool {
+// checkInBatches compares every open room with the log, checkRooms of them per
+// interval.
+func (st *store) checkInBatches(tell bool, least uint64) bool {
 	list := st.handles.all()
 	for most := st.eng.cfg.tuning.checkRooms; len(list) > most; {
 		if _, ok := st.check(list[:most], tell, least); !ok {
@@ -241,7 +242,7 @@ func (st *store) checkInTurn(tell bool, least uint64) bool {
 		list = list[most:]
 		select {
 		case <-time.After(st.eng.cfg.tuning.check):
-		case <-st.kick:
+		case <-st.checkNow:
 			return st.checkAll(least)
 		case <-st.eng.ctx.Done():
 			return false
@@ -252,9 +253,9 @@ func (st *store) checkInTurn(tell bool, least uint64) bool {
 }
 
 // checkOpened compares rooms with the log a moment after they were opened, and
-// again until that could be done with all that the log had at the first time
-// that its leader answered: a copy that came too early for their subscriptions
-// may have been the last, and a look before they were open passed them over.
+// again until that succeeded with a replica that has everything the leader had
+// at the first attempt it answered: the last copy may have come before their
+// subscriptions were active, and an earlier check did not include them yet.
 func (st *store) checkOpened(list []*handle, after time.Duration, least uint64) {
 	time.AfterFunc(after, func() {
 		last, ok := st.check(list, false, least)
@@ -269,8 +270,9 @@ func (st *store) checkOpened(list []*handle, after time.Duration, least uint64) 
 	})
 }
 
-// checkAll compares every open room with the log; false: it could not. What
-// came since the last look is compared with a replica that has it at the next.
+// checkAll compares every open room with the log and reports whether it could.
+// Events since the last check are compared at the next, with a replica that has
+// them.
 func (st *store) checkAll(least uint64) bool {
 	suspect := st.suspect.Swap(false)
 	_, ok := st.check(st.handles.all(), suspect, least)
@@ -280,13 +282,14 @@ func (st *store) checkAll(least uint64) bool {
 	return ok
 }
 
-// newest is for check: all that the leader has when it begins.
-const newest = math.MaxUint64
+// upToLeader is for check: everything that the leader has when the check
+// begins.
+const upToLeader = math.MaxUint64
 
 // check compares the last sequences of rooms with the log and tells those that
-// differ, or all. It reports what the log's leader had, 0 if that is unknown,
-// and whether it could, with a replica that was as far as least: what one that
-// is behind does not have is no sign that nothing is missing.
+// differ, or, with tell, all. It returns the leader's last sequence, 0 if that
+// is unknown, and whether the comparison was made with a replica that had
+// everything up to least: a replica that lags proves nothing.
 func (st *store) check(list []*handle, tell bool, least uint64) (last uint64, ok bool) {
 	if len(list) == 0 || st.eng.closed() {
 		return 0, true
@@ -300,12 +303,12 @@ func (st *store) check(list []*handle, tell bool, least uint64) (last uint64, ok
 	checks, last, err := st.log.Checks(ctx, names)
 	if err != nil {
 		if !st.eng.closed() {
-			st.eng.troubled().Err(err).Int("rooms", len(list)).Msg("the last sequences of rooms could not be compared with the log; trying again at the next check")
+			st.eng.warnUnlessUnready().Err(err).Int("rooms", len(list)).Msg("the last sequences of rooms could not be compared with the log; trying again at the next check")
 		}
 		return last, false
 	}
-	st.eng.catchUp(ctx)
-	heard := st.heardSpan()
+	st.eng.awaitDispatched(ctx)
+	heard := st.receivedSpan()
 	st.counters.compared.Add(int64(len(list)))
 	ok = true
 	for i, h := range list {
@@ -313,14 +316,14 @@ func (st *store) check(list []*handle, tell bool, least uint64) (last uint64, ok
 		ok = ok && c.HighWatermark >= min(least, last)
 		h.known.Store(c.Last)
 		if tell || c.Last > h.last.Load() || c.Last < at[i] {
-			st.eng.post(h.self, checked{Check: c, at: at[i], heard: heard})
+			st.eng.post(h.self, checked{Check: c, at: at[i], received: heard})
 		}
 	}
 	return last, ok
 }
 
-// onDisconnect runs on nats.go's goroutine, as onReconnect and onAsyncError do.
-// What comes when the connection is back may be of a log that was rolled back.
+// onDisconnect runs on nats.go's goroutine, as do onReconnect and onAsyncError.
+// The log may have been rolled back by the time the connection is back.
 func (e *Engine) onDisconnect(nc *nats.Conn, err error) {
 	if !e.closed() {
 		e.cfg.Log.Warn().Err(err).Msg("the engine's NATS connection is lost; reconnecting")
@@ -342,13 +345,13 @@ func (e *Engine) onReconnect(nc *nats.Conn) {
 	for _, st := range e.stores {
 		st.suspectAll()
 	}
-	e.beat(true)
+	e.sendHeartbeat(true)
 	e.postAll(resync{})
 }
 
-// onAsyncError is told by nats.go above all that copies for a subscription
-// were dropped because the channel was full. The rooms are compared together:
-// when one has lost copies, most have.
+// onAsyncError is called by nats.go, mainly when copies for a subscription were
+// dropped because the channel was full. All rooms are compared: when one has
+// lost copies, most have.
 func (e *Engine) onAsyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
 	if sub != nil && errors.Is(err, nats.ErrSlowConsumer) {
 		e.stats.SlowConsumer.Add(1)

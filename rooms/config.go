@@ -14,20 +14,20 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// Bounds of the engine that are not worth a flag. Each says what happens when
-// it is hit.
+// Limits of the engine that have no flag, and what happens when they are reached.
 const (
 	// MaxReplay is the most events a join replays, and the most a room keeps
-	// in memory. Who missed more is told to refresh (recovered=false).
+	// in memory. A client that missed more is told to refresh
+	// (recovered=false).
 	MaxReplay = 500
 	// MaxReplayBytes is the most bytes that a join replays of one room, and
-	// MaxResumeBytes of all the rooms of one handshake. Who missed more is told
-	// to refresh in the rooms for which there is nothing left.
+	// MaxResumeBytes of all the rooms of one handshake. A client that missed
+	// more is told to refresh the rooms for which nothing is left of it.
 	MaxReplayBytes = 8 << 20
 	MaxResumeBytes = 16 << 20
 	// MaxHistoryBytes is the most bytes of events in one answer to get_history,
-	// which is then shorter and says that there are more; but one event is
-	// given in any case.
+	// but an answer has at least one event. A shorter answer says that there
+	// are more.
 	MaxHistoryBytes = 1 << 20
 	// MaxHistoryPage is the most events in one answer to get_history; a larger
 	// limit is cut to it.
@@ -35,9 +35,9 @@ const (
 	// MaxPresenceList is the most users in one list; the rest is paged.
 	MaxPresenceList = 100
 
-	// presenceBytes is about how long a list of users is at most, a page or the
+	// presenceBytes is roughly the largest list of users in bytes, a page or the
 	// changes of an interval: names may be long, and a client may be in many
-	// rooms that all have news at once.
+	// rooms that all send presence at once.
 	presenceBytes = 16 << 10
 	// MaxEventBytes is the largest event the log takes. A larger publish is
 	// refused with bad_payload.
@@ -50,22 +50,20 @@ const (
 	presenceCountAbove = 2000
 	presenceSlowFactor = 3
 
-	// burstMessages and burstBytes bound what is handed to members at once,
-	// so that one batch of a busy room does not fill a member's queue.
+	// burstMessages and burstBytes bound one burst to the members, so that a
+	// batch of a busy room does not fill a member's queue.
 	burstMessages = 64
 	burstBytes    = 256 << 10
 
 	// ringBytes bounds the memory of one room's recent events; older ones are
-	// read from the log again. Config.RingBytes bounds that of all rooms. A
-	// replay comes from there, and events take more than they are long: it is
-	// the larger of the two, or who missed less than a replay may be would not
-	// get it.
+	// read from the log again. Config.RingBytes bounds that of all rooms.
+	// Replays come from the ring, and an event takes more memory than its
+	// bytes, so ringBytes must exceed MaxReplayBytes for a replay of that size.
 	ringBytes = MaxReplayBytes + MaxReplayBytes/4
 
-	// mailboxBytes bounds what NATS has sent and waits for one room. A live
-	// event beyond it is read from the log, a signal is lost, and what other
-	// nodes tell of their members is asked for again. Config.CopyBytes bounds
-	// that of all rooms.
+	// mailboxBytes bounds the messages from NATS that are queued for one room.
+	// A live event beyond it is read from the log, a signal is lost, and gossip
+	// is requested again. Config.CopyBytes bounds those of all rooms.
 	mailboxBytes = 2 << 20
 
 	// heldEvents and heldBytes bound the live events a room keeps while it
@@ -74,29 +72,30 @@ const (
 	heldEvents = 4096
 	heldBytes  = 2 << 20
 
-	// openTimeout bounds all that a room needs to open, and each read of its
-	// log; after it joins are answered unavailable.
+	// openTimeout bounds the opening of a room, and each read of its log; after
+	// it joins are answered unavailable.
 	openTimeout = 5 * time.Second
 
 	// checkInterval is how often the last sequences of the open rooms are
-	// compared with the log, if the log has moved; checkAfterOpen when a room
-	// that was just opened is: interest may reach the stream's leader later
-	// than the room's first look at the log.
+	// compared with the log, if the log has moved; checkAfterOpen is how soon
+	// after its opening a room is: its subscription may become active at the
+	// stream's leader after its first read of the log.
 	checkInterval  = 3 * time.Second
-	checkLeast     = 100 * time.Millisecond // the log's turnover makes it no shorter
-	checkRooms     = 10_000                 // are compared per interval; more take turns, 30 s for 100,000
+	checkLeast     = 100 * time.Millisecond // the shortest interval, however fast the log is replaced
+	checkRooms     = 10_000                 // rooms compared per interval; with 100,000 rooms each is compared every 30 s
 	checkAfterOpen = 300 * time.Millisecond
 )
 
-// Connector makes connections to NATS: embedded.Server and embedded.Remote do.
+// Connector makes connections to NATS. embedded.Server and embedded.Remote
+// implement it.
 type Connector interface {
 	Connect(name string, opts ...nats.Option) (*nats.Conn, error)
 }
 
-// Config says how an engine runs. The zero value of a field takes the default
-// of DefaultConfig.
+// Config is the configuration of an engine. The zero value of a field means the
+// default of DefaultConfig.
 type Config struct {
-	Node string // this node's name, of A-Z a-z 0-9 _ -, unique in the cluster; default a random one
+	Node string // this node's name, of A-Z a-z 0-9 _ -, unique in the cluster; "": a random one
 
 	Memory       bool          // keep the log in memory only
 	Replicas     int           // of the stream; 0: as it is, or, on a cluster of 3 servers or more, 3
@@ -105,16 +104,17 @@ type Config struct {
 	HistoryBytes int64         // the whole log; the oldest events are dropped
 	InboxBytes   int64         // the log of all users' inboxes, which is one of its own
 
-	// HearAll has a node hear the rooms of the whole cluster by three
-	// subscriptions in all, instead of up to three for each open room, and look
-	// at all events for what is not valid, instead of taking turns with others.
-	// It is for the one node beside its own NATS server: in a cluster it would
-	// hear the others' events in vain.
+	// HearAll makes the node subscribe to all rooms of the cluster by a few
+	// wildcard subscriptions, instead of up to three for each open room, and
+	// validate all events, instead of taking turns with other nodes. It is for
+	// a single node with an embedded NATS server: in a cluster it would receive
+	// the events of rooms that it does not have open.
 	HearAll bool
 
-	// Secret is what the nodes of a cluster know each other's events by:
-	// SecretBytes random bytes, the same for all. Who has it can speak as any
-	// user. nil: they keep one in NATS, in the bucket eventlog.KeyBucket.
+	// Secret is the key with which the nodes of a cluster sign and verify who an
+	// event is from: SecretBytes random bytes, the same on all nodes. Whoever has
+	// it can impersonate any user. nil: the nodes share one in NATS, in the
+	// bucket eventlog.KeyBucket.
 	Secret []byte
 
 	RingBytes    int64 // what the rooms' recent events may cost, all together; the least used are cut; negative: no limit
@@ -127,17 +127,18 @@ type Config struct {
 	PresenceInterval time.Duration // one batch of membership changes per room and interval
 	PresenceGrace    time.Duration // a lost connection keeps its seat for this long; negative: not at all
 
-	// Feed tells on NATS who comes and goes: wire.FeedEvent.
+	// Feed publishes joins, leaves and connections on NATS: see wire.FeedEvent.
 	Feed bool
 
-	// EndUser is asked by rooms.kick, before it ends a user's sessions, to
-	// refuse the user's credentials from before for a time; negative: for as
-	// long as the program does when nobody says. Its errors that are
-	// *wire.Error are shown. Nil: connections are ended, and that is all.
+	// EndUser is called by rooms.kick, before it ends a user's sessions, to
+	// revoke the user's credentials issued so far for that long; negative: for
+	// the program's default time. Its errors that are *wire.Error are
+	// returned to the caller of rooms.kick. It may be called from any goroutine. Nil: only the
+	// connections are ended.
 	EndUser func(ctx context.Context, uid string, lasts time.Duration) error
-	// Kicked is called on every node when a user is removed from a room, or for
-	// room "" when the user's sessions are ended, before that is done. It must
-	// not block, and may be called from any goroutine. Nil: nobody is told.
+	// Kicked is called on every node before a user is removed from a room, or,
+	// with room "", before the user's sessions are ended. It must not block, and
+	// may be called from any goroutine. May be nil.
 	Kicked func(room, uid string)
 
 	Log zerolog.Logger
@@ -145,7 +146,7 @@ type Config struct {
 	tuning tuning
 }
 
-// tuning is what only the tests of this package change.
+// tuning is set only by the tests of this package.
 type tuning struct {
 	publish       eventlog.PublishTimes
 	open          time.Duration        // openTimeout
@@ -236,13 +237,13 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// stream is what the configuration says of the log of a space.
+// stream returns the configuration of the stream of a space.
 func (c Config) stream(space wire.Space) eventlog.Config {
 	bytes := [wire.Spaces]int64{wire.SpaceRooms: c.HistoryBytes, wire.SpaceInboxes: c.InboxBytes}[space]
 	return eventlog.Config{Space: space, Memory: c.Memory, Replicas: c.Replicas, History: c.History, HistoryAge: c.HistoryAge, HistoryBytes: bytes, Log: c.Log}
 }
 
-// Validate reports the first field that cannot work.
+// Validate returns an error for the first field with an invalid value.
 func (c Config) Validate() error {
 	switch {
 	case wire.RoomKey(c.Node) != c.Node:

@@ -15,31 +15,30 @@ type connectionsRequest struct {
 
 type connectionsAnswer struct {
 	members []Member
-	upto    uint64 // the number of the feed's event up to which
+	upto    uint64 // the number of the last feed event that it includes
 }
 
 func (*connectionsRequest) roomMessage() {}
 
-// toldConnections is a node's part of a page.
-type toldConnections struct {
+// connectionsReply is one node's part of a page.
+type connectionsReply struct {
 	At   wire.FeedNode     `json:"at"`
 	List []wire.Connection `json:"list"`
 }
 
-// errNoFeed answers who asks a node without a feed.
+// errNoFeed is the answer of a node that has no feed.
 var errNoFeed = wire.Errorf(wire.Unavailable, "this node tells no feed, so nobody could follow; start it with --feed")
 
-// Connections is one page of the connections in a room, on all nodes, or, for
-// the room "", of all that there are, sorted by their ids. What happened up to
-// the numbers in it is in it, of the feed of each node; what is told later
-// under a higher number is to be applied to it. limit is at most
-// wire.MaxConnectionsPage.
+// Connections returns one page of the connections in a room, or for room "" of
+// all connections, on all nodes, sorted by id. For each node the page has the
+// number of the last feed event that it includes: later ones are to be applied
+// to it. limit is at most wire.MaxConnectionsPage.
 func (e *Engine) Connections(ctx context.Context, room, after string, limit int) (wire.Connections, error) {
 	if limit <= 0 || limit > wire.MaxConnectionsPage {
 		limit = wire.MaxConnectionsPage
 	}
 	page := wire.Connections{RoomID: room, List: []wire.Connection{}}
-	answers, err := e.everyNode(ctx, command{Op: opConnections, Room: room, After: after, Limit: limit})
+	answers, err := e.requestAllNodes(ctx, command{Op: opConnections, Room: room, After: after, Limit: limit})
 	if err != nil {
 		return page, err
 	}
@@ -58,31 +57,31 @@ func (e *Engine) Connections(ctx context.Context, room, after string, limit int)
 	return page, nil
 }
 
-// firstAfter are the first connections after one, sorted by their ids, at most
-// limit.
+// firstAfter returns the connections with ids greater than after, sorted, at
+// most limit.
 func firstAfter(list []wire.Connection, after string, limit int) []wire.Connection {
 	list = slices.DeleteFunc(list, func(c wire.Connection) bool { return c.Connection <= after })
 	slices.SortFunc(list, func(a, b wire.Connection) int { return strings.Compare(a.Connection, b.Connection) })
 	return list[:min(len(list), limit)]
 }
 
-// ownConnections is this node's part.
-func (e *Engine) ownConnections(ctx context.Context, c command) (*toldConnections, error) {
+// localConnections returns this node's part of a page.
+func (e *Engine) localConnections(ctx context.Context, c command) (*connectionsReply, error) {
 	f := e.feed
 	if f == nil {
 		return nil, errNoFeed
 	}
-	told := &toldConnections{At: wire.FeedNode{Node: f.node, Boot: f.boot}}
+	answer := &connectionsReply{At: wire.FeedNode{Node: f.node, Boot: f.boot}}
 	if c.Room == "" {
-		told.List, told.At.N = f.all()
+		answer.List, answer.At.N = f.snapshot()
 	} else {
 		var err error
-		if told.List, told.At.N, err = e.connectionsIn(ctx, c.Room); err != nil {
+		if answer.List, answer.At.N, err = e.connectionsIn(ctx, c.Room); err != nil {
 			return nil, err
 		}
 	}
-	told.List = firstAfter(told.List, c.After, max(1, min(c.Limit, wire.MaxConnectionsPage)))
-	return told, nil
+	answer.List = firstAfter(answer.List, c.After, max(1, min(c.Limit, wire.MaxConnectionsPage)))
+	return answer, nil
 }
 
 func (e *Engine) connectionsIn(ctx context.Context, room string) ([]wire.Connection, uint64, error) {

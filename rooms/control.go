@@ -14,14 +14,14 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// controlSubject reaches every node; controlTimeout is how long its answers
-// are waited for.
+// controlSubject is subscribed to by every node; controlTimeout bounds the wait
+// for their replies.
 const (
 	controlSubject = "roomd.control"
 	controlTimeout = 2 * time.Second
 )
 
-// command is what one node wants of all.
+// command is a request to all nodes.
 type command struct {
 	V    int            `json:"v"`
 	Op   controlOp      `json:"op"`
@@ -46,38 +46,38 @@ const (
 	opConnections controlOp = "connections" // list a room's, or all; since version 3
 )
 
-// outcome is one node's answer; with an error it is a refusal.
-type outcome struct {
+// commandReply is one node's reply to a command; with Error it refuses.
+type commandReply struct {
 	V     int         `json:"v"`
 	Node  string      `json:"node"`
 	Count int         `json:"count,omitempty"`
 	Rooms []RoomInfo  `json:"rooms,omitempty"`
-	Error *reason     `json:"error,omitempty"`
+	Error *replyError `json:"error,omitempty"`
 	Lobby *lobbyReply `json:"lobby,omitempty"` // instead of Rooms; there may be more than one
 
-	Connections *toldConnections `json:"connections,omitempty"`
+	Connections *connectionsReply `json:"connections,omitempty"`
 }
 
-// onControl does what a command says and answers. It runs on its
-// subscription's goroutine, and the work beside it.
+// onControl executes a command and replies. It is called on its subscription's
+// goroutine, and works on another.
 func (e *Engine) onControl(msg *nats.Msg) {
 	var c command
 	if err := json.Unmarshal(msg.Data, &c); err != nil || msg.Reply == "" {
 		e.cfg.Log.Warn().Str("subject", msg.Subject).Msg("a command that is none was ignored; who publishes there?")
-		e.refuse(msg, wire.Errorf(wire.BadJSON, "a command must be a JSON object with the field op"))
+		e.replyWithError(msg, wire.Errorf(wire.BadJSON, "a command must be a JSON object with the field op"))
 		return
 	}
-	e.beside(func(ctx context.Context) {
+	e.background(func(ctx context.Context) {
 		if c.Op == opRooms && c.Lobby != nil {
 			e.tellLobby(msg, *c.Lobby)
 			return
 		}
 		ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 		defer cancel()
-		answer, err := e.obey(ctx, c)
+		answer, err := e.execute(ctx, c)
 		if err != nil {
 			e.cfg.Log.Warn().Err(err).Str("op", string(c.Op)).Msg("a command of another node could not be carried out")
-			e.refuse(msg, err)
+			e.replyWithError(msg, err)
 			return
 		}
 		body, err := json.Marshal(answer)
@@ -90,9 +90,9 @@ func (e *Engine) onControl(msg *nats.Msg) {
 	})
 }
 
-// obey carries out a command on this node.
-func (e *Engine) obey(ctx context.Context, c command) (outcome, error) {
-	answer := outcome{V: speaks, Node: e.cfg.Node}
+// execute executes a command on this node.
+func (e *Engine) execute(ctx context.Context, c command) (commandReply, error) {
+	answer := commandReply{V: protocolVersion, Node: e.cfg.Node}
 	var err error
 	switch c.Op {
 	case opRooms:
@@ -102,47 +102,48 @@ func (e *Engine) obey(ctx context.Context, c command) (outcome, error) {
 			answer.Rooms = []RoomInfo{info}
 		}
 	case opRemove:
-		e.kicked(c.Room, c.UID)
-		answer.Count, err = e.removeHere(ctx, c.Room, c.UID)
+		e.notifyKicked(c.Room, c.UID)
+		answer.Count, err = e.removeLocal(ctx, c.Room, c.UID)
 	case opClose:
-		e.kicked("", c.UID)
-		answer.Count, err = e.closeHere(ctx, c.UID, c.Code)
+		e.notifyKicked("", c.UID)
+		answer.Count, err = e.closeLocal(ctx, c.UID, c.Code)
 	case opConnections:
-		answer.Connections, err = e.ownConnections(ctx, c)
+		answer.Connections, err = e.localConnections(ctx, c)
 	default:
-		err = wire.Errorf(wire.UnknownType, "there is no command %q in version %d; update this node", c.Op, speaks)
+		err = wire.Errorf(wire.UnknownType, "there is no command %q in version %d; update this node", c.Op, protocolVersion)
 	}
 	return answer, err
 }
 
-func (e *Engine) kicked(room, uid string) {
+func (e *Engine) notifyKicked(room, uid string) {
 	if e.cfg.Kicked != nil {
 		e.cfg.Kicked(room, uid)
 	}
 }
 
-// removeHere takes a user's sessions out of the room, if it is open here.
-func (e *Engine) removeHere(ctx context.Context, room, uid string) (int, error) {
-	sessions, err := e.tellRoom(ctx, room, &removeUser{uid: uid, done: make(chan []string, 1)})
+// removeLocal removes a user's sessions from a room, if it is open on this
+// node.
+func (e *Engine) removeLocal(ctx context.Context, room, uid string) (int, error) {
+	sessions, err := e.sendRemoval(ctx, room, &removeUser{uid: uid, done: make(chan []string, 1)})
 	return distinct(sessions), err
 }
 
-// closeHere ends a user's sessions, and the seats that the rooms keep for those
-// that were cut off. The inbox comes first: a session that is no longer in it has
-// left its rooms before, so that each has the seat when it is told.
-func (e *Engine) closeHere(ctx context.Context, uid string, code wire.CloseCode) (int, error) {
-	sessions, err := e.tellRoom(ctx, wire.Inbox(uid), &removeUser{uid: uid, code: code, done: make(chan []string, 1)})
+// closeLocal ends a user's sessions on this node, and the seats that rooms keep
+// for those that were cut off. The inbox is first: a session leaves it after
+// all its rooms, so by then each room that keeps a seat already has it.
+func (e *Engine) closeLocal(ctx context.Context, uid string, code wire.CloseCode) (int, error) {
+	sessions, err := e.sendRemoval(ctx, wire.Inbox(uid), &removeUser{uid: uid, code: code, done: make(chan []string, 1)})
 	if err != nil {
 		return 0, err
 	}
 	open := e.stores[wire.SpaceRooms].handles.all()
-	told := make([]*endSeats, len(open))
+	requests := make([]*endSeats, len(open))
 	for i, h := range open {
-		told[i] = &endSeats{uid: uid, done: make(chan []string, 1)}
-		e.post(h.self, told[i])
+		requests[i] = &endSeats{uid: uid, done: make(chan []string, 1)}
+		e.post(h.self, requests[i])
 	}
 	for i, h := range open {
-		ended, err := await(ctx, h.self, told[i].done, nil)
+		ended, err := await(ctx, h.self, requests[i].done, nil)
 		if err != nil {
 			return distinct(sessions), err
 		}
@@ -157,8 +158,9 @@ func distinct(sessions []string) int {
 	return len(slices.Compact(sessions))
 }
 
-// tellRoom gives a removal to the room, if it is open here.
-func (e *Engine) tellRoom(ctx context.Context, room string, m *removeUser) (sessions []string, err error) {
+// sendRemoval sends m to the room, if it is open on this node, and waits for
+// the ids of the sessions.
+func (e *Engine) sendRemoval(ctx context.Context, room string, m *removeUser) (sessions []string, err error) {
 	ref, ok := e.rooms.Lookup(room)
 	if !ok {
 		return nil, nil
@@ -167,26 +169,26 @@ func (e *Engine) tellRoom(ctx context.Context, room string, m *removeUser) (sess
 	return await(ctx, ref, m.done, nil)
 }
 
-// everyNode gives a command to all nodes that live, this one too, and returns
-// their answers. A node that does not answer, or refuses, is an error that
-// names it: the caller must not take silence for "nobody there". The answers of
-// the others are returned with it.
-func (e *Engine) everyNode(ctx context.Context, c command) ([]outcome, error) {
+// requestAllNodes sends a command to all live nodes, this one included, and
+// returns their replies. A node that does not reply, or refuses, is an error
+// that names it: no reply does not mean that there was nothing to do. The
+// replies of the others are returned with it.
+func (e *Engine) requestAllNodes(ctx context.Context, c command) ([]commandReply, error) {
 	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()
-	var answers []outcome
-	err := e.tellNodes(ctx, c, append(e.peers.names(), e.cfg.Node), func(o outcome) bool {
+	var answers []commandReply
+	err := e.requestNodes(ctx, c, append(e.peers.names(), e.cfg.Node), func(o commandReply) bool {
 		answers = append(answers, o)
 		return true
 	})
 	return answers, err
 }
 
-// tellNodes gives a command to all nodes and waits for the answers of those
-// that are missing, until ctx ends. answered is called for each, and reports
+// requestNodes sends a command to all nodes and waits until those in missing
+// have replied, or ctx ends. answered is called for each reply and reports
 // whether it was that node's last.
-func (e *Engine) tellNodes(ctx context.Context, c command, missing []string, answered func(outcome) (last bool)) error {
-	c.V = speaks
+func (e *Engine) requestNodes(ctx context.Context, c command, missing []string, answered func(commandReply) (last bool)) error {
+	c.V = protocolVersion
 	body, err := json.Marshal(c)
 	if err != nil {
 		return fmt.Errorf("rooms: encode a command: %w", err)
@@ -207,7 +209,7 @@ func (e *Engine) tellNodes(ctx context.Context, c command, missing []string, ans
 			silent := wire.Errorf(wire.Unavailable, "these nodes did not answer: %s; try again", strings.Join(missing, ", "))
 			return errors.Join(silent, refused)
 		}
-		var o outcome
+		var o commandReply
 		if err := json.Unmarshal(msg.Data, &o); err != nil {
 			return fmt.Errorf("rooms: a node's answer cannot be read: %w", err)
 		}
@@ -224,9 +226,9 @@ func (e *Engine) tellNodes(ctx context.Context, c command, missing []string, ans
 	return refused
 }
 
-// countEveryNode adds up what the nodes did.
-func (e *Engine) countEveryNode(ctx context.Context, c command) (int, error) {
-	answers, err := e.everyNode(ctx, c)
+// sumAllNodes adds up the counts in the nodes' replies.
+func (e *Engine) sumAllNodes(ctx context.Context, c command) (int, error) {
+	answers, err := e.requestAllNodes(ctx, c)
 	n := 0
 	for _, a := range answers {
 		n += a.Count
@@ -234,24 +236,22 @@ func (e *Engine) countEveryNode(ctx context.Context, c command) (int, error) {
 	return n, err
 }
 
-// Remove takes every session of a user out of the room, on all nodes, and
-// returns how many there were. Those that were cut off and have a seat for the
-// grace are among them.
+// Remove removes every session of a user from a room, on all nodes, and returns
+// how many there were, kept seats of sessions that were cut off included.
 func (e *Engine) Remove(ctx context.Context, room, uid string) (int, error) {
-	return e.countEveryNode(ctx, command{Op: opRemove, Room: room, UID: uid})
+	return e.sumAllNodes(ctx, command{Op: opRemove, Room: room, UID: uid})
 }
 
 // CloseUser ends every session of a user, on all nodes, and returns how many
-// there were. Those that were cut off and have a seat for the grace are among
-// them.
+// there were, kept seats of sessions that were cut off included.
 func (e *Engine) CloseUser(ctx context.Context, uid string, code wire.CloseCode) (int, error) {
-	return e.countEveryNode(ctx, command{Op: opClose, UID: uid, Code: code})
+	return e.sumAllNodes(ctx, command{Op: opClose, UID: uid, Code: code})
 }
 
-// FindRoom returns what all nodes know of one room; ok is false when it is open
-// nowhere and has no label.
+// FindRoom returns what all nodes together know of a room; ok is false when it
+// is not open on any node and has no label.
 func (e *Engine) FindRoom(ctx context.Context, room string) (info RoomInfo, ok bool, err error) {
-	answers, err := e.everyNode(ctx, command{Op: opRoom, Room: room})
+	answers, err := e.requestAllNodes(ctx, command{Op: opRoom, Room: room})
 	if err != nil {
 		return RoomInfo{}, false, err
 	}
@@ -264,8 +264,8 @@ func (e *Engine) FindRoom(ctx context.Context, room string) (info RoomInfo, ok b
 	return info, ok || info.Label != nil, nil
 }
 
-// with joins what two nodes know of a room. Each knows all its users; sessions
-// are each node's own.
+// with merges what two nodes know of a room. Each counts the users of all
+// nodes, but only its own sessions.
 func (i RoomInfo) with(other RoomInfo) RoomInfo {
 	i.Users = max(i.Users, other.Users)
 	i.Sessions += other.Sessions

@@ -10,44 +10,45 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// effects carries out what the room's follower wants.
+// effects executes what the room's follower asks for: it implements
+// follow.Effects.
 type effects struct{ r *room }
 
-// reading is a body that was read. It is remembered while its copy is handled,
-// so that an event that is inspected and delivered is read once.
-type reading struct {
+// parsedBody is the result of parsing a body. It is kept while its copy is
+// handled, so that an event that is validated and delivered is parsed once.
+type parsedBody struct {
 	body   []byte
 	stored wire.Stored
 	err    error
 }
 
-// read is wire.ReadStored, with who the event is from.
-func (r *room) read(e follow.Event) (wire.Stored, error) {
-	body, stored, err := e.Body, r.reading.stored, r.reading.err
-	if known := r.reading.body; len(body) == 0 || len(body) != len(known) || &body[0] != &known[0] {
+// parse is wire.ReadStored, and verifies who the event is from.
+func (r *room) parse(e follow.Event) (wire.Stored, error) {
+	body, stored, err := e.Body, r.parsed.stored, r.parsed.err
+	if known := r.parsed.body; len(body) == 0 || len(body) != len(known) || &body[0] != &known[0] {
 		stored, err = wire.ReadStored(body)
 	}
 	if err == nil && stored.Marked() {
-		author := r.eng.secret.Load().stored(e.By, r.h.name, body, e.Time)
-		stored.SetAuthor(r.eng.believed(author, e.By))
+		author := r.eng.secret.Load().storedAuthor(e.By, r.h.name, body, e.Time)
+		stored.SetAuthor(r.eng.countUnsigned(author, e.By))
 	}
 	return stored, err
 }
 
-// inspect looks whether a copy is valid, where that is this node's to do.
+// inspect rejects an invalid event, where that is this node's task.
 func (r *room) inspect(msg *nats.Msg) {
 	stored, err := wire.ReadStored(msg.Data)
 	if err != nil {
 		r.eng.reject(msg, err)
 	}
-	r.reading = reading{msg.Data, stored, err}
+	r.parsed = parsedBody{msg.Data, stored, err}
 }
 
 // onLive takes one copy from the stream's republish.
 func (r *room) onLive(msg *nats.Msg) {
 	if r.eng.cfg.HearAll {
 		r.inspect(msg)
-		defer func() { r.reading = reading{} }()
+		defer func() { r.parsed = parsedBody{} }()
 	}
 	c, err := eventlog.Copy(msg)
 	if err != nil {
@@ -55,24 +56,25 @@ func (r *room) onLive(msg *nats.Msg) {
 		r.eng.roomLog(r.h.name).Debug().Err(err).Str("subject", msg.Subject).Msg("a message on a room's log subject is not from the stream and was ignored; who publishes there?")
 		return
 	}
-	c.From = r.h.store.heardFrom(c.Seq, r.h.since.Load(), r.follower.Position().Epoch)
+	c.From = r.h.store.receivedFrom(c.Seq, r.h.since.Load(), r.follower.Position().Epoch)
 	r.follower.Live(c)
 }
 
-// heard tells the follower what the node has heard of the whole stream.
-func (r *room) heard(s span) {
+// onReceived tells the follower which copies of the whole stream this node has
+// received.
+func (r *room) onReceived(s span) {
 	if s.to != 0 && s.epoch == r.follower.Position().Epoch {
-		r.follower.Heard(max(s.from, r.h.since.Load()), s.to)
+		r.follower.Received(max(s.from, r.h.since.Load()), s.to)
 	}
 }
 
-// onChecked compares the room with what the log had. What was the same when the
-// log was asked says nothing about what came since.
+// onChecked compares the room with what the log had. If the room was up to date
+// then and has delivered events since, there is nothing to compare.
 func (r *room) onChecked(m checked) {
 	if m.Last == m.at && r.follower.Newest() != m.at {
 		return
 	}
-	r.heard(m.heard)
+	r.onReceived(m.received)
 	r.follower.Check(m.Check)
 }
 
@@ -81,7 +83,7 @@ func (x effects) Deliver(e follow.Event) []byte { return x.r.deliver(e) }
 
 // Frame implements follow.Effects.
 func (x effects) Frame(e follow.Event) []byte {
-	stored, err := x.r.read(e)
+	stored, err := x.r.parse(e)
 	if err != nil {
 		return nil
 	}
@@ -89,22 +91,22 @@ func (x effects) Frame(e follow.Event) []byte {
 	return stored.AppendFrame(frame, x.r.label, e.Seq, e.Time)
 }
 
-// Refresh implements follow.Effects: the members get a room_joined that is not
-// recovered.
+// Refresh implements follow.Effects: the members get a room_joined with
+// recovered=false.
 func (x effects) Refresh() {
 	r := x.r
 	r.flush()
 	r.h.last.Store(r.follower.Newest())
 	r.eng.stats.Resets.Add(1)
-	r.deliverBurst(r.joined("", r.follower.Position().Seq, false, 0), "")
+	r.deliverBurst(r.joinedBurst("", r.follower.Position().Seq, false, 0), "")
 }
 
-// Read implements follow.Effects. The log is read on a goroutine beside the
-// room, which posts the page back.
+// Read implements follow.Effects. The log is read on a background goroutine,
+// which posts the page to the room.
 func (x effects) Read(q follow.Range) {
 	r := x.r
 	r.h.store.counters.reads.Add(1)
-	r.beside(q.Attempt, func(ctx context.Context) message {
+	r.background(q.Attempt, func(ctx context.Context) message {
 		if gate := r.eng.cfg.tuning.gate; gate != nil {
 			gate.RLock()
 			defer gate.RUnlock()
@@ -122,22 +124,22 @@ func (x effects) Read(q follow.Range) {
 func (x effects) Ask(op, seq uint64, attempt int) {
 	r := x.r
 	r.h.store.counters.asks.Add(1)
-	r.beside(attempt, func(ctx context.Context) message {
+	r.background(attempt, func(ctx context.Context) message {
 		verdict, err := r.h.store.log.Ask(ctx, r.h.name, seq)
 		if err != nil {
 			r.warn(err, "the log's leader could not be asked about a room; asking again")
 			verdict = follow.Verdict{Failed: true}
 		}
 		verdict.Op = op
-		r.eng.catchUp(ctx)
-		return verdictGiven{r, verdict, r.h.store.heardSpan()}
+		r.eng.awaitDispatched(ctx)
+		return verdictGiven{r, verdict, r.h.store.receivedSpan()}
 	})
 }
 
-// beside runs fn on a goroutine of its own, for tuning.open at most, and posts
-// what it returns to the room.
-func (r *room) beside(attempt int, fn func(context.Context) message) {
-	r.eng.beside(func(ctx context.Context) {
+// background runs fn on a goroutine of its own, for tuning.open at most, and
+// posts its result to the room.
+func (r *room) background(attempt int, fn func(context.Context) message) {
+	r.eng.background(func(ctx context.Context) {
 		_ = eventlog.Pause(ctx, attempt) // fn fails at once when ctx has ended
 		ctx, cancel := context.WithTimeout(ctx, r.eng.cfg.tuning.open)
 		defer cancel()

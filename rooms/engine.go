@@ -19,49 +19,50 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// liveQueue is how many live copies may wait for the dispatcher. Beyond it
+// liveQueue is how many live copies may be queued for the dispatcher. Beyond it
 // nats.go drops them (counted), and the rooms read them from the log.
 const liveQueue = 1 << 16
 
-// errClosed answers what came after Close.
+// errClosed answers requests after Close.
 var errClosed = wire.Errorf(wire.Unavailable, "this node is stopping; connect to another")
 
-// errBusy answers what found a room's mailbox full.
+// errBusy answers requests that found a room's mailbox full.
 var errBusy = wire.Errorf(wire.Busy, "the room is busy; try again in a moment")
 
-// Engine runs the rooms of one node.
+// Engine runs the rooms of one node. Its methods may be called from any
+// goroutine.
 type Engine struct {
 	// fixed after New
-	cfg        Config
-	ctx        context.Context // ends with Close
-	stop       context.CancelFunc
-	nc         *nats.Conn // subscriptions, requests and signals
-	pubs       *nats.Conn // publishes to the log and their acks
-	stores     [wire.Spaces]*store
-	limits     follow.Limits
-	waiting    *Waiting
-	sweep      chan struct{} // calls the sweeper; buffered by one
-	pub        *eventlog.Publisher
-	secret     atomic.Pointer[secret] // changes only when NATS has lost it
-	live       chan *nats.Msg
-	marks      sync.Map // *nats.Msg: chan struct{}; see catchUp
-	rooms      *actor.Group[string, message]
-	opener     *actor.Ref[*room]
-	subs       subscriber
-	peers      peers
-	inspection inspection
-	boot       presence.Boot // of this process
-	started    int64         // for nodes of version 0: see heartbeat
-	stats      Stats
-	latency    latency
-	watched    Watched                      // nil: an external NATS
-	writes     *eventlog.WriteProbe         // nil where watched is not
-	unready    atomic.Pointer[UnreadyError] // nil: the log takes events
-	proofs     atomic.Int64                 // events of prove that were duplicates
+	cfg          Config
+	ctx          context.Context // ends with Close
+	stop         context.CancelFunc
+	nc           *nats.Conn // subscriptions, requests and signals
+	pubs         *nats.Conn // publishes to the log and their acks
+	stores       [wire.Spaces]*store
+	limits       follow.Limits
+	waiting      *Waiting
+	sweep        chan struct{} // wakes the sweeper; buffered by one
+	pub          *eventlog.Publisher
+	secret       atomic.Pointer[secret] // replaced only when NATS has lost it
+	live         chan *nats.Msg
+	marks        sync.Map // *nats.Msg: chan struct{}; see awaitDispatched
+	rooms        *actor.Group[string, message]
+	opener       *actor.Ref[*room]
+	subs         subscriber
+	peers        peers
+	inspection   inspection
+	boot         presence.Boot // of this process
+	started      int64         // for nodes of version 0: see heartbeat
+	stats        Stats
+	latency      latency
+	storeMonitor StoreMonitor                 // nil: an external NATS
+	writeProbe   *eventlog.WriteProbe         // nil where watched is not
+	unready      atomic.Pointer[UnreadyError] // nil: the log takes events
+	proofs       atomic.Int64                 // events of publishProof that were duplicates
 
-	// incarnation is that of the room made last. It begins with the time, for
-	// nodes of version 0, and then only counts: a clock that is set back is of
-	// no consequence.
+	// incarnation is the incarnation of the newest room. It starts at the
+	// current time, for nodes of version 0, and is only incremented from then
+	// on, so that a clock that is set back does no harm.
 	incarnation atomic.Uint64
 
 	users  users
@@ -69,13 +70,14 @@ type Engine struct {
 	lobby  lobbySync
 	feed   *feed // nil: none
 
-	work   sync.WaitGroup // goroutines beside the rooms
-	mu     sync.Mutex
-	waited bool // Close waits for work: nothing is added any more; guarded by mu
+	work       sync.WaitGroup // background goroutines
+	mu         sync.Mutex
+	workClosed bool // Close waits for work: nothing may be added any more; guarded by mu
 }
 
-// New connects twice, opens the stream (it is created when there is none) and
-// starts. The caller ends it with Close.
+// New connects to NATS twice, opens the streams (creating them where needed)
+// and starts the engine. ctx bounds only the start. The caller ends the engine
+// with Close.
 func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
@@ -101,8 +103,8 @@ func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
 }
 
 func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
-	// While it is away nothing is buffered: a request is tried again, a signal
-	// is for now, and a publish is the publisher's to repeat.
+	// Nothing is buffered while NATS is disconnected: requests are retried,
+	// signals are of no use later, and the publisher sends publishes again.
 	noBuffer := nats.ReconnectBufSize(-1)
 	e.nc, err = conn.Connect("roomd "+e.cfg.Node, noBuffer, nats.ErrorHandler(e.onAsyncError), nats.DisconnectErrHandler(e.onDisconnect), nats.ReconnectHandler(e.onReconnect))
 	if err != nil {
@@ -137,33 +139,33 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	e.opener = actor.Spawn(&actor.Config[*room]{MaxMessages: openQueue, MaxBatch: openBatch, OnPanic: e.onPanic},
 		func(*actor.Ref[*room]) actor.Receiver[*room] { return &opener{eng: e} })
 	e.rooms = actor.NewGroup(&actor.Config[message]{MaxMessages: e.cfg.Mailbox, MaxBytes: mailboxBytes, Cost: cost, OnPanic: e.onPanic, OnUnread: e.unread}, e.cfg.IdleAfter, e.startRoom)
-	if err := errors.Join(e.subs.start(), e.inspect(e.cfg.Node, e.cfg.HearAll), e.stores[wire.SpaceRooms].watch(), e.stores[wire.SpaceInboxes].watch(), e.watchPeers(), e.serve()); err != nil {
+	if err := errors.Join(e.subs.start(), e.setInspector(e.cfg.Node, e.cfg.HearAll), e.stores[wire.SpaceRooms].watch(), e.stores[wire.SpaceInboxes].watch(), e.watchPeers(), e.serve()); err != nil {
 		return err
 	}
-	if e.watched, _ = conn.(Watched); e.watched == nil {
-		if e.writes, err = e.stores[wire.SpaceRooms].log.NewWriteProbe(ctx); err != nil {
+	if e.storeMonitor, _ = conn.(StoreMonitor); e.storeMonitor == nil {
+		if e.writeProbe, err = e.stores[wire.SpaceRooms].log.NewWriteProbe(ctx); err != nil {
 			return fmt.Errorf("rooms: %w", err)
 		}
 	}
-	e.beside(e.healthLoop)
-	e.beside(func(context.Context) { e.heartbeatLoop() })
-	e.beside(func(context.Context) { e.dispatch() })
-	e.beside(e.users.writeLoop)
+	e.background(e.healthLoop)
+	e.background(func(context.Context) { e.heartbeatLoop() })
+	e.background(func(context.Context) { e.dispatch() })
+	e.background(e.users.writeLoop)
 	if e.feed != nil {
-		e.beside(e.feed.run)
-		e.feed.alive() // who follows learns of this process
+		e.background(e.feed.run)
+		e.feed.alive() // announces this process to followers
 	}
-	e.beside(e.sweepLoop)
+	e.background(e.sweepLoop)
 	for _, st := range e.stores {
-		look := new(streamCheck)
-		st.checkStream(look) // for nextLook
-		e.beside(func(context.Context) { st.checkLoop(look) })
+		check := new(streamCheck)
+		st.checkStream(check) // sets nextCheckSeq
+		e.background(func(context.Context) { st.checkLoop(check) })
 	}
 	return nil
 }
 
-// roomLog names a room; it is made when there is something to log, because most
-// rooms never log and there are very many.
+// roomLog returns a logger with the room's name. It is made only when there is
+// something to log, because there are very many rooms and most never log.
 func (e *Engine) roomLog(name string) *zerolog.Logger {
 	l := e.cfg.Log.With().Str("room", name).Logger()
 	return &l
@@ -180,14 +182,14 @@ func (e *Engine) onPanic(p actor.Panic) {
 
 func (e *Engine) unread(unread []message) {
 	for _, m := range unread {
-		e.received(m)
+		e.releaseCopy(m)
 		refuseMessage(m, errClosed)
 	}
 }
 
-// Close stops every room and the connections. What was published and has no
-// ack is waited for until ctx ends, then answered unavailable. Members are not
-// closed: their owner does that before.
+// Close stops every room and closes the connections. It waits until every
+// publish has its ack or ctx ends, then answers the rest unavailable. It does
+// not close the members: their owner does that first.
 func (e *Engine) Close(ctx context.Context) error {
 	e.pub.Drain(ctx)
 	e.stop()
@@ -200,7 +202,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	}
 	e.pub.Close()
 	e.mu.Lock()
-	e.waited = true
+	e.workClosed = true
 	e.mu.Unlock()
 	e.work.Wait()
 	if e.feed != nil {
@@ -220,11 +222,12 @@ func (e *Engine) disconnect() {
 
 func (e *Engine) closed() bool { return e.ctx.Err() != nil }
 
-// beside runs fn on a goroutine that Close waits for. ctx ends with Close;
-// when it has ended before, fn runs here and now, to give its answers.
-func (e *Engine) beside(fn func(ctx context.Context)) {
+// background runs fn on a goroutine that Close waits for; ctx ends with Close.
+// After Close has begun to wait, fn runs on the caller's goroutine with the
+// ended context, so that it still answers.
+func (e *Engine) background(fn func(ctx context.Context)) {
 	e.mu.Lock()
-	if !e.waited {
+	if !e.workClosed {
 		e.work.Go(func() { fn(e.ctx) })
 		e.mu.Unlock()
 		return
@@ -233,36 +236,38 @@ func (e *Engine) beside(fn func(ctx context.Context)) {
 	fn(e.ctx)
 }
 
-// post sends what must not be lost and so costs nothing: it is refused only by
-// a room that has ended.
+// post sends a message that must not be lost, and so is not counted against the
+// mailbox: it is refused only by a room that has ended.
 func (e *Engine) post(to *actor.Ref[message], m message) {
 	if to.Send(m) != nil {
 		refuseMessage(m, errClosed)
 	}
 }
 
-// after posts m to a room's mailbox when d has passed.
+// after posts m to a room's mailbox after d.
 func (e *Engine) after(h *handle, d time.Duration, m message) *time.Timer {
 	return time.AfterFunc(d, func() { e.post(h.self, m) })
 }
 
-// Replicas is how many servers hold the log.
+// Replicas returns how many servers hold the log.
 func (e *Engine) Replicas() int { return e.stores[wire.SpaceRooms].log.Replicas() }
 
-// Node is this node's name.
+// Node returns this node's name.
 func (e *Engine) Node() string { return e.cfg.Node }
 
-// Epoch names the present life of the log of all rooms: see wire.Position.
-// Inboxes have another.
+// Epoch returns the present epoch of the log of all rooms: see wire.Position.
+// The log of the inboxes has an epoch of its own.
 func (e *Engine) Epoch() string { return e.stores[wire.SpaceRooms].Epoch() }
 
-// Waiting counts what waits for clients; who writes it to them says so there.
+// Waiting returns the counter of bytes that wait for clients; whoever writes
+// bursts to clients reports that by Burst.Hold and Burst.Release.
 func (e *Engine) Waiting() *Waiting { return e.waiting }
 
-// RingBytes is what the rings of all rooms cost, CopyBytes what live copies do
-// that wait for their rooms, or are kept while a room reads its log.
+// RingBytes returns the memory of the rings of all rooms, CopyBytes that of
+// live copies that are queued for their rooms, or held while a room reads its
+// log, both in bytes.
 func (e *Engine) RingBytes() int64 { return e.limits.Rings.Used() }
 func (e *Engine) CopyBytes() int64 { return e.limits.Copies.Used() }
 
-// Stats are the engine's counters; they may be read at any time.
+// Stats returns the engine's counters. They may be read at any time.
 func (e *Engine) Stats() *Stats { return &e.stats }

@@ -202,7 +202,7 @@ func (e *Engine) UsersQueued() int { return len(e.users.queue) }
 
 // UsersRestored reports whether nobody makes a list of users anew.
 func (e *Engine) UsersRestored() bool {
-	return !e.users.users.making.Load() && !e.users.guests.making.Load()
+	return !e.users.users.restoring.Load() && !e.users.guests.restoring.Load()
 }
 
 // Wrote has the engine remember a user as one who is written.
@@ -218,7 +218,7 @@ const UserRenew = userRenew
 type Memo struct{ memo }
 
 // NewMemo makes one of twice as many as most.
-func NewMemo(most int) *Memo { return &Memo{memo{most: most}} }
+func NewMemo(most int) *Memo { return &Memo{memo{maxSize: most}} }
 
 func (m *Memo) Add(uid string, now time.Time) bool { return m.add(uid, now) }
 
@@ -226,7 +226,7 @@ func (m *Memo) Add(uid string, now time.Time) bool { return m.add(uid, now) }
 func (m *Memo) Len() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.young) + len(m.old)
+	return len(m.current) + len(m.previous)
 }
 
 // Members is the set of a room's members.
@@ -286,7 +286,7 @@ func (e *Engine) SharingRooms() (sharing int, own int64) {
 // be ready again; the engine must not judge by itself (HealthEvery).
 func (e *Engine) Prove(since time.Time) {
 	e.unready.Store(&UnreadyError{Reason: ReasonNotStored, Since: since})
-	e.prove(wire.SpaceRooms)
+	e.publishProof(wire.SpaceRooms)
 }
 
 // Stored counts what the log of rooms took.

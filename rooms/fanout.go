@@ -10,8 +10,8 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// fanout is what hands frames to the members of a room, the same bytes to all.
-// Owned by the room's actor.
+// fanout hands frames to the members of a room, the same bytes to all. It is
+// owned by the room's actor.
 type fanout struct {
 	stats     *Stats   // fixed after start
 	waiting   *Waiting // the same
@@ -19,15 +19,15 @@ type fanout struct {
 	buffer    writeBuffer
 	coalescer *coalescer // nil until it was needed
 
-	measured *sample // the last one that is in buffer; nil: none
+	measured *sample // the latest sample in buffer; nil: none
 }
 
-// yieldEvery is after how many members the fan-out lets their actors run: a
-// crowd that was woken all at once would need a goroutine each.
+// yieldEvery is after how many members the fan-out lets their goroutines run:
+// waking a large room at once would need a goroutine each.
 const yieldEvery = 512
 
-// burst gives b to every member but the one whose session is `except`, and
-// returns those that can take no more. Deliver is the hop to the goroutine of
+// burst gives b to every member but the one with the session id except, and
+// returns those whose queues are full. Deliver is the hop to the goroutine of
 // the member's client.
 func (f *fanout) burst(b *Burst, except string) (full []Member) {
 	b.Hold(f.waiting)
@@ -52,7 +52,8 @@ func (f *fanout) burst(b *Burst, except string) (full []Member) {
 	return full
 }
 
-// take returns the content of the buffer as one burst; nil when it is empty.
+// take empties the buffer and returns its content as one burst; nil if it is
+// empty.
 func (f *fanout) take() *Burst {
 	b := f.buffer.take()
 	if b != nil && f.coalescer != nil {
@@ -67,13 +68,13 @@ func (f *fanout) release() {
 	}
 }
 
-// deliver puts the next event of the log on its way to the members and returns
-// its frame. An event that is not valid counts as seen and reaches nobody; the
-// engine has rejected it when it was stored.
+// deliver buffers the next event of the log for the members and returns its
+// frame. An invalid event is skipped: it reaches nobody, and the engine
+// rejected it when it was stored.
 func (r *room) deliver(e follow.Event) (frame []byte) {
 	r.h.last.Store(e.Seq)
-	r.h.store.reached(e.Seq)
-	stored, err := r.read(e)
+	r.h.store.onDelivered(e.Seq)
+	stored, err := r.parse(e)
 	if err != nil {
 		return nil
 	}
@@ -109,10 +110,11 @@ func (r *room) deliverBurst(b *Burst, except string) {
 	}
 }
 
-// onSignal delivers what is not logged to the members other than its sender.
+// onSignal delivers a signal, which is not logged, to all members but its
+// sender.
 func (r *room) onSignal(msg *nats.Msg) {
 	author := r.eng.secret.Load().author(forSignal, msg.Header.Get(HeaderBy), r.h.name, msg.Data)
-	ev, err := wire.ReadSignal(msg.Data, r.eng.believed(author, msg.Header.Get(HeaderBy)))
+	ev, err := wire.ReadSignal(msg.Data, r.eng.countUnsigned(author, msg.Header.Get(HeaderBy)))
 	if err != nil {
 		r.eng.stats.Rejected.Add(1)
 		return
@@ -125,25 +127,25 @@ func (r *room) onSignal(msg *nats.Msg) {
 	r.deliverBurst(b, msg.Header.Get(hdrSession))
 }
 
-// A burst to a large room costs a system call per member. So a large room that
-// is busy coalesces: it buffers events for about as long as writing the last
-// burst took, and each member gets them with one system call. An event that
-// comes after a pause is flushed at once, so a room that is not busy adds no
-// latency.
+// A burst to a large room costs a system call per member. So a large, busy room
+// coalesces events: it buffers them for about as long as writing the last burst
+// took, and each member gets them with one system call. An event after a pause
+// is flushed at once, so a room that is not busy adds no latency.
 const (
 	coalesceAbove     = 32 // members; a smaller room does not coalesce
 	coalescePerMember = 10 * time.Microsecond
 	coalesceMax       = 20 * time.Millisecond
 )
 
-// coalescer says when a large room flushes next. Owned by the room's actor.
+// coalescer decides when a large room flushes next. It is owned by the room's
+// actor.
 type coalescer struct {
 	lastFlush   time.Time   // when the last burst was flushed
 	timer       *time.Timer // nil until it was needed
-	tickPending bool        // a gatherTick is on its way
+	tickPending bool        // a flushTick is due
 }
 
-// coalesceDelay is the least time between two bursts to that many members.
+// coalesceDelay returns the least time between two bursts to that many members.
 func coalesceDelay(members int) time.Duration {
 	if members <= coalesceAbove {
 		return 0
@@ -151,8 +153,8 @@ func coalesceDelay(members int) time.Duration {
 	return min(time.Duration(members)*coalescePerMember, coalesceMax)
 }
 
-// flushOrDelay flushes the write buffer now, or, if the last burst was a moment
-// ago, sets the timer that will.
+// flushOrDelay flushes the write buffer now, or, if the last burst was only a
+// moment ago, by a timer.
 func (r *room) flushOrDelay() {
 	pause := coalesceDelay(len(r.fanout.members.list))
 	if pause == 0 || r.fanout.buffer.count == 0 {
@@ -176,12 +178,12 @@ func (r *room) flushOrDelay() {
 	}
 }
 
-// chunkBytes bounds what is allocated ahead for the events that may follow; a
+// chunkBytes bounds what is allocated ahead for the next events, in bytes; a
 // chunk stays in memory for as long as the ring has one of its events.
 const chunkBytes = 16 << 10
 
 // writeBuffer holds the frames that were written and not yet flushed. A frame
-// never moves once it is written, because the ring and the members share it.
+// is never moved, because the ring and the members share it.
 type writeBuffer struct {
 	chunks   [][]byte // full ones and, last, the one being filled
 	count    int
@@ -212,7 +214,8 @@ func (w *writeBuffer) grow(n int) *[]byte {
 
 func (w *writeBuffer) full() bool { return w.count >= burstMessages || w.bytes >= burstBytes }
 
-// take returns the content of the buffer as one burst; nil when it is empty.
+// take empties the buffer and returns its content as one burst; nil if it is
+// empty.
 func (w *writeBuffer) take() *Burst {
 	if w.count == 0 {
 		return nil

@@ -14,42 +14,42 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// feedQueue is how many events of the feed may wait to be published: those of
-// some seconds of a storm. One more is dropped and counted, and who follows
-// sees by the next one's number that it is missing.
+// feedQueue is how many events of the feed may be queued for publishing: some
+// seconds of a reconnect storm. One more is dropped and counted, and a follower
+// detects the gap by the next one's number.
 const feedQueue = 1 << 16
 
-// feed tells on NATS who comes and goes on this node, for programs that follow
-// it without a socket. What is told is numbered and queued where it happens, by
-// the actor or the goroutine to which it does, and published by a goroutine of
-// the feed's own, as a publish may wait for the network. A nil feed tells
-// nothing, and costs nothing.
+// feed publishes on NATS who joins, leaves, connects and disconnects on this
+// node, for programs that follow it without a WebSocket. An event is numbered
+// and queued by the goroutine on which it happens, and published by a goroutine
+// of the feed's own, because publishing may wait for the network. A nil feed
+// does nothing.
 type feed struct {
 	// fixed after newFeed
-	node    string
-	boot    string
-	most    int // feedQueue
-	publish func(subject string, body []byte) error
-	stats   *Stats
-	log     *zerolog.Logger
-	wake    chan struct{} // there is something to publish; holds one
+	node     string
+	boot     string
+	capacity int // feedQueue
+	publish  func(subject string, body []byte) error
+	stats    *Stats
+	log      *zerolog.Logger
+	wake     chan struct{} // there is something to publish; buffered by one
 
 	mu          sync.Mutex
 	n           uint64 // of the newest event
 	waiting     []feedItem
-	connections map[string]wire.Connection // those of the node, by their id
+	connections map[string]wire.Connection // of this node, by id
 
-	// owned by who runs send
+	// owned by the goroutine that runs send
 	sending []feedItem
-	silent  bool // the last publish failed
+	failing bool // the last publish failed
 }
 
 type feedItem struct {
 	kind wire.FeedKind
-	ev   wire.FeedEvent // without what all of a node's have
+	ev   wire.FeedEvent
 }
 
-// guest is a Member that knows whether its user is a guest.
+// guest is implemented by a Member whose user may be a guest.
 type guest interface{ Guest() bool }
 
 func isGuest(m Member) bool {
@@ -62,7 +62,7 @@ func newFeed(e *Engine) *feed {
 		return nil
 	}
 	return &feed{
-		node: e.cfg.Node, boot: bootText(e.boot), most: e.cfg.tuning.feedQueue, stats: &e.stats, log: &e.cfg.Log,
+		node: e.cfg.Node, boot: bootText(e.boot), capacity: e.cfg.tuning.feedQueue, stats: &e.stats, log: &e.cfg.Log,
 		publish: e.publishFeed,
 		wake:    make(chan struct{}, 1), connections: make(map[string]wire.Connection),
 	}
@@ -81,8 +81,8 @@ func bootText(b presence.Boot) string {
 	return string(text)
 }
 
-// Connected tells the feed that a connection was taken. It is called before the
-// member joins its first room.
+// Connected announces a new connection in the feed. Call it before the member
+// joins its first room.
 func (e *Engine) Connected(m Member) {
 	if f := e.feed; f != nil {
 		c := wire.Connection{Connection: m.ID(), UID: m.User().UID, Guest: isGuest(m), Node: f.node}
@@ -93,8 +93,8 @@ func (e *Engine) Connected(m Member) {
 	}
 }
 
-// Disconnected tells the feed that a connection has ended. It is called before
-// the member leaves its rooms.
+// Disconnected announces in the feed that a connection has ended. Call it
+// before the member leaves its rooms.
 func (e *Engine) Disconnected(m Member, code wire.CloseCode) {
 	if f := e.feed; f != nil {
 		f.mu.Lock()
@@ -104,7 +104,7 @@ func (e *Engine) Disconnected(m Member, code wire.CloseCode) {
 	}
 }
 
-// member tells of a member of a room; it runs on the room's actor.
+// member announces a join or leave; it runs on the room's actor.
 func (f *feed) member(kind wire.FeedKind, room string, m Member, why LeaveReason) {
 	if f == nil {
 		return
@@ -114,7 +114,8 @@ func (f *feed) member(kind wire.FeedKind, room string, m Member, why LeaveReason
 	f.add(kind, wire.FeedEvent{Connection: m.ID(), UID: m.User().UID, Guest: isGuest(m), Room: room, Why: string(why)})
 }
 
-// room tells of a room; it runs on the room's actor.
+// room announces that a room was opened or unloaded; it runs on the room's
+// actor.
 func (f *feed) room(kind wire.FeedKind, room string) {
 	if f == nil {
 		return
@@ -124,7 +125,7 @@ func (f *feed) room(kind wire.FeedKind, room string) {
 	f.add(kind, wire.FeedEvent{Room: room})
 }
 
-// alive tells what the feed's number is.
+// alive announces the feed's present number.
 func (f *feed) alive() {
 	if f == nil {
 		return
@@ -134,8 +135,8 @@ func (f *feed) alive() {
 	f.add(wire.FeedAlive, wire.FeedEvent{})
 }
 
-// lost tells that another node's process is gone. All that live do, each for
-// itself: it is right however often it is told.
+// lost announces that another node's process is gone. Every live node does so
+// by itself: announcing it more than once does no harm.
 func (f *feed) lost(node string, boot presence.Boot) {
 	if f == nil || boot == 0 { // a node of version 0 has no feed
 		return
@@ -145,7 +146,7 @@ func (f *feed) lost(node string, boot presence.Boot) {
 	f.queue(wire.FeedLost, wire.FeedEvent{Node: node, Boot: bootText(boot)})
 }
 
-// add numbers an event of this node, whose mu is held.
+// add numbers an event of this node and queues it. The caller holds mu.
 func (f *feed) add(kind wire.FeedKind, ev wire.FeedEvent) {
 	f.n++
 	ev.Node, ev.Boot, ev.N = f.node, f.boot, f.n
@@ -153,7 +154,7 @@ func (f *feed) add(kind wire.FeedKind, ev wire.FeedEvent) {
 }
 
 func (f *feed) queue(kind wire.FeedKind, ev wire.FeedEvent) {
-	if len(f.waiting) >= f.most {
+	if len(f.waiting) >= f.capacity {
 		f.stats.FeedDropped.Add(1)
 		return
 	}
@@ -167,22 +168,23 @@ func (f *feed) queue(kind wire.FeedKind, ev wire.FeedEvent) {
 	}
 }
 
-// last is the number of the newest event. Whoever asks for it before it looks
-// who is there knows that what changes afterwards is told by a higher one.
+// last returns the number of the newest event. Whoever asks for it before
+// reading the members knows that later changes have higher numbers.
 func (f *feed) last() uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.n
 }
 
-// all are the node's connections, and the number of the event up to which.
-func (f *feed) all() ([]wire.Connection, uint64) {
+// snapshot returns the node's connections, and the number of the last event
+// that they include.
+func (f *feed) snapshot() ([]wire.Connection, uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Collect(maps.Values(f.connections)), f.n
 }
 
-// run publishes until ctx ends; send tells what comes after that.
+// run publishes until ctx ends; Close publishes what is left by send.
 func (f *feed) run(ctx context.Context) {
 	for {
 		select {
@@ -194,7 +196,7 @@ func (f *feed) run(ctx context.Context) {
 	}
 }
 
-// send publishes what waits.
+// send publishes everything that is queued.
 func (f *feed) send() {
 	f.mu.Lock()
 	f.waiting, f.sending = f.sending[:0], f.waiting
@@ -205,27 +207,28 @@ func (f *feed) send() {
 		if err == nil {
 			err = f.publish(wire.FeedSubject+string(it.kind), body)
 		}
-		f.sent(err)
-		*it = feedItem{} // its strings are somebody else's
+		f.countPublished(err)
+		*it = feedItem{} // keeps no strings alive
 	}
-	if cap(f.sending) > feedKept {
+	if cap(f.sending) > feedKeepCap {
 		f.sending = nil
 	}
 }
 
-// feedKept is how many events' memory is kept for the next ones.
-const feedKept = 1 << 10
+// feedKeepCap is the capacity up to which the slice of sent events is used
+// again.
+const feedKeepCap = 1 << 10
 
-// sent counts one event, and says once that they are lost.
-func (f *feed) sent(err error) {
+// countPublished counts one event, and logs the first failure in a row.
+func (f *feed) countPublished(err error) {
 	if err == nil {
 		f.stats.FeedTold.Add(1)
-		f.silent = false
+		f.failing = false
 		return
 	}
 	f.stats.FeedDropped.Add(1)
-	if !f.silent {
+	if !f.failing {
 		f.log.Warn().Err(err).Msg("events of the feed could not be published: who follows it sees that they are missing, and asks")
 	}
-	f.silent = true
+	f.failing = true
 }

@@ -13,8 +13,8 @@ import (
 )
 
 // The nodes that have a room open gossip about its members: each sends its
-// changes to all as diffs, and, as anti-entropy, the version that it is at, so
-// that a node which missed a diff asks for the whole state.
+// changes to all others as diffs, and, as anti-entropy, its version, so that a
+// node that missed a diff asks for the full state.
 
 // beatsAfterChange is how many times a room sends its version after a change,
 // one heartbeat apart: enough that the loss of the last diff is noticed, and a
@@ -30,10 +30,10 @@ const syncTime = 300 * time.Millisecond
 type roomPeers struct {
 	requested   map[string]bool   // nodes that were asked for their state in this interval
 	beats       int               // how many more times the version is sent
-	beatPending bool              // a beatTick is on its way
-	diffPending bool              // a peerTick is on its way
+	beatPending bool              // a beatTick is due
+	diffPending bool              // a peerTick is due
 	synced      bool              // syncTime is over, or there are no other nodes
-	waiting     []*membersRequest // wait until synced
+	waiting     []*membersRequest // queued until synced
 }
 
 // gossip is a message between nodes about a room's members: on
@@ -49,24 +49,24 @@ type gossip struct {
 // toNode is the subject of gossip to one node about the room with that token.
 func toNode(node, token string) string { return "roomd.to." + node + "." + token }
 
-// onDirect takes gossip that is for this node only.
+// onDirect receives gossip that is addressed to this node.
 func (e *Engine) onDirect(msg *nats.Msg) {
 	token := msg.Subject[strings.LastIndexByte(msg.Subject, '.')+1:]
 	h := e.stores[wire.SpaceRooms].handles.get(token)
 	if h == nil {
-		e.refuse(msg, wire.Errorf(wire.NotFound, "this node does not have the room open"))
+		e.replyWithError(msg, wire.Errorf(wire.NotFound, "this node does not have the room open"))
 		return
 	}
 	e.deliverGossip(h, msg)
 }
 
 // deliverGossip puts another node's gossip into the room's mailbox. If that is
-// full, the room asks all nodes for their states later.
+// full, the room later asks all nodes for their states.
 func (e *Engine) deliverGossip(h *handle, msg *nats.Msg) {
 	if h.self.Send(livePresence{msg}) != nil {
 		e.stats.PresenceFull.Add(1)
 		h.stale.Store(true)
-		e.refuse(msg, errBusy)
+		e.replyWithError(msg, errBusy)
 	}
 }
 
@@ -74,7 +74,7 @@ func (r *roster) onGossip(msg *nats.Msg) {
 	var s gossip
 	if err := json.Unmarshal(msg.Data, &s); err != nil {
 		r.eng.roomLog(r.h.name).Warn().Err(err).Str("subject", msg.Subject).Msg("what a node tells of its members cannot be read; who publishes there?")
-		r.eng.refuse(msg, wire.Errorf(wire.BadJSON, "what is told of a room must be a JSON object with diff, beat or ask"))
+		r.eng.replyWithError(msg, wire.Errorf(wire.BadJSON, "what is told of a room must be a JSON object with diff, beat or ask"))
 		return
 	}
 	switch {
@@ -85,20 +85,20 @@ func (r *roster) onGossip(msg *nats.Msg) {
 	case s.Beat != nil:
 		r.onBeat(*s.Beat)
 	default:
-		if s.V <= speaks && msg.Reply == "" {
+		if s.V <= protocolVersion && msg.Reply == "" {
 			r.eng.roomLog(r.h.name).Warn().Str("subject", msg.Subject).Msg("what a node tells of its members says nothing; who publishes there?")
 		}
-		r.eng.refuse(msg, wire.Errorf(wire.UnknownType, "this node knows diff, beat and ask of a room, and speaks version %d", speaks))
+		r.eng.replyWithError(msg, wire.Errorf(wire.UnknownType, "this node knows diff, beat and ask of a room, and speaks version %d", protocolVersion))
 	}
 }
 
 // onStateRequest answers any process of the node that asks: one that has just
-// started may ask before its first heartbeat has arrived.
+// started may ask before its first heartbeat arrives.
 func (r *roster) onStateRequest(s gossip) {
 	if s.Ask == r.eng.cfg.Node {
 		return
 	}
-	lives := r.eng.heard(presence.Sign{Node: s.Ask, Boot: s.Boot})
+	lives := r.eng.observePeer(presence.Sign{Node: s.Ask, Boot: s.Boot})
 	r.sendState(s.Ask)
 	if s.Beat != nil && s.Beat.Node == s.Ask && lives && r.presence.Behind(*s.Beat) {
 		r.requestState(s.Ask)
@@ -106,7 +106,7 @@ func (r *roster) onStateRequest(s gossip) {
 }
 
 func (r *roster) onDiff(d presence.Diff) {
-	if d.Node == r.eng.cfg.Node || !r.eng.heard(presence.Sign{Node: d.Node, Boot: d.Boot}) {
+	if d.Node == r.eng.cfg.Node || !r.eng.observePeer(presence.Sign{Node: d.Node, Boot: d.Boot}) {
 		return
 	}
 	if r.presence.Apply(d) {
@@ -116,7 +116,7 @@ func (r *roster) onDiff(d presence.Diff) {
 }
 
 func (r *roster) onBeat(n presence.NodeVersion) {
-	if n.Node == r.eng.cfg.Node || !r.eng.heard(presence.Sign{Node: n.Node, Boot: n.Boot}) {
+	if n.Node == r.eng.cfg.Node || !r.eng.observePeer(presence.Sign{Node: n.Node, Boot: n.Boot}) {
 		return
 	}
 	if r.presence.Behind(n) {
@@ -141,8 +141,8 @@ func (r *roster) sendDiff() {
 	r.scheduleBeat()
 }
 
-// sendState sends another node the state of this node's members, also when
-// there were never any: the other node may know some from before the room
+// sendState sends another node the state of this node's members, even if there
+// never were any: the other node may still have some from before the room
 // failed here.
 func (r *roster) sendState(node string) {
 	r.sendDiff()
@@ -151,9 +151,9 @@ func (r *roster) sendState(node string) {
 	}
 }
 
-// sendEmptyState tells the other nodes that a room that failed has lost its
-// members. It does not use the room's table, which may be what failed. If this
-// is lost, the version in the next room's first request tells it.
+// sendEmptyState tells the other nodes that a failed room has lost its members.
+// It does not use the room's table, which may be the reason for the failure. If
+// the message is lost, the version in the next room's first request shows it.
 func (r *roster) sendEmptyState() {
 	if r.eng.peers.none() {
 		return
@@ -171,8 +171,8 @@ func (r *roster) requestStates() {
 	}
 }
 
-// requestState asks one node for its state, once per presence interval:
-// otherwise every further diff would ask again until the answer has come.
+// requestState asks one node for its state, at most once per presence interval:
+// else every further diff would ask again until the answer is there.
 func (r *roster) requestState(node string) {
 	if r.peers.requested[node] {
 		return
@@ -208,7 +208,7 @@ func (r *roster) sendBeat() {
 }
 
 // resync exchanges versions with all nodes, after a time in which either side
-// may have missed anything.
+// may have missed messages.
 func (r *roster) resync() {
 	if !r.open {
 		return
@@ -217,8 +217,7 @@ func (r *roster) resync() {
 	r.sendBeat()
 }
 
-// startSync asks the other nodes for their states when the room has just been
-// opened.
+// startSync asks the other nodes for their states after the room was opened.
 func (r *roster) startSync() {
 	r.open = true
 	if r.eng.peers.none() {
@@ -247,8 +246,8 @@ func (r *roster) onMembers(m *membersRequest) {
 }
 
 // onPeerUp asks a node that has come up for its state, and sends it the changes
-// that accumulated while there was no other node. It is asked even if it was
-// asked just now: that may have been the process before.
+// that accumulated while there was no other node. It asks even if it did so a
+// moment ago: that request may have reached the previous process.
 func (r *roster) onPeerUp(node string) {
 	if !r.open {
 		return
@@ -258,8 +257,9 @@ func (r *roster) onPeerUp(node string) {
 	r.scheduleDiff()
 }
 
-// scheduleDiff has the changes sent to the other nodes after a fraction of the
-// presence interval, so that with the members' own batches it is still kept.
+// scheduleDiff schedules sending the changes to the other nodes after a
+// fraction of the presence interval, so that together with their members'
+// batches the interval is still met.
 func (r *roster) scheduleDiff() {
 	if r.peers.diffPending || r.eng.peers.none() {
 		return
@@ -268,13 +268,13 @@ func (r *roster) scheduleDiff() {
 	r.eng.after(r.h, r.eng.cfg.PresenceInterval/4, peerTick{r})
 }
 
-// onPeerDown drops the members of a node that is down.
+// onPeerDown removes the members of a node that is down.
 func (r *roster) onPeerDown(node string) {
 	r.presence.DropNode(node)
 	r.changed("")
 }
 
-// onPeerReplaced drops the members of a process that another process of the
+// onPeerReplaced removes the members of a process that another process of the
 // same node has replaced.
 func (r *roster) onPeerReplaced(p presence.Process) {
 	r.presence.DropProcess(p)
@@ -284,7 +284,7 @@ func (r *roster) onPeerReplaced(p presence.Process) {
 // publish sends gossip. If that fails, the other nodes notice a gap in the
 // versions, by the next diff or beat.
 func (r *roster) publish(subject string, s gossip) {
-	s.V = speaks
+	s.V = protocolVersion
 	body, err := json.Marshal(s)
 	if err == nil {
 		err = r.eng.nc.Publish(subject, body)

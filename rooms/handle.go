@@ -8,8 +8,8 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// handle is what the rest of the engine sees of an open room without asking
-// its actor.
+// handle is the part of an open room that other goroutines may use without
+// asking its actor.
 type handle struct {
 	// fixed after start
 	store *store
@@ -22,19 +22,18 @@ type handle struct {
 	sessions atomic.Int64
 	last     atomic.Uint64
 	active   atomic.Int64 // ms since 1970: of the newest event, or of opening
-	asked    atomic.Int64 // of the last request
+	asked    atomic.Int64 // unix nanoseconds of the last request
 	ring     atomic.Int64 // bytes that its ring costs
 
 	// wildcard is set by the opener: the room gets its signals and presence
 	// through the node's wildcard subscriptions.
 	wildcard atomic.Bool
 
-	// since is the sequence from which on the room is handed all copies, where
-	// the node hears all rooms.
+	// since is the sequence from which on no copy was missed, with HearAll.
 	since atomic.Uint64
 
-	// acked is the highest sequence that a publish of this node was answered
-	// with while the room was open.
+	// acked is the highest sequence in an ack of a publish by this node while
+	// the room was open.
 	acked atomic.Uint64
 
 	// known is the sequence of the room's newest event when it was last
@@ -44,33 +43,34 @@ type handle struct {
 	// sample is the event whose delivery is measured; nil: none.
 	sample atomic.Pointer[sample]
 
-	// suspect is set when the log may have been rolled back; the room tells its
-	// follower when it sees it.
+	// suspect is set when the log may have been rolled back; the room passes it
+	// on to its follower with the next batch.
 	suspect atomic.Bool
-	// missed is set when a live copy could not be handed over; the room reads
-	// the log again when it sees it.
+	// missed is set when a live copy did not fit into the mailbox; the room then
+	// reads the log.
 	missed atomic.Bool
-	// stale is set when what another node tells of its members could not be
-	// handed over; the room asks all nodes again when it sees it.
+	// stale is set when gossip did not fit into the mailbox; the room then asks
+	// all nodes for their states.
 	stale atomic.Bool
 }
 
-// token is the room's in the subjects of its store; for an ordinary name the
-// name itself.
+// token returns the room's token in the subjects of its store; for an ordinary
+// name that is the name itself.
 func (h *handle) token() string { return wire.RoomToken(h.name) }
 
-func (h *handle) ack(seq uint64) { raise(&h.acked, seq) }
+func (h *handle) ack(seq uint64) { storeMax(&h.acked, seq) }
 
-// handedSince says that a copy before that sequence was not handed over.
-func (h *handle) handedSince(seq uint64) { raise(&h.since, seq) }
+// missedBefore records that a copy before that sequence did not reach the room.
+func (h *handle) missedBefore(seq uint64) { storeMax(&h.since, seq) }
 
-func raise(to *atomic.Uint64, seq uint64) {
+// storeMax raises an atomic to seq if it is lower.
+func storeMax(to *atomic.Uint64, seq uint64) {
 	for was := to.Load(); seq > was && !to.CompareAndSwap(was, seq); {
 		was = to.Load()
 	}
 }
 
-// miss says that a live copy was not handed over, and wakes the room.
+// miss records that a live copy did not reach the room, and wakes it.
 func (h *handle) miss() {
 	if !h.missed.Swap(true) {
 		_ = h.self.Send(wake{}) // fails only when the room has ended
@@ -98,8 +98,8 @@ func (h *handles) put(x *handle) {
 	h.byToken[x.token()] = x
 }
 
-// drop removes x, unless a younger one has taken its place.
-func (h *handles) drop(x *handle) {
+// remove removes x, unless a newer one has taken its place.
+func (h *handles) remove(x *handle) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.byToken[x.token()] == x {
@@ -124,8 +124,8 @@ func (h *handles) all() []*handle {
 	return list
 }
 
-// roomLabel is how clients see a room's name: a user's inbox is "@me" to the
-// only user who can see it.
+// roomLabel returns a room's name as clients see it: a user's inbox is "@me" to
+// the only user who can see it.
 func roomLabel(room string) string {
 	if _, ok := wire.InboxOwner(room); ok {
 		return wire.InboxAlias

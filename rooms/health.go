@@ -14,27 +14,28 @@ import (
 )
 
 const (
-	// healthInterval is between two looks at whether the log takes events; a
-	// look takes eventlog.RequestTimeout at most. So Ready follows what is
-	// within 5 s, both ways.
+	// healthInterval is how often it is checked whether the log takes events; a
+	// check takes eventlog.RequestTimeout at most. So Ready changes within 5 s,
+	// both ways.
 	healthInterval = time.Second
 	// slowPublish is how long a publish may wait, while none is stored, before
-	// the log counts as not taking any: one attempt and a bit.
+	// the log counts as not ready: a little more than one attempt.
 	slowPublish = 2500 * time.Millisecond
-	// writeProbeEvery is how often something is written where no publish says
-	// that it can be.
+	// writeProbeEvery is how often a probe is written while no publish shows that
+	// writing works.
 	writeProbeEvery = 2 * time.Second
 
-	// ProofRoom is the room, and the user whose inbox it is, into which a node
-	// without an embedded server publishes one event after publishes have
-	// failed and nobody publishes any more: a NATS server whose disk was full
-	// answers all questions and stores nothing until it is restarted.
+	// ProofRoom is the room, and the user of the inbox, to which a node without
+	// an embedded server publishes one event after publishes have failed and
+	// there are no others: a NATS server whose disk was full answers all other
+	// requests but stores nothing until it is restarted.
 	ProofRoom = "roomd-health"
-	// typeWritable is that event. Everybody may see it.
+	// typeWritable is that event's type. It holds nothing that members of the
+	// room may not see.
 	typeWritable = "log_writable"
 )
 
-// Reason is why the log takes no events, in a word.
+// Reason is why the log takes no events, as a word for programs.
 type Reason string
 
 const (
@@ -46,11 +47,12 @@ const (
 	ReasonNotStored    Reason = "not_stored"   // publishes are not acknowledged
 )
 
-// Reasons are all of them.
+// Reasons lists all reasons.
 var Reasons = []Reason{ReasonStopped, ReasonDisconnected, ReasonStore, ReasonNoAnswer, ReasonNoMajority, ReasonNotStored}
 
-// texts are the sentences for the reasons, and what to do; see UnreadyError.
-var texts = map[Reason]struct{ what, todo string }{
+// reasonTexts are the sentences for the reasons, and what to do; see
+// UnreadyError.
+var reasonTexts = map[Reason]struct{ what, todo string }{
 	ReasonStopped:      {"this node is stopping", "connect to another"},
 	ReasonDisconnected: {"NATS cannot be reached", "look whether it runs and can be reached from here; it is tried again all the time"},
 	ReasonStore:        {"the store of the embedded NATS cannot be written to", ""},
@@ -66,21 +68,21 @@ type UnreadyError struct {
 	Err    error     // the cause, for the log: it may name files and servers
 }
 
-// Error is a sentence that may be shown to anybody.
-func (e *UnreadyError) Error() string { return texts[e.Reason].what }
+// Error returns a sentence that may be shown to anybody.
+func (e *UnreadyError) Error() string { return reasonTexts[e.Reason].what }
 func (e *UnreadyError) Unwrap() error { return e.Err }
 
-// Todo is what a person can do about it.
+// Todo returns what an operator can do about it.
 func (e *UnreadyError) Todo() string {
 	var more interface{ Todo() string }
 	if errors.As(e.Err, &more) {
 		return more.Todo()
 	}
-	return texts[e.Reason].todo
+	return reasonTexts[e.Reason].todo
 }
 
-// Ready is nil when the log takes events, as far as is known, else an
-// *UnreadyError. It is answered from memory.
+// Ready returns nil when the log takes events, as far as is known, else an
+// *UnreadyError. It returns the result of the last check and does not block.
 func (e *Engine) Ready() error {
 	if e.closed() {
 		return &UnreadyError{Reason: ReasonStopped, Err: errClosed}
@@ -91,56 +93,57 @@ func (e *Engine) Ready() error {
 	return nil
 }
 
-// Watched is a Connector that knows how its server's store is, as
-// embedded.Server does: nothing need be written to find out.
-type Watched interface {
-	Health() error            // nil: it takes writes; from memory
-	JetStreamRestarts() int64 // how often the log was read anew from its files, at which copies and acks may have been lost
+// StoreMonitor is a Connector that monitors the store of its own NATS server,
+// as embedded.Server does: with it no write probes are needed.
+type StoreMonitor interface {
+	Health() error            // nil: it accepts writes; must not block
+	JetStreamRestarts() int64 // each may have lost copies and acks
 }
 
-// look is what was seen of one stream at one moment. The zero errors are good.
-type look struct {
-	at      time.Time
-	lost    error // a connection is down
-	store   error // as the server beside says
-	watched bool  // there is one
-	write   error // beside the streams
-	led     error
-	flow    eventlog.Flow
+// observation is the result of one check of a stream. A nil error means that
+// there is nothing wrong.
+type observation struct {
+	at           time.Time
+	disconnected error // why a connection is down
+	store        error // as the server beside says
+	monitored    bool  // there is one
+	write        error // beside the streams
+	quorum       error
+	flow         eventlog.Flow
 }
 
-// health is what is remembered of one stream from look to look. Owned by
-// healthLoop.
+// health is what is remembered of one stream from check to check. It is owned
+// by healthLoop.
 type health struct {
 	flow         eventlog.Flow // of the last look
 	lastProgress time.Time     // when something was last seen to be stored
 	failing      bool          // publishes have failed, and nothing has shown since that they would not
 }
 
-// judge says why the log takes no events; "" when it does.
-func (h *health) judge(s look) (Reason, error) {
-	stored := s.flow.Acked > h.flow.Acked
-	failed := s.flow.Expired > h.flow.Expired && !stored
+// evaluate returns why the log takes no events; "" when it does.
+func (h *health) evaluate(s observation) (Reason, error) {
+	progressed := s.flow.Acked > h.flow.Acked
+	failed := s.flow.Expired > h.flow.Expired && !progressed
 	h.flow = s.flow
-	if stored {
+	if progressed {
 		h.lastProgress, h.failing = s.at, false
 	}
-	waits := !s.flow.Oldest.IsZero() && s.at.Sub(s.flow.Oldest) >= slowPublish && s.at.Sub(h.lastProgress) >= slowPublish
+	stalled := !s.flow.Oldest.IsZero() && s.at.Sub(s.flow.Oldest) >= slowPublish && s.at.Sub(h.lastProgress) >= slowPublish
 	switch {
-	case waits || failed:
+	case stalled || failed:
 		h.failing = true
-	case s.watched && s.store == nil && s.flow.Oldest.IsZero():
+	case s.monitored && s.store == nil && s.flow.Oldest.IsZero():
 		h.failing = false // the server beside knows better than the last who tried
 	}
 	switch {
-	case s.lost != nil:
-		return ReasonDisconnected, s.lost
+	case s.disconnected != nil:
+		return ReasonDisconnected, s.disconnected
 	case s.store != nil:
 		return ReasonStore, s.store
-	case errors.Is(s.led, eventlog.ErrNoQuorum):
-		return ReasonNoMajority, s.led
-	case s.led != nil:
-		return ReasonNoAnswer, s.led
+	case errors.Is(s.quorum, eventlog.ErrNoQuorum):
+		return ReasonNoMajority, s.quorum
+	case s.quorum != nil:
+		return ReasonNoAnswer, s.quorum
 	case h.failing && s.flow.Why != nil:
 		return ReasonNotStored, s.flow.Why
 	case h.failing:
@@ -153,14 +156,14 @@ func (h *health) judge(s look) (Reason, error) {
 	return "", nil
 }
 
-// prober is what healthLoop remembers.
+// prober is the state of healthLoop.
 type prober struct {
-	streams [wire.Spaces]health
-	heals   int64
-	wrote   time.Time // when the last write probe was
+	streams  [wire.Spaces]health
+	restarts int64
+	wrote    time.Time // when the last write probe was
 }
 
-// healthLoop looks until the engine is closed.
+// healthLoop checks the log until the engine is closed.
 func (e *Engine) healthLoop(ctx context.Context) {
 	tick := time.NewTicker(e.cfg.tuning.health)
 	defer tick.Stop()
@@ -168,8 +171,8 @@ func (e *Engine) healthLoop(ctx context.Context) {
 	for space, flow := range e.pub.Flow() {
 		p.streams[space].flow = flow
 	}
-	if e.watched != nil {
-		p.heals = e.watched.JetStreamRestarts()
+	if e.storeMonitor != nil {
+		p.restarts = e.storeMonitor.JetStreamRestarts()
 	}
 	for {
 		select {
@@ -177,21 +180,21 @@ func (e *Engine) healthLoop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		seen := e.look(ctx, &p)
+		seen := e.observe(ctx, &p)
 		if ctx.Err() != nil {
 			return
 		}
-		e.judge(&p, seen)
+		e.evaluate(&p, seen)
 	}
 }
 
-// judge says of all streams together whether they take events: who cannot send
-// a private message is not well served either.
-func (e *Engine) judge(p *prober, seen [wire.Spaces]look) {
+// evaluate decides for all streams together whether they take events: a client
+// that cannot send private messages is not well served either.
+func (e *Engine) evaluate(p *prober, observed [wire.Spaces]observation) {
 	var why Reason
 	var cause error
-	for space, s := range seen {
-		reason, err := p.streams[space].judge(s)
+	for space, s := range observed {
+		reason, err := p.streams[space].evaluate(s)
 		if why != "" || reason == "" {
 			continue
 		}
@@ -199,78 +202,78 @@ func (e *Engine) judge(p *prober, seen [wire.Spaces]look) {
 			cause = fmt.Errorf("the stream %s: %w", e.stores[space].log.Name(), err)
 		}
 	}
-	e.setUnready(seen[0].at, why, cause)
-	for space, s := range seen {
-		if p.streams[space].failing && why == ReasonNotStored && !s.watched && s.flow.Oldest.IsZero() {
-			e.prove(wire.Space(space))
+	e.setUnready(observed[0].at, why, cause)
+	for space, s := range observed {
+		if p.streams[space].failing && why == ReasonNotStored && !s.monitored && s.flow.Oldest.IsZero() {
+			e.publishProof(wire.Space(space))
 		}
 	}
 }
 
-// look asks nobody about a stream while what is published into it is stored:
-// that says it all, unless it is to be ready again, with all that belongs to
-// it.
-func (e *Engine) look(ctx context.Context, p *prober) (seen [wire.Spaces]look) {
-	common := look{at: time.Now(), watched: e.watched != nil}
-	if common.watched {
-		common.store = e.watched.Health()
-		e.healed(p)
+// observe collects one observation of each stream. It sends no requests about a
+// stream whose publishes are being stored, unless the engine was not ready:
+// then everything is checked before it is ready again.
+func (e *Engine) observe(ctx context.Context, p *prober) (observed [wire.Spaces]observation) {
+	common := observation{at: time.Now(), monitored: e.storeMonitor != nil}
+	if common.monitored {
+		common.store = e.storeMonitor.Health()
+		e.checkRestarts(p)
 	}
 	for _, nc := range []*nats.Conn{e.nc, e.pubs} {
 		if !nc.IsConnected() {
-			common.lost = fmt.Errorf("the NATS connection %q is %s", nc.Opts.Name, nc.Status())
+			common.disconnected = fmt.Errorf("the NATS connection %q is %s", nc.Opts.Name, nc.Status())
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, eventlog.RequestTimeout)
 	defer cancel()
 	flows, quiet, ready := e.pub.Flow(), true, e.unready.Load() == nil
 	for space, flow := range flows {
-		seen[space] = common
-		seen[space].flow = flow
+		observed[space] = common
+		observed[space].flow = flow
 		if ready && flow.Acked > p.streams[space].flow.Acked {
 			quiet = false
-		} else if common.lost == nil {
-			seen[space].led = e.counted(e.stores[space].log.Quorum(ctx))
+		} else if common.disconnected == nil {
+			observed[space].quorum = e.countFailed(e.stores[space].log.Quorum(ctx))
 		}
 	}
-	if quiet && common.lost == nil && e.writes != nil && common.at.Sub(p.wrote) >= writeProbeEvery-healthInterval/2 { // a tick may come early
+	if quiet && common.disconnected == nil && e.writeProbe != nil && common.at.Sub(p.wrote) >= writeProbeEvery-healthInterval/2 { // a tick may come early
 		p.wrote = common.at
-		err := e.counted(e.writes.Write(ctx))
+		err := e.countFailed(e.writeProbe.Write(ctx))
 		if err != nil {
 			p.wrote = time.Time{} // until it succeeds every look tries
 		}
-		for space := range seen {
+		for space := range observed {
 			if !errors.Is(err, eventlog.ErrProbeNoLeader) {
-				seen[space].write = err
+				observed[space].write = err
 			}
 		}
 	}
-	return seen
+	return observed
 }
 
-// counted counts a probe that failed.
-func (e *Engine) counted(err error) error {
+// countFailed counts a probe that failed.
+func (e *Engine) countFailed(err error) error {
 	if err != nil {
 		e.stats.ProbesFailed.Add(1)
 	}
 	return err
 }
 
-// healed has all rooms compared with a log that was read anew: copies and acks
-// may have been lost with no connection lost.
-func (e *Engine) healed(p *prober) {
-	heals := e.watched.JetStreamRestarts()
-	if heals == p.heals {
+// checkRestarts compares all rooms with the log after JetStream was restarted:
+// copies and acks may have been lost without a connection being lost.
+func (e *Engine) checkRestarts(p *prober) {
+	restarts := e.storeMonitor.JetStreamRestarts()
+	if restarts == p.restarts {
 		return
 	}
-	p.heals = heals
+	p.restarts = restarts
 	e.pub.ResendNow()
 	for _, st := range e.stores {
 		st.suspectAll()
 	}
 }
 
-// setUnready notes what was judged, and says it when it is another than before.
+// setUnready stores the result of a check, and logs it when it has changed.
 func (e *Engine) setUnready(at time.Time, reason Reason, err error) {
 	was := e.unready.Load()
 	switch {
@@ -290,10 +293,11 @@ func (e *Engine) setUnready(at time.Time, reason Reason, err error) {
 	}
 }
 
-// prove publishes the event that shows whether a stream takes any. Its id stays
-// the same until it is stored, of which one may hear as of a duplicate; that
-// proves nothing, so the next has another.
-func (e *Engine) prove(space wire.Space) {
+// publishProof publishes the event that shows whether a stream takes any. Its
+// id stays the same until it is stored. An ack that says it is a duplicate
+// proves nothing, because a log that cannot write sends it too; so the next
+// event has another id.
+func (e *Engine) publishProof(space wire.Space) {
 	unready := e.unready.Load()
 	room := ProofRoom
 	if space == wire.SpaceInboxes {
@@ -312,9 +316,10 @@ func (e *Engine) prove(space wire.Space) {
 	})
 }
 
-// troubled is a warning of something that a log which takes no events brings
-// about again and again: it has been said then.
-func (e *Engine) troubled() *zerolog.Event {
+// warnUnlessUnready returns a log event at warning level, or at debug level
+// while the log takes no events: that was logged already, and this follows from
+// it again and again.
+func (e *Engine) warnUnlessUnready() *zerolog.Event {
 	if e.unready.Load() != nil {
 		return e.cfg.Log.Debug()
 	}

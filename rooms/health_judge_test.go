@@ -22,59 +22,59 @@ func TestJudge(t *testing.T) {
 		return f
 	}
 	type step struct {
-		look look
+		look observation
 		want Reason
 	}
 	for name, story := range map[string][]step{
-		"nothing happens":                     {{look{}, ""}, {look{}, ""}},
-		"a connection is lost and comes back": {{look{lost: bad, store: bad}, ReasonDisconnected}, {look{}, ""}},
-		"no leader":                           {{look{led: bad}, ReasonNoAnswer}, {look{}, ""}},
-		"no majority":                         {{look{led: eventlog.ErrNoQuorum}, ReasonNoMajority}, {look{}, ""}},
+		"nothing happens":                     {{observation{}, ""}, {observation{}, ""}},
+		"a connection is lost and comes back": {{observation{disconnected: bad, store: bad}, ReasonDisconnected}, {observation{}, ""}},
+		"no leader":                           {{observation{quorum: bad}, ReasonNoAnswer}, {observation{}, ""}},
+		"no majority":                         {{observation{quorum: eventlog.ErrNoQuorum}, ReasonNoMajority}, {observation{}, ""}},
 		"the disk of the server beside is full": {
-			{look{watched: true, store: bad}, ReasonStore},
-			{look{watched: true}, ""},
+			{observation{monitored: true, store: bad}, ReasonStore},
+			{observation{monitored: true}, ""},
 		},
-		"the probe is refused":    {{look{write: bad}, ReasonNotStored}, {look{}, ""}},
-		"the probe has no answer": {{look{write: context.DeadlineExceeded}, ReasonNoAnswer}, {look{}, ""}},
+		"the probe is refused":    {{observation{write: bad}, ReasonNotStored}, {observation{}, ""}},
+		"the probe has no answer": {{observation{write: context.DeadlineExceeded}, ReasonNoAnswer}, {observation{}, ""}},
 		"a publish is slow": {
-			{look{flow: flow(0, 0, 0.5, nil)}, ""},
-			{look{flow: flow(0, 0, 0.5, nil)}, ""},
-			{look{flow: flow(0, 0, 0.5, nil)}, ReasonNotStored},
-			{look{flow: flow(1, 0, 0, nil)}, ""},
+			{observation{flow: flow(0, 0, 0.5, nil)}, ""},
+			{observation{flow: flow(0, 0, 0.5, nil)}, ""},
+			{observation{flow: flow(0, 0, 0.5, nil)}, ReasonNotStored},
+			{observation{flow: flow(1, 0, 0, nil)}, ""},
 		},
 		"one is slow and others are stored": {
-			{look{flow: flow(1, 0, 0.5, nil)}, ""},
-			{look{flow: flow(2, 0, 0.5, nil)}, ""},
-			{look{flow: flow(3, 0, 0.5, nil)}, ""},
-			{look{flow: flow(4, 1, 0, nil)}, ""},
+			{observation{flow: flow(1, 0, 0.5, nil)}, ""},
+			{observation{flow: flow(2, 0, 0.5, nil)}, ""},
+			{observation{flow: flow(3, 0, 0.5, nil)}, ""},
+			{observation{flow: flow(4, 1, 0, nil)}, ""},
 		},
 		"one without an id is given up": {
-			{look{flow: flow(0, 1, 0, nil)}, ReasonNotStored},
-			{look{flow: flow(0, 1, 0, nil)}, ReasonNotStored}, // nothing shows that the next would be stored
-			{look{flow: flow(1, 1, 0, nil)}, ""},
+			{observation{flow: flow(0, 1, 0, nil)}, ReasonNotStored},
+			{observation{flow: flow(0, 1, 0, nil)}, ReasonNotStored}, // nothing shows that the next would be stored
+			{observation{flow: flow(1, 1, 0, nil)}, ""},
 		},
 		"the same beside a server that says it is well": {
-			{look{watched: true, flow: flow(0, 1, 0, nil)}, ReasonNotStored},
-			{look{watched: true, flow: flow(0, 1, 0, nil)}, ""},
+			{observation{monitored: true, flow: flow(0, 1, 0, nil)}, ReasonNotStored},
+			{observation{monitored: true, flow: flow(0, 1, 0, nil)}, ""},
 		},
 		"what fails is another thing": {
-			{look{led: bad, flow: flow(0, 1, 0, nil)}, ReasonNoAnswer},
-			{look{flow: flow(0, 1, 0, refused)}, ReasonNotStored},
-			{look{flow: flow(1, 1, 0, nil)}, ""},
+			{observation{quorum: bad, flow: flow(0, 1, 0, nil)}, ReasonNoAnswer},
+			{observation{flow: flow(0, 1, 0, refused)}, ReasonNotStored},
+			{observation{flow: flow(1, 1, 0, nil)}, ""},
 		},
 		"acks ceased in the midst of a flood": {
-			{look{flow: flow(100, 0, 0.9, nil)}, ""},
-			{look{flow: flow(200, 0, 1.9, nil)}, ""},
-			{look{flow: flow(200, 0, 2.1, nil)}, ""},
-			{look{flow: flow(200, 0, 2.1, nil)}, ""},
-			{look{flow: flow(200, 0, 2.1, nil)}, ReasonNotStored},
+			{observation{flow: flow(100, 0, 0.9, nil)}, ""},
+			{observation{flow: flow(200, 0, 1.9, nil)}, ""},
+			{observation{flow: flow(200, 0, 2.1, nil)}, ""},
+			{observation{flow: flow(200, 0, 2.1, nil)}, ""},
+			{observation{flow: flow(200, 0, 2.1, nil)}, ReasonNotStored},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var h health
 			for i, s := range story {
 				s.look.at = sec(float64(i + 1))
-				got, err := h.judge(s.look)
+				got, err := h.evaluate(s.look)
 				if got != s.want || (err == nil) != (got == "") {
 					t.Fatalf("look %d: %q (%v), want %q", i+1, got, err, s.want)
 				}

@@ -77,10 +77,10 @@ func TestFullDisk(t *testing.T) {
 	seqs := publish(t, eng, "x", 0, 50)
 	for round := range 2 {
 		free := smalldisk.Fill(t, dir)
-		waiting := make(chan outcome, 20)
+		waiting := make(chan commandReply, 20)
 		for i := range cap(waiting) {
 			ev := wire.Event{Type: "note", Payload: wire.MarshalPayload(strings.Repeat("x", 4000))}
-			publishAsync(t, eng, "x", fmt.Sprint("id-", round, "-", i), ev, func(s rooms.PubAck, err error) { waiting <- outcome{s, err} })
+			publishAsync(t, eng, "x", fmt.Sprint("id-", round, "-", i), ev, func(s rooms.PubAck, err error) { waiting <- commandReply{s, err} })
 		}
 		eventually(t, "not ready", func() bool { return eng.Ready() != nil })
 		var unready *rooms.UnreadyError

@@ -10,8 +10,8 @@ func (r *room) onJoin(j *joinRequest) {
 	switch {
 	case j.abandoned.Load():
 	case r.fanout.members.has(j.member.ID()):
-		r.flush() // what is buffered is before the position it is told
-		r.answer(j, r.joined(j.id, r.follower.Position().Seq, false, 0))
+		r.flush() // buffered events come before the position in the answer
+		r.answer(j, r.joinedBurst(j.id, r.follower.Position().Seq, false, 0))
 	case j.since.Position != nil && j.since.Allowance.spent():
 		r.eng.stats.ReplayCut.Add(1)
 		r.follower.Join(&follow.Join{Ref: j})
@@ -20,10 +20,10 @@ func (r *room) onJoin(j *joinRequest) {
 	}
 }
 
-// admit makes the member hear, in this order: room_joined, what is replayed,
-// and everything that comes after.
+// admit gives the member, in this order: room_joined, the replay, and
+// everything after that.
 func (r *room) admit(j *joinRequest, a follow.Admission) {
-	r.flush() // what is buffered is before the join, or in the replay
+	r.flush() // buffered events come before the join, or are in the replay
 	if j.abandoned.Load() {
 		return
 	}
@@ -42,8 +42,8 @@ func (r *room) admit(j *joinRequest, a follow.Admission) {
 	if !r.h.inbox {
 		r.eng.feed.member(wire.FeedJoined, r.label, j.member, "")
 	}
-	if r.answer(j, r.joined(j.id, a.Seq, a.Recovered, len(a.Replay))) {
-		r.giveReplay(j.member, a.Replay)
+	if r.answer(j, r.joinedBurst(j.id, a.Seq, a.Recovered, len(a.Replay))) {
+		r.sendReplay(j.member, a.Replay)
 	}
 }
 
@@ -59,11 +59,11 @@ func (r *room) answer(j *joinRequest, joined *Burst) bool {
 	return true
 }
 
-// joined is the room_joined event as of now.
-func (r *room) joined(id string, seq uint64, recovered bool, replayed int) *Burst {
+// joinedBurst makes the room_joined event with the present state.
+func (r *room) joinedBurst(id string, seq uint64, recovered bool, replayed int) *Burst {
 	p := wire.RoomJoined{RoomID: r.label, Epoch: r.follower.Position().Epoch, Seq: seq, Recovered: recovered, Replayed: replayed}
 	if r.roster != nil {
-		r.roster.show(&p)
+		r.roster.fillFirstPage(&p)
 	}
 	return PayloadBurst(wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: r.label}, p)
 }
@@ -79,20 +79,19 @@ func (r *room) onLeave(l *leaveRequest) {
 	})
 	if r.remove(l.member, l.why) && (l.why == LeaveAsked || l.why == LeaveRemoved) {
 		// An error says that the member is gone, which is what it wants.
-		_ = l.member.Deliver(EventBurst(r.left(l.id, l.why)))
+		_ = l.member.Deliver(EventBurst(r.leftEvent(l.id, l.why)))
 	}
 	if l.done != nil {
 		reply(l.done, struct{}{})
 	}
 }
 
-func (r *room) left(id string, why LeaveReason) wire.Event {
+func (r *room) leftEvent(id string, why LeaveReason) wire.Event {
 	return wire.Event{Type: wire.TypeRoomLeft, ID: id, Room: r.label, Payload: wire.MarshalPayload(wire.RoomLeft{RoomID: r.label, Reason: string(why)})}
 }
 
-// remove takes a member out. It gets what was buffered before. A member that
-// was dropped because it could take no more gives up its seat when it turns
-// out that it does not come back.
+// remove takes a member out, after handing it what was buffered. With LeaveLost
+// its seat is kept for the grace period.
 func (r *room) remove(m Member, why LeaveReason) bool {
 	here := r.fanout.members.has(m.ID())
 	if here && (why == LeaveAsked || why == LeaveRemoved) {
@@ -111,8 +110,8 @@ func (r *room) remove(m Member, why LeaveReason) bool {
 	return here
 }
 
-// removeUser takes every session of a user out of the room, those that wait to
-// be let in and those that were cut off too, or, with a close code, ends them.
+// removeUser removes every session of a user, waiting joins and kept seats
+// included, or, with a close code, ends them. It returns the session ids.
 func (r *room) removeUser(uid string, code wire.CloseCode) (sessions []string) {
 	var out []Member
 	for _, m := range r.fanout.members.list {
@@ -133,7 +132,7 @@ func (r *room) removeUser(uid string, code wire.CloseCode) (sessions []string) {
 	return append(sessions, r.endKept(uid)...)
 }
 
-// endKept gives up the seats that are kept for a user; an inbox keeps none.
+// endKept ends the seats that are kept for a user; an inbox keeps none.
 func (r *room) endKept(uid string) []string {
 	if r.roster == nil {
 		return nil

@@ -28,9 +28,9 @@ const (
 	// the bucket; one more is refused with busy.
 	labelQueue    = "roomd"
 	labelsPending = 256
-	// labelGone is how long the bucket keeps that a label was removed: until
+	// removedLabelTTL is how long the bucket keeps that a label was removed: until
 	// every node knows.
-	labelGone = 10 * time.Minute
+	removedLabelTTL = 10 * time.Minute
 
 	tooManyMessages jetstream.ErrorCode = 10077 // the server's, of a stream that discards new messages
 )
@@ -39,13 +39,13 @@ const (
 // follows the bucket, and so has all of them.
 type labels struct {
 	// fixed after open
-	eng   *Engine
-	js    jetstream.JetStream
-	cfg   eventlog.BucketConfig
-	slots chan struct{} // one per label of a service that is on its way
-	again chan struct{} // asks for the bucket to be read anew
-	first chan struct{} // closed when everything in it is known
-	once  sync.Once     // closes it
+	eng    *Engine
+	js     jetstream.JetStream
+	cfg    eventlog.BucketConfig
+	slots  chan struct{} // one per label of a service that is on its way
+	resync chan struct{} // asks for the bucket to be read anew
+	ready  chan struct{} // closed when everything in it is known
+	once   sync.Once     // closes it
 
 	mu     sync.RWMutex
 	byRoom map[string]label
@@ -56,7 +56,7 @@ type labels struct {
 type label struct {
 	text     json.RawMessage // nil: it was removed
 	revision uint64          // of the bucket
-	read     uint64          // the last read in which it was there
+	lastRead uint64          // the last read in which it was there
 }
 
 // labelEntry is what the bucket holds of a room.
@@ -68,7 +68,7 @@ type labelEntry struct {
 // open makes the bucket, reads it, and takes labels of services from then on.
 func (l *labels) open(ctx context.Context, e *Engine) (err error) {
 	l.eng, l.byRoom = e, make(map[string]label)
-	l.slots, l.again, l.first = make(chan struct{}, labelsPending), make(chan struct{}, 1), make(chan struct{})
+	l.slots, l.resync, l.ready = make(chan struct{}, labelsPending), make(chan struct{}, 1), make(chan struct{})
 	l.cfg = eventlog.BucketConfig{
 		Name: LabelBucket, EntryTTL: true, MaxEntries: maxLabels, MaxBytes: labelBytes, Replicas: e.Replicas(), Memory: e.cfg.Memory,
 	}
@@ -81,9 +81,9 @@ func (l *labels) open(ctx context.Context, e *Engine) (err error) {
 	if l.js, err = jetstream.New(e.nc, jetstream.WithPublishAsyncTimeout(eventlog.RequestTimeout)); err != nil {
 		return fmt.Errorf("rooms: open the bucket %s: %w", LabelBucket, err)
 	}
-	e.beside(l.follow)
+	e.background(l.follow)
 	select {
-	case <-l.first:
+	case <-l.ready:
 	case <-ctx.Done():
 		return fmt.Errorf("rooms: read the bucket %s: %w", LabelBucket, ctx.Err())
 	}
@@ -99,19 +99,19 @@ func (l *labels) follow(ctx context.Context) {
 		Open: func(ctx context.Context) (jetstream.KeyValue, error) {
 			return eventlog.OpenBucket(ctx, l.eng.nc, l.cfg)
 		},
-		Reset:  l.begin,
-		Entry:  l.entry,
-		Synced: l.known,
+		Reset:  l.onReset,
+		Entry:  l.onEntry,
+		Synced: l.onSynced,
 		OnError: func(err error) {
 			l.eng.cfg.Log.Warn().Err(err).Msg("the labels of the rooms cannot be followed; those that were known last are shown, and it is tried again")
 		},
-		Resync: l.again,
+		Resync: l.resync,
 	}.Follow(ctx, l.eng.nc)
 }
 
 // begin is when the bucket is read anew. It may be another one, whose revisions
 // begin anew as well.
-func (l *labels) begin() {
+func (l *labels) onReset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.reads++
@@ -122,18 +122,18 @@ func (l *labels) begin() {
 }
 
 // known is when the whole bucket was read: what was not there is not any more.
-func (l *labels) known() {
+func (l *labels) onSynced() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.once.Do(func() { close(l.first) })
+	l.once.Do(func() { close(l.ready) })
 	for room, known := range l.byRoom {
-		if known.read != l.reads {
+		if known.lastRead != l.reads {
 			delete(l.byRoom, room)
 		}
 	}
 }
 
-func (l *labels) entry(kv jetstream.KeyValueEntry) {
+func (l *labels) onEntry(kv jetstream.KeyValueEntry) {
 	var e labelEntry
 	err := json.Unmarshal(kv.Value(), &e)
 	if err == nil && wire.RoomKey(e.Room) != kv.Key() {
@@ -188,15 +188,15 @@ func (e *Engine) Label(room string) json.RawMessage {
 // *wire.Error: bad_room, bad_payload, unavailable, and busy when too many rooms
 // have one.
 func (e *Engine) SetLabel(ctx context.Context, room string, label json.RawMessage) error {
-	future, text, err := e.labels.put(room, label)
+	future, text, err := e.labels.publish(room, label)
 	if err != nil {
 		return err
 	}
-	return e.labels.stored(ctx, room, text, future)
+	return e.labels.awaitStored(ctx, room, text, future)
 }
 
 // put sends a label on its way.
-func (l *labels) put(room string, raw []byte) (jetstream.PubAckFuture, json.RawMessage, error) {
+func (l *labels) publish(room string, raw []byte) (jetstream.PubAckFuture, json.RawMessage, error) {
 	room, err := wire.CleanRoom(room)
 	if err != nil {
 		return nil, nil, err
@@ -216,7 +216,7 @@ func (l *labels) put(room string, raw []byte) (jetstream.PubAckFuture, json.RawM
 	var opts []jetstream.PublishOpt
 	if text == nil {
 		msg.Header.Set("KV-Operation", "DEL")
-		opts = append(opts, jetstream.WithMsgTTL(labelGone))
+		opts = append(opts, jetstream.WithMsgTTL(removedLabelTTL))
 	}
 	future, err := l.js.PublishMsgAsync(msg, opts...)
 	if err != nil {
@@ -226,7 +226,7 @@ func (l *labels) put(room string, raw []byte) (jetstream.PubAckFuture, json.RawM
 }
 
 // stored waits until a label is.
-func (l *labels) stored(ctx context.Context, room string, text json.RawMessage, future jetstream.PubAckFuture) error {
+func (l *labels) awaitStored(ctx context.Context, room string, text json.RawMessage, future jetstream.PubAckFuture) error {
 	select {
 	case ack := <-future.Ok():
 		l.eng.stats.LabelsSet.Add(1)
@@ -246,7 +246,7 @@ func (l *labels) failed(room string, err error) error {
 	}
 	if errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders) {
 		select {
-		case l.again <- struct{}{}: // the bucket is made anew if it is gone
+		case l.resync <- struct{}{}: // the bucket is made anew if it is gone
 		default:
 		}
 	}
@@ -272,17 +272,17 @@ func (l *labels) onLabel(msg *nats.Msg) {
 		l.answer(msg, room, err)
 		return
 	}
-	future, text, err := l.put(room, msg.Data)
+	future, text, err := l.publish(room, msg.Data)
 	if err != nil {
 		<-l.slots
 		l.answer(msg, room, err)
 		return
 	}
-	l.eng.beside(func(ctx context.Context) {
+	l.eng.background(func(ctx context.Context) {
 		defer func() { <-l.slots }()
 		ctx, cancel := context.WithTimeout(ctx, 2*eventlog.RequestTimeout)
 		defer cancel()
-		l.answer(msg, room, l.stored(ctx, room, text, future))
+		l.answer(msg, room, l.awaitStored(ctx, room, text, future))
 	})
 }
 

@@ -62,7 +62,7 @@ type latency struct {
 // sample is one measured event. Fixed after start.
 type sample struct {
 	born time.Time
-	of   *handle // where it is looked for; nil: the room is not open, or another one is looked for there
+	room *handle // where it is looked for; nil: the room is not open, or another one is looked for there
 	size int
 	hash uint64
 }
@@ -78,7 +78,7 @@ func (l *latency) sample(e *Engine, room string, body wire.Body) *sample {
 		return s
 	}
 	if old := h.sample.Load(); old == nil || s.born.Sub(old.born) > sampleTimeout {
-		s.of, s.size, s.hash = h, len(body.Bytes()), maphash.Bytes(l.seed, body.Bytes())
+		s.room, s.size, s.hash = h, len(body.Bytes()), maphash.Bytes(l.seed, body.Bytes())
 		h.sample.Store(s)
 	}
 	return s
@@ -86,12 +86,12 @@ func (l *latency) sample(e *Engine, room string, body wire.Body) *sample {
 
 // answered is told of the outcome. What was not stored now, but before or not
 // at all, is not delivered.
-func (l *latency) answered(s *sample, stored PubAck, err error) {
+func (l *latency) onAck(s *sample, stored PubAck, err error) {
 	if err == nil {
 		l.acked.Observe(time.Since(s.born))
 	}
-	if s.of != nil && (err != nil || stored.Duplicate) {
-		s.of.sample.CompareAndSwap(s, nil)
+	if s.room != nil && (err != nil || stored.Duplicate) {
+		s.room.sample.CompareAndSwap(s, nil)
 	}
 }
 
@@ -99,7 +99,7 @@ func (l *latency) answered(s *sample, stored PubAck, err error) {
 // then ends the looking. Two events of the same bytes on their way at once are
 // taken for each other.
 func (l *latency) recognize(s *sample, body []byte) bool {
-	return len(body) == s.size && maphash.Bytes(l.seed, body) == s.hash && s.of.sample.CompareAndSwap(s, nil)
+	return len(body) == s.size && maphash.Bytes(l.seed, body) == s.hash && s.room.sample.CompareAndSwap(s, nil)
 }
 
 // AckTimes are the times from publishing to the log's ack, and DeliveryTimes

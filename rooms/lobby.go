@@ -136,7 +136,7 @@ func (l *lobbySync) renew() <-chan struct{} {
 	done := make(chan struct{})
 	l.inFlight = done
 	l.mu.Unlock()
-	l.eng.beside(func(ctx context.Context) {
+	l.eng.background(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, lobbyTimeout)
 		defer cancel()
 		list, err := l.refresh(ctx, false)
@@ -189,7 +189,7 @@ func (l *lobbySync) askOthers(ctx context.Context, nodes []string, fresh bool) e
 		}
 	}
 	told := make(map[string][]lobbyReply)
-	err := l.eng.tellNodes(ctx, command{Op: opRooms, Lobby: ask}, nodes, func(o outcome) (last bool) {
+	err := l.eng.requestNodes(ctx, command{Op: opRooms, Lobby: ask}, nodes, func(o commandReply) (last bool) {
 		if o.Lobby == nil { // version 1, or 0
 			o.Lobby = &lobbyReply{Delta: deltaOf(o.Rooms)}
 		}
@@ -273,7 +273,7 @@ func (e *Engine) tellLobby(msg *nats.Msg, ask lobbyRequest) {
 	parts := slices.Collect(l.own.Since(known.Version).Split(lobbyPart))
 	l.mu.Unlock()
 	for i, part := range parts {
-		answer := outcome{V: speaks, Node: e.cfg.Node, Lobby: &lobbyReply{Boot: e.boot, Part: i, More: i < len(parts)-1, Delta: part}}
+		answer := commandReply{V: protocolVersion, Node: e.cfg.Node, Lobby: &lobbyReply{Boot: e.boot, Part: i, More: i < len(parts)-1, Delta: part}}
 		body, err := json.Marshal(answer)
 		if err == nil {
 			err = msg.Respond(body)

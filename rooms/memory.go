@@ -73,7 +73,7 @@ func (e *Engine) sweepRings() {
 	limit := e.limits.Rings.Limit()
 	free := e.limits.Rings.Used() - (limit - limit/ringsFree)
 	for _, keep := range []int{e.limits.SmallRing(), 0} {
-		for _, h := range e.leastAsked(int64(keep)) {
+		for _, h := range e.byLastRequest(int64(keep)) {
 			if free <= 0 {
 				return
 			}
@@ -83,9 +83,9 @@ func (e *Engine) sweepRings() {
 	}
 }
 
-// leastAsked are the rooms whose ring costs more than that, in the order in
+// byLastRequest are the rooms whose ring costs more than that, in the order in
 // which they were last asked for anything.
-func (e *Engine) leastAsked(above int64) []*handle {
+func (e *Engine) byLastRequest(above int64) []*handle {
 	type found struct {
 		*handle
 		asked int64

@@ -83,16 +83,16 @@ type (
 		page follow.Page
 	}
 	verdictGiven struct {
-		of      *room
-		verdict follow.Verdict
-		heard   span
+		of       *room
+		verdict  follow.Verdict
+		received span
 	}
 	// checked says what some replica of the log had as the room's newest event,
 	// when the room was at `at`.
 	checked struct {
 		follow.Check
-		at    uint64
-		heard span
+		at       uint64
+		received span
 	}
 	// renewed says that the log may be another one now.
 	renewed struct{}
@@ -104,7 +104,7 @@ type (
 	// peerDown that all members of a node are; resync that any gossip may have
 	// been missed.
 	peerUp       struct{ node string }
-	peerReplaced struct{ part presence.Process }
+	peerReplaced struct{ process presence.Process }
 	peerDown     struct{ node string }
 	resync       struct{}
 

@@ -62,7 +62,7 @@ func (o *opener) openIn(ctx context.Context, st *store, rooms []*room, err error
 		o.eng.post(r.h.self, opened{of: r, subs: subs, at: at[r.h.token()], err: err})
 	}
 	if err == nil {
-		st.checkOpened(handlesOf(rooms), o.eng.cfg.tuning.afterOpen, newest)
+		st.checkOpened(handlesOf(rooms), o.eng.cfg.tuning.afterOpen, upToLeader)
 	}
 }
 
@@ -118,7 +118,7 @@ func (e *Engine) dispatch() {
 		select {
 		case msg := <-e.live:
 			if msg.Subject == markSubject {
-				e.reachedMark(msg)
+				e.onMark(msg)
 				continue
 			}
 			if lose := e.cfg.tuning.lose; lose == nil || !lose(msg) {
@@ -130,13 +130,13 @@ func (e *Engine) dispatch() {
 	}
 }
 
-// markSubject is of what catchUp puts between the copies.
+// markSubject is of what awaitDispatched puts between the copies.
 const markSubject = "mark"
 
-// catchUp waits until the dispatcher has handed over the copies that have come.
+// awaitDispatched waits until the dispatcher has handed over the copies that have come.
 // What the log says of a room comes by the same connection as its copies: what
 // it says then finds them in the room's mailbox, and not still on their way.
-func (e *Engine) catchUp(ctx context.Context) {
+func (e *Engine) awaitDispatched(ctx context.Context) {
 	mark, done := &nats.Msg{Subject: markSubject}, make(chan struct{})
 	e.marks.Store(mark, done)
 	defer e.marks.Delete(mark)
@@ -151,7 +151,7 @@ func (e *Engine) catchUp(ctx context.Context) {
 	}
 }
 
-func (e *Engine) reachedMark(mark *nats.Msg) {
+func (e *Engine) onMark(mark *nats.Msg) {
 	if done, ok := e.marks.LoadAndDelete(mark); ok {
 		close(done.(chan struct{}))
 	}
@@ -159,17 +159,17 @@ func (e *Engine) reachedMark(mark *nats.Msg) {
 
 // Last letters of the verbs of subjects, which tell them apart.
 const (
-	lastOfLog      = 'g'
-	lastOfSignal   = 'l'
-	lastOfPresence = 'e'
+	verbLog      = 'g'
+	verbSignal   = 'l'
+	verbPresence = 'e'
 )
 
 func (e *Engine) dispatchOne(msg *nats.Msg) {
 	space, token, _ := wire.SubjectToken(msg.Subject)
 	st := e.stores[space]
 	verb := msg.Subject[len(msg.Subject)-1]
-	if verb == lastOfLog {
-		st.handLive(token, msg)
+	if verb == verbLog {
+		st.dispatchLive(token, msg)
 		return
 	}
 	h := st.handles.get(token)
@@ -177,18 +177,18 @@ func (e *Engine) dispatchOne(msg *nats.Msg) {
 		return
 	}
 	switch verb {
-	case lastOfSignal:
-		if e.hand(h, liveSignal{msg}, msg) == actor.ErrFull {
+	case verbSignal:
+		if e.handOver(h, liveSignal{msg}, msg) == actor.ErrFull {
 			e.stats.SignalFull.Add(1)
 		}
-	case lastOfPresence:
+	case verbPresence:
 		e.deliverGossip(h, msg)
 	}
 }
 
 // hand gives an event or a signal from NATS to its room, if there is memory for
 // it.
-func (e *Engine) hand(h *handle, m message, msg *nats.Msg) error {
+func (e *Engine) handOver(h *handle, m message, msg *nats.Msg) error {
 	n := copyCost(msg)
 	if !e.limits.Copies.Take(n) {
 		return actor.ErrFull
@@ -201,7 +201,7 @@ func (e *Engine) hand(h *handle, m message, msg *nats.Msg) error {
 }
 
 // received gives back what hand took.
-func (e *Engine) received(m message) {
+func (e *Engine) releaseCopy(m message) {
 	switch m := m.(type) {
 	case liveEvent:
 		e.limits.Copies.Give(copyCost(m.msg))
@@ -210,22 +210,22 @@ func (e *Engine) received(m message) {
 	}
 }
 
-// handLive gives a copy to its room, which looks whether it is valid; where
+// dispatchLive gives a copy to its room, which looks whether it is valid; where
 // there is none, or it takes no more, somebody else has to.
-func (st *store) handLive(token string, msg *nats.Msg) {
+func (st *store) dispatchLive(token string, msg *nats.Msg) {
 	e := st.eng
 	if e.cfg.HearAll {
-		st.copies.hear(msg)
+		st.copies.add(msg)
 		defer func() { st.copies.handedTo.Store(st.copies.to.Load()) }()
 	}
 	if h := st.handles.get(token); h != nil {
-		err := e.hand(h, liveEvent{msg}, msg)
+		err := e.handOver(h, liveEvent{msg}, msg)
 		if err == nil {
 			return
 		}
 		if err == actor.ErrFull {
 			e.stats.LiveFull.Add(1)
-			h.handedSince(st.copies.to.Load() + 1)
+			h.missedBefore(st.copies.to.Load() + 1)
 			h.miss()
 		}
 	}

@@ -18,7 +18,7 @@ import (
 // is silent for three of them is dropped with all its members.
 const (
 	heartbeatInterval = 5 * time.Second
-	beatsMissed       = 3
+	missedHeartbeats  = 3
 
 	nodeSubject = "roomd.node" // heartbeats
 )
@@ -45,14 +45,14 @@ func (p *peers) hear(s presence.Sign, now time.Time) (presence.Heard, presence.P
 	return p.nodes.Hear(s, now)
 }
 
-func (p *peers) lives(part presence.Process) bool {
+func (p *peers) lives(process presence.Process) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.nodes.Lives(part)
+	return p.nodes.Lives(process)
 }
 
 // silent takes out and returns the nodes not heard since.
-func (p *peers) silent(since time.Time) (gone []presence.Process) {
+func (p *peers) silent(since time.Time) (dead []presence.Process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.nodes.Silent(since)
@@ -86,7 +86,7 @@ func (e *Engine) watchPeers() error {
 			return fmt.Errorf("rooms: subscribe to %s: %w", subject, err)
 		}
 	}
-	e.beat(true)
+	e.sendHeartbeat(true)
 	return nil
 }
 
@@ -94,7 +94,7 @@ func (e *Engine) watchPeers() error {
 // that do not say so any more.
 func (e *Engine) heartbeatLoop() {
 	every := e.cfg.tuning.heartbeat
-	beat, look := time.NewTicker(every), time.NewTicker(every/looksPerBeat)
+	beat, look := time.NewTicker(every), time.NewTicker(every/checksPerHeartbeat)
 	defer beat.Stop()
 	defer look.Stop()
 	awake := time.Now()
@@ -102,7 +102,7 @@ func (e *Engine) heartbeatLoop() {
 	for {
 		select {
 		case <-beat.C:
-			e.beat(false)
+			e.sendHeartbeat(false)
 			e.feed.alive()
 		case now := <-look.C:
 			// A process that was stopped for a while has heard nobody; it gives
@@ -121,22 +121,22 @@ func (e *Engine) heartbeatLoop() {
 	}
 }
 
-// looksPerBeat is how often per heartbeat the others' silence is looked at.
-const looksPerBeat = 5
+// checksPerHeartbeat is how often per heartbeat the others' silence is looked at.
+const checksPerHeartbeat = 5
 
 func (e *Engine) dropSilent(now time.Time) {
-	for _, part := range e.peers.silent(now.Add(-beatsMissed * e.cfg.tuning.heartbeat)) {
-		node := part.Node
-		e.feed.lost(node, part.Boot)
+	for _, process := range e.peers.silent(now.Add(-missedHeartbeats * e.cfg.tuning.heartbeat)) {
+		node := process.Node
+		e.feed.lost(node, process.Boot)
 		e.stats.PeersLost.Add(1)
 		e.cfg.Log.Warn().Str("node", node).Msg("a node is silent and is dropped with all its members")
-		e.inspectedBy(node, false)
+		e.onInspector(node, false)
 		e.postAll(peerDown{node})
 	}
 }
 
-func (e *Engine) beat(hello bool) {
-	body, err := json.Marshal(heartbeat{V: speaks, Node: e.cfg.Node, Boot: e.boot, Started: e.started, Hello: hello, HearAll: e.cfg.HearAll})
+func (e *Engine) sendHeartbeat(hello bool) {
+	body, err := json.Marshal(heartbeat{V: protocolVersion, Node: e.cfg.Node, Boot: e.boot, Started: e.started, Hello: hello, HearAll: e.cfg.HearAll})
 	if err == nil {
 		err = e.nc.Publish(nodeSubject, body)
 	}
@@ -156,33 +156,33 @@ func (e *Engine) onHeartbeat(msg *nats.Msg) {
 	case b.Node == e.cfg.Node && b.Boot != e.boot:
 		e.cfg.Log.Error().Str("node", b.Node).Msg("another process runs under this node's name: presence will be wrong; give every node its own --node-name")
 	case b.Node != e.cfg.Node:
-		if e.heard(presence.Sign{Node: b.Node, Boot: b.Boot, Started: b.Started, Heartbeat: true}) {
-			e.inspectedBy(b.Node, b.HearAll)
+		if e.observePeer(presence.Sign{Node: b.Node, Boot: b.Boot, Started: b.Started, Heartbeat: true}) {
+			e.onInspector(b.Node, b.HearAll)
 		}
 		if b.Hello {
-			e.beat(false)
+			e.sendHeartbeat(false)
 		}
 	}
 }
 
 // heard notes a sign of life of another node, and reports whether it is of the
 // process that has the node's name now. What another one said must be ignored.
-func (e *Engine) heard(s presence.Sign) bool {
-	switch what, over := e.peers.hear(s, time.Now()); what {
+func (e *Engine) observePeer(s presence.Sign) bool {
+	switch what, previous := e.peers.hear(s, time.Now()); what {
 	case presence.Stale:
 		return false
 	case presence.NewNode:
 		e.cfg.Log.Info().Str("node", s.Node).Msg("another node is there")
 		e.postAll(peerUp{s.Node})
 	case presence.Restarted:
-		e.feed.lost(over.Node, over.Boot)
+		e.feed.lost(previous.Node, previous.Boot)
 		e.cfg.Log.Info().Str("node", s.Node).Msg("another node has restarted")
 		e.postAll(peerUp{s.Node}) // what it said before its heartbeat was ignored
 		// Its clients are on their way back; until the grace is over the seats
 		// that the process before it held stand for them.
 		time.AfterFunc(max(e.cfg.PresenceGrace, 0), func() {
-			if !e.peers.lives(over) {
-				e.postAll(peerReplaced{over})
+			if !e.peers.lives(previous) {
+				e.postAll(peerReplaced{previous})
 			}
 		})
 	}

@@ -65,7 +65,7 @@ func (e *Engine) PublishAsync(room string, body wire.Body, opts PublishOptions, 
 			h.ack(s.Seq)
 		}
 		if measured != nil {
-			e.latency.answered(measured, s, err)
+			e.latency.onAck(measured, s, err)
 		}
 		done(s, err)
 	})

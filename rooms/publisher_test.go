@@ -153,14 +153,14 @@ func silent(t *testing.T) (nc *nats.Conn, attempts *atomic.Int64, answer func(bo
 	}
 }
 
-type outcome struct {
+type commandReply struct {
 	stored rooms.PubAck
 	err    error
 }
 
-func outcomes(n int) (chan outcome, func(rooms.PubAck, error)) {
-	c := make(chan outcome, n)
-	return c, func(s rooms.PubAck, err error) { c <- outcome{s, err} }
+func outcomes(n int) (chan commandReply, func(rooms.PubAck, error)) {
+	c := make(chan commandReply, n)
+	return c, func(s rooms.PubAck, err error) { c <- commandReply{s, err} }
 }
 
 func code(err error) wire.Code {

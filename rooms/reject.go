@@ -32,36 +32,36 @@ const rejectQueue = "roomd"
 // side: a subscription on the events themselves would be taken for a stream
 // that answers, when there is none.
 type inspection struct {
-	mu    sync.Mutex
-	queue []*nats.Subscription // on the log of each space; none: others look
-	by    map[string]struct{}  // the nodes that hear all
+	mu         sync.Mutex
+	queue      []*nats.Subscription // on the log of each space; none: others look
+	inspectors map[string]struct{}  // the nodes that hear all
 }
 
 // inspect has node look at everything, or, with all false, not any more.
 // Between the start of a node and its first look at the heartbeats of others an
 // event may be rejected twice.
-func (e *Engine) inspect(node string, all bool) error {
+func (e *Engine) setInspector(node string, all bool) error {
 	in := &e.inspection
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if all {
-		if in.by == nil {
-			in.by = make(map[string]struct{})
+		if in.inspectors == nil {
+			in.inspectors = make(map[string]struct{})
 		}
-		in.by[node] = struct{}{}
+		in.inspectors[node] = struct{}{}
 	} else {
-		delete(in.by, node)
+		delete(in.inspectors, node)
 	}
 	switch {
-	case len(in.by) == 0 && in.queue == nil:
+	case len(in.inspectors) == 0 && in.queue == nil:
 		for space := range wire.Space(wire.Spaces) {
-			sub, err := e.nc.QueueSubscribe(space.AllLogs(), rejectQueue, e.inspectOne)
+			sub, err := e.nc.QueueSubscribe(space.AllLogs(), rejectQueue, e.rejectInvalid)
 			if err != nil {
 				return fmt.Errorf("rooms: subscribe to %s: %w", space.AllLogs(), err)
 			}
 			in.queue = append(in.queue, sub)
 		}
-	case len(in.by) != 0:
+	case len(in.inspectors) != 0:
 		for _, sub := range in.queue {
 			_ = sub.Unsubscribe() // fails only when the connection is closed
 		}
@@ -70,9 +70,9 @@ func (e *Engine) inspect(node string, all bool) error {
 	return nil
 }
 
-// inspectedBy is inspect for what another node said of itself.
-func (e *Engine) inspectedBy(node string, all bool) {
-	if err := e.inspect(node, all); err != nil && !e.closed() {
+// onInspector is inspect for what another node said of itself.
+func (e *Engine) onInspector(node string, all bool) {
+	if err := e.setInspector(node, all); err != nil && !e.closed() {
 		e.cfg.Log.Error().Err(err).Msg("this node cannot look for events that are not valid; restart it")
 	}
 }
@@ -80,13 +80,13 @@ func (e *Engine) inspectedBy(node string, all bool) {
 // inspectUnread looks at a copy that no room has looked at.
 func (e *Engine) inspectUnread(msg *nats.Msg) {
 	if e.cfg.HearAll {
-		e.inspectOne(msg)
+		e.rejectInvalid(msg)
 	}
 }
 
-// inspectOne publishes what is not valid to room.<room>.rejected, or
+// rejectInvalid publishes what is not valid to room.<room>.rejected, or
 // inbox.<uid>.rejected.
-func (e *Engine) inspectOne(msg *nats.Msg) {
+func (e *Engine) rejectInvalid(msg *nats.Msg) {
 	space, token, _ := wire.SubjectToken(msg.Subject)
 	_, reason := space.Room(token)
 	if reason == nil {

@@ -11,15 +11,15 @@ import (
 // replay is what joins and requests for history are given of the past. What
 // that is, the follower says. Owned by the room's actor.
 type replay struct {
-	again []*historyRequest // want an older page than the one just read
+	continued []*historyRequest // want an older page than the one just read
 
 	last        *Burst // the last replay of the batch in hand; nil: none yet
 	first, upto uint64 // its first and last event
 }
 
-// giveReplay hands over events that the ring holds, as one answer. Those who
+// sendReplay hands over events that the ring holds, as one answer. Those who
 // come back at once with the same position share what is handed over.
-func (r *room) giveReplay(m Member, entries []follow.Entry) {
+func (r *room) sendReplay(m Member, entries []follow.Entry) {
 	if len(entries) == 0 {
 		return
 	}
@@ -51,17 +51,17 @@ func (r *room) onHistory(a *historyRequest) {
 	r.follower.History(&follow.History{Before: a.before, Limit: a.limit - len(a.events), Bytes: MaxHistoryBytes - a.bytes, Known: r.h.acked.Load(), Ref: a})
 }
 
-// askAgain goes on with the pages that had events which are not valid.
-func (r *room) askAgain() {
-	again := r.replay.again
-	r.replay.again = nil
-	for _, a := range again {
+// continueHistory goes on with the pages that had events which are not valid.
+func (r *room) continueHistory() {
+	requests := r.replay.continued
+	r.replay.continued = nil
+	for _, a := range requests {
 		r.onHistory(a)
 	}
 }
 
 // take puts an older event in front of those that were found.
-func (a *historyRequest) take(ev []byte) {
+func (a *historyRequest) prepend(ev []byte) {
 	a.events = append(a.events, ev)
 	a.bytes += len(ev)
 }
@@ -71,16 +71,16 @@ func (a *historyRequest) take(ev []byte) {
 func (x effects) Page(h *follow.History, frames []follow.Entry, events []follow.Event, more bool) {
 	r, a := x.r, h.Ref.(*historyRequest)
 	for _, e := range slices.Backward(frames) {
-		a.take(wire.FramePayload(e.Frame))
+		a.prepend(wire.FramePayload(e.Frame))
 	}
 	for _, e := range slices.Backward(events) {
-		if stored, err := r.read(e); err == nil {
-			a.take(wire.AppendEvent(nil, stored.Event(r.label, e.Seq, e.Time)))
+		if stored, err := r.parse(e); err == nil {
+			a.prepend(wire.AppendEvent(nil, stored.Event(r.label, e.Seq, e.Time)))
 		}
 	}
 	if more && len(a.events) < a.limit && a.bytes < MaxHistoryBytes/2 && len(events) > 0 {
 		a.before = events[0].Seq
-		r.replay.again = append(r.replay.again, a)
+		r.replay.continued = append(r.replay.continued, a)
 		return
 	}
 	page := make([]json.RawMessage, 0, len(a.events))

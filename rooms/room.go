@@ -21,12 +21,12 @@ type room struct {
 	fanout   fanout           // what the members are given as it comes
 	roster   *roster          // who is here, on all nodes; nil for an inbox
 
-	reading reading           // of the copy in hand
-	subs    roomSubscriptions // from the opener
-	opened  bool
-	broken  error     // why the room gives up; nil: it does not
-	used    time.Time // of the last request
-	newest  uint64    // the event whose time is in h.active
+	parsed   parsedBody        // of the copy in hand
+	subs     roomSubscriptions // from the opener
+	opened   bool
+	openErr  error     // why the room gives up; nil: it does not
+	lastUsed time.Time // of the last request
+	newest   uint64    // the event whose time is in h.active
 }
 
 // startRoom makes the receiver. It runs on the room's goroutine.
@@ -34,14 +34,14 @@ func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver
 	_, inbox := wire.InboxOwner(name)
 	h := &handle{store: e.storeOf(name), name: name, inbox: inbox, self: self}
 	h.active.Store(time.Now().UnixMilli())
-	r := &room{eng: e, h: h, label: roomLabel(name), used: time.Now()}
+	r := &room{eng: e, h: h, label: roomLabel(name), lastUsed: time.Now()}
 	r.fanout.stats, r.fanout.waiting = &e.stats, e.waiting
 	r.follower = follow.New(effects{r}, &e.limits)
 	if !inbox {
 		r.roster = newRoster(e, h, r.label)
 	}
 	h.store.handles.put(h)
-	h.handedSince(h.store.copies.to.Load() + 1)
+	h.missedBefore(h.store.copies.to.Load() + 1)
 	if err := e.opener.Send(r); err != nil {
 		e.post(self, opened{of: r, err: err})
 	}
@@ -55,7 +55,7 @@ func (r *room) Receive(b *actor.Batch[message]) {
 		r.follower.Suspect()
 	}
 	for m, ok := b.Next(); ok; m, ok = b.Next() {
-		r.eng.received(m)
+		r.eng.releaseCopy(m)
 		r.fanout.buffer.expected = b.Len() + 1
 		r.handle(m)
 	}
@@ -65,16 +65,16 @@ func (r *room) Receive(b *actor.Batch[message]) {
 	if r.h.stale.Swap(false) && r.roster != nil {
 		r.roster.requestStates()
 	}
-	r.askAgain()
-	r.noteNewest() // before a member hears of it, who may ask
+	r.continueHistory()
+	r.storeNewestTime() // before a member hears of it, who may ask
 	r.flushOrDelay()
 	r.replay.last = nil
 	r.accountRing()
 	r.retire()
 }
 
-// noteNewest says when the newest event was to those who list the rooms.
-func (r *room) noteNewest() {
+// storeNewestTime says when the newest event was to those who list the rooms.
+func (r *room) storeNewestTime() {
 	seq := r.follower.Newest()
 	if seq == r.newest {
 		return
@@ -88,7 +88,7 @@ func (r *room) noteNewest() {
 // retire ends a room that nobody has asked for anything for as long as an idle
 // one lives, although events still come.
 func (r *room) retire() {
-	if len(r.fanout.members.list) == 0 && time.Since(r.used) > r.eng.cfg.IdleAfter && r.Idle() {
+	if len(r.fanout.members.list) == 0 && time.Since(r.lastUsed) > r.eng.cfg.IdleAfter && r.Idle() {
 		r.h.self.Stop()
 	}
 }
@@ -108,11 +108,11 @@ func (r *room) handle(m message) {
 	case *endSeats: // nor does this: every open room is told
 		reply(m.done, r.endKept(m.uid))
 	case *joinRequest, *leaveRequest, *removeUser, *membersRequest, *historyRequest:
-		r.used = time.Now()
-		r.h.asked.Store(r.used.UnixNano())
+		r.lastUsed = time.Now()
+		r.h.asked.Store(r.lastUsed.UnixNano())
 		r.handleRequest(m)
 	default:
-		r.handleOwn(m)
+		r.handleInternal(m)
 	}
 }
 
@@ -135,8 +135,8 @@ func (r *room) handleRequest(m message) {
 	}
 }
 
-// handleOwn handles what the room, or its opener, posted to itself.
-func (r *room) handleOwn(m message) {
+// handleInternal handles what the room, or its opener, posted to itself.
+func (r *room) handleInternal(m message) {
 	switch m := m.(type) {
 	case opened:
 		if m.of == r {
@@ -150,7 +150,7 @@ func (r *room) handleOwn(m message) {
 		}
 	case verdictGiven:
 		if m.of == r {
-			r.heard(m.heard)
+			r.onReceived(m.received)
 			r.follower.Verdict(m.verdict)
 		}
 	case checked:
@@ -182,8 +182,8 @@ func (r *room) onOpened(m opened) {
 	r.subs = m.subs
 	if m.err != nil {
 		r.eng.roomLog(r.h.name).Error().Err(m.err).Msg("a room could not be opened: its joins are refused as unavailable; is NATS reachable and the stream there?")
-		r.broken = wire.Errorf(wire.Unavailable, "the room could not be opened because the log is out of reach; try again")
-		r.refuseWaiting(r.broken)
+		r.openErr = wire.Errorf(wire.Unavailable, "the room could not be opened because the log is out of reach; try again")
+		r.refuseWaiting(r.openErr)
 		r.h.self.Stop() // the next request makes a new one
 		return
 	}
@@ -201,7 +201,7 @@ func (r *room) onOpened(m opened) {
 
 // Idle reports whether the room may be unloaded.
 func (r *room) Idle() bool {
-	return len(r.fanout.members.list) == 0 && r.opened && r.follower.Quiet() && len(r.replay.again) == 0 && (r.roster == nil || r.roster.idle())
+	return len(r.fanout.members.list) == 0 && r.opened && r.follower.Quiet() && len(r.replay.continued) == 0 && (r.roster == nil || r.roster.idle())
 }
 
 // Stopped answers what was never received and gives back the subscriptions.
@@ -209,12 +209,12 @@ func (r *room) Idle() bool {
 func (r *room) Stopped(unread []message) {
 	r.release()
 	for _, m := range unread {
-		r.eng.received(m)
+		r.eng.releaseCopy(m)
 		switch {
 		case r.eng.closed():
 			refuseMessage(m, errClosed)
-		case r.broken != nil:
-			refuseMessage(m, r.broken)
+		case r.openErr != nil:
+			refuseMessage(m, r.openErr)
 		default:
 			r.forward(m)
 		}
@@ -257,13 +257,13 @@ func (r *room) release() {
 	r.fanout.release()
 	r.follower.Close()
 	r.subs.end()
-	r.h.store.handles.drop(r.h)
-	r.tellUnloaded()
+	r.h.store.handles.remove(r.h)
+	r.feedUnloaded()
 }
 
-// tellUnloaded ends in the feed what the room told there. A member that is left
+// feedUnloaded ends in the feed what the room told there. A member that is left
 // is one of a room that failed, or that the engine's end took.
-func (r *room) tellUnloaded() {
+func (r *room) feedUnloaded() {
 	if !r.opened || r.h.inbox || r.eng.feed == nil {
 		return
 	}
@@ -282,10 +282,10 @@ func (r *room) refuseWaiting(err error) {
 	for _, h := range histories {
 		reply(h.Ref.(*historyRequest).done, historyAnswer{err: err})
 	}
-	for _, h := range r.replay.again {
+	for _, h := range r.replay.continued {
 		reply(h.done, historyAnswer{err: err})
 	}
-	r.replay.again = nil
+	r.replay.continued = nil
 	if r.roster != nil {
 		r.roster.refuseWaiting(err)
 	}

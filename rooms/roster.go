@@ -101,7 +101,7 @@ func (r *roster) handle(m message) (news bool) {
 	case peerUp:
 		r.onPeerUp(m.node)
 	case peerReplaced:
-		r.onPeerReplaced(m.part)
+		r.onPeerReplaced(m.process)
 	case peerDown:
 		r.onPeerDown(m.node)
 	case resync:
@@ -229,7 +229,7 @@ func (r *roster) firstPageChanged(uid string) {
 }
 
 // show completes p with how many there are and the first page of them.
-func (r *roster) show(p *wire.RoomJoined) {
+func (r *roster) fillFirstPage(p *wire.RoomJoined) {
 	r.presence.Shown()
 	p.Count = r.presence.Count()
 	if r.first == nil {

@@ -100,9 +100,9 @@ func (s *secret) mac(w *scratch, body []byte, names ...string) []byte {
 	return base64.RawURLEncoding.AppendEncode(w.out, w.out[:macBytes])[macBytes:]
 }
 
-func (s *secret) borrow() *scratch { return s.scratch.Get().(*scratch) }
+func (s *secret) getScratch() *scratch { return s.scratch.Get().(*scratch) }
 
-func (s *secret) giveBack(w *scratch) {
+func (s *secret) putScratch(w *scratch) {
 	if cap(w.in) <= keepScratch {
 		s.scratch.Put(w)
 	}
@@ -114,8 +114,8 @@ func (s *secret) sign(purpose string, author wire.Author, room string, body []by
 	if author != wire.FromUser && author != wire.FromGuest {
 		return ""
 	}
-	w := s.borrow()
-	defer s.giveBack(w)
+	w := s.getScratch()
+	defer s.putScratch(w)
 	kind := author.String()
 	return kind + "." + string(s.mac(w, body, purpose, kind, room))
 }
@@ -135,8 +135,8 @@ func (s *secret) author(purpose, by, room string, body []byte) wire.Author {
 	default:
 		return wire.FromService
 	}
-	w := s.borrow()
-	defer s.giveBack(w)
+	w := s.getScratch()
+	defer s.putScratch(w)
 	want := s.mac(w, body, purpose, kind, room)
 	w.in = append(w.in[:0], mac...)
 	if subtle.ConstantTimeCompare(want, w.in) != 1 {
@@ -146,7 +146,7 @@ func (s *secret) author(purpose, by, room string, body []byte) wire.Author {
 }
 
 // stored is author of what the log has since logTime.
-func (s *secret) stored(by, room string, body []byte, logTime string) wire.Author {
+func (s *secret) storedAuthor(by, room string, body []byte, logTime string) wire.Author {
 	if by == "" && !s.since.IsZero() {
 		if at, err := time.Parse(time.RFC3339Nano, logTime); err == nil && at.Before(s.since) {
 			return wire.FromUnknown
@@ -158,13 +158,13 @@ func (s *secret) stored(by, room string, body []byte, logTime string) wire.Autho
 // id is the idempotency key of the nth event that a client's request publishes.
 // Who does not have the secret can make none, and so cannot use it first.
 func (s *secret) id(room, uid, id string, n int) string {
-	w := s.borrow()
-	defer s.giveBack(w)
+	w := s.getScratch()
+	defer s.putScratch(w)
 	return "by." + string(s.mac(w, nil, forID, room, uid, id, strconv.Itoa(n)))
 }
 
 // believed counts what claims an author and is a service's.
-func (e *Engine) believed(author wire.Author, by string) wire.Author {
+func (e *Engine) countUnsigned(author wire.Author, by string) wire.Author {
 	if author == wire.FromService && by != "" {
 		e.stats.NotSigned.Add(1)
 	}

@@ -73,7 +73,7 @@ func (e *Engine) serve() error {
 // handler has returned.
 func (e *Engine) serveOne(name string, req micro.Request, fn func(context.Context, serviceRequest) (any, error)) {
 	body, reply := req.Data(), req.Reply()
-	e.beside(func(ctx context.Context) {
+	e.background(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, e.cfg.tuning.open)
 		defer cancel()
 		answer, err := e.callService(ctx, name, body, fn)
@@ -151,14 +151,14 @@ func (e *Engine) serveKick(ctx context.Context, r serviceRequest) (any, error) {
 		n, err := e.Remove(ctx, r.Room, r.UID)
 		return map[string]any{"removed": n}, err
 	}
-	if err := e.keepOut(ctx, r); err != nil {
+	if err := e.revokeCredentials(ctx, r); err != nil {
 		return nil, err
 	}
 	n, err := e.CloseUser(ctx, r.UID, wire.CloseRemoved)
 	return map[string]any{"closed": n}, err
 }
 
-func (e *Engine) keepOut(ctx context.Context, r serviceRequest) error {
+func (e *Engine) revokeCredentials(ctx context.Context, r serviceRequest) error {
 	lasts := time.Duration(-1)
 	switch {
 	case r.ForS == nil && e.cfg.EndUser == nil:

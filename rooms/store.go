@@ -23,17 +23,17 @@ type store struct {
 
 	epoch    atomic.Pointer[string] // changes only when somebody makes the stream anew
 	handles  handles                // of the open rooms
-	copies   heardCopies
+	copies   receivedCopies
 	counters storeCounters
 
 	state atomic.Pointer[eventlog.StreamState] // at the last check; nil: there was none yet
 
-	kick           chan struct{} // asks checkLoop to compare all rooms now
-	edited         chan struct{} // tells it that the stream's settings were changed
-	turnover       chan struct{} // tells it that nextCheckSeq was reached
-	nextCheckSeq   atomic.Uint64 // the sequence at which half of the log has been replaced since all rooms were told its end
-	deliveredSince atomic.Uint64 // the last event delivered while a check was due; 0: none since the last check began
-	suspect        atomic.Bool   // the log may have been rolled back: all rooms are to be compared with it
+	checkNow        chan struct{} // asks checkLoop to compare all rooms now
+	settingsChanged chan struct{} // tells it that the stream's settings were changed
+	seqReached      chan struct{} // tells it that nextCheckSeq was reached
+	nextCheckSeq    atomic.Uint64 // the sequence at which half of the log has been replaced since all rooms were told its end
+	deliveredSince  atomic.Uint64 // the last event delivered while a check was due; 0: none since the last check began
+	suspect         atomic.Bool   // the log may have been rolled back: all rooms are to be compared with it
 }
 
 // storeCounters count what is of no interest outside this package.
@@ -45,7 +45,7 @@ type storeCounters struct {
 }
 
 func newStore(e *Engine, space wire.Space) *store {
-	return &store{eng: e, space: space, kick: make(chan struct{}, 1), edited: make(chan struct{}, 1), turnover: make(chan struct{}, 1)}
+	return &store{eng: e, space: space, checkNow: make(chan struct{}, 1), settingsChanged: make(chan struct{}, 1), seqReached: make(chan struct{}, 1)}
 }
 
 // open opens the stream; it is created when there is none.
@@ -81,7 +81,7 @@ func (st *store) watch() error {
 	e, subject := st.eng, editedSubject+st.log.Name()
 	_, err := e.nc.Subscribe(subject, func(*nats.Msg) {
 		select {
-		case st.edited <- struct{}{}:
+		case st.settingsChanged <- struct{}{}:
 		default: // it will look anyway
 		}
 	})

@@ -66,15 +66,15 @@ type users struct {
 
 // bucket is one of the two.
 type bucket struct {
-	cfg     eventlog.BucketConfig
-	kv      atomic.Pointer[jetstream.KeyValue]
-	written memo        // were noted in it by this node
-	making  atomic.Bool // somebody has lost it, and it is being made again
+	cfg       eventlog.BucketConfig
+	kv        atomic.Pointer[jetstream.KeyValue]
+	written   memo        // were noted in it by this node
+	restoring atomic.Bool // somebody has lost it, and it is being made again
 }
 
 func (u *users) open(ctx context.Context, e *Engine) error {
 	u.eng, u.queue, u.slots = e, make(chan string, userQueue), make(chan struct{}, userLookups)
-	u.known.most, u.users.written.most, u.guests.written.most = foundKept, usersKept, guestsKept
+	u.known.maxSize, u.users.written.maxSize, u.guests.written.maxSize = foundKept, usersKept, guestsKept
 	for b, cfg := range map[*bucket]eventlog.BucketConfig{
 		&u.users:  {Name: userBucket, MaxBytes: userBytes},
 		&u.guests: {Name: guestBucket, MaxBytes: guestBytes},
@@ -110,7 +110,7 @@ func (u *users) bucketOf(uid string) *bucket {
 // Saw notes that a user is here, so that private messages may be sent to him
 // for UserMemory from now on. It never blocks; a user who was noted by this
 // node within a day costs a look into a map.
-func (e *Engine) Saw(uid string) {
+func (e *Engine) MarkUserSeen(uid string) {
 	u := &e.users
 	written := &u.bucketOf(uid).written
 	if !written.add(uid, time.Now()) {
@@ -160,7 +160,7 @@ func (u *users) write(ctx context.Context, uid string) {
 
 // Knows reports whether this node knows, without asking anybody, that a user
 // was here within UserMemory.
-func (e *Engine) Knows(uid string) bool {
+func (e *Engine) UserKnown(uid string) bool {
 	now := time.Now()
 	return e.users.known.has(uid, now) || e.users.bucketOf(uid).written.has(uid, now) || e.handleOf(wire.Inbox(uid)) != nil
 }
@@ -168,8 +168,8 @@ func (e *Engine) Knows(uid string) bool {
 // Known looks whether a user was here within UserMemory, or is here on any
 // node. Nobody is bad_payload; unavailable is that it cannot be said. It waits
 // until ctx ends at most. The uid must be valid (wire.ValidUID).
-func (e *Engine) Known(ctx context.Context, uid string) error {
-	if e.Knows(uid) {
+func (e *Engine) LookupUser(ctx context.Context, uid string) error {
+	if e.UserKnown(uid) {
 		return nil
 	}
 	u := &e.users
@@ -211,14 +211,14 @@ func (u *users) find(ctx context.Context, uid string) (bool, error) {
 			return here, err
 		}
 	}
-	return false, b.notFull(within)
+	return false, b.checkNotFull(within)
 }
 
 // entryBytes is more than an entry takes.
 const entryBytes = 1 << 10
 
-// notFull fails when somebody who was here may not have found a place.
-func (b *bucket) notFull(ctx context.Context) error {
+// checkNotFull fails when somebody who was here may not have found a place.
+func (b *bucket) checkNotFull(ctx context.Context) error {
 	status, err := (*b.kv.Load()).Status(ctx)
 	if err != nil {
 		return fmt.Errorf("ask how full the bucket %s is: %w", b.cfg.Name, err)
@@ -232,11 +232,11 @@ func (b *bucket) notFull(ctx context.Context) error {
 // restore makes a bucket again that somebody, or a NATS server that kept it in
 // memory, has lost. Who is here is written again.
 func (u *users) restore(b *bucket) {
-	if b.making.Swap(true) {
+	if b.restoring.Swap(true) {
 		return
 	}
-	u.eng.beside(func(ctx context.Context) {
-		defer b.making.Store(false)
+	u.eng.background(func(ctx context.Context) {
+		defer b.restoring.Store(false)
 		ctx, cancel := context.WithTimeout(ctx, openTimeout)
 		defer cancel()
 		err := b.open(ctx, u.eng)
@@ -252,11 +252,11 @@ func (u *users) restore(b *bucket) {
 // one to two times userRenew. It holds no uid, only what one hashes to: of a
 // million users no two are taken for one, and nobody can choose who is.
 type memo struct {
-	most int // fixed before it is used
+	maxSize int // fixed before it is used
 
-	mu         sync.Mutex
-	young, old map[uint64]struct{}
-	turned     time.Time
+	mu                sync.Mutex
+	current, previous map[uint64]struct{}
+	rotatedAt         time.Time
 }
 
 var memoSeed = maphash.MakeSeed()
@@ -271,10 +271,10 @@ func (m *memo) add(uid string, now time.Time) bool {
 	if m.holds(key, now) {
 		return false
 	}
-	if len(m.young) >= m.most {
-		m.turn(now)
+	if len(m.current) >= m.maxSize {
+		m.rotate(now)
 	}
-	m.young[key] = struct{}{}
+	m.current[key] = struct{}{}
 	return true
 }
 
@@ -286,32 +286,32 @@ func (m *memo) has(uid string, now time.Time) bool {
 
 // holds needs mu.
 func (m *memo) holds(key uint64, now time.Time) bool {
-	if age := now.Sub(m.turned); age > userRenew {
+	if age := now.Sub(m.rotatedAt); age > userRenew {
 		if age > 2*userRenew {
-			m.young = nil
+			m.current = nil
 		}
-		m.turn(now)
+		m.rotate(now)
 	}
-	_, young := m.young[key]
-	_, old := m.old[key]
-	return young || old
+	_, inCurrent := m.current[key]
+	_, inPrevious := m.previous[key]
+	return inCurrent || inPrevious
 }
 
 // turn needs mu.
-func (m *memo) turn(now time.Time) {
-	m.young, m.old, m.turned = make(map[uint64]struct{}), m.young, now
+func (m *memo) rotate(now time.Time) {
+	m.current, m.previous, m.rotatedAt = make(map[uint64]struct{}), m.current, now
 }
 
 func (m *memo) remove(uid string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	key := memoKey(uid)
-	delete(m.young, key)
-	delete(m.old, key)
+	delete(m.current, key)
+	delete(m.previous, key)
 }
 
 func (m *memo) clear() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.young, m.old = make(map[uint64]struct{}), nil
+	m.current, m.previous = make(map[uint64]struct{}), nil
 }

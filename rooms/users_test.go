@@ -18,7 +18,7 @@ import (
 // known is the code with which a user is not known; "" if he is.
 func known(t *testing.T, eng *rooms.Engine, uid string) wire.Code {
 	t.Helper()
-	err := eng.Known(within(t), uid)
+	err := eng.LookupUser(within(t), uid)
 	if err == nil {
 		return ""
 	}
@@ -30,7 +30,7 @@ func saw(t *testing.T, eng *rooms.Engine, uids ...string) {
 	t.Helper()
 	was := eng.Stats().UsersWritten.Load()
 	for _, uid := range uids {
-		eng.Saw(uid)
+		eng.MarkUserSeen(uid)
 	}
 	eventually(t, "they are written", func() bool { return eng.Stats().UsersWritten.Load() == was+int64(len(uids)) })
 }
@@ -42,20 +42,20 @@ func TestUsersWhoWereHere(t *testing.T) {
 	a, b := startEngine(t, srv, nil), startEngine(t, srv, nil)
 	uids := []string{"ann", "b.o.b", "百家樂", "auth0|5f", "guest-aaaa"}
 	saw(t, a, uids...)
-	a.Saw("ann") // is written once a day
+	a.MarkUserSeen("ann") // is written once a day
 	closeEngine(t, a)
 	later := startEngine(t, srv, nil)
 	for _, eng := range []*rooms.Engine{b, later} {
 		for _, uid := range uids {
-			if eng.Knows(uid) {
+			if eng.UserKnown(uid) {
 				t.Errorf("%s is known before anybody asked", uid)
 			}
-			if code := known(t, eng, uid); code != "" || !eng.Knows(uid) {
-				t.Errorf("%s: %s, then known without asking: %v", uid, code, eng.Knows(uid))
+			if code := known(t, eng, uid); code != "" || !eng.UserKnown(uid) {
+				t.Errorf("%s: %s, then known without asking: %v", uid, code, eng.UserKnown(uid))
 			}
 		}
 		for _, uid := range []string{"an", "annn", "ANN", "*", ">", "guest-bbbb"} {
-			if code := known(t, eng, uid); code != wire.BadPayload || eng.Knows(uid) {
+			if code := known(t, eng, uid); code != wire.BadPayload || eng.UserKnown(uid) {
 				t.Errorf("%s, who was never here: %q", uid, code)
 			}
 		}
@@ -63,7 +63,7 @@ func TestUsersWhoWereHere(t *testing.T) {
 	if written, unknown := a.Stats().UsersWritten.Load(), b.Stats().UsersUnknown.Load(); written != 5 || unknown != 6 {
 		t.Errorf("%d were written, %d were unknown", written, unknown)
 	}
-	err := b.Known(within(t), "nobody")
+	err := b.LookupUser(within(t), "nobody")
 	if err == nil || !strings.Contains(err.Error(), "30 days") {
 		t.Error(err)
 	}
@@ -80,7 +80,7 @@ func TestUserWhoIsHere(t *testing.T) {
 	if code := known(t, a, "ann"); code != "" {
 		t.Errorf("at another node: %s", code)
 	}
-	if !b.Knows("ann") {
+	if !b.UserKnown("ann") {
 		t.Error("her own node does not know her")
 	}
 	b.Leave(wire.Inbox("ann"), m, rooms.LeaveClosed)
@@ -100,10 +100,10 @@ func TestLookupsAtOnce(t *testing.T) {
 	eng.HoldLookups()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if err := eng.Known(ctx, "nobody"); wire.AsError(err).Code != wire.Busy {
+	if err := eng.LookupUser(ctx, "nobody"); wire.AsError(err).Code != wire.Busy {
 		t.Error(err)
 	}
-	if err := eng.Known(ctx, "ann"); err != nil {
+	if err := eng.LookupUser(ctx, "ann"); err != nil {
 		t.Errorf("who is known needs no place: %v", err)
 	}
 }
@@ -114,7 +114,7 @@ func TestFullListOfUsers(t *testing.T) {
 	eng, _ := start(t, func(c *rooms.Config) { c.UserBytes(8 << 10) })
 	saw(t, eng, "ann")
 	for i := range 200 {
-		eng.Saw(fmt.Sprintf("guest-%d", i))
+		eng.MarkUserSeen(fmt.Sprintf("guest-%d", i))
 	}
 	eventually(t, "the guests' is full", func() bool {
 		s := eng.Stats()
@@ -157,9 +157,9 @@ func TestListOfUsersAway(t *testing.T) {
 	if err := js.DeleteKeyValue(within(t), "roomd_users"); err != nil {
 		t.Fatal(err)
 	}
-	eng.Saw("bob") // finds none
+	eng.MarkUserSeen("bob") // finds none
 	eventually(t, "there is one again", func() bool { _, err := js.KeyValue(within(t), "roomd_users"); return err == nil })
-	eventually(t, "the memory of what was written into the old one is gone", func() bool { return !eng.Knows("ann") && !eng.Knows("bob") })
+	eventually(t, "the memory of what was written into the old one is gone", func() bool { return !eng.UserKnown("ann") && !eng.UserKnown("bob") })
 	saw(t, eng, "ann", "bob")
 
 	if err := srv.Close(); err != nil {
@@ -167,7 +167,7 @@ func TestListOfUsersAway(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	if err := eng.Known(ctx, "nobody"); wire.AsError(err).Code != wire.Unavailable {
+	if err := eng.LookupUser(ctx, "nobody"); wire.AsError(err).Code != wire.Unavailable {
 		t.Errorf("without NATS: %v", err)
 	}
 }
@@ -178,13 +178,13 @@ func TestManyUsersAtOnce(t *testing.T) {
 	eng, _ := start(t, nil)
 	const extra = 2000
 	for i := range rooms.UserQueue + extra {
-		eng.Saw(fmt.Sprint("u-", i))
+		eng.MarkUserSeen(fmt.Sprint("u-", i))
 	}
 	unwritten := eng.Stats().UsersUnwritten.Load()
 	if written := eng.Stats().UsersWritten.Load(); unwritten == 0 || unwritten > extra || unwritten+written < extra-1 { // one may be in hand
 		t.Errorf("%d could not be queued, %d were written meanwhile", unwritten, written)
 	}
-	if eng.Knows(fmt.Sprint("u-", rooms.UserQueue+extra-1)) {
+	if eng.UserKnown(fmt.Sprint("u-", rooms.UserQueue+extra-1)) {
 		t.Error("who found no place is not forgotten: no next sign of life would be noted")
 	}
 }
@@ -202,7 +202,7 @@ func TestManyUsersAreWrittenOnce(t *testing.T) {
 		eng.Wrote(fmt.Sprint("guest-", i))
 	}
 	for i := range users {
-		eng.Saw(fmt.Sprint("u-", i))
+		eng.MarkUserSeen(fmt.Sprint("u-", i))
 	}
 	stats := eng.Stats()
 	if again := eng.UsersQueued() + int(stats.UsersWritten.Load()+stats.UsersUnwritten.Load()); again != 0 {

@@ -32,27 +32,27 @@ import (
 // Version 2 added the list of rooms in parts: lobby in the command rooms.
 //
 // Version 3 added the command connections.
-const speaks = 3
+const protocolVersion = 3
 
 // reason is why a node does not do what it was asked: a code for programs and a
 // sentence for people.
-type reason struct {
+type replyError struct {
 	Code    wire.Code `json:"code"`
 	Message string    `json:"message"`
 }
 
 // refuse answers a request of another node with err. What is no request gets no
 // answer.
-func (e *Engine) refuse(msg *nats.Msg, err error) {
+func (e *Engine) replyWithError(msg *nats.Msg, err error) {
 	if msg.Reply == "" {
 		return
 	}
 	shown := wire.AsError(err)
-	body, bad := json.Marshal(outcome{V: speaks, Node: e.cfg.Node, Error: &reason{shown.Code, shown.Message}})
-	if bad == nil {
-		bad = e.nc.Publish(msg.Reply, body)
+	body, sendErr := json.Marshal(commandReply{V: protocolVersion, Node: e.cfg.Node, Error: &replyError{shown.Code, shown.Message}})
+	if sendErr == nil {
+		sendErr = e.nc.Publish(msg.Reply, body)
 	}
-	if bad != nil && !e.closed() {
-		e.cfg.Log.Warn().Err(bad).Str("subject", msg.Subject).Msg("a request of another node could not be answered")
+	if sendErr != nil && !e.closed() {
+		e.cfg.Log.Warn().Err(sendErr).Str("subject", msg.Subject).Msg("a request of another node could not be answered")
 	}
 }

@@ -202,7 +202,7 @@ func (c *Client) request() (context.Context, context.CancelFunc) {
 // who talk.
 func (c *Client) due() {
 	now := time.Now()
-	c.m.eng.Saw(c.who.UID)
+	c.m.eng.MarkUserSeen(c.who.UID)
 	if exp := c.who.Expires; !c.silent(now) && (exp.IsZero() || exp.Sub(now) > c.ping) {
 		c.m.wheel.set(c, c.lastHeard().Add(c.ping).Sub(now))
 		return

@@ -23,9 +23,9 @@ type engine interface {
 	Signal(room string, ev wire.Event, opts rooms.SignalOptions) error
 	MessageID(room, uid, id string, n int) string
 	Online(ctx context.Context, room, after string, limit int) (wire.OnlineUsers, error)
-	Saw(uid string)
-	Knows(uid string) bool
-	Known(ctx context.Context, uid string) error
+	MarkUserSeen(uid string)
+	UserKnown(uid string) bool
+	LookupUser(ctx context.Context, uid string) error
 	Lobby(ctx context.Context, q lobby.Query) (wire.Rooms, error)
 	History(ctx context.Context, room string, before uint64, limit int) (wire.History, error)
 }

@@ -81,7 +81,7 @@ func privateMessage(r *Request) error {
 // answer does.
 func (r *Request) known(uid string) error {
 	c := r.client
-	if c.m.eng.Knows(uid) {
+	if c.m.eng.UserKnown(uid) {
 		return nil
 	}
 	if err := c.mayAsk(); err != nil {
@@ -90,7 +90,7 @@ func (r *Request) known(uid string) error {
 	c.charge(answerLeast)
 	ctx, cancel := r.context()
 	defer cancel()
-	return c.m.eng.Known(ctx, uid)
+	return c.m.eng.LookupUser(ctx, uid)
 }
 
 // message reads the payload of a message and stamps who sent it and when.

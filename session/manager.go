@@ -185,7 +185,7 @@ func (m *Manager) start(c *Client) {
 	turn <- struct{}{}
 	<-turn            // there is a writer: whoever closes the client now, it says goodbye
 	if !c.who.Guest { // a guest counts when it has stayed for a while: see due
-		m.eng.Saw(c.who.UID)
+		m.eng.MarkUserSeen(c.who.UID)
 	}
 	surplus, draining := m.add(c)
 	for _, old := range surplus {

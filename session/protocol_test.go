@@ -331,7 +331,7 @@ func TestPresence(t *testing.T) {
 // the id too.
 func TestEveryEventIsAnsweredOnce(t *testing.T) {
 	s := newStack(t)
-	s.eng.Saw("bob")
+	s.eng.MarkUserSeen("bob")
 	s.m.Handle("own_ok", func(*Request) error { return nil })
 	s.m.Handle("own_bad", func(*Request) error { return wire.Errorf(wire.Busy, "later") })
 	p := s.user("ann")

@@ -42,9 +42,9 @@ func (quietEngine) LeaveAsked(context.Context, string, rooms.Member, string) err
 func (quietEngine) PublishAsync(string, wire.Body, rooms.PublishOptions, func(rooms.PubAck, error)) {}
 func (quietEngine) Signal(string, wire.Event, rooms.SignalOptions) error                            { return nil }
 func (quietEngine) MessageID(string, string, string, int) string                                    { return "" }
-func (quietEngine) Saw(string)                                                                      {}
-func (quietEngine) Knows(string) bool                                                               { return true }
-func (quietEngine) Known(context.Context, string) error                                             { return nil }
+func (quietEngine) MarkUserSeen(string)                                                             {}
+func (quietEngine) UserKnown(string) bool                                                           { return true }
+func (quietEngine) LookupUser(context.Context, string) error                                        { return nil }
 func (quietEngine) Online(context.Context, string, string, int) (wire.OnlineUsers, error) {
 	return wire.OnlineUsers{}, nil
 }

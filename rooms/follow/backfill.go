@@ -114,7 +114,7 @@ func (f *Follower) backfilled(w backfillRead, p Page, proven bool) {
 	f.evict()
 }
 
-// exceedsLimits reports whether the page is the answer to a Range with All that was
+// tooMuch reports whether the page is the answer to a Range with All that was
 // too much.
 func (p *Page) tooMuch() bool { return p.Cut && len(p.Events) == 0 }
 

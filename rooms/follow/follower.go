@@ -123,7 +123,7 @@ func (f *Follower) Live(c Copy) {
 	case c.Seq <= f.knownTo:
 		// The log has no such event, or the next check finds it.
 		f.dropped = max(f.dropped, c.Seq)
-	case c.Prev == f.pos && f.pos != 0, f.time == "" && c.Prev == 0 && (c.Seq == f.knownTo+1 || f.heardSince(c.From)):
+	case c.Prev == f.pos && f.pos != 0, f.time == "" && c.Prev == 0 && (c.Seq == f.knownTo+1 || f.receivedSince(c.From)):
 		f.deliver(c.Event)
 	case c.Prev > f.pos:
 		f.hold(c)
@@ -142,16 +142,16 @@ func (f *Follower) Live(c Copy) {
 // Heard says that every copy of the stream from one sequence to another was
 // heard, and that those of the room were handed over before. The room's newest
 // event is then the last one that was handed over.
-func (f *Follower) Heard(from, to uint64) {
+func (f *Follower) Received(from, to uint64) {
 	known := f.phase == following || f.phase == asking
-	if known && !f.suspect && len(f.held.list) == 0 && f.logEnd <= f.pos && f.heardSince(from) {
+	if known && !f.suspect && len(f.held.list) == 0 && f.logEnd <= f.pos && f.receivedSince(from) {
 		f.knownTo = max(f.knownTo, to)
 	}
 }
 
 // heardSince reports whether who has heard every copy from a sequence on has
 // heard, and used, all that came after what is known.
-func (f *Follower) heardSince(from uint64) bool {
+func (f *Follower) receivedSince(from uint64) bool {
 	return from <= f.knownTo+1 && f.dropped <= f.knownTo
 }
 

@@ -39,7 +39,7 @@ type heard struct {
 func (h *heard) take(c *follow.Copy, epoch string, l lie) (ours bool) {
 	c.From = c.Seq
 	if h.all {
-		from, since := h.run.Hear(c.Seq), h.since
+		from, since := h.run.Add(c.Seq), h.since
 		switch l {
 		case noGaps:
 			from = 1
@@ -207,7 +207,7 @@ func (n *node) tellHeard() {
 	from := max(n.heard.run.From(), n.heard.since)
 	if n.heard.all && n.heard.epoch == n.f.Position().Epoch && n.heard.last >= from {
 		n.note("heard %d to %d", from, n.heard.last)
-		n.f.Heard(from, n.heard.last)
+		n.f.Received(from, n.heard.last)
 	}
 }
 

@@ -126,7 +126,7 @@ func (f *Follower) tryJoin(j *Join) wait {
 	return ready
 }
 
-// exceedsLimits reports whether entries are more than a join is replayed.
+// tooMuch reports whether entries are more than a join is replayed.
 func (f *Follower) tooMuch(entries []Entry) bool {
 	return f.limits.ReplayBytes > 0 && Bytes(entries) > f.limits.ReplayBytes
 }

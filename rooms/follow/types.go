@@ -24,7 +24,7 @@ type Run struct{ from, to uint64 }
 
 // Hear takes the next copy's sequence and returns where the run begins that it
 // ends. What repeats, leaves out or turns back begins a new one.
-func (r *Run) Hear(seq uint64) (from uint64) {
+func (r *Run) Add(seq uint64) (from uint64) {
 	if seq != r.to+1 || r.to == 0 {
 		r.from = seq
 	}

@@ -56,11 +56,11 @@ func (d *Delta) entry(i int) Entry {
 
 // Split cuts d into parts of at most that many rooms, one part at least. All
 // but the first are not Full: they add to what comes before them.
-func (d Delta) Split(most int) iter.Seq[Delta] {
+func (d Delta) Split(maxRooms int) iter.Seq[Delta] {
 	return func(yield func(Delta) bool) {
 		first := true
 		for first || len(d.Names)+len(d.Closed) > 0 {
-			if !yield(d.cut(most, first)) {
+			if !yield(d.cut(maxRooms, first)) {
 				return
 			}
 			first = false
@@ -69,15 +69,15 @@ func (d Delta) Split(most int) iter.Seq[Delta] {
 }
 
 // cut takes the next part out of d.
-func (d *Delta) cut(most int, first bool) Delta {
-	n := min(most, len(d.Names))
-	gone := min(most-n, len(d.Closed))
+func (d *Delta) cut(maxRooms int, first bool) Delta {
+	n := min(maxRooms, len(d.Names))
+	closed := min(maxRooms-n, len(d.Closed))
 	part := Delta{
 		Version: d.Version, Full: d.Full && first,
 		Names: d.Names[:n], Users: d.Users[:n], Sessions: d.Sessions[:n], Seqs: d.Seqs[:n], Active: d.Active[:n],
-		Closed: d.Closed[:gone],
+		Closed: d.Closed[:closed],
 	}
 	d.Names, d.Users, d.Sessions, d.Seqs, d.Active = d.Names[n:], d.Users[n:], d.Sessions[n:], d.Seqs[n:], d.Active[n:]
-	d.Closed = d.Closed[gone:]
+	d.Closed = d.Closed[closed:]
 	return part
 }

@@ -10,11 +10,11 @@ import (
 // Directory is what the other nodes have told of their rooms. The zero value is
 // empty.
 type Directory struct {
-	nodes map[string]*part
+	nodes map[string]*nodeRooms
 }
 
 // part is what one node has told.
-type part struct {
+type nodeRooms struct {
 	boot    uint64 // of its process
 	version uint64 // of its journal
 	rooms   map[string]Entry
@@ -39,9 +39,9 @@ func (d *Directory) Apply(node string, boot uint64, parts []Delta) error {
 	}
 	p := d.nodes[node]
 	if p == nil || p.boot != boot {
-		p = &part{boot: boot, rooms: make(map[string]Entry)}
+		p = &nodeRooms{boot: boot, rooms: make(map[string]Entry)}
 		if d.nodes == nil {
-			d.nodes = make(map[string]*part)
+			d.nodes = make(map[string]*nodeRooms)
 		}
 		d.nodes[node] = p
 	}
@@ -51,7 +51,7 @@ func (d *Directory) Apply(node string, boot uint64, parts []Delta) error {
 	return nil
 }
 
-func (p *part) apply(d *Delta) {
+func (p *nodeRooms) apply(d *Delta) {
 	if d.Full {
 		p.rooms = make(map[string]Entry, len(d.Names))
 	}

@@ -61,13 +61,13 @@ func (j *Journal) Update(open iter.Seq[Entry]) {
 		}
 	}
 	if seen < len(j.rooms) {
-		j.bury(next)
+		j.removeUnseen(next)
 	}
 }
 
 // bury removes the rooms that were not open in the last scan and leaves their
 // tombstones.
-func (j *Journal) bury(version uint64) {
+func (j *Journal) removeUnseen(version uint64) {
 	for name, n := range j.rooms {
 		if n.lastScan != j.scans {
 			delete(j.rooms, name)
@@ -113,9 +113,9 @@ func (j *Journal) Since(version uint64) Delta {
 	if d.Full {
 		return d
 	}
-	for _, was := range j.tombstones {
-		if was.version > version && j.rooms[was.name] == nil {
-			d.Closed = append(d.Closed, was.name)
+	for _, t := range j.tombstones {
+		if t.version > version && j.rooms[t.name] == nil {
+			d.Closed = append(d.Closed, t.name)
 		}
 	}
 	return d
