@@ -117,7 +117,7 @@ func TestTicketConnectsOnce(t *testing.T) {
 	r, err := http.NewRequest(http.MethodPost, "http://"+s.addr(), nil)
 	must(t, err)
 	r.Header.Set("Authorization", "Bearer "+s.token("ann"))
-	got, err := s.m.who.(*auth.Authenticator).Login(r, "", "")
+	got, err := s.m.who.(*auth.Authenticator).Login(r, auth.Profile{})
 	must(t, err)
 	same(t, "the user of a ticket", s.dial("otp="+got.OTP).welcome.UID, "ann")
 	status, _, _ := s.refused("otp="+got.OTP, nil)

@@ -77,9 +77,9 @@ func (a *Authenticator) identify(r *http.Request) (Identity, error) {
 		// Reading on would pass over a credential that is in the damaged part.
 		return Identity{}, refuse("the query of the URL is malformed; escape what it contains")
 	}
-	username, avatarID := query.Get("username"), query.Get("avatar_id")
+	asks := Profile{Username: query.Get("username"), AvatarID: query.Get("avatar_id")}
 	if token, found := bearer(r); found {
-		return a.token(r, token, username, avatarID)
+		return a.token(r, token, asks)
 	}
 	if query.Has("otp") {
 		return a.ticket(r.Context(), query.Get("otp"))
@@ -89,9 +89,9 @@ func (a *Authenticator) identify(r *http.Request) (Identity, error) {
 			a.stats.RefusedInAddress.Add(1)
 			return Identity{}, refuse("a guest's token does not belong in a URL; get a ticket for it with POST /login and Authorization: Bearer, and connect with ?otp=")
 		}
-		return a.token(r, query.Get("token"), username, avatarID)
+		return a.token(r, query.Get("token"), asks)
 	}
-	return a.guest(r, username, avatarID)
+	return a.guest(r, asks)
 }
 
 // LoginResult answers POST /login.
@@ -105,16 +105,16 @@ type LoginResult struct {
 // Login issues a ticket for the bearer token of the request or, where it has none and guests are allowed, for a guest of that
 // name. A guest also gets a token, from which a later Login or Identify makes the same uid; a guest that logs in with such a token
 // gets a fresh one, and the new name if there is one. Its errors are *Error, and those of Ask.
-func (a *Authenticator) Login(r *http.Request, username, avatarID string) (LoginResult, error) {
+func (a *Authenticator) Login(r *http.Request, asks Profile) (LoginResult, error) {
 	if a.Tickets == nil {
 		return LoginResult{}, Unavailable("issue a ticket", errors.New("tickets are switched off"))
 	}
 	var id Identity
 	var err error
 	if token, found := bearer(r); found {
-		id, err = a.admit(a.token(r, token, username, avatarID))
+		id, err = a.admit(a.token(r, token, asks))
 	} else {
-		id, err = a.admit(a.guest(r, username, avatarID))
+		id, err = a.admit(a.guest(r, asks))
 	}
 	if err != nil {
 		return LoginResult{}, err
@@ -133,16 +133,16 @@ func (a *Authenticator) Login(r *http.Request, username, avatarID string) (Login
 	return result, nil
 }
 
-func (a *Authenticator) token(r *http.Request, token, username, avatarID string) (Identity, error) {
+func (a *Authenticator) token(r *http.Request, token string, asks Profile) (Identity, error) {
 	switch {
 	case token == "":
 		return Identity{}, refuse("the token is empty")
 	case len(token) > MaxToken:
 		return Identity{}, errLongToken()
 	case isGuestToken(token):
-		return a.guestToken(r, token, username, avatarID)
+		return a.guestToken(r, token, asks)
 	case a.Ask != nil && (a.Verifier == nil || !isJWT(token)):
-		return a.ask(r, token, username, avatarID)
+		return a.ask(r, token, asks)
 	case a.Verifier == nil:
 		return Identity{}, refuse("this server takes no JWT, as it was given no key to check one with")
 	}
@@ -150,7 +150,7 @@ func (a *Authenticator) token(r *http.Request, token, username, avatarID string)
 }
 
 // guestToken is who a guest's token is for, if Ask, where there is one, lets the person in as a guest.
-func (a *Authenticator) guestToken(r *http.Request, token, username, avatarID string) (Identity, error) {
+func (a *Authenticator) guestToken(r *http.Request, token string, asks Profile) (Identity, error) {
 	if a.Guests == nil {
 		return Identity{}, refuse("guests are not allowed here; log in")
 	}
@@ -163,11 +163,11 @@ func (a *Authenticator) guestToken(r *http.Request, token, username, avatarID st
 	if err != nil {
 		return Identity{}, err
 	}
-	return renamed(id, username, avatarID), nil
+	return renamed(id, asks), nil
 }
 
 // ask is who Ask says that the request is from.
-func (a *Authenticator) ask(r *http.Request, token, username, avatarID string) (Identity, error) {
+func (a *Authenticator) ask(r *http.Request, token string, asks Profile) (Identity, error) {
 	id, err := a.Ask(r, token)
 	if err != nil || !id.unnamed() {
 		return id, err
@@ -175,7 +175,7 @@ func (a *Authenticator) ask(r *http.Request, token, username, avatarID string) (
 	if a.Guests == nil {
 		return Identity{}, refuse("guests are not allowed here; log in")
 	}
-	return a.Guests.New(username, avatarID), nil
+	return a.Guests.New(asks), nil
 }
 
 func (a *Authenticator) ticket(ctx context.Context, otp string) (Identity, error) {
@@ -185,14 +185,14 @@ func (a *Authenticator) ticket(ctx context.Context, otp string) (Identity, error
 	return a.Tickets.Redeem(ctx, otp)
 }
 
-func (a *Authenticator) guest(r *http.Request, username, avatarID string) (Identity, error) {
+func (a *Authenticator) guest(r *http.Request, asks Profile) (Identity, error) {
 	if a.Ask != nil {
-		return a.ask(r, "", username, avatarID)
+		return a.ask(r, "", asks)
 	}
 	if a.Guests == nil {
 		return Identity{}, refuse("log in first: guests are not allowed here")
 	}
-	return a.Guests.New(username, avatarID), nil
+	return a.Guests.New(asks), nil
 }
 
 // bearer is the token of an Authorization header; found also when it is empty.

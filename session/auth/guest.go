@@ -41,24 +41,29 @@ func NewGuests(secret []byte) (*Guests, error) {
 	return &Guests{secret: bytes.Clone(secret)}, nil
 }
 
-// New returns the identity of a new guest: a uid of its own that cannot be guessed, and the name it asked for, cleaned by the
-// rules of MaxName, or GuestName.
-func (g *Guests) New(username, avatarID string) Identity {
+// Profile is how somebody asks to be shown. What comes of it is cleaned by the rules of MaxName.
+type Profile struct {
+	Username string `json:"username"`  // "": as before, or GuestName
+	AvatarID string `json:"avatar_id"` // "": as before, or none
+}
+
+// New returns the identity of a new guest: a uid of its own that cannot be guessed, and what it asks for.
+func (g *Guests) New(asks Profile) Identity {
 	random := make([]byte, guestUIDBytes)
 	rand.Read(random) // never fails
 	id := Identity{
 		UID: guestPrefix + strings.ToLower(guestEncoding.EncodeToString(random)), Username: GuestName, Guest: true,
 		IssuedAt: time.Now().Truncate(time.Millisecond), Rooms: g.Rooms, Speak: g.Speak,
 	}
-	return renamed(id, username, avatarID)
+	return renamed(id, asks)
 }
 
 // renamed gives a guest the name it asks for now; what it does not ask for stays.
-func renamed(id Identity, username, avatarID string) Identity {
-	if name := CleanName(username); name != "" {
+func renamed(id Identity, asks Profile) Identity {
+	if name := CleanName(asks.Username); name != "" {
 		id.Username = name
 	}
-	if avatar := CleanName(avatarID); avatar != "" {
+	if avatar := CleanName(asks.AvatarID); avatar != "" {
 		id.AvatarID = avatar
 	}
 	return id

@@ -24,7 +24,7 @@ func TestNewGuest(t *testing.T) {
 	form := regexp.MustCompile(`^guest-[a-z2-7]{16}$`)
 	seen := map[string]bool{}
 	for range 100 {
-		id := guests.New("", "")
+		id := guests.New(Profile{})
 		if !form.MatchString(id.UID) || seen[id.UID] {
 			t.Fatalf("uid %q", id.UID)
 		}
@@ -33,7 +33,7 @@ func TestNewGuest(t *testing.T) {
 			t.Fatalf("guest %+v", id)
 		}
 	}
-	if id := guests.New(" Percy\n ", " 5 "); id.Username != "Percy" || id.AvatarID != "5" {
+	if id := guests.New(Profile{Username: " Percy\n ", AvatarID: " 5 "}); id.Username != "Percy" || id.AvatarID != "5" {
 		t.Errorf("named guest %+v", id)
 	}
 }
@@ -46,7 +46,7 @@ func TestGuestVerifyRefuses(t *testing.T) {
 	for _, tc := range []struct{ name, token, want string }{
 		{"expired", ours(jwt.MapClaims{"sub": "guest-a", "exp": time.Now().Add(-time.Minute).Unix()}), "expired"},
 		{"a user", ours(jwt.MapClaims{"sub": "percy"}), "not a guest's"},
-		{"other key", guestToken(t, &Guests{secret: []byte("another key")}, guests.New("", "")), "not signed with"},
+		{"other key", guestToken(t, &Guests{secret: []byte("another key")}, guests.New(Profile{})), "not signed with"},
 		{"none", forge(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, jwt.MapClaims{"sub": "guest-a"}), "not signed"},
 		{"junk", "x", "well-formed"},
 	} {
@@ -63,7 +63,7 @@ func TestGuestVerifyRefuses(t *testing.T) {
 func TestGuestTokenLifetime(t *testing.T) {
 	guests := &Guests{secret: secret}
 	before := time.Now()
-	claims, err := parseToken(guestToken(t, guests, guests.New("", "")), secretKey(secret).choose)
+	claims, err := parseToken(guestToken(t, guests, guests.New(Profile{})), secretKey(secret).choose)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestGuestsNeedAKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token := guestToken(t, guests, guests.New("", ""))
+	token := guestToken(t, guests, guests.New(Profile{}))
 	clear(of) // the caller's own
 	if _, err := guests.Verify(token); err != nil {
 		t.Error(err)

@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"rooms/eventlog", "session/auth"},
 	{"rooms", "session/auth/store", "session/internal/socket"},
 	{"session", "session/client"},
-	{"session/hooks"},
+	{"session/hooks", "session/httpapi"},
 	{"cmd/internal/node/web", "cmd/internal/bench", "cmd/internal/verify"},
 	{"cmd/internal/node"},
 	{"cmd/roomd", "cmd/roomctl", "cmd/roombench"},
@@ -57,7 +57,7 @@ var forbidden = []struct {
 		"it builds servers from a source tree, and an operator has none"},
 	{"github.com/rs/zerolog/log", nil,
 		"the logger is passed in, never global"},
-	{"net/http", []string{"session", "session/internal/socket", "session/auth", "session/client", "session/hooks", "cmd/internal/node", "cmd/internal/node/web", "cmd/internal/verify", "cmd/roomd", "cmd/roomctl"},
+	{"net/http", []string{"session", "session/internal/socket", "session/auth", "session/client", "session/hooks", "session/httpapi", "cmd/internal/node", "cmd/internal/node/web", "cmd/internal/verify", "cmd/roomd", "cmd/roomctl"},
 		"the engine serves members, not requests"},
 }
 

@@ -60,6 +60,12 @@ func TestComposedNamesAreOneRoom(t *testing.T) {
 	}
 }
 
+// stored is the answer to a publish.
+type stored struct {
+	Seq       uint64
+	Duplicate bool
+}
+
 func TestIdempotencyKey(t *testing.T) {
 	s := serve(t, testConfig())
 	post := func(room, body string, headers ...string) (at stored) {

@@ -2,46 +2,17 @@ package node
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
-	"github.com/passoncomtw/baccarat-websocket-cluster/session"
-	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
-	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth/store"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/httpapi"
 )
 
-// endedGrace is how long the command that ends a user's connections has, before a node closes by itself what is left: so the
-// one who asked hears how many there were.
-const endedGrace = 3 * time.Second
-
-// endUser refuses, on every node, what was issued to the user up to now; for store.DefaultEndFor if lasts is negative.
+// endUser is httpapi.EndUser, which the engine has before there is a list.
 func (n *Node) endUser(ctx context.Context, uid string, lasts time.Duration) error {
-	if lasts < 0 {
-		lasts = store.DefaultEndFor
-	}
-	switch {
-	case !wire.ValidUID(uid):
-		return wire.Errorf(wire.BadPayload, "%q cannot be the uid of a user", uid)
-	case lasts > store.MaxEndFor:
-		return wire.Errorf(wire.BadPayload, "sessions can be ended for %s at most", store.MaxEndFor)
-	}
 	list := n.ended.Load()
 	if list == nil {
 		return wire.Errorf(wire.Unavailable, "this node is starting; try again in a moment")
 	}
-	err := list.End(ctx, uid, lasts)
-	switch {
-	case errors.Is(err, store.ErrTooManyEnded):
-		return wire.Errorf(wire.Busy, "the sessions of %d users are ended already; end them for a shorter time", store.MaxEnded)
-	case errors.Is(err, auth.ErrUnavailable):
-		n.log.Error().Err(err).Str("uid", uid).Msg("a user's sessions could not be ended")
-		return wire.Errorf(wire.Unavailable, "it could not be stored that the sessions of %q are ended; try again", uid)
-	}
-	return err
-}
-
-// closeEnded closes who came in while sessions were ended elsewhere, or while this node did not hear of it.
-func closeEnded(sessions *session.Manager) func(uid string) {
-	return func(uid string) { time.AfterFunc(endedGrace, func() { sessions.CloseEndedHere(uid) }) }
+	return httpapi.EndUser(list, n.log)(ctx, uid, lasts)
 }

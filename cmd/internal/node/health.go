@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/httpapi"
 )
 
 // health answers /healthz: the process lives.
@@ -21,14 +22,14 @@ type readiness struct {
 // ready answers /readyz from memory: whether new clients should be sent here.
 func (n *Node) ready(w http.ResponseWriter, _ *http.Request) {
 	if n.draining.Load() {
-		respond(w, http.StatusServiceUnavailable, readiness{Reason: "this node is stopping"})
+		httpapi.WriteJSON(w, http.StatusServiceUnavailable, readiness{Reason: "this node is stopping"})
 		return
 	}
 	if err := n.engine.Ready(); err != nil {
-		respond(w, http.StatusServiceUnavailable, readiness{Reason: err.Error()})
+		httpapi.WriteJSON(w, http.StatusServiceUnavailable, readiness{Reason: err.Error()})
 		return
 	}
-	respond(w, http.StatusOK, readiness{Ready: true})
+	httpapi.WriteJSON(w, http.StatusOK, readiness{Ready: true})
 }
 
 // unreadyReason is why new clients should not be sent here, as a label of a metric; "" if they should.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/cmd/internal/node/web"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/httpapi"
 )
 
 // Bounds of one HTTP request; beyond the times the connection is closed, beyond the size it is answered 431. A
@@ -71,8 +72,8 @@ func (n *Node) handler() http.Handler {
 	mux.Handle("/", n.onlyOurNames(n.pageHandler()))
 	mux.Handle("/ws", n.onlyOurNames(n.sessions))
 	mux.Handle("/login", n.onlyOurNames(n.loginHandler()))
-	mux.Handle("/api/", n.apiHandler())
-	mux.Handle("/healthz", endpoint(n.log, nil, methods{http.MethodGet: n.health}))
+	mux.Handle("/api/", httpapi.NewAPI(n.engine, httpapi.APIOptions{Guard: n.apiGuard(), EndUser: n.endUser, Log: n.log}))
+	mux.Handle("/healthz", httpapi.Endpoint(n.log, nil, httpapi.Methods{http.MethodGet: n.health}))
 	mux.Handle("/readyz", http.HandlerFunc(n.ready))
 	mux.Handle("/metrics", n.guardedMetrics())
 	return mux
@@ -98,7 +99,7 @@ func (n *Node) recovering(next http.Handler) http.Handler {
 			default:
 				n.log.Error().Interface("panic", p).Str("method", r.Method).Str("path", r.URL.Path).Bytes("stack", debug.Stack()).
 					Msg("a request's handler panicked")
-				fail(w, r, zerolog.Nop(), wire.AsError(fmt.Errorf("panic: %v", p)))
+				httpapi.WriteError(w, r, zerolog.Nop(), wire.AsError(fmt.Errorf("panic: %v", p)))
 			}
 		}()
 		next.ServeHTTP(w, r)

@@ -78,6 +78,6 @@ func TestLobbyOfTwoNodes(t *testing.T) {
 	one.want(t, 400, "PUT", "/api/rooms/@ann/label", `1`, withKey...)
 	one.want(t, 400, "PUT", "/api/rooms/vip/label", `{`, withKey...)
 	one.want(t, 400, "PUT", "/api/rooms/vip/label", `"`+strings.Repeat("x", wire.MaxLabelBytes)+`"`, withKey...)
-	one.want(t, 413, "PUT", "/api/rooms/vip/label", `"`+strings.Repeat("x", maxLabelBody)+`"`, withKey...)
+	one.want(t, 413, "PUT", "/api/rooms/vip/label", `"`+strings.Repeat("x", 8*wire.MaxLabelBytes)+`"`, withKey...)
 	one.want(t, 405, "POST", "/api/rooms/vip/label", `1`, withKey...)
 }

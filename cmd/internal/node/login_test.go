@@ -144,7 +144,7 @@ func TestLoginRefusals(t *testing.T) {
 		{"method", "GET", "", nil, 405, "method_not_allowed"},
 		{"a form", "POST", "username=x", []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, "unsupported_media_type"},
 		{"plain text", "POST", "{}", []string{"Content-Type", "text/plain"}, 415, "unsupported_media_type"},
-		{"too big", "POST", `{"username":"` + strings.Repeat("x", maxLogin) + `"}`, nil, 413, "too_big"},
+		{"too big", "POST", `{"username":"` + strings.Repeat("x", 4<<10) + `"}`, nil, 413, "too_big"},
 		{"no JSON", "POST", "x", nil, 400, "bad_json"},
 		{"no text", "POST", `{"username":7}`, nil, 400, "bad_json"},
 		{"a foreign page", "POST", "{}", []string{"Origin", "https://evil.example"}, 403, "forbidden"},

@@ -19,6 +19,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/hooks"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/httpapi"
 )
 
 // guardedMetrics serves /metrics beside the page: to whom the API answers too. Where other machines can connect and there
@@ -39,7 +40,7 @@ func (n *Node) guardedMetrics() http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := guard(r); err != nil {
-			fail(w, r, n.log, err)
+			httpapi.WriteError(w, r, n.log, err)
 			return
 		}
 		shown.ServeHTTP(w, r)
@@ -64,7 +65,7 @@ func (n *Node) metricsHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
-			fail(w, r, n.log, wire.Errorf(codeMethod, "%s is not possible here; use GET, HEAD", r.Method))
+			httpapi.WriteError(w, r, n.log, wire.Errorf(httpapi.MethodNotAllowed, "%s is not possible here; use GET, HEAD", r.Method))
 			return
 		}
 		shown.ServeHTTP(w, r)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/httpapi"
 )
 
 // startMetrics serves /metrics on a listener of its own, where --metrics-addr asks for one. Whoever can connect there may
@@ -22,7 +23,7 @@ func (n *Node) startMetrics(context.Context) error {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", n.metricsHandler())
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		fail(w, r, n.log, wire.Errorf(wire.NotFound, "here is only /metrics"))
+		httpapi.WriteError(w, r, n.log, wire.Errorf(wire.NotFound, "here is only /metrics"))
 	})
 	handler := http.Handler(mux)
 	if isLoopback(n.cfg.MetricsAddr) {
@@ -38,10 +39,10 @@ func (n *Node) startMetrics(context.Context) error {
 func (n *Node) local(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case !sentToLoopback(r):
-			fail(w, r, n.log, wire.Errorf(wire.Forbidden, "the request was sent to %q; this address answers only to localhost", r.Host))
-		case fromAnotherSite(r):
-			fail(w, r, n.log, wire.Errorf(wire.Forbidden, "a page of another origin may not ask here"))
+		case !httpapi.SentToLoopback(r):
+			httpapi.WriteError(w, r, n.log, wire.Errorf(wire.Forbidden, "the request was sent to %q; this address answers only to localhost", r.Host))
+		case httpapi.FromAnotherSite(r):
+			httpapi.WriteError(w, r, n.log, wire.Errorf(wire.Forbidden, "a page of another origin may not ask here"))
 		default:
 			next.ServeHTTP(w, r)
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth/store"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/hooks"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/httpapi"
 )
 
 const (
@@ -201,7 +202,7 @@ func (n *Node) startSessions(context.Context) error {
 		Hooks: asked, Origins: origins, Log: n.log,
 	})
 	if err == nil {
-		n.ended.Load().OnEnd(closeEnded(n.sessions))
+		n.ended.Load().OnEnd(httpapi.CloseEnded(n.sessions))
 	}
 	return err
 }

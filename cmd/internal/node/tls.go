@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/httpapi"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -163,7 +164,7 @@ func strict(next http.Handler) http.Handler {
 		if err != nil {
 			host, port = r.Host, "443"
 		}
-		if r.TLS != nil && port == "443" && !loopbackHost(host) {
+		if r.TLS != nil && port == "443" && !httpapi.LoopbackHost(host) {
 			w.Header().Set("Strict-Transport-Security", strictTransport)
 		}
 		next.ServeHTTP(w, r)

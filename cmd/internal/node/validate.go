@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"regexp"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/cmd/internal/node/web"
 	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/httpapi"
 )
 
 // Bounds of what can be set, where a value beyond them would not do what it says.
@@ -97,17 +97,7 @@ func checkAddr(addr string) error {
 // isLoopback reports whether only this machine can connect to addr.
 func isLoopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
-	return err == nil && loopbackHost(host)
-}
-
-// loopbackHost takes a name or an address without a port. A name other than localhost could be anywhere.
-func loopbackHost(host string) bool {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil && ip.Unmap().IsLoopback()
+	return err == nil && httpapi.LoopbackHost(host)
 }
 
 func checkLogin(c Config) *FlagError {

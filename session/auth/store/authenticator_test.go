@@ -26,7 +26,7 @@ func TestIdentifyOrder(t *testing.T) {
 	full := &auth.Authenticator{Verifier: auth.NewVerifier(mustKey(t, secret)), Tickets: newTickets(t, conns[0]), Guests: newGuests(t, conns[0])}
 	jwtOf := func(uid string) string { return mustSign(t, secret, auth.Claims{UID: uid}) }
 	otpOf := func(uid string) string { return issue(t, full.Tickets, auth.Identity{UID: uid, Username: uid}) }
-	gina := full.Guests.New("Gina", "1")
+	gina := full.Guests.New(auth.Profile{Username: "Gina", AvatarID: "1"})
 	ginasToken := guestToken(t, full.Guests, gina)
 	for _, tc := range []struct {
 		name   string
@@ -98,7 +98,7 @@ func TestLogin(t *testing.T) {
 		return id
 	}
 
-	user, err := who.Login(request("", "Bearer "+mustSign(t, secret, auth.Claims{UID: "percy", Expires: time.Now().Add(time.Hour)})), "ignored", "")
+	user, err := who.Login(request("", "Bearer "+mustSign(t, secret, auth.Claims{UID: "percy", Expires: time.Now().Add(time.Hour)})), auth.Profile{Username: "ignored"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestLogin(t *testing.T) {
 		t.Errorf("user %+v, token %q", id, user.Token)
 	}
 
-	guest, err := who.Login(request("", ""), "Gina", "1")
+	guest, err := who.Login(request("", ""), auth.Profile{Username: "Gina", AvatarID: "1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestLogin(t *testing.T) {
 	if !first.Guest || first.Username != "Gina" || guest.Token == "" {
 		t.Errorf("guest %+v, token %q", first, guest.Token)
 	}
-	guest, err = who.Login(request("", "Bearer "+guest.Token), "", "2")
+	guest, err = who.Login(request("", "Bearer "+guest.Token), auth.Profile{AvatarID: "2"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,13 +122,13 @@ func TestLogin(t *testing.T) {
 		t.Errorf("guest %+v became %+v", first, again)
 	}
 
-	_, err = who.Login(request("", "Bearer x"), "Gina", "")
+	_, err = who.Login(request("", "Bearer x"), auth.Profile{Username: "Gina"})
 	wantRefused(t, err, "well-formed")
-	_, err = (&auth.Authenticator{Tickets: who.Tickets}).Login(request("", ""), "Gina", "")
+	_, err = (&auth.Authenticator{Tickets: who.Tickets}).Login(request("", ""), auth.Profile{Username: "Gina"})
 	wantRefused(t, err, "guests are not allowed")
-	_, err = (&auth.Authenticator{Guests: who.Guests}).Login(request("", ""), "Gina", "")
+	_, err = (&auth.Authenticator{Guests: who.Guests}).Login(request("", ""), auth.Profile{Username: "Gina"})
 	wantUnavailable(t, err)
 	conns[0].Close()
-	_, err = who.Login(request("", ""), "Gina", "")
+	_, err = who.Login(request("", ""), auth.Profile{Username: "Gina"})
 	wantUnavailable(t, err)
 }

@@ -225,11 +225,11 @@ func TestEndedCredentials(t *testing.T) {
 		Verifier: auth.NewVerifier(mustKey(t, secret)), Tickets: newTickets(t, conns[0]), Guests: newGuests(t, conns[0]), Ended: ended,
 	}
 	user := mustSign(t, secret, auth.Claims{UID: "ann", Expires: time.Now().Add(time.Hour)})
-	guest, err := who.Login(request("", ""), "Gina", "")
+	guest, err := who.Login(request("", ""), auth.Profile{Username: "Gina"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	login, err := who.Login(request("", "Bearer "+user), "", "")
+	login, err := who.Login(request("", "Bearer "+user), auth.Profile{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +245,7 @@ func TestEndedCredentials(t *testing.T) {
 	}
 	for name, token := range map[string]string{"token": user, "guest's token": guest.Token} {
 		t.Run(name+" for a ticket", func(t *testing.T) {
-			_, err := who.Login(request("", "Bearer "+token), "", "")
+			_, err := who.Login(request("", "Bearer "+token), auth.Profile{})
 			wantRefused(t, err, "ended by an operator")
 			_, err = who.Identify(request("", "Bearer "+token))
 			wantRefused(t, err, "ended by an operator")

@@ -55,7 +55,7 @@ func TestGuestTokensAreGoodOnEveryNode(t *testing.T) {
 		}
 	}
 	for i, issuer := range all {
-		want := issuer.New("Percy", "5")
+		want := issuer.New(auth.Profile{Username: "Percy", AvatarID: "5"})
 		got, err := all[(i+1)%n].Verify(guestToken(t, issuer, want))
 		if err != nil {
 			t.Fatal(err)

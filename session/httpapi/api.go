@@ -1,35 +1,62 @@
-package node
+package httpapi
 
 import (
+	"context"
 	"net/http"
 	"strconv"
+	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
 // maxIdempotencyKey is the most bytes of an Idempotency-Key; a longer one is answered 400.
 const maxIdempotencyKey = 128
 
-// apiHandler serves /api/. A service may do what a client may not: publish into inboxes and read them.
-func (n *Node) apiHandler() http.Handler {
-	guard := n.apiGuard()
+// APIOptions say who may use the API, and what it does besides asking the engine.
+type APIOptions struct {
+	Guard Guard // nil: LocalOnly, programs of this machine
+	// EndUser keeps out, for a time, what was issued to a user before, when the
+	// user's sessions are ended: see EndUser. It should be the one of
+	// rooms.Config, so that the service on NATS does the same. nil: connections
+	// are ended, and ?for= is refused.
+	EndUser func(ctx context.Context, uid string, lasts time.Duration) error
+	Log     zerolog.Logger // zero: nothing is logged
+}
+
+// api serves /api/.
+type api struct {
+	engine *rooms.Engine
+	APIOptions
+}
+
+// NewAPI serves everything under /api/ of rooms/wire/README.md. It is mounted at
+// "/api/". A service may do what a client may not: publish into inboxes and read
+// them.
+func NewAPI(engine *rooms.Engine, opts APIOptions) http.Handler {
+	if opts.Guard == nil {
+		opts.Guard = LocalOnly(auth.Proxies{}, "")
+	}
+	a := &api{engine: engine, APIOptions: opts}
 	mux := http.NewServeMux()
-	on := func(path string, m methods) { mux.Handle(path, endpoint(n.log, guard, m)) }
-	on("/api/rooms", methods{http.MethodGet: n.listRooms})
-	on("/api/rooms/{room}", methods{http.MethodGet: n.showRoom})
-	on("/api/rooms/{room}/events", methods{http.MethodGet: n.listEvents, http.MethodPost: n.publishToRoom})
-	on("/api/rooms/{room}/members", methods{http.MethodGet: n.listMembers})
-	on("/api/rooms/{room}/members/{uid}", methods{http.MethodDelete: n.removeMember})
-	on("/api/rooms/{room}/label", methods{http.MethodPut: n.setLabel, http.MethodDelete: n.removeLabel})
-	on("/api/users/{uid}/events", methods{http.MethodPost: n.publishToUser})
-	on("/api/users/{uid}/sessions", methods{http.MethodDelete: n.closeSessions})
+	on := func(path string, m Methods) { mux.Handle(path, Endpoint(a.Log, a.Guard, m)) }
+	on("/api/rooms", Methods{http.MethodGet: a.listRooms})
+	on("/api/rooms/{room}", Methods{http.MethodGet: a.showRoom})
+	on("/api/rooms/{room}/events", Methods{http.MethodGet: a.listEvents, http.MethodPost: a.publishToRoom})
+	on("/api/rooms/{room}/members", Methods{http.MethodGet: a.listMembers})
+	on("/api/rooms/{room}/members/{uid}", Methods{http.MethodDelete: a.removeMember})
+	on("/api/rooms/{room}/label", Methods{http.MethodPut: a.setLabel, http.MethodDelete: a.removeLabel})
+	on("/api/users/{uid}/events", Methods{http.MethodPost: a.publishToUser})
+	on("/api/users/{uid}/sessions", Methods{http.MethodDelete: a.closeSessions})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		err := guard(r)
+		err := a.Guard(r)
 		if err == nil {
 			err = wire.Errorf(wire.NotFound, "there is no %s; the API is described in rooms/wire/README.md", r.URL.Path)
 		}
-		fail(w, r, n.log, err)
+		WriteError(w, r, a.Log, err)
 	})
 	return mux
 }
@@ -64,20 +91,20 @@ func limitOf(r *http.Request, most int) (int, error) {
 	return int(min(limit, uint64(most))), err
 }
 
-func (n *Node) publishToRoom(r *http.Request) (any, error) {
+func (a *api) publishToRoom(r *http.Request) (any, error) {
 	room, err := roomOf(r)
 	if err != nil {
 		return nil, err
 	}
-	return n.publish(r, room)
+	return a.publish(r, room)
 }
 
-func (n *Node) publishToUser(r *http.Request) (any, error) {
+func (a *api) publishToUser(r *http.Request) (any, error) {
 	uid, err := userOf(r)
 	if err != nil {
 		return nil, err
 	}
-	return n.publish(r, wire.Inbox(uid))
+	return a.publish(r, wire.Inbox(uid))
 }
 
 // stored answers a publish.
@@ -86,7 +113,7 @@ type stored struct {
 	Duplicate bool   `json:"duplicate"`
 }
 
-func (n *Node) publish(r *http.Request, room string) (any, error) {
+func (a *api) publish(r *http.Request, room string) (any, error) {
 	text, err := readJSON(r, rooms.MaxEventBytes)
 	if err != nil {
 		return nil, err
@@ -104,7 +131,7 @@ func (n *Node) publish(r *http.Request, room string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	at, err := n.engine.Publish(r.Context(), room, body, rooms.PublishOptions{ID: msgID})
+	at, err := a.engine.Publish(r.Context(), room, body, rooms.PublishOptions{ID: msgID})
 	return stored{Seq: at.Seq, Duplicate: at.Duplicate}, err
 }
 

@@ -1,4 +1,4 @@
-package node
+package httpapi
 
 import (
 	"bytes"
@@ -16,9 +16,9 @@ import (
 
 // Codes of HTTP answers for which events have no use.
 const (
-	codeMethod wire.Code = "method_not_allowed"
-	codeMedia  wire.Code = "unsupported_media_type"
-	codeBig    wire.Code = "too_big"
+	MethodNotAllowed wire.Code = "method_not_allowed"
+	codeMedia        wire.Code = "unsupported_media_type"
+	codeBig          wire.Code = "too_big"
 )
 
 var statuses = map[wire.Code]int{
@@ -26,7 +26,7 @@ var statuses = map[wire.Code]int{
 	wire.Forbidden:    http.StatusForbidden,
 	wire.NotMember:    http.StatusForbidden,
 	wire.NotFound:     http.StatusNotFound,
-	codeMethod:        http.StatusMethodNotAllowed,
+	MethodNotAllowed:  http.StatusMethodNotAllowed,
 	codeMedia:         http.StatusUnsupportedMediaType,
 	codeBig:           http.StatusRequestEntityTooLarge,
 	wire.RateLimited:  http.StatusTooManyRequests,
@@ -43,14 +43,15 @@ func statusOf(code wire.Code) int {
 	return http.StatusBadRequest
 }
 
-// action answers one request with a body, which becomes JSON, or an error, which becomes {"error":…}.
-type action func(r *http.Request) (any, error)
+// Action answers one request with a body, which becomes JSON, or an error, which
+// becomes {"error":…} with the status of its code; see WriteError.
+type Action func(r *http.Request) (any, error)
 
-// methods are the actions of one path. GET answers HEAD too.
-type methods map[string]action
+// Methods are the actions of one path. GET answers HEAD too.
+type Methods map[string]Action
 
-// endpoint serves them; guard, if not nil, decides first.
-func endpoint(log zerolog.Logger, guard func(*http.Request) error, on methods) http.Handler {
+// Endpoint serves them; guard, if not nil, decides first.
+func Endpoint(log zerolog.Logger, guard Guard, on Methods) http.Handler {
 	allow := ""
 	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {
 		if on[m] != nil || m == http.MethodHead && on[http.MethodGet] != nil {
@@ -60,7 +61,7 @@ func endpoint(log zerolog.Logger, guard func(*http.Request) error, on methods) h
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if guard != nil {
 			if err := guard(r); err != nil {
-				fail(w, r, log, err)
+				WriteError(w, r, log, err)
 				return
 			}
 		}
@@ -71,19 +72,21 @@ func endpoint(log zerolog.Logger, guard func(*http.Request) error, on methods) h
 		act := on[method]
 		if act == nil {
 			w.Header().Set("Allow", allow[2:])
-			fail(w, r, log, wire.Errorf(codeMethod, "%s is not possible here; use %s", r.Method, allow[2:]))
+			WriteError(w, r, log, wire.Errorf(MethodNotAllowed, "%s is not possible here; use %s", r.Method, allow[2:]))
 			return
 		}
 		body, err := act(r)
 		if err != nil {
-			fail(w, r, log, err)
+			WriteError(w, r, log, err)
 			return
 		}
-		respond(w, http.StatusOK, body)
+		WriteJSON(w, http.StatusOK, body)
 	})
 }
 
-func fail(w http.ResponseWriter, r *http.Request, log zerolog.Logger, err error) {
+// WriteError answers with an error as everywhere in rooms/wire/README.md. One
+// that is no *wire.Error is logged and shown as internal.
+func WriteError(w http.ResponseWriter, r *http.Request, log zerolog.Logger, err error) {
 	shown := wire.AsError(err)
 	if shown.Code == wire.Internal {
 		log.Error().Err(err).Str("method", r.Method).Str("path", r.URL.Path).Msg("a request failed")
@@ -97,15 +100,16 @@ func fail(w http.ResponseWriter, r *http.Request, log zerolog.Logger, err error)
 			w.Header().Set("Retry-After", "1")
 		}
 	}
-	respond(w, status, map[string]any{"error": wire.ErrorInfo{Code: shown.Code, Message: shown.Message, Retryable: shown.Code.Retryable()}})
+	WriteJSON(w, status, map[string]any{"error": wire.ErrorInfo{Code: shown.Code, Message: shown.Message, Retryable: shown.Code.Retryable()}})
 }
 
-func respond(w http.ResponseWriter, status int, body any) {
+// WriteJSON answers with a body, which must be one that JSON can encode.
+func WriteJSON(w http.ResponseWriter, status int, body any) {
 	var buf bytes.Buffer
 	encoder := json.NewEncoder(&buf)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(body); err != nil {
-		panic(fmt.Sprintf("node: an answer cannot be encoded: %v", err)) // our own types; the panic is logged
+		panic(fmt.Sprintf("httpapi: an answer cannot be encoded: %v", err)) // the caller's own types
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")

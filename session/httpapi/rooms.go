@@ -1,4 +1,4 @@
-package node
+package httpapi
 
 import (
 	"encoding/json"
@@ -12,7 +12,7 @@ import (
 )
 
 // listRooms answers the rooms of all nodes that a lobby shows to who may enter them all; without a limit as many as fit.
-func (n *Node) listRooms(r *http.Request) (any, error) {
+func (a *api) listRooms(r *http.Request) (any, error) {
 	query := r.URL.Query()
 	ask := wire.GetRooms{Prefix: query.Get("prefix"), After: query.Get("after")}
 	if query.Get("limit") != "" {
@@ -25,25 +25,25 @@ func (n *Node) listRooms(r *http.Request) (any, error) {
 	if err := ask.Clean(); err != nil {
 		return nil, err
 	}
-	return n.engine.AllRooms(r.Context(), lobby.Query{Prefix: ask.Prefix, After: ask.After, Limit: ask.Limit}, rooms.MaxAllRoomsBytes)
+	return a.engine.AllRooms(r.Context(), lobby.Query{Prefix: ask.Prefix, After: ask.After, Limit: ask.Limit}, rooms.MaxAllRoomsBytes)
 }
 
 // showRoom answers one room: an open one, or one that has a log or a label.
-func (n *Node) showRoom(r *http.Request) (any, error) {
+func (a *api) showRoom(r *http.Request) (any, error) {
 	room, err := roomOf(r)
 	if err != nil {
 		return nil, err
 	}
-	info, ok, err := n.engine.FindRoom(r.Context(), room)
+	info, ok, err := a.engine.FindRoom(r.Context(), room)
 	if err != nil || ok && (info.Seq > 0 || info.Users > 0) {
 		return info, err
 	}
-	page, err := n.engine.History(r.Context(), room, 0, 1)
+	page, err := a.engine.History(r.Context(), room, 0, 1)
 	if err != nil {
 		return nil, err
 	}
 	label := info.Label
-	info, ok = n.engine.Room(room) // reading its log has opened it
+	info, ok = a.engine.Room(room) // reading its log has opened it
 	info.Label = label
 	if !ok || len(page.Events) == 0 && info.Users == 0 && label == nil {
 		return nil, wire.Errorf(wire.NotFound, "nobody is in the room %q and nothing was said there", room)
@@ -55,7 +55,7 @@ func (n *Node) showRoom(r *http.Request) (any, error) {
 const maxLabelBody = 8 * wire.MaxLabelBytes
 
 // setLabel says in public what a room is.
-func (n *Node) setLabel(r *http.Request) (any, error) {
+func (a *api) setLabel(r *http.Request) (any, error) {
 	room, err := roomOf(r)
 	if err != nil {
 		return nil, err
@@ -64,25 +64,25 @@ func (n *Node) setLabel(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return n.labelled(r, room, text)
+	return a.labelled(r, room, text)
 }
 
-func (n *Node) removeLabel(r *http.Request) (any, error) {
+func (a *api) removeLabel(r *http.Request) (any, error) {
 	room, err := roomOf(r)
 	if err != nil {
 		return nil, err
 	}
-	return n.labelled(r, room, nil)
+	return a.labelled(r, room, nil)
 }
 
-func (n *Node) labelled(r *http.Request, room string, label json.RawMessage) (any, error) {
-	if err := n.engine.SetLabel(r.Context(), room, label); err != nil {
+func (a *api) labelled(r *http.Request, room string, label json.RawMessage) (any, error) {
+	if err := a.engine.SetLabel(r.Context(), room, label); err != nil {
 		return nil, err
 	}
-	return map[string]json.RawMessage{"label": n.engine.Label(room)}, nil
+	return map[string]json.RawMessage{"label": a.engine.Label(room)}, nil
 }
 
-func (n *Node) listMembers(r *http.Request) (any, error) {
+func (a *api) listMembers(r *http.Request) (any, error) {
 	room, err := roomOf(r)
 	if err != nil {
 		return nil, err
@@ -91,10 +91,10 @@ func (n *Node) listMembers(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return n.engine.Online(r.Context(), room, r.URL.Query().Get("after"), limit)
+	return a.engine.Online(r.Context(), room, r.URL.Query().Get("after"), limit)
 }
 
-func (n *Node) listEvents(r *http.Request) (any, error) {
+func (a *api) listEvents(r *http.Request) (any, error) {
 	room, err := roomOf(r)
 	if err != nil {
 		return nil, err
@@ -107,11 +107,11 @@ func (n *Node) listEvents(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return n.engine.History(r.Context(), room, before, limit)
+	return a.engine.History(r.Context(), room, before, limit)
 }
 
 // removeMember takes a user out of a room; the connections stay.
-func (n *Node) removeMember(r *http.Request) (any, error) {
+func (a *api) removeMember(r *http.Request) (any, error) {
 	room, err := roomOf(r)
 	if err != nil {
 		return nil, err
@@ -120,13 +120,13 @@ func (n *Node) removeMember(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	removed, err := n.engine.Remove(r.Context(), room, uid)
+	removed, err := a.engine.Remove(r.Context(), room, uid)
 	return map[string]int{"removed": removed}, err
 }
 
 // closeSessions ends a user's connections; the code tells the client not to come back by itself, and for a time (?for=1h)
 // nobody comes back with what was issued to the user before.
-func (n *Node) closeSessions(r *http.Request) (any, error) {
+func (a *api) closeSessions(r *http.Request) (any, error) {
 	uid, err := userOf(r)
 	if err != nil {
 		return nil, err
@@ -142,10 +142,15 @@ func (n *Node) closeSessions(r *http.Request) (any, error) {
 			return nil, wire.Errorf(wire.BadPayload, "for is %q; it must be a duration such as 1h, at most %s, or 0s to lift what an earlier call set", text, store.MaxEndFor)
 		}
 	}
-	if err := n.endUser(r.Context(), uid, lasts); err != nil {
-		return nil, err
+	switch {
+	case a.EndUser != nil:
+		if err := a.EndUser(r.Context(), uid, lasts); err != nil {
+			return nil, err
+		}
+	case lasts > 0:
+		return nil, wire.Errorf(wire.BadPayload, "?for= is not possible here: this program only ends connections")
 	}
-	closed, err := n.engine.CloseUser(r.Context(), uid, wire.CloseRemoved)
-	n.log.Info().Str("uid", uid).Str("for", r.URL.Query().Get("for")).Int("closed", closed).Msg("a user's sessions were ended over the API")
+	closed, err := a.engine.CloseUser(r.Context(), uid, wire.CloseRemoved)
+	a.Log.Info().Str("uid", uid).Str("for", r.URL.Query().Get("for")).Int("closed", closed).Msg("a user's sessions were ended over the API")
 	return map[string]int{"closed": closed}, err
 }

@@ -1,0 +1,121 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/rs/zerolog"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+)
+
+// maxLogin is the most bytes of a body of POST /login; more is answered 413.
+const maxLogin = 4 << 10
+
+// Issuer makes a ticket for who asks: *auth.Authenticator, or a program's own.
+// Its errors are answered as those of session.Authenticator. It is called from
+// any goroutine; the request's context bounds what it waits for.
+type Issuer interface {
+	Login(r *http.Request, asks auth.Profile) (auth.LoginResult, error)
+}
+
+// LoginOptions say who may log in from where. The zero value lets pages of the
+// server's own origin log in.
+type LoginOptions struct {
+	Origins    auth.Origins   // pages that may log in, and read the answer; as session.Config.Origins
+	OriginHint string         // ends the refusal of other pages: what an operator may do
+	Log        zerolog.Logger // zero: nothing is logged
+}
+
+// login serves /login.
+type login struct {
+	who      Issuer
+	sessions *session.Manager
+	LoginOptions
+}
+
+// NewLogin serves POST /login of rooms/wire/README.md, by which a person gets the
+// one-time ticket that opens a connection; and the preflight requests (CORS) of
+// the pages that may log in. It is mounted at "/login". Logins spend what
+// session.Config.AddressLoginRate allows; sessions counts and logs refusals.
+func NewLogin(who Issuer, sessions *session.Manager, opts LoginOptions) http.Handler {
+	if opts.OriginHint != "" {
+		opts.OriginHint = "; " + opts.OriginHint
+	}
+	l := &login{who: who, sessions: sessions, LoginOptions: opts}
+	post := Endpoint(l.Log, l.checkOrigin, Methods{http.MethodPost: l.login})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if l.preflight(w, r) || r.Method == http.MethodPost && !l.admit(w, r) {
+			return
+		}
+		post.ServeHTTP(w, r)
+	})
+}
+
+func (l *login) checkOrigin(r *http.Request) error {
+	if l.Origins.Allowed(r) {
+		return nil
+	}
+	refusal := wire.Errorf(wire.Forbidden, "pages of %s may not log in%s", r.Header.Get("Origin"), l.OriginHint)
+	l.sessions.LogLoginRefusal(r, refusal)
+	return refusal
+}
+
+// preflight tells a browser which pages may log in, and reports whether that was
+// all that it asked.
+func (l *login) preflight(w http.ResponseWriter, r *http.Request) (answered bool) {
+	w.Header().Add("Vary", "Origin")
+	origin := r.Header.Get("Origin")
+	if origin == "" || !l.Origins.Allowed(r) {
+		return false
+	}
+	w.Header().Set("Access-Control-Allow-Origin", origin)
+	if r.Method != http.MethodOptions {
+		return false
+	}
+	w.Header().Set("Access-Control-Allow-Methods", "POST")
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+	w.Header().Set("Access-Control-Max-Age", "600")
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}
+
+// admit answers 429 to an address that logs in too often.
+func (l *login) admit(w http.ResponseWriter, r *http.Request) bool {
+	wait, refusal := l.sessions.AdmitLogin(r)
+	if refusal == nil {
+		return true
+	}
+	l.sessions.LogLoginRefusal(r, refusal)
+	w.Header().Set("Retry-After", session.RetryAfter(wait))
+	WriteError(w, r, l.Log, refusal)
+	return false
+}
+
+// login answers the one-time ticket and, to a guest, its token. The body may be
+// left out.
+func (l *login) login(r *http.Request) (any, error) {
+	var asks auth.Profile
+	if r.ContentLength != 0 {
+		body, err := readJSON(r, maxLogin)
+		if err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(body, &asks); err != nil {
+			return nil, wire.Errorf(wire.BadJSON, `the body must be a JSON object such as {"username":"percy","avatar_id":"7"}`)
+		}
+	}
+	result, err := l.who.Login(r, asks)
+	if err == nil {
+		return result, nil
+	}
+	status, refusal := session.LoginRefusal(err)
+	if known := (*wire.Error)(nil); status >= http.StatusInternalServerError && !errors.As(err, &known) {
+		l.Log.Error().Err(err).Msg("a login failed")
+	}
+	l.sessions.LogLoginRefusal(r, refusal)
+	return nil, refusal
+}
