@@ -7,7 +7,8 @@
 // or replaces its own with [Manager.Handle].
 //
 // A program has its say in who may come ([Authenticator]) and what they may do
-// ([Hooks]); package session/hooks asks a backend in any language.
+// ([Hooks]); package session/hooks asks a backend in any language, and package
+// session/httpapi has the login and the API over HTTP.
 //
 // # Goroutines
 //
