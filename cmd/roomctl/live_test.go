@@ -244,8 +244,14 @@ func TestLookingEntersNothing(t *testing.T) {
 func TestMembersComeInPages(t *testing.T) {
 	m, env := startServer(t)
 	const n = 130
+	joined := make(chan struct{}, n)
 	for i := range n {
 		c, err := client.Dial(t.Context(), client.Config{URL: strings.TrimPrefix(env[0], "ROOMCTL_URL="), Room: "x",
+			OnEvent: func(ev wire.Event) {
+				if ev.Type == wire.TypeRoomJoined && ev.Room == "x" {
+					joined <- struct{}{}
+				}
+			},
 			Token: func(context.Context) (string, error) { return tokenOf(t, fmt.Sprintf("u%03d", i)), nil }})
 		if err != nil {
 			t.Fatal(err)
@@ -257,6 +263,13 @@ func TestMembersComeInPages(t *testing.T) {
 	}
 	if got := m.Count(); got != n {
 		t.Fatalf("%d connections", got)
+	}
+	for range n { // Dial returns before
+		select {
+		case <-joined:
+		case <-time.After(time.Minute):
+			t.Fatal("not all have joined")
+		}
 	}
 	out, err := call(t, env, "members", "x")
 	if lines := strings.Split(strings.TrimSpace(out), "\n"); err != nil || len(lines) != n || lines[0] != "u000\tu000" || !slices.IsSorted(lines) {
