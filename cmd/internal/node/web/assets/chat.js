@@ -90,7 +90,7 @@ export class Chat {
   // ---- what a person does ----
 
   show(target) {
-    if (target) target.newFrom = null;
+    if (target) Object.assign(target, { newFrom: null, freshFrom: null });
     this.#look(target);
   }
 
@@ -163,9 +163,9 @@ export class Chat {
     active.seat.signal({ typing: true });
   }
 
-  /** The rooms that this user may enter, at most limit of those whose names begin with prefix. */
-  rooms(prefix, limit) {
-    return this.#client.listRooms({ prefix, limit });
+  /** A page of the rooms that this user may enter: query is {prefix, after, limit}, the answer {list, next}. */
+  rooms(query) {
+    return this.#client.listRooms(query);
   }
 
   /** Loads one earlier page of target, if there is one and none is under way. */
@@ -244,7 +244,7 @@ export class Chat {
     const newest = target?.timeline.newest;
     if (!target || document.hidden || target.readTo === undefined || !(newest > target.readTo)) return;
     this.#count(target);
-    if (fresh && target.unread > 0) target.newFrom = target.readTo;
+    if (fresh && target.unread > 0) target.newFrom = target.freshFrom = target.readTo;
     target.readTo = newest;
     target.unread = 0;
     this.#state.changed("rooms", "log");
@@ -339,7 +339,7 @@ export class Chat {
 
   #joined(room, { epoch, seq }) {
     room.joined = true;
-    if (room.epoch !== epoch) Object.assign(room, { epoch, readTo: seq, newFrom: null }); // seen for the first time, or another log
+    if (room.epoch !== epoch) Object.assign(room, { epoch, readTo: seq, newFrom: null, freshFrom: null }); // seen for the first time, or another log
     if (!this.#state.active) this.show(room);
     this.#state.changed("rooms", "people", "log");
     this.#saveSoon();
@@ -418,7 +418,7 @@ export class Chat {
   #inboxJoined({ epoch, seq }) {
     if (this.#inboxMark?.epoch !== epoch) {
       this.#inboxMark = { epoch, seq };
-      for (const each of this.#state.conversations.values()) Object.assign(each, { readTo: seq, newFrom: null });
+      for (const each of this.#state.conversations.values()) Object.assign(each, { readTo: seq, newFrom: null, freshFrom: null });
     }
     if (!this.#inbox.begun) this.#inboxBegins();
   }

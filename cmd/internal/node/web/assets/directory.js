@@ -4,13 +4,15 @@ import { roomName } from "./protocol.js";
 
 const EVERY_MS = 10_000;
 const TYPED_MS = 300; // of a name that is being written
-const PAGE = 100;
+const PAGE = 100; // rooms, as many as the server gives at once
+const MOST_PAGES = 10; // all of them are read again each time: beyond that a person must narrow it down
 
 export class Directory {
   #state;
   #chat;
   #granted;
   #prefix = "";
+  #pages = 1; // that are to be read
   #timer = 0;
   #asking = false;
   #again = false;
@@ -31,10 +33,17 @@ export class Directory {
     if (!this.#asking) this.#read();
   }
 
-  /** Lists only names that begin with text: a list has 100 rooms. */
+  /** Lists only names that begin with text. */
   find(text) {
     this.#prefix = roomName(text);
+    this.#pages = 1;
     this.#schedule(TYPED_MS);
+  }
+
+  /** Lists a page more. */
+  more() {
+    this.#pages = Math.min(this.#pages + 1, MOST_PAGES);
+    this.refresh();
   }
 
   #schedule(ms) {
@@ -46,15 +55,28 @@ export class Directory {
     const prefix = this.#prefix;
     this.#asking = true;
     try {
-      const { list } = await this.#chat.rooms(prefix, PAGE);
       const granted = this.#granted().filter((name) => name.startsWith(prefix));
-      this.#state.directory = new Map([...granted.map((name) => [name, {}]), ...list.map(({ name, ...room }) => [name, room])]);
-      this.#state.changed("directory");
+      const rooms = new Map(granted.map((name) => [name, { page: 0 }]));
+      let after = "";
+      let page = 0;
+      do {
+        const { list, next } = await this.#chat.rooms({ prefix, after, limit: PAGE });
+        for (const { name, ...room } of list) rooms.set(name, { ...room, page });
+        after = next;
+        page += 1;
+      } while (after !== "" && page < this.#pages);
+      if (prefix === this.#prefix) this.#told(rooms, after !== "");
     } catch {
       // The connection's state says that the server is away; the next round asks again.
     } finally {
       this.#asking = false;
     }
     if (this.#again) this.refresh();
+  }
+
+  #told(rooms, more) {
+    this.#state.directory = rooms;
+    this.#state.beyond = more ? (this.#pages < MOST_PAGES ? "more" : "many") : "";
+    this.#state.changed("directory");
   }
 }

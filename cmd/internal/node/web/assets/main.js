@@ -41,7 +41,7 @@ function main() {
   const messages = new MessagesView({ state, chat });
   new ChatView({ state });
   new ComposerView({ state, chat, sent: () => messages.toLatest() });
-  new RoomsView({ state, chat, find: (text) => directory.find(text), chosen });
+  new RoomsView({ state, chat, find: (text) => directory.find(text), more: () => directory.more(), chosen });
   new LobbyView({ state, chat, name: () => drawers.show("rooms", byID("add-room-name")) });
   new PeopleView({ state, chat, chosen });
   new StatusView({ state, wake: () => chat.wake(), signIn: () => signOut(true) });

@@ -1,13 +1,15 @@
 // What the page knows. Views read it and are told which part changed; only chat.js writes it.
 
+import { byName } from "./i18n.js";
 import { Timeline } from "./timeline.js";
 
 /** The parts a view can listen to. */
 export const PARTS = ["me", "phase", "rooms", "active", "people", "log", "typing", "directory", "outbox"];
 
 // Of both kinds: readTo is the seq up to which somebody has looked (undefined: not known yet), newFrom that behind which
-// the "new" line stands (null: nowhere), unread how many of others' events are behind readTo (counted up to MOST_UNREAD).
-const target = () => ({ timeline: new Timeline(), readTo: undefined, newFrom: null, unread: 0, reloaded: false, draft: { text: "", picture: "" } });
+// the "new" line stands (null: nowhere), freshFrom the same unless it is from before a reload, unread how many of others'
+// events are behind readTo (counted up to MOST_UNREAD).
+const target = () => ({ timeline: new Timeline(), readTo: undefined, newFrom: null, freshFrom: null, unread: 0, reloaded: false, draft: { text: "", picture: "" } });
 
 /** Unread events are counted up to here. */
 export const MOST_UNREAD = 100;
@@ -32,8 +34,10 @@ export class State {
   conversations = new Map();
   /** The room or conversation on view. */
   active = null;
-  /** The rooms that this user may enter, as far as they are listed: name -> {count, label}; count is undefined of one that is only granted. */
+  /** The rooms that this user may enter, as far as they are listed: name -> {count, label, page}; count is undefined of one that is only granted. */
   directory = new Map();
+  /** Whether there are rooms beyond: "", "more" when they can be listed as well, "many" when there are too many. */
+  beyond = "";
   /** Why the last room could not be entered: {room, code, message}, until one is on view. */
   refused = null;
   /** Everybody this page has heard of, by uid: a conversation needs a name when its person is away. */
@@ -62,6 +66,14 @@ export class State {
 
   openConversations() {
     return [...this.conversations.values()].filter((each) => !each.closed);
+  }
+
+  /** The rooms to enter beside those that one is in, [name, room] each: page by page, so that a further one comes behind, and the site's, which have a label, before others. */
+  otherRooms() {
+    const place = ([, { page, label }]) => 2 * page + (label === undefined ? 1 : 0);
+    return [...this.directory]
+      .filter(([name]) => !this.rooms.has(name))
+      .sort((a, b) => place(a) - place(b) || (b[1].count ?? 0) - (a[1].count ?? 0) || byName(a[0], b[0]));
   }
 
   /** The room whose people are shown: the one on view, else the first. */

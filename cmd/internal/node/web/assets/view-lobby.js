@@ -1,7 +1,7 @@
 // What stands where the messages would, while no room is on view: why, and which rooms there are to enter.
 
 import { byID, eachFrame, h, reconcile } from "./dom.js";
-import { byName, errorText, t } from "./i18n.js";
+import { errorText, t } from "./i18n.js";
 import { labelText } from "./view-rooms.js";
 
 const OFFERED = 12;
@@ -21,11 +21,11 @@ export class LobbyView {
   }
 
   #render() {
-    const { active, phase, refused, directory, rooms } = this.#state;
+    const { active, phase, refused } = this.#state;
     const show = active === null && phase.state === "connected";
     byID("lobby").hidden = !show;
     if (!show) return;
-    const offered = [...directory].filter(([name]) => !rooms.has(name) && name !== refused?.room).sort(([a], [b]) => byName(a, b)).slice(0, OFFERED);
+    const offered = this.#state.otherRooms().filter(([name]) => name !== refused?.room).slice(0, OFFERED);
     byID("lobby-title").textContent = refused?.code === "forbidden" ? t("lobby.refused", { room: refused.room }) : t("lobby.title");
     const why = refused && refused.code !== "forbidden" ? `${errorText(refused)} ` : "";
     byID("lobby-text").textContent = why + t(offered.length > 0 ? "lobby.choose" : "lobby.none");

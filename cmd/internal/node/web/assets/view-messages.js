@@ -8,6 +8,7 @@ const WINDOW = 300; // the most events that are in the page
 const STEP = 60; // how many more when the edge comes near
 const NEAR = 400; // px to the edge
 const NEW = "new"; // key of the line above what is new
+const BEFORE = 30; // how many events are drawn before the line at least
 const AT_END = 60; // px to the end within which new messages keep the view at the end
 
 export class MessagesView {
@@ -23,6 +24,7 @@ export class MessagesView {
   #height = 0; // of the view
   #seenTo = 0; // the newest seq that was at hand when the view left the end
   #generation = -1;
+  #openedAt = null; // the "new" line at which the view was opened
   #draw = eachFrame(() => this.#render());
 
   constructor({ state, chat }) {
@@ -55,9 +57,9 @@ export class MessagesView {
   }
 
   #scrolled() {
-    const { scrollTop, scrollHeight, clientHeight } = this.#scroll;
+    const { scrollTop, clientHeight } = this.#scroll;
     if (clientHeight !== this.#height) return; // nobody has scrolled: the window has another size
-    const toEnd = scrollHeight - scrollTop - clientHeight;
+    const toEnd = this.#beyondView();
     const follow = this.#tail && toEnd < AT_END;
     if (this.#follow && !follow) this.#seenTo = this.#newest();
     this.#follow = follow;
@@ -113,6 +115,7 @@ export class MessagesView {
     this.#retarget();
     const target = this.#target;
     const events = target?.timeline.events ?? [];
+    const opening = this.#opensAtLine(events);
     if (this.#follow) this.#first = 0;
     if (this.#follow && target) this.#chat.trim(target);
     const start = this.#start(events);
@@ -123,10 +126,35 @@ export class MessagesView {
     this.#drawEvents(shown, events[start - 1]);
     this.#drawOutbox();
     this.#drawEdges(target, events, start);
-    if (this.#follow) this.#toEnd();
+    if (opening) this.#toLine();
+    else if (this.#follow) this.#toEnd();
     else if (anchor?.node.isConnected) this.#scroll.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
     this.#latestButton();
     this.#fillView(start);
+  }
+
+  // Where one has not read to the end, one goes on reading at the line above what is new.
+  #opensAtLine(events) {
+    const from = this.#target?.freshFrom ?? null;
+    if (from === null || from === this.#openedAt || this.#height === 0) return false;
+    this.#openedAt = from;
+    const at = events.findIndex((e) => e.seq > from);
+    if (!this.#follow || at < 0) return false;
+    this.#follow = false;
+    this.#first = events[Math.max(0, at - BEFORE)].seq;
+    return true;
+  }
+
+  #toLine() {
+    const line = this.#log.querySelector(`[data-key=${NEW}]`);
+    this.#scroll.scrollTop += line.getBoundingClientRect().top - this.#scroll.getBoundingClientRect().top - this.#height / 4;
+    this.#follow = this.#tail && this.#beyondView() < AT_END;
+    this.#seenTo = this.#newest();
+  }
+
+  #beyondView() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroll;
+    return scrollHeight - scrollTop - clientHeight;
   }
 
   // A page of short messages may leave the view half empty: then there is nothing to scroll, and no scrolling asks for more.
@@ -144,6 +172,7 @@ export class MessagesView {
     this.#generation = generation;
     this.#first = 0;
     this.#tail = this.#follow = true;
+    this.#openedAt = null;
     this.#log.replaceChildren();
   }
 
@@ -181,9 +210,15 @@ export class MessagesView {
     const entries = target && this.#tail ? this.#chat.outbox.visible(target.key) : [];
     reconcile(byID("pending"), entries, {
       key: (entry) => entry.id,
-      make: (entry) => outboxNode(entry, { me: this.#state.me, retry: (id) => this.#chat.retry(id), discard: (id) => this.#chat.discard(id) }),
+      make: (entry) => outboxNode(entry, { me: this.#state.me, retry: (id) => this.#decided(() => this.#chat.retry(id)), discard: (id) => this.#decided(() => this.#chat.discard(id)) }),
       update: (node, entry) => updateOutboxNode(node, entry, this.#state.phase.state === "connected"),
     });
+  }
+
+  // The buttons go when one of them was pressed; one goes on writing.
+  #decided(act) {
+    act();
+    byID("write").focus();
   }
 
   #drawEdges(target, events, start) {

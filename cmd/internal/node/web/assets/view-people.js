@@ -66,6 +66,7 @@ export class PeopleView {
     oneTabStop(buttons, document.activeElement);
     byID("people-count").textContent = room ? t("people.count", { n: room.seat?.count ?? 0 }) : "";
     byID("people-none").hidden = people.length > 0 || byID("people-find").value === "";
+    byID("people-none").textContent = this.#nobody(room);
     this.#continue(room, people.length);
   }
 
@@ -74,6 +75,12 @@ export class PeopleView {
     if (!room?.joined || room.seat.complete || this.#state.phase.state !== "connected") return;
     const searching = byID("people-find").value !== "" && matches < STEP;
     if (searching && room.seat.members.length < MOST_SEARCHED) this.#chat.morePeople(room);
+  }
+
+  // Why nobody is found.
+  #nobody(room) {
+    if (!room?.joined || room.seat.complete) return t("people.nobody");
+    return room.seat.members.length < MOST_SEARCHED ? t("people.searching") : t("people.unsearched", { n: room.seat.members.length });
   }
 
   #matching(room) {

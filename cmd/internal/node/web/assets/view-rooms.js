@@ -3,7 +3,7 @@
 import { arrowKeys, byID, eachFrame, h, icon, oneTabStop, reconcile } from "./dom.js";
 import { avatar } from "./avatars.js";
 import { roomName } from "./protocol.js";
-import { byName, formatNumber, t } from "./i18n.js";
+import { formatNumber, t } from "./i18n.js";
 
 export class RoomsView {
   #state;
@@ -11,13 +11,14 @@ export class RoomsView {
   #find;
   #chosen;
 
-  /** find(text) is called as somebody writes a room's name, chosen() when a room was. */
-  constructor({ state, chat, find, chosen }) {
+  /** find(text) is called as somebody writes a room's name, more() for the rooms beyond those listed, chosen() when a room was. */
+  constructor({ state, chat, find, more, chosen }) {
     this.#state = state;
     this.#chat = chat;
     this.#chosen = chosen;
     this.#find = find;
     this.#bind();
+    byID("directory-more").addEventListener("click", more);
     const draw = eachFrame(() => this.#render());
     state.on(["rooms", "active", "directory", "me", "people"], draw);
     draw();
@@ -134,15 +135,16 @@ export class RoomsView {
   }
 
   #directory() {
-    const others = [...this.#state.directory]
-      .filter(([name]) => !this.#state.rooms.has(name))
-      .sort(([a, { count: n = 0 }], [b, { count: m = 0 }]) => m - n || byName(a, b));
+    const { beyond } = this.#state;
+    const others = this.#state.otherRooms();
     reconcile(byID("directory"), others, {
       key: ([name]) => name,
       make: ([name]) => this.#entry(name),
       update: (node, [, room]) => this.#updateEntry(node, room),
     });
-    byID("directory-none").hidden = others.length > 0;
+    byID("directory-more").hidden = beyond !== "more";
+    byID("directory-many").hidden = beyond !== "many";
+    byID("directory-none").hidden = others.length > 0 || beyond !== "";
   }
 
   #entry(name) {
