@@ -14,7 +14,8 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// Limits of the engine that have no flag, and what happens when they are reached.
+// Limits of the engine that have no flag, and what happens when they are
+// reached.
 const (
 	// MaxReplay is the most events a join replays, and the most a room keeps
 	// in memory. A client that missed more is told to refresh

@@ -19,32 +19,33 @@ import (
 const (
 	// LabelBucket is the KV bucket of the rooms' labels.
 	LabelBucket = "roomd_labels"
-	// maxLabels is how many rooms may have a label, labelBytes what they may
-	// take in NATS and, about, in every node; one more is refused with busy.
+	// maxLabels is how many rooms may have a label, labelBytes how much memory
+	// all labels may take in NATS and, roughly, in every node; one more is
+	// refused with busy.
 	maxLabels  = 1 << 14
 	labelBytes = 16 << 20
-	// labelQueue is the queue group in which one node takes a label that a
-	// service sends, labelsPending how many of them may be on their way into
-	// the bucket; one more is refused with busy.
+	// labelQueue is the queue group in which one node handles a label that a
+	// service publishes, labelsPending how many of them a node may be storing;
+	// one more is refused with busy.
 	labelQueue    = "roomd"
 	labelsPending = 256
-	// removedLabelTTL is how long the bucket keeps that a label was removed: until
-	// every node knows.
+	// removedLabelTTL is how long the bucket keeps the mark of a removed label:
+	// until every node has seen it.
 	removedLabelTTL = 10 * time.Minute
 
 	tooManyMessages jetstream.ErrorCode = 10077 // the server's, of a stream that discards new messages
 )
 
-// labels are what programs and services say of rooms in public. Every node
-// follows the bucket, and so has all of them.
+// labels are the public labels of rooms, set by programs and services. Every
+// node follows the bucket and so has all of them.
 type labels struct {
 	// fixed after open
 	eng    *Engine
 	js     jetstream.JetStream
 	cfg    eventlog.BucketConfig
-	slots  chan struct{} // one per label of a service that is on its way
-	resync chan struct{} // asks for the bucket to be read anew
-	ready  chan struct{} // closed when everything in it is known
+	slots  chan struct{} // semaphore: one per label of a service that is being stored
+	resync chan struct{} // asks for the bucket to be read again
+	ready  chan struct{} // closed when the bucket was read for the first time
 	once   sync.Once     // closes it
 
 	mu     sync.RWMutex
@@ -52,20 +53,21 @@ type labels struct {
 	reads  uint64 // of the whole bucket
 }
 
-// label is what is known of one room's.
+// label is what is known of one room's label.
 type label struct {
 	text     json.RawMessage // nil: it was removed
 	revision uint64          // of the bucket
-	lastRead uint64          // the last read in which it was there
+	lastRead uint64          // labels.reads when it was last found
 }
 
-// labelEntry is what the bucket holds of a room.
+// labelEntry is an entry of the bucket.
 type labelEntry struct {
 	Room  string          `json:"room"`
 	Label json.RawMessage `json:"label"`
 }
 
-// open makes the bucket, reads it, and takes labels of services from then on.
+// open creates the bucket, reads it, and from then on accepts labels of
+// services.
 func (l *labels) open(ctx context.Context, e *Engine) (err error) {
 	l.eng, l.byRoom = e, make(map[string]label)
 	l.slots, l.resync, l.ready = make(chan struct{}, labelsPending), make(chan struct{}, 1), make(chan struct{})
@@ -93,7 +95,7 @@ func (l *labels) open(ctx context.Context, e *Engine) (err error) {
 	return nil
 }
 
-// follow keeps the labels as the bucket has them, until ctx ends.
+// follow keeps byRoom in step with the bucket, until ctx ends.
 func (l *labels) follow(ctx context.Context) {
 	eventlog.BucketWatch{
 		Open: func(ctx context.Context) (jetstream.KeyValue, error) {
@@ -109,8 +111,8 @@ func (l *labels) follow(ctx context.Context) {
 	}.Follow(ctx, l.eng.nc)
 }
 
-// begin is when the bucket is read anew. It may be another one, whose revisions
-// begin anew as well.
+// onReset is called before the bucket is read again. It may be a new one, whose
+// revisions start again.
 func (l *labels) onReset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -121,7 +123,8 @@ func (l *labels) onReset() {
 	}
 }
 
-// known is when the whole bucket was read: what was not there is not any more.
+// onSynced is called when the whole bucket has been read: a label that was not
+// in it has been removed.
 func (l *labels) onSynced() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -160,7 +163,7 @@ func (l *labels) apply(room string, text json.RawMessage, revision uint64) {
 	}
 }
 
-// all are the rooms that have a label. It holds mu while it is read.
+// all yields the rooms that have a label. It holds mu during the iteration.
 func (l *labels) all() iter.Seq2[string, json.RawMessage] {
 	return func(yield func(string, json.RawMessage) bool) {
 		l.mu.RLock()
@@ -173,20 +176,20 @@ func (l *labels) all() iter.Seq2[string, json.RawMessage] {
 	}
 }
 
-// Label is the room's label as this node knows it; nil: it has none.
+// Label returns the room's label as this node knows it; nil: it has none.
 func (e *Engine) Label(room string) json.RawMessage {
 	e.labels.mu.RLock()
 	defer e.labels.mu.RUnlock()
 	return e.labels.byRoom[room].text
 }
 
-// SetLabel says in public what a room is, on all nodes: whoever may enter the
-// room sees it in the lobby, also while the room is open nowhere. label is any
+// SetLabel sets a room's public label, on all nodes: whoever may enter the room
+// sees it in the lobby, even while the room is not open anywhere. label is any
 // JSON value within the limits of wire.CleanLabel; nil, or null, removes it. It
-// returns when the label is stored; until then, of two for one room, the later
-// call wins only on the same node. An inbox has none. Its errors are
-// *wire.Error: bad_room, bad_payload, unavailable, and busy when too many rooms
-// have one.
+// returns when the label is stored. Of two concurrent calls for one room the
+// later one wins only if both are on the same node. An inbox has no label. Its
+// errors are *wire.Error: bad_room, bad_payload, unavailable, and busy when too
+// many rooms have one.
 func (e *Engine) SetLabel(ctx context.Context, room string, label json.RawMessage) error {
 	future, text, err := e.labels.publish(room, label)
 	if err != nil {
@@ -195,7 +198,7 @@ func (e *Engine) SetLabel(ctx context.Context, room string, label json.RawMessag
 	return e.labels.awaitStored(ctx, room, text, future)
 }
 
-// put sends a label on its way.
+// publish starts storing a label.
 func (l *labels) publish(room string, raw []byte) (jetstream.PubAckFuture, json.RawMessage, error) {
 	room, err := wire.CleanRoom(room)
 	if err != nil {
@@ -225,7 +228,7 @@ func (l *labels) publish(room string, raw []byte) (jetstream.PubAckFuture, json.
 	return future, text, nil
 }
 
-// stored waits until a label is.
+// awaitStored waits until a label is stored.
 func (l *labels) awaitStored(ctx context.Context, room string, text json.RawMessage, future jetstream.PubAckFuture) error {
 	select {
 	case ack := <-future.Ok():
@@ -256,8 +259,9 @@ func (l *labels) failed(room string, err error) error {
 	return wire.Errorf(wire.Unavailable, "the label of %q could not be stored; set it again", room)
 }
 
-// onLabel takes what a service says on room.<room>.label. It runs on its
-// subscription's goroutine, so that those of one room stay in their order.
+// onLabel handles a label that a service has published on room.<room>.label. It
+// runs on its subscription's goroutine, so that the labels of one room keep
+// their order.
 func (l *labels) onLabel(msg *nats.Msg) {
 	space, token, _ := wire.SubjectToken(msg.Subject)
 	room, err := space.Room(token)
@@ -286,8 +290,8 @@ func (l *labels) onLabel(msg *nats.Msg) {
 	})
 }
 
-// answer tells a service what became of its label: as a client is, or, when it
-// did not ask, on room.<room>.rejected.
+// answer tells a service whether its label was stored: in the events that
+// clients get or, if it did not ask for a reply, on room.<room>.rejected.
 func (l *labels) answer(msg *nats.Msg, room string, err error) {
 	ev := wire.Event{Type: wire.TypeAck, Room: room, Payload: wire.MarshalPayload(wire.Ack{})}
 	if err != nil {

@@ -15,13 +15,13 @@ var LatencyBounds = [...]time.Duration{
 	500 * time.Millisecond, time.Second, 2500 * time.Millisecond, 5 * time.Second, 15 * time.Second,
 }
 
-// Histogram counts durations. Any goroutine may read and write it.
+// Histogram counts durations. Its methods may be called from any goroutine.
 type Histogram struct {
 	counts [len(LatencyBounds) + 1]atomic.Uint64 // the last: beyond all bounds
 	sum    atomic.Int64                          // nanoseconds
 }
 
-// Observe counts one.
+// Observe counts one duration.
 func (h *Histogram) Observe(d time.Duration) {
 	i := 0
 	for i < len(LatencyBounds) && d > LatencyBounds[i] {
@@ -31,8 +31,8 @@ func (h *Histogram) Observe(d time.Duration) {
 	h.sum.Add(int64(d))
 }
 
-// Read returns how many durations there were up to each of LatencyBounds, how
-// many in all, and their sum.
+// Read returns how many durations were at most each of LatencyBounds, how many
+// there were in all, and their sum.
 func (h *Histogram) Read() (upTo [len(LatencyBounds)]uint64, count uint64, sum time.Duration) {
 	for i := range h.counts {
 		count += h.counts[i].Load()
@@ -44,15 +44,15 @@ func (h *Histogram) Read() (upTo [len(LatencyBounds)]uint64, count uint64, sum t
 }
 
 const (
-	// sampleEvery is of how many publishes one is measured.
+	// sampleEvery: one of that many publishes is measured.
 	sampleEvery = 16
-	// sampleTimeout is after how long a measured event that was not delivered
-	// here makes room for another one of its room.
+	// sampleTimeout is how long a room waits for the delivery of its sample
+	// before another event takes its place.
 	sampleTimeout = 30 * time.Second
 )
 
-// latency measures, of a sample of the events that this node publishes, the
-// time to their ack, and to their delivery here.
+// latency measures, for a sample of the events that this node publishes, the
+// time to their ack and to their delivery on this node.
 type latency struct {
 	published        atomic.Uint64
 	acked, delivered Histogram
@@ -62,12 +62,12 @@ type latency struct {
 // sample is one measured event. Fixed after start.
 type sample struct {
 	born time.Time
-	room *handle // where it is looked for; nil: the room is not open, or another one is looked for there
+	room *handle // where its delivery is awaited; nil: the room is not open, or awaits another sample
 	size int
 	hash uint64
 }
 
-// sample begins to measure every so many-th event; nil: not this one.
+// sample starts to measure one in sampleEvery events; nil: not this one.
 func (l *latency) sample(e *Engine, room string, body wire.Body) *sample {
 	if l.published.Add(1)%sampleEvery != 1 {
 		return nil
@@ -84,8 +84,8 @@ func (l *latency) sample(e *Engine, room string, body wire.Body) *sample {
 	return s
 }
 
-// answered is told of the outcome. What was not stored now, but before or not
-// at all, is not delivered.
+// onAck is called with the outcome of the publish. A duplicate, like an event
+// that was not stored, will not be delivered now.
 func (l *latency) onAck(s *sample, stored PubAck, err error) {
 	if err == nil {
 		l.acked.Observe(time.Since(s.born))
@@ -95,16 +95,16 @@ func (l *latency) onAck(s *sample, stored PubAck, err error) {
 	}
 }
 
-// recognize reports whether an event is the sample that its room looks for, and
-// then ends the looking. Two events of the same bytes on their way at once are
-// taken for each other.
+// recognize reports whether an event is the sample that its room awaits, and
+// ends the waiting. Two events with equal bytes at the same time are taken for
+// each other.
 func (l *latency) recognize(s *sample, body []byte) bool {
 	return len(body) == s.size && maphash.Bytes(l.seed, body) == s.hash && s.room.sample.CompareAndSwap(s, nil)
 }
 
-// AckTimes are the times from publishing to the log's ack, and DeliveryTimes
+// AckTimes returns the times from publishing to the log's ack, DeliveryTimes
 // those from publishing to handing the event to the room's members on this
-// node, of one in 16 of the events that this node publishes; for deliveries it
-// must have the room open.
+// node. Both sample one in 16 of the events that this node publishes; for
+// deliveries the room must be open here.
 func (e *Engine) AckTimes() *Histogram      { return &e.latency.acked }
 func (e *Engine) DeliveryTimes() *Histogram { return &e.latency.delivered }

@@ -8,43 +8,42 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// Member is one session of a user in a room. Its methods are called from
-// room actors, must never block, and may be called concurrently by several
-// rooms.
+// Member is one session of a user in a room. Its methods are called from room
+// actors, possibly of several rooms at once, and must not block.
 type Member interface {
-	// ID names the session; unique over all nodes.
+	// ID is the session's id; unique over all nodes.
 	ID() string
-	// User is who it is; it does not change.
+	// User is the session's user; it does not change.
 	User() wire.User
-	// Deliver queues a burst for the client, in the order of the calls of one
-	// room. An error says that the member is gone or has been closed because
-	// its queue is full; the room then drops it and keeps its seat for the
-	// grace period.
+	// Deliver queues a burst for the client. The bursts of one room keep the
+	// order of the calls. An error says that the connection has ended, or was
+	// closed because its queue is full; the room then removes the member and
+	// keeps its seat for the grace period.
 	Deliver(b *Burst) error
-	// Left says that the room took the member out without having been asked by
-	// it: by an operator.
+	// Left is called when the room has removed the member for another reason
+	// than its own Leave: an operator or a program did.
 	Left(room string)
 	// Close ends the session with a close code.
 	Close(code wire.CloseCode)
 }
 
 // Burst is one or more WebSocket frames, encoded once and shared by every
-// member. Nobody changes or copies it after it was made.
+// member. It is not changed after it was made.
 type Burst struct {
 	Frames [][]byte // each holds one or more complete frames
 	Count  int      // messages charged to the member's queue
-	Bytes  int      // of the frames
-	Asked  int      // bytes that this one member asked for: a room_joined, a replay; 0: it is for all
-	// Whole: it is one answer, and no sign of a slow member however large it
-	// is. It is charged to the member's queue as a quarter of that at most.
+	Bytes  int      // length of the frames
+	Asked  int      // of those, bytes that this one member asked for: a room_joined, a replay
+	// Whole: it is one answer, so its size is no sign of a slow member. It is
+	// charged to the member's queue as a quarter of that at most.
 	Whole bool
-	// Lossy: a member whose queue is half full is not given it, and stays.
+	// Lossy: it is skipped for a member whose queue is half full.
 	Lossy bool
-	// Written, if not nil, is called when nobody holds the burst any more: see
-	// Release. It must not block.
+	// Written, if not nil, is called by the last Release, on that goroutine. It
+	// must not block.
 	Written func()
 
-	// Remembered: the frames are a room's memory as well.
+	// Remembered: the frames are in a room's ring too.
 	Remembered bool
 
 	holders atomic.Int32 // see Hold
@@ -56,9 +55,9 @@ type Burst struct {
 var deflaters = sync.Pool{New: func() any { return wire.NewDeflater() }}
 
 // Deflated returns the frames for members that agreed on permessage-deflate
-// (wire.Deflater). The first one who asks pays for it, all others share
-// what it made. What is replayed from a room's memory stays as it is. It may be
-// called from any goroutine.
+// (wire.Deflater). The first caller compresses, all others share the result.
+// Frames from a room's ring stay as they are. It may be called from any
+// goroutine.
 func (b *Burst) Deflated() [][]byte {
 	if b.Remembered {
 		return b.Frames
@@ -75,15 +74,15 @@ func (b *Burst) Deflated() [][]byte {
 	return b.deflated
 }
 
-// EventBurst is the burst of a single event.
+// EventBurst makes a burst of a single event.
 func EventBurst(ev wire.Event) *Burst { return frameBurst(wire.EventFrame(ev)) }
 
-// PayloadBurst is EventBurst of ev with a payload of package wire.
+// PayloadBurst is EventBurst for ev with a payload type of package wire.
 func PayloadBurst(ev wire.Event, payload any) *Burst {
 	return frameBurst(wire.PayloadFrame(ev, payload))
 }
 
-// frameBurst is the burst of a single frame, in one allocation.
+// frameBurst makes a burst of a single frame, with one allocation.
 func frameBurst(frame []byte) *Burst {
 	b := &struct {
 		Burst
@@ -93,13 +92,13 @@ func frameBurst(frame []byte) *Burst {
 	return &b.Burst
 }
 
-// Since asks a join to replay. Position wins over Last; the zero value
+// Since says what a join replays. Position wins over Last; the zero value
 // replays nothing.
 type Since struct {
 	Position *wire.Position
 	Last     int // the newest n events, at most MaxReplay and MaxReplayBytes
 
-	Allowance *Allowance // of all the rooms that are resumed at once; nil: no bound
+	Allowance *Allowance // shared by the rooms that are resumed at once; nil: no limit
 }
 
 func (s Since) position() *follow.Position {
@@ -115,14 +114,14 @@ type LeaveReason string
 // Reasons for leaving.
 const (
 	LeaveAsked   LeaveReason = "left"    // it asked to
-	LeaveRemoved LeaveReason = "removed" // an operator or a program removed it
-	LeaveClosed  LeaveReason = "gone"    // its connection ended in order
+	LeaveRemoved LeaveReason = "removed" // removed by an operator or a program
+	LeaveClosed  LeaveReason = "gone"    // its connection was closed properly
 	LeaveLost    LeaveReason = "lost"    // its connection broke: the seat is kept for the grace period
 )
 
-// members is the set of a room's local members, in a slice for the fan-out
-// and with an index by session once it is too large to be searched. A user's
-// inbox has one member and no index.
+// members is the set of a room's local members: a slice for the fan-out, and an
+// index by session id once a linear search would be slow. A user's inbox
+// usually has one member and no index.
 type members struct {
 	list  []Member
 	index map[string]int // by Member.ID; nil up to indexAbove members
@@ -162,7 +161,7 @@ func (s *members) add(m Member) {
 	}
 }
 
-// remove takes the member out and puts the last one in its place.
+// remove removes a member; the last one takes its place.
 func (s *members) remove(id string) bool {
 	i := s.find(id)
 	if i < 0 {

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// How the rings of all rooms are kept within Config.RingBytes: a large ring
-// that takes more while there is too little gives up as much of its own, so the
-// bound holds at any time; and the sweeper cuts the rings that nobody has asked
-// for the longest, so that it is not always those who talk now that pay.
+// How the rings of all rooms are kept within Config.RingBytes: when the budget is
+// used up, a large ring that grows drops as much of its own, so the limit always
+// holds; and the sweeper cuts the rings of the rooms whose last request is longest
+// ago, so that it is not always the active rooms that lose theirs.
 const (
-	// ringsFull is from which part of the budget on the sweeper cuts, ringsFree
-	// down to which: 15/16 and 7/8.
+	// ringsFull and ringsFree: the sweeper starts above 15/16 of the budget and
+	// cuts down to 7/8 of it.
 	ringsFull = 16
 	ringsFree = 8
-	// sweepPause is the least time between two sweeps: the rooms need some to
-	// do what the last one has told them.
+	// sweepPause is the least time between two sweeps: the rooms need some time
+	// to cut their rings.
 	sweepPause = 100 * time.Millisecond
 )
 
@@ -27,8 +27,8 @@ type trimRing struct{ keep int }
 
 func (trimRing) roomMessage() {}
 
-// accountRing says what the room's ring costs, where the sweeper sees it, and
-// calls the sweeper if it is time. It runs at the end of each batch.
+// accountRing publishes the memory of the room's ring for the sweeper, and
+// wakes that if the budget is nearly used up. It runs at the end of each batch.
 func (r *room) accountRing() {
 	if now := int64(r.follower.RingBytes()); now != r.h.ring.Load() {
 		r.h.ring.Store(now)
@@ -47,7 +47,7 @@ func (r *room) trimRing(m trimRing) {
 	}
 }
 
-// sweepLoop cuts rings when they are called too large, until the engine closes.
+// sweepLoop cuts rings whenever it is woken, until the engine closes.
 func (e *Engine) sweepLoop(ctx context.Context) {
 	pause := time.NewTimer(0)
 	defer pause.Stop()
@@ -67,8 +67,8 @@ func (e *Engine) sweepLoop(ctx context.Context) {
 	}
 }
 
-// sweepRings tells rooms to cut their rings, the one first that was not asked
-// for the longest. Small rings are left alone until there are no larger ones.
+// sweepRings tells rooms to cut their rings, the one with the oldest last
+// request first. Small rings are left alone until there are no larger ones.
 func (e *Engine) sweepRings() {
 	limit := e.limits.Rings.Limit()
 	free := e.limits.Rings.Used() - (limit - limit/ringsFree)
@@ -83,8 +83,8 @@ func (e *Engine) sweepRings() {
 	}
 }
 
-// byLastRequest are the rooms whose ring costs more than that, in the order in
-// which they were last asked for anything.
+// byLastRequest returns the rooms whose ring takes more than that many bytes,
+// the one with the oldest last request first.
 func (e *Engine) byLastRequest(above int64) []*handle {
 	type found struct {
 		*handle
@@ -106,22 +106,22 @@ func (e *Engine) byLastRequest(above int64) []*handle {
 	return handles
 }
 
-// Waiting counts the bytes of the bursts that wait for the clients of a node:
-// each once, however many it waits for. Its methods may be called from any
-// goroutine.
+// Waiting counts the bytes of the bursts that wait to be written to the clients
+// of a node, each burst once, however many clients it waits for. Its methods
+// may be called from any goroutine.
 type Waiting struct {
 	limit int64 // fixed; 0: none
 	bytes atomic.Int64
-	full  atomic.Pointer[func()] // nil: nobody wants to know
+	full  atomic.Pointer[func()] // nil: none
 }
 
-// NewWaiting makes one with a limit; 0: none.
+// NewWaiting returns a counter with a limit in bytes; 0 or less: no limit.
 func NewWaiting(limit int64) *Waiting { return &Waiting{limit: max(0, limit)} }
 
-// Bytes is how much waits.
+// Bytes returns how many bytes wait.
 func (w *Waiting) Bytes() int64 { return w.bytes.Load() }
 
-// Over is by how much that is more than the limit.
+// Over returns by how many bytes the limit is exceeded; 0 if it is not.
 func (w *Waiting) Over() int64 {
 	if w.limit == 0 {
 		return 0
@@ -129,11 +129,11 @@ func (w *Waiting) Over() int64 {
 	return max(0, w.bytes.Load()-w.limit)
 }
 
-// Limit is how much may wait; 0: there is none.
+// Limit returns the limit in bytes; 0: none.
 func (w *Waiting) Limit() int64 { return w.limit }
 
-// OnFull has fn called each time that something is added beyond the limit. It
-// must not block.
+// OnFull sets a function that is called each time something is added beyond the
+// limit, on the goroutine that adds it. It must not block.
 func (w *Waiting) OnFull(fn func()) { w.full.Store(&fn) }
 
 func (w *Waiting) add(n int) {
@@ -144,7 +144,8 @@ func (w *Waiting) add(n int) {
 	}
 }
 
-// Hold says that one more member, or whoever hands the burst out, holds it.
+// Hold adds a reference to the burst: a member whose queue has it, or the
+// caller that hands it out. The first one counts its bytes as waiting.
 func (b *Burst) Hold(w *Waiting) {
 	if b.holders.Add(1) == 1 {
 		w.add(b.Bytes)
@@ -163,20 +164,21 @@ func (b *Burst) Release(w *Waiting) {
 }
 
 // Allowance is how many bytes may still be replayed to a connection that
-// resumes several rooms at once.
+// resumes several rooms at once. Its methods may be called from any goroutine.
 type Allowance struct{ left atomic.Int64 }
 
-// NewAllowance is for one handshake: MaxResumeBytes.
+// NewAllowance returns the allowance of one handshake, MaxResumeBytes.
 func NewAllowance() *Allowance {
 	a := new(Allowance)
 	a.left.Store(MaxResumeBytes)
 	return a
 }
 
-// spent reports whether nothing is left. A nil Allowance has no end.
+// spent reports whether nothing is left. A nil Allowance has no limit.
 func (a *Allowance) spent() bool { return a != nil && a.left.Load() <= 0 }
 
-// take takes n bytes. When they are not there nothing is left.
+// take takes n bytes and reports whether that many were left; if not, nothing
+// is left afterwards.
 func (a *Allowance) take(n int) bool {
 	return a == nil || n == 0 || a.left.Add(-int64(n)) >= 0
 }

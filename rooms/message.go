@@ -11,16 +11,16 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// message is what a room's mailbox takes. The set is closed: these types only.
+// message is a message to a room's actor. The set is closed: these types only.
 type message interface{ roomMessage() }
 
 type (
-	// liveEvent is a copy from the stream's republish.
+	// liveEvent is a copy that the stream has republished.
 	liveEvent struct{ msg *nats.Msg }
-	// liveSignal is to be delivered now and not logged.
+	// liveSignal is a signal: it is delivered now and not logged.
 	liveSignal struct{ msg *nats.Msg }
 
-	// livePresence is what another node tells of the room's members.
+	// livePresence is gossip from another node.
 	livePresence struct{ msg *nats.Msg }
 
 	joinRequest struct {
@@ -29,7 +29,7 @@ type (
 		id     string     // of the client's request, carried by room_joined
 		done   chan error // buffered by one
 		// abandoned: nobody waits for it any more, and its leave may have gone
-		// to the room before this one.
+		// to the previous actor of the room.
 		abandoned atomic.Bool
 	}
 	leaveRequest struct {
@@ -45,7 +45,7 @@ type (
 		code wire.CloseCode // not 0: end the sessions instead
 		done chan []string  // the ids of the sessions; buffered by one
 	}
-	// endSeats gives up the seats that the room keeps for a user.
+	// endSeats ends the seats that the room keeps for a user.
 	endSeats struct {
 		uid  string
 		done chan []string // the ids of the sessions; buffered by one
@@ -59,25 +59,25 @@ type (
 		before uint64
 		limit  int
 		done   chan historyAnswer // buffered by one
-		// events are those that were found so far, newest first: a page of the
-		// log may have some that are not valid. Owned by the room.
+		// events are those found so far, newest first: a page of the log may
+		// have fewer valid ones than asked for. Owned by the room.
 		events []json.RawMessage
 		bytes  int // of them
 	}
 
-	// What follows is sent by a room, or for it, to itself. `of` is the room
+	// The rest is sent by a room, or on its behalf, to itself. `of` is the room
 	// that it is for: another one, which failed, may have had the mailbox
 	// before.
 
-	// opened says that the room is subscribed and where its log stands. Who
-	// gets it and is not `of` ends the subscriptions.
+	// opened says that the room is subscribed and where its log stands. A room
+	// that gets it and is not `of` ends the subscriptions.
 	opened struct {
 		of   *room
 		subs roomSubscriptions
 		at   follow.Opening
 		err  error
 	}
-	// pageRead and verdictGiven are what the room's follower wanted.
+	// pageRead and verdictGiven are the results of the follower's Read and Ask.
 	pageRead struct {
 		of   *room
 		page follow.Page
@@ -87,8 +87,8 @@ type (
 		verdict  follow.Verdict
 		received span
 	}
-	// checked says what some replica of the log had as the room's newest event,
-	// when the room was at `at`.
+	// checked says what a replica had as the room's newest event, when the room
+	// had delivered `at`.
 	checked struct {
 		follow.Check
 		at       uint64
@@ -96,13 +96,13 @@ type (
 	}
 	// renewed says that the log may be another one now.
 	renewed struct{}
-	// wake makes the room look at handle.missed.
+	// wake makes the room check handle.missed.
 	wake struct{}
 
-	// peerUp says that another node, or another process of it, has come up;
-	// peerReplaced that the members of the process before are to be dropped;
-	// peerDown that all members of a node are; resync that any gossip may have
-	// been missed.
+	// peerUp says that another node, or a new process of it, has come up;
+	// peerReplaced that the members of the previous process are to be removed;
+	// peerDown that all members of a node are; resync that gossip may have been
+	// missed.
 	peerUp       struct{ node string }
 	peerReplaced struct{ process presence.Process }
 	peerDown     struct{ node string }
@@ -144,9 +144,9 @@ func (requestTick) roomMessage()     {}
 func (syncTick) roomMessage()        {}
 func (graceTick) roomMessage()       {}
 
-// cost is what a message counts against the bound of a room's mailbox. What
-// must not be lost counts nothing: there is never more of it than of the
-// members, timers and reads that it comes from.
+// cost is what a message counts against the limits of a room's mailbox.
+// Messages that must not be lost count nothing: there are never more of them
+// than of the members, timers and reads that they come from.
 func cost(m message) (count, bytes int) {
 	switch m := m.(type) {
 	case liveEvent:
@@ -161,11 +161,13 @@ func cost(m message) (count, bytes int) {
 	return 0, 0
 }
 
-// copyCost is what a message from NATS costs while it waits.
+// copyCost is the memory that a message from NATS takes while it is queued, in
+// bytes.
 func copyCost(msg *nats.Msg) int { return len(msg.Data) + follow.CopyBytes }
 
 // reply answers a request whose channel is buffered by one. Only the first
-// answer counts: a room that fails does not know what it had answered.
+// answer counts: a room that fails does not know which requests it has
+// answered.
 func reply[T any](to chan T, answer T) {
 	select {
 	case to <- answer:
@@ -173,7 +175,8 @@ func reply[T any](to chan T, answer T) {
 	}
 }
 
-// refuseMessage answers, or cleans up after, a message that no room handles.
+// refuseMessage answers, or cleans up after, a message that no room will
+// handle.
 func refuseMessage(m message, err error) {
 	switch m := m.(type) {
 	case *joinRequest:

@@ -15,15 +15,18 @@ import (
 // openBatch is how many rooms are opened by one round of requests, openQueue
 // how many may wait; the joins of one more are refused as unavailable.
 const (
+	// openBatch is how many rooms are opened by one round of requests,
+	// openQueue how many may be queued; the joins of one more are refused as
+	// unavailable.
 	openBatch = eventlog.MaxLasts
 	openQueue = 1 << 17
 )
 
-// opener is the actor that opens rooms: it subscribes all that wait, then asks
-// the log once where they stand. A storm of reconnects costs a few requests.
+// opener is the actor that opens rooms: it subscribes all that are queued, then
+// asks the log once where they stand. So a reconnect storm costs few requests.
 type opener struct {
 	eng  *Engine
-	subs map[*room]*roomSubscriptions // of the batch in hand
+	subs map[*room]*roomSubscriptions // of the present batch
 }
 
 func (o *opener) Receive(b *actor.Batch[*room]) {
@@ -37,8 +40,8 @@ func (o *opener) Receive(b *actor.Batch[*room]) {
 	o.subs = nil
 }
 
-// openAll subscribes all first and looks at their logs after that, by the same
-// connection, so that no event falls in between.
+// openAll makes all subscriptions first and reads the logs after that, on the
+// same connection, so that no event is missed in between.
 func (o *opener) openAll(rooms []*room) {
 	ctx, cancel := context.WithTimeout(o.eng.ctx, o.eng.cfg.tuning.open)
 	defer cancel()
@@ -58,7 +61,7 @@ func (o *opener) openIn(ctx context.Context, st *store, rooms []*room, err error
 	}
 	for _, r := range rooms {
 		subs := *o.subs[r]
-		delete(o.subs, r) // they are the room's to end now
+		delete(o.subs, r) // the room owns them now
 		o.eng.post(r.h.self, opened{of: r, subs: subs, at: at[r.h.token()], err: err})
 	}
 	if err == nil {
@@ -66,7 +69,8 @@ func (o *opener) openIn(ctx context.Context, st *store, rooms []*room, err error
 	}
 }
 
-// Failed tells the rooms in hand, which would wait for ever.
+// Failed answers the rooms of the present batch, which would else wait for
+// ever.
 func (o *opener) Failed(cause any) {
 	for r, subs := range o.subs {
 		o.eng.post(r.h.self, opened{of: r, subs: *subs, err: fmt.Errorf("opening rooms panicked: %v", cause)})
@@ -100,7 +104,7 @@ func handlesOf(rooms []*room) []*handle {
 
 func (o *opener) subscribe(rooms []*room) error {
 	for _, r := range rooms {
-		// The room does not read its subscriptions before it gets opened.
+		// The room does not use its subscriptions before it gets opened.
 		subs := o.subs[r]
 		if err := o.eng.subs.open(subs, r.h.name, r.h.inbox); err != nil {
 			return err
@@ -130,12 +134,14 @@ func (e *Engine) dispatch() {
 	}
 }
 
-// markSubject is of what awaitDispatched puts between the copies.
+// markSubject is the subject of the marks that awaitDispatched queues between
+// the copies.
 const markSubject = "mark"
 
-// awaitDispatched waits until the dispatcher has handed over the copies that have come.
-// What the log says of a room comes by the same connection as its copies: what
-// it says then finds them in the room's mailbox, and not still on their way.
+// awaitDispatched waits until the dispatcher has handed over the copies that
+// were queued before. Answers of the log come by the same connection as the
+// copies: by the time an answer is posted to a room, the copies before it are
+// in the room's mailbox too.
 func (e *Engine) awaitDispatched(ctx context.Context) {
 	mark, done := &nats.Msg{Subject: markSubject}, make(chan struct{})
 	e.marks.Store(mark, done)
@@ -157,7 +163,7 @@ func (e *Engine) onMark(mark *nats.Msg) {
 	}
 }
 
-// Last letters of the verbs of subjects, which tell them apart.
+// The last letter of a subject tells what is published on it.
 const (
 	verbLog      = 'g'
 	verbSignal   = 'l'
@@ -186,8 +192,8 @@ func (e *Engine) dispatchOne(msg *nats.Msg) {
 	}
 }
 
-// hand gives an event or a signal from NATS to its room, if there is memory for
-// it.
+// handOver hands an event or a signal from NATS to its room, within
+// Config.CopyBytes.
 func (e *Engine) handOver(h *handle, m message, msg *nats.Msg) error {
 	n := copyCost(msg)
 	if !e.limits.Copies.Take(n) {
@@ -200,7 +206,7 @@ func (e *Engine) handOver(h *handle, m message, msg *nats.Msg) error {
 	return err
 }
 
-// received gives back what hand took.
+// releaseCopy gives back the memory that handOver has counted.
 func (e *Engine) releaseCopy(m message) {
 	switch m := m.(type) {
 	case liveEvent:
@@ -210,8 +216,8 @@ func (e *Engine) releaseCopy(m message) {
 	}
 }
 
-// dispatchLive gives a copy to its room, which looks whether it is valid; where
-// there is none, or it takes no more, somebody else has to.
+// dispatchLive hands a copy to its room, which validates it. If the room is not
+// open, or its mailbox is full, the copy is validated here.
 func (st *store) dispatchLive(token string, msg *nats.Msg) {
 	e := st.eng
 	if e.cfg.HearAll {

@@ -14,8 +14,8 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// How nodes know of each other: every node publishes a heartbeat, and one that
-// is silent for three of them is dropped with all its members.
+// Every node publishes a heartbeat. A node that misses three of them is removed
+// with all its members.
 const (
 	heartbeatInterval = 5 * time.Second
 	missedHeartbeats  = 3
@@ -23,17 +23,17 @@ const (
 	nodeSubject = "roomd.node" // heartbeats
 )
 
-// heartbeat says that a node lives.
+// heartbeat is the message by which a node shows that it is alive.
 type heartbeat struct {
 	V       int           `json:"v"`
 	Node    string        `json:"node"`
 	Boot    presence.Boot `json:"boot"`
 	Started int64         `json:"started"`            // for version 0, which knows no boot: unix nanoseconds by this node's clock
-	Hello   bool          `json:"hello"`              // it has just started: answer, so that it need not wait
-	HearAll bool          `json:"hear_all,omitempty"` // it looks at all events for what is not valid
+	Hello   bool          `json:"hello"`              // it has just started: reply with a heartbeat, so that it need not wait
+	HearAll bool          `json:"hear_all,omitempty"` // it validates all events
 }
 
-// peers are the other nodes that live.
+// peers are the other live nodes.
 type peers struct {
 	mu    sync.Mutex
 	nodes presence.Peers
@@ -51,14 +51,14 @@ func (p *peers) lives(process presence.Process) bool {
 	return p.nodes.Lives(process)
 }
 
-// silent takes out and returns the nodes not heard since.
+// silent removes and returns the nodes that were last heard before since.
 func (p *peers) silent(since time.Time) (dead []presence.Process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.nodes.Silent(since)
 }
 
-// names are the nodes that live, this one not among them.
+// names returns the other live nodes.
 func (p *peers) names() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -71,10 +71,10 @@ func (p *peers) none() bool {
 	return p.nodes.Len() == 0
 }
 
-// newBoot draws this process's boot.
+// newBoot draws this process's boot at random.
 func newBoot() presence.Boot { return presence.Boot(1 + rand.Uint64N(math.MaxUint64)) }
 
-// watchPeers subscribes to what nodes tell each other, and says hello.
+// watchPeers subscribes to messages between nodes, and announces this node.
 func (e *Engine) watchPeers() error {
 	subs := map[string]nats.MsgHandler{
 		nodeSubject:             e.onHeartbeat,
@@ -90,8 +90,7 @@ func (e *Engine) watchPeers() error {
 	return nil
 }
 
-// heartbeatLoop tells the other nodes that this one lives, and gives up those
-// that do not say so any more.
+// heartbeatLoop sends heartbeats, and removes nodes that no longer do.
 func (e *Engine) heartbeatLoop() {
 	every := e.cfg.tuning.heartbeat
 	beat, look := time.NewTicker(every), time.NewTicker(every/checksPerHeartbeat)
@@ -105,8 +104,8 @@ func (e *Engine) heartbeatLoop() {
 			e.sendHeartbeat(false)
 			e.feed.alive()
 		case now := <-look.C:
-			// A process that was stopped for a while has heard nobody; it gives
-			// the others their time before it judges them.
+			// A process that was suspended has received no heartbeats; it waits
+			// for new ones before it removes anybody.
 			if now.Sub(last) > every {
 				awake = now
 			}
@@ -121,7 +120,8 @@ func (e *Engine) heartbeatLoop() {
 	}
 }
 
-// checksPerHeartbeat is how often per heartbeat the others' silence is looked at.
+// checksPerHeartbeat is how often per heartbeat interval it checks for missed
+// ones.
 const checksPerHeartbeat = 5
 
 func (e *Engine) dropSilent(now time.Time) {
@@ -165,8 +165,9 @@ func (e *Engine) onHeartbeat(msg *nats.Msg) {
 	}
 }
 
-// heard notes a sign of life of another node, and reports whether it is of the
-// process that has the node's name now. What another one said must be ignored.
+// observePeer records a sign of life of another node, and reports whether it is
+// from the process that currently has the node's name. Messages of any other
+// process must be ignored.
 func (e *Engine) observePeer(s presence.Sign) bool {
 	switch what, previous := e.peers.hear(s, time.Now()); what {
 	case presence.Stale:
@@ -177,9 +178,9 @@ func (e *Engine) observePeer(s presence.Sign) bool {
 	case presence.Restarted:
 		e.feed.lost(previous.Node, previous.Boot)
 		e.cfg.Log.Info().Str("node", s.Node).Msg("another node has restarted")
-		e.postAll(peerUp{s.Node}) // what it said before its heartbeat was ignored
-		// Its clients are on their way back; until the grace is over the seats
-		// that the process before it held stand for them.
+		e.postAll(peerUp{s.Node}) // its messages before the heartbeat were ignored
+		// Its clients are reconnecting; for the grace period they keep the seats
+		// that they had on the previous process.
 		time.AfterFunc(max(e.cfg.PresenceGrace, 0), func() {
 			if !e.peers.lives(previous) {
 				e.postAll(peerReplaced{previous})
@@ -189,7 +190,7 @@ func (e *Engine) observePeer(s presence.Sign) bool {
 	return true
 }
 
-// postAll tells every open room that has presence, which inboxes have not.
+// postAll posts to every open room that has presence, that is, not to inboxes.
 func (e *Engine) postAll(m message) {
 	for _, h := range e.stores[wire.SpaceRooms].handles.all() {
 		e.post(h.self, m)

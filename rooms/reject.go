@@ -10,36 +10,37 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// Headers of ours on room subjects.
+// Headers on room subjects.
 const (
-	// HeaderReason is on a message of room.<room>.rejected: code and sentence.
+	// HeaderReason is why an event was rejected, on room.<room>.rejected: code
+	// and sentence.
 	HeaderReason = "Roomd-Reason"
-	// HeaderSeq is there too: the sequence under which it stands in the log.
+	// HeaderSeq is the sequence of the rejected event in the log.
 	HeaderSeq = "Roomd-Seq"
 
-	// hdrSession names the session that a signal came from and does not go to.
+	// hdrSession is the id of the session that does not get a signal: its sender.
 	hdrSession = "Roomd-Session"
 )
 
-// rejectQueue is the queue group in which one node looks at each stored event.
+// rejectQueue is the queue group in which one node validates each stored event.
 const rejectQueue = "roomd"
 
-// inspection is the look at everything that was stored, on one node of all, for
-// what is not valid. A node that hears all rooms anyway looks at what it hears,
-// and says so in its heartbeat; then the other nodes do not. Where there is
-// none, the nodes take turns by a queue subscription, which brings an event
-// that is also for one of the node's rooms a second time. It is on the log's
-// side: a subscription on the events themselves would be taken for a stream
-// that answers, when there is none.
+// inspection is how the nodes share the work of validating every stored event.
+// A node with HearAll validates what it receives anyway, and says so in its
+// heartbeat; then the other nodes do not. If there is none, the nodes take
+// turns by a queue subscription, which brings an event that is also for one of
+// the node's rooms a second time. It subscribes to the log's subjects and not
+// to those of the events: there a subscriber would hide from publishers that no
+// stream answers.
 type inspection struct {
 	mu         sync.Mutex
-	queue      []*nats.Subscription // on the log of each space; none: others look
-	inspectors map[string]struct{}  // the nodes that hear all
+	queue      []*nats.Subscription // on the log of each space; none: other nodes validate
+	inspectors map[string]struct{}  // the nodes with HearAll
 }
 
-// inspect has node look at everything, or, with all false, not any more.
-// Between the start of a node and its first look at the heartbeats of others an
-// event may be rejected twice.
+// setInspector records whether a node validates all events, and subscribes or
+// unsubscribes this node. Between the start of a node and the first heartbeat
+// that it receives, an event may be rejected twice.
 func (e *Engine) setInspector(node string, all bool) error {
 	in := &e.inspection
 	in.mu.Lock()
@@ -70,21 +71,21 @@ func (e *Engine) setInspector(node string, all bool) error {
 	return nil
 }
 
-// onInspector is inspect for what another node said of itself.
+// onInspector is setInspector for what another node's heartbeat says.
 func (e *Engine) onInspector(node string, all bool) {
 	if err := e.setInspector(node, all); err != nil && !e.closed() {
 		e.cfg.Log.Error().Err(err).Msg("this node cannot look for events that are not valid; restart it")
 	}
 }
 
-// inspectUnread looks at a copy that no room has looked at.
+// inspectUnread validates a copy that no room has validated.
 func (e *Engine) inspectUnread(msg *nats.Msg) {
 	if e.cfg.HearAll {
 		e.rejectInvalid(msg)
 	}
 }
 
-// rejectInvalid publishes what is not valid to room.<room>.rejected, or
+// rejectInvalid reports an invalid event on room.<room>.rejected, or
 // inbox.<uid>.rejected.
 func (e *Engine) rejectInvalid(msg *nats.Msg) {
 	space, token, _ := wire.SubjectToken(msg.Subject)

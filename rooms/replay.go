@@ -8,17 +8,17 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// replay is what joins and requests for history are given of the past. What
-// that is, the follower says. Owned by the room's actor.
+// replay is what joins and history requests get of past events, as the follower
+// decides. It is owned by the room's actor.
 type replay struct {
-	continued []*historyRequest // want an older page than the one just read
+	continued []*historyRequest // need an older page than the one just read
 
-	last        *Burst // the last replay of the batch in hand; nil: none yet
-	first, upto uint64 // its first and last event
+	last        *Burst // the last replay of the present batch; nil: none yet
+	first, upto uint64 // its first and last sequence
 }
 
-// sendReplay hands over events that the ring holds, as one answer. Those who
-// come back at once with the same position share what is handed over.
+// sendReplay sends events from the ring as one answer. Members that resume at
+// once from the same position share the burst.
 func (r *room) sendReplay(m Member, entries []follow.Entry) {
 	if len(entries) == 0 {
 		return
@@ -45,13 +45,13 @@ func (p *replay) burst(entries []follow.Entry) *Burst {
 	return p.last
 }
 
-// onHistory answers one page of the room's log. The newest page has what this
-// node was told is stored, also when its live copy is still on the way.
+// onHistory answers one page of the room's log. The newest page has everything
+// for which this node has seen an ack, even if its live copy has not come yet.
 func (r *room) onHistory(a *historyRequest) {
 	r.follower.History(&follow.History{Before: a.before, Limit: a.limit - len(a.events), Bytes: MaxHistoryBytes - a.bytes, Known: r.h.acked.Load(), Ref: a})
 }
 
-// continueHistory goes on with the pages that had events which are not valid.
+// continueHistory reads on for the pages that had invalid events.
 func (r *room) continueHistory() {
 	requests := r.replay.continued
 	r.replay.continued = nil
@@ -60,14 +60,14 @@ func (r *room) continueHistory() {
 	}
 }
 
-// take puts an older event in front of those that were found.
+// prepend puts an older event before those found so far.
 func (a *historyRequest) prepend(ev []byte) {
 	a.events = append(a.events, ev)
 	a.bytes += len(ev)
 }
 
-// Page implements follow.Effects. It reads on past events that are not valid: a
-// page without an event would leave the client nothing to ask on from.
+// Page implements follow.Effects. It reads on past invalid events: from a page
+// without any event the client could not ask for the one before it.
 func (x effects) Page(h *follow.History, frames []follow.Entry, events []follow.Event, more bool) {
 	r, a := x.r, h.Ref.(*historyRequest)
 	for _, e := range slices.Backward(frames) {

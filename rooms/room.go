@@ -16,20 +16,21 @@ type room struct {
 	h     *handle
 	label string // as clients see its name
 
-	follower *follow.Follower // what the log has, who has heard what, and what is to be read
-	replay   replay           // what joins and requests for history are given of the past
-	fanout   fanout           // what the members are given as it comes
-	roster   *roster          // who is here, on all nodes; nil for an inbox
+	follower *follow.Follower // orders the copies and decides what to read
+	replay   replay           // past events for joins and history requests
+	fanout   fanout           // events to the members
+	roster   *roster          // who is in the room, on all nodes; nil for an inbox
 
-	parsed   parsedBody        // of the copy in hand
+	parsed   parsedBody        // of the present copy
 	subs     roomSubscriptions // from the opener
 	opened   bool
-	openErr  error     // why the room gives up; nil: it does not
+	openErr  error     // why it could not be opened
 	lastUsed time.Time // of the last request
-	newest   uint64    // the event whose time is in h.active
+	newest   uint64    // sequence of the event whose time is in h.active
 }
 
-// startRoom makes the receiver. It runs on the room's goroutine.
+// startRoom makes the receiver of a room's actor. It runs on the room's
+// goroutine.
 func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver[message] {
 	_, inbox := wire.InboxOwner(name)
 	h := &handle{store: e.storeOf(name), name: name, inbox: inbox, self: self}
@@ -48,8 +49,8 @@ func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver
 	return r
 }
 
-// Receive handles a batch. Events of the whole batch leave together. It is the
-// sixth station of a message, on the room's goroutine.
+// Receive handles a batch, and flushes the events of the whole batch together.
+// It is the sixth station of a message, on the room's goroutine.
 func (r *room) Receive(b *actor.Batch[message]) {
 	if r.h.suspect.Load() && r.h.suspect.Swap(false) {
 		r.follower.Suspect()
@@ -66,14 +67,14 @@ func (r *room) Receive(b *actor.Batch[message]) {
 		r.roster.requestStates()
 	}
 	r.continueHistory()
-	r.storeNewestTime() // before a member hears of it, who may ask
+	r.storeNewestTime() // before a member gets the event and lists the rooms
 	r.flushOrDelay()
 	r.replay.last = nil
 	r.accountRing()
 	r.retire()
 }
 
-// storeNewestTime says when the newest event was to those who list the rooms.
+// storeNewestTime publishes the newest event's time for the list of rooms.
 func (r *room) storeNewestTime() {
 	seq := r.follower.Newest()
 	if seq == r.newest {
@@ -85,8 +86,8 @@ func (r *room) storeNewestTime() {
 	}
 }
 
-// retire ends a room that nobody has asked for anything for as long as an idle
-// one lives, although events still come.
+// retire ends a room without members that nobody has asked for anything for
+// Config.IdleAfter, although events still come.
 func (r *room) retire() {
 	if len(r.fanout.members.list) == 0 && time.Since(r.lastUsed) > r.eng.cfg.IdleAfter && r.Idle() {
 		r.h.self.Stop()
@@ -105,7 +106,7 @@ func (r *room) handle(m message) {
 		}
 	case *connectionsRequest: // does not keep the room open
 		r.onConnections(m)
-	case *endSeats: // nor does this: every open room is told
+	case *endSeats: // nor does this: every open room gets it
 		reply(m.done, r.endKept(m.uid))
 	case *joinRequest, *leaveRequest, *removeUser, *membersRequest, *historyRequest:
 		r.lastUsed = time.Now()
@@ -135,7 +136,7 @@ func (r *room) handleRequest(m message) {
 	}
 }
 
-// handleInternal handles what the room, or its opener, posted to itself.
+// handleInternal handles what the room, or its opener, has posted to itself.
 func (r *room) handleInternal(m message) {
 	switch m := m.(type) {
 	case opened:
@@ -170,7 +171,7 @@ func (r *room) handleInternal(m message) {
 	}
 }
 
-// deliverPresence tells the members who has joined and left.
+// deliverPresence sends the members who has joined and left.
 func (r *room) deliverPresence() {
 	if news := r.roster.takeChanges(); news != nil {
 		r.flush()
@@ -204,8 +205,8 @@ func (r *room) Idle() bool {
 	return len(r.fanout.members.list) == 0 && r.opened && r.follower.Quiet() && len(r.replay.continued) == 0 && (r.roster == nil || r.roster.idle())
 }
 
-// Stopped answers what was never received and gives back the subscriptions.
-// Requests to a room that retired by itself are for the next one.
+// Stopped answers the messages that were not received and ends the
+// subscriptions. Requests to a room that retired go to its successor.
 func (r *room) Stopped(unread []message) {
 	r.release()
 	for _, m := range unread {
@@ -222,8 +223,8 @@ func (r *room) Stopped(unread []message) {
 	r.refuseWaiting(errClosed)
 }
 
-// forward gives a request to the room that comes after this one, which had no
-// members and waited for nothing.
+// forward hands a request to the room's next actor; this one had no members and
+// no pending requests.
 func (r *room) forward(m message) {
 	switch m := m.(type) {
 	case *joinRequest, *historyRequest, *membersRequest:
@@ -237,8 +238,8 @@ func (r *room) forward(m message) {
 	}
 }
 
-// Failed ends the sessions of the members: they resume, and find the room that
-// start makes next.
+// Failed closes the members' connections: their clients resume, in the room
+// that is started next.
 func (r *room) Failed(any) {
 	r.release()
 	if r.roster != nil {
@@ -261,8 +262,8 @@ func (r *room) release() {
 	r.feedUnloaded()
 }
 
-// feedUnloaded ends in the feed what the room told there. A member that is left
-// is one of a room that failed, or that the engine's end took.
+// feedUnloaded announces the end of the room in the feed. Members that are left
+// are those of a room that failed, or of an engine that closes.
 func (r *room) feedUnloaded() {
 	if !r.opened || r.h.inbox || r.eng.feed == nil {
 		return
@@ -273,7 +274,7 @@ func (r *room) feedUnloaded() {
 	r.eng.feed.room(wire.FeedUnloaded, r.label)
 }
 
-// refuseWaiting answers every join and request that waits.
+// refuseWaiting answers every pending join and request with err.
 func (r *room) refuseWaiting(err error) {
 	joins, histories := r.follower.GiveUp()
 	for _, j := range joins {

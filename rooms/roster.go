@@ -9,8 +9,8 @@ import (
 )
 
 // roster is who is in a room, on all nodes: the seats of this node's members,
-// what the other nodes gossip about theirs, and when members and nodes are told
-// of changes. An inbox has none. Owned by the room's actor.
+// the other nodes' gossip about theirs, and when members and nodes are told
+// about changes. An inbox has none. It is owned by the room's actor.
 type roster struct {
 	// fixed after start
 	eng   *Engine
@@ -18,10 +18,10 @@ type roster struct {
 	label string // of the room, as clients see it
 
 	presence    *presence.Table
-	open        bool        // the other nodes may be asked
-	first       *firstPage  // as room_joined shows it; nil: to be encoded
+	open        bool        // startSync was called
+	first       *firstPage  // encoded for room_joined; nil: not yet
 	grace       *time.Timer // for the next kept seat; nil until there was one
-	tickPending bool        // a presenceTick is on its way
+	tickPending bool        // a presenceTick is due
 	peers       roomPeers
 }
 
@@ -38,7 +38,7 @@ func (r *roster) join(m Member) error {
 	return nil
 }
 
-// leave ends a seat; that of a member that was lost is kept for the grace.
+// leave ends a seat; with LeaveLost it is kept for the grace period.
 func (r *roster) leave(m Member, why LeaveReason) {
 	if why == LeaveLost && r.eng.cfg.PresenceGrace > 0 {
 		r.presence.Away(m.ID(), time.Now().Add(r.eng.cfg.PresenceGrace))
@@ -49,7 +49,8 @@ func (r *roster) leave(m Member, why LeaveReason) {
 	r.changed(m.User().UID)
 }
 
-// idle reports whether nobody has a seat, here, and all others know it.
+// idle reports whether nobody has a seat on this node, and the other nodes have
+// been told so.
 func (r *roster) idle() bool {
 	_, kept := r.presence.NextDeadline()
 	unsent := r.peers.diffPending || r.peers.beatPending // other nodes would keep the members who left last
@@ -70,8 +71,8 @@ func (r *roster) refuseWaiting(err error) {
 	r.peers.waiting = nil
 }
 
-// handle handles the timers of the membership and what the engine learned of
-// other nodes. It reports whether the members are to be told of what changed.
+// handle handles the roster's timers and news about other nodes. It reports
+// whether to send the members what changed.
 func (r *roster) handle(m message) (news bool) {
 	switch m := m.(type) {
 	case presenceTick:
@@ -110,8 +111,8 @@ func (r *roster) handle(m message) (news bool) {
 	return false
 }
 
-// changed notes a change of the membership, which members and nodes are told of
-// at the end of the interval. uid is whose; "": it may be anybody's.
+// changed records a change of the membership; members and nodes are told at the
+// end of the interval. uid is the user; "": any.
 func (r *roster) changed(uid string) {
 	r.firstPageChanged(uid)
 	r.h.users.Store(int64(r.presence.Count()))
@@ -127,9 +128,9 @@ func (r *roster) changed(uid string) {
 	r.eng.after(r.h, interval, presenceTick{r})
 }
 
-// takeChanges returns a presence event with what changed since the last one,
-// for the members; nil: nothing. In a large room, or with more changes than a
-// list may have, it carries only the count and that there were changes.
+// takeChanges returns a presence event with the changes since the last one, for
+// the members; nil: none. In a large room, or with more changes than a list may
+// have, it has only the count, and More.
 func (r *roster) takeChanges() *Burst {
 	joined, left, changed := r.presence.Changes()
 	if !changed {
@@ -158,8 +159,8 @@ func (r *roster) online(after string, limit int) wire.OnlineUsers {
 	return answer
 }
 
-// page is the users behind after, so many and about presenceBytes of them at
-// most, and where the next page begins; "": there is none.
+// page returns the users after a uid, at most limit and about presenceBytes of
+// them, and where the next page starts; "": there is none.
 func (r *roster) page(after string, limit int) (users []presence.User, next string) {
 	users, next = r.presence.List(after, limit)
 	if n := usersWithin(users, presenceBytes); n < len(users) {
@@ -168,8 +169,8 @@ func (r *roster) page(after string, limit int) (users []presence.User, next stri
 	return users, next
 }
 
-// usersWithin is how many of the users, from the first, take so many bytes as
-// JSON, about; at least one if there is one.
+// usersWithin returns how many of the first users fit into about so many bytes
+// of JSON; at least one if there is one.
 func usersWithin(users []presence.User, bytes int) int {
 	const names = len(`{"uid":"","username":"","avatar_id":""},`)
 	for i := range users {
@@ -181,7 +182,7 @@ func usersWithin(users []presence.User, bytes int) int {
 	return len(users)
 }
 
-// armGrace sets the one timer of the kept seats.
+// armGrace sets the one timer for all kept seats.
 func (r *roster) armGrace() {
 	next, ok := r.presence.NextDeadline()
 	if !ok {
@@ -194,8 +195,8 @@ func (r *roster) armGrace() {
 	r.grace.Reset(time.Until(next))
 }
 
-// endKept gives up the seats that are kept for a user, and returns whose
-// sessions they were.
+// endKept ends the seats that are kept for a user, and returns their session
+// ids.
 func (r *roster) endKept(uid string) []string {
 	ended := r.presence.EndKept(uid)
 	if len(ended) > 0 {
@@ -205,30 +206,30 @@ func (r *roster) endKept(uid string) []string {
 	return ended
 }
 
-// expireSeats gives up the seats of those who did not come back in time.
+// expireSeats ends the seats of those who did not come back in time.
 func (r *roster) expireSeats() {
 	r.presence.Expire(time.Now())
 	r.changed("")
 	r.armGrace()
 }
 
-// firstPage is the list of people in the room_joined of a room that has more
-// than it shows, encoded. Most joins into such a room do not change its first
-// page, so that a storm of them encodes it a few times.
+// firstPage is the encoded first page of the users, for room_joined in a room
+// that has more than one page. Most joins into such a room do not change that
+// page, so a storm of joins encodes it only a few times.
 type firstPage struct {
 	list json.RawMessage
 	end  string // its last uid
 }
 
-// firstPageChanged says that a user came, went, or has another name; "" that
-// anybody did.
+// firstPageChanged drops the encoded page if a change of this user may be on
+// it; "": any user.
 func (r *roster) firstPageChanged(uid string) {
 	if r.first != nil && uid <= r.first.end {
 		r.first = nil
 	}
 }
 
-// show completes p with how many there are and the first page of them.
+// fillFirstPage sets the number of users and their first page in p.
 func (r *roster) fillFirstPage(p *wire.RoomJoined) {
 	r.presence.Shown()
 	p.Count = r.presence.Count()

@@ -14,15 +14,15 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// The NATS micro service by which other services ask the rooms: any node
-// answers, for all.
+// The NATS micro service for backends: any node answers, for all nodes.
 const (
 	ServiceName    = "roomd"
 	serviceVersion = "0.1.0"
 	serviceGroup   = "rooms"
 )
 
-// serviceRequest is the body of every endpoint's request; each uses its part.
+// serviceRequest is the body of a request to any endpoint; each uses some of
+// the fields.
 type serviceRequest struct {
 	Room   string          `json:"room"`
 	UID    string          `json:"uid"`
@@ -37,7 +37,7 @@ type serviceRequest struct {
 	Connections bool `json:"connections"` // of members: list these, for who follows the feed
 }
 
-// serve offers rooms.list, rooms.members, rooms.publish, rooms.history and
+// serve registers rooms.list, rooms.members, rooms.publish, rooms.history and
 // rooms.kick.
 func (e *Engine) serve() error {
 	service, err := micro.AddService(e.nc, micro.Config{Name: ServiceName, Version: serviceVersion, Description: "rooms of all nodes"})
@@ -67,9 +67,9 @@ func (e *Engine) serve() error {
 	return nil
 }
 
-// serveOne answers a request beside the service's goroutine, so that a slow
-// one does not hold up the others. It publishes the answer itself: the methods
-// of req are for the service's goroutine only, which looks at req when the
+// serveOne answers a request on a background goroutine, so that a slow one does
+// not delay the others. It publishes the answer itself: the methods of req may
+// be used only on the service's goroutine, which uses req again after the
 // handler has returned.
 func (e *Engine) serveOne(name string, req micro.Request, fn func(context.Context, serviceRequest) (any, error)) {
 	body, reply := req.Data(), req.Reply()
@@ -141,8 +141,8 @@ func (e *Engine) servePublish(ctx context.Context, r serviceRequest) (any, error
 	return map[string]any{"seq": stored.Seq, "duplicate": stored.Duplicate}, err
 }
 
-// serveKick takes a user out of a room, or, when none is named, ends the
-// user's sessions, and keeps out who comes with a credential from before.
+// serveKick removes a user from a room, or, if none is named, ends the user's
+// sessions and revokes the credentials issued so far.
 func (e *Engine) serveKick(ctx context.Context, r serviceRequest) (any, error) {
 	if r.UID == "" {
 		return nil, wire.Errorf(wire.BadPayload, "uid must name a user")

@@ -6,8 +6,8 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 )
 
-// Stats counts what an engine did since it started. Every field may be read
-// from any goroutine; only the engine writes.
+// Stats are the counters of an engine since it started. Any goroutine may read
+// every field; only the engine writes.
 type Stats struct {
 	eventlog.PublishStats
 
@@ -18,8 +18,8 @@ type Stats struct {
 	Replayed   atomic.Int64 // events replayed to joiners
 	Signals    atomic.Int64
 
-	Repairs      atomic.Int64 // holes read from the log
-	Resets       atomic.Int64 // a hole that the log no longer fills, or another log: members told to refresh
+	Repairs      atomic.Int64 // gaps that were read from the log
+	Resets       atomic.Int64 // gaps that the log no longer fills, or a new log: members told to refresh
 	HeldDropped  atomic.Int64 // live copies dropped while a room read the log; read again from there
 	LiveFull     atomic.Int64 // live copies that found the room's mailbox full; read again from the log
 	SlowConsumer atomic.Int64 // live copies that nats.go dropped; read again from the log

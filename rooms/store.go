@@ -13,15 +13,15 @@ import (
 
 // store is one stream that holds the logs of many rooms, and what this node
 // knows of it as a whole. Rooms and inboxes have one each, so that neither can
-// push the other's events out, and permissions can tell them apart. Every room
-// has one store, and nothing else asks which it is.
+// push out the other's events, and NATS permissions can tell them apart. The
+// rest of a room's code does not depend on which one it is in.
 type store struct {
 	// fixed after open
 	eng   *Engine
 	space wire.Space
 	log   *eventlog.Log
 
-	epoch    atomic.Pointer[string] // changes only when somebody makes the stream anew
+	epoch    atomic.Pointer[string] // changes only when the stream is created again
 	handles  handles                // of the open rooms
 	copies   receivedCopies
 	counters storeCounters
@@ -29,16 +29,16 @@ type store struct {
 	state atomic.Pointer[eventlog.StreamState] // at the last check; nil: there was none yet
 
 	checkNow        chan struct{} // asks checkLoop to compare all rooms now
-	settingsChanged chan struct{} // tells it that the stream's settings were changed
-	seqReached      chan struct{} // tells it that nextCheckSeq was reached
+	settingsChanged chan struct{} // tells checkLoop that the stream's settings were changed
+	seqReached      chan struct{} // tells checkLoop that nextCheckSeq was reached
 	nextCheckSeq    atomic.Uint64 // the sequence at which half of the log has been replaced since all rooms were told its end
 	deliveredSince  atomic.Uint64 // the last event delivered while a check was due; 0: none since the last check began
 	suspect         atomic.Bool   // the log may have been rolled back: all rooms are to be compared with it
 }
 
-// storeCounters count what is of no interest outside this package.
+// storeCounters are counters for the tests of this package.
 type storeCounters struct {
-	checks   atomic.Int64 // where the stream stands
+	checks   atomic.Int64 // of the stream's state
 	reads    atomic.Int64 // of rooms' logs
 	asks     atomic.Int64 // of the leader about a room
 	compared atomic.Int64 // rooms, with the log
@@ -48,7 +48,7 @@ func newStore(e *Engine, space wire.Space) *store {
 	return &store{eng: e, space: space, checkNow: make(chan struct{}, 1), settingsChanged: make(chan struct{}, 1), seqReached: make(chan struct{}, 1)}
 }
 
-// open opens the stream; it is created when there is none.
+// open opens the stream, and creates it if there is none.
 func (st *store) open(ctx context.Context) (err error) {
 	if st.log, err = eventlog.Open(ctx, st.eng.nc, st.eng.cfg.stream(st.space)); err != nil {
 		return fmt.Errorf("rooms: %w", err)
@@ -58,20 +58,20 @@ func (st *store) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// storeOf is the store of a room.
+// storeOf returns the store of a room.
 func (e *Engine) storeOf(room string) *store { return e.stores[wire.SpaceOf(room)] }
 
-// handleOf is the handle of a room; nil when it is not open.
+// handleOf returns the handle of a room; nil if it is not open.
 func (e *Engine) handleOf(room string) *handle {
 	return e.storeOf(room).handles.get(wire.RoomToken(room))
 }
 
-// Epoch names the present life of the log: see wire.Position.
+// Epoch returns the present epoch of the log: see wire.Position.
 func (st *store) Epoch() string { return *st.epoch.Load() }
 
-// Subjects on which NATS tells of a stream, by its name: that it has a new
-// leader, so what the old one had under way, copies and acks, may be lost
-// without any connection having been; that somebody has changed its settings.
+// JetStream advisories of a stream, followed by its name: it has a new leader, so
+// copies and acks of the old one may be lost without any connection having been
+// lost; its settings were changed.
 const (
 	leaderSubject = "$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED."
 	editedSubject = "$JS.EVENT.ADVISORY.STREAM.UPDATED."
@@ -82,7 +82,7 @@ func (st *store) watch() error {
 	_, err := e.nc.Subscribe(subject, func(*nats.Msg) {
 		select {
 		case st.settingsChanged <- struct{}{}:
-		default: // it will look anyway
+		default: // already requested
 		}
 	})
 	if err != nil {
@@ -100,18 +100,18 @@ func (st *store) watch() error {
 	return nil
 }
 
-// LogState is how a stream that holds the logs of rooms, or of inboxes, stands,
-// when it was last looked at: within 3 s.
+// LogState is the state of a stream with the logs of rooms, or of inboxes, as
+// of its last check, at most 3 s ago.
 type LogState struct {
 	Name        string // of the stream
 	Messages    uint64
 	Bytes       uint64
 	First, Last uint64 // sequences
-	ReplicaLag  uint64 // how many operations the replica that is furthest behind has not done yet
-	RoomsBehind int    // open rooms of which this node knows, now, that the log has more than they have delivered
+	ReplicaLag  uint64 // of the replica that lags furthest behind, in operations
+	RoomsBehind int    // open rooms that have not delivered everything that this node knows to be in the log
 }
 
-// Logs are the states of all streams, from memory.
+// Logs returns the states of all streams, without asking NATS.
 func (e *Engine) Logs() []LogState {
 	list := make([]LogState, 0, len(e.stores))
 	for _, st := range e.stores {
@@ -124,7 +124,8 @@ func (e *Engine) Logs() []LogState {
 	return list
 }
 
-// behind counts the rooms that have not delivered what is known to be there.
+// behind counts the rooms that have not delivered everything that is known to
+// be in the log.
 func (st *store) behind() (count int) {
 	for _, h := range st.handles.all() {
 		if max(h.acked.Load(), h.known.Load()) > h.last.Load() {

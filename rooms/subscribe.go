@@ -18,7 +18,7 @@ import (
 // not have open costs it a lookup.
 const wildcardAbove = 1024
 
-// subscriber makes the NATS subscriptions of the open rooms.
+// subscriber manages the NATS subscriptions of the open rooms.
 type subscriber struct {
 	// fixed after start
 	nc      *nats.Conn
@@ -32,10 +32,10 @@ type subscriber struct {
 	wildcardRooms int           // how many rooms use them
 }
 
-// subscriptions are up to four; the others are nil.
+// subscriptions are up to four subscriptions; unused ones are nil.
 type subscriptions [4]*nats.Subscription
 
-// roomSubscriptions are those of one room. The zero value has none.
+// roomSubscriptions are the subscriptions of one room. The zero value has none.
 type roomSubscriptions struct {
 	of       *subscriber
 	own      subscriptions
@@ -43,8 +43,8 @@ type roomSubscriptions struct {
 	wildcard bool // uses the node's wildcard subscriptions
 }
 
-// start subscribes to the rooms of the whole cluster, if all are to be heard:
-// then no room has a subscription of its own.
+// start subscribes to all rooms of the cluster, with HearAll: then no room has
+// a subscription of its own.
 func (s *subscriber) start() error {
 	if !s.hearAll {
 		return nil
@@ -52,8 +52,8 @@ func (s *subscriber) start() error {
 	return s.subscribe(&s.wildcards, wire.SpaceRooms.AllLogs(), wire.AllSignals, wire.AllPresence, wire.SpaceInboxes.AllLogs())
 }
 
-// open subscribes a room. An inbox hears its log only. What was subscribed
-// before an error is in subs and has to be ended.
+// open subscribes a room; an inbox only to its log. After an error subs holds
+// the subscriptions made so far and must be ended.
 func (s *subscriber) open(subs *roomSubscriptions, room string, inbox bool) error {
 	subs.of = s
 	switch {
@@ -101,7 +101,7 @@ func (s *subscriber) releaseWildcards() {
 	}
 }
 
-// end gives up the room's subscriptions; doing it again does nothing.
+// end ends the room's subscriptions; it may be called again.
 func (subs *roomSubscriptions) end() {
 	subs.own.end()
 	if subs.counted {
@@ -113,8 +113,8 @@ func (subs *roomSubscriptions) end() {
 	*subs = roomSubscriptions{}
 }
 
-// end unsubscribes, which fails only when the connection is closed, and then
-// they have ended.
+// end unsubscribes. That fails only when the connection is closed, which has
+// ended them too.
 func (subs *subscriptions) end() {
 	for i, sub := range subs {
 		if sub != nil {
@@ -124,9 +124,9 @@ func (subs *subscriptions) end() {
 	}
 }
 
-// listensOn reports whether the room listens on the subscription through which
-// a signal, or presence, came: while other rooms use the wildcard
-// subscriptions, those of a room with subscriptions of its own come twice.
+// listensOn reports whether the room listens on the subscription by which a
+// signal, or presence, came: while other rooms use the wildcard subscriptions,
+// those of a room with subscriptions of its own come twice.
 func (s *subscriber) listensOn(h *handle, by *nats.Subscription) bool {
 	if s.hearAll {
 		return true

@@ -16,60 +16,60 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// Which users there are: private messages go only to who was here, so that
-// nobody fills the log of the inboxes with letters to nobody. It is kept in two
-// buckets, so that guests, of whom anybody can be thousands, take no place from
-// users.
+// Which users exist: a private message is refused unless its receiver was here
+// before, so that nobody can fill the log of the inboxes with messages to users
+// who do not exist. There are two KV buckets, so that guests, of whom anybody can
+// create thousands, take no space from users.
 const (
-	// UserMemory is how long a user who does not come back is known.
+	// UserMemory is how long a user is known after the last visit.
 	UserMemory = 30 * 24 * time.Hour
 
 	userBucket  = "roomd_users"
 	guestBucket = "roomd_guests"
-	// userBytes and guestBytes bound the buckets; an entry takes some 100
-	// bytes. A full one takes nobody who is new: who is not in it is then not
-	// refused as unknown but as unavailable, unless connected.
+	// userBytes and guestBytes bound the buckets; an entry takes about 100
+	// bytes. A full one takes no new users: then a message to somebody who is
+	// not in it is refused as unavailable instead of unknown, unless connected.
 	userBytes  = 64 << 20
 	guestBytes = 32 << 20
 
-	// userRenew is after which time, at least, a user who is here is written
-	// again; twice that at most.
+	// userRenew is the least time after which a user who is here is written
+	// again; it happens within twice that.
 	userRenew = 24 * time.Hour
 	// usersKept and guestsKept are half of how many users, and guests, this
-	// node remembers that it has written: 840,000 and 420,000, more than the
-	// buckets hold of usual uids, in some 30 MB. Of more in a day, those who
-	// are not remembered are written again, userWrites a second at most.
+	// node remembers to have written: 840,000 and 420,000, more than the
+	// buckets hold of usual uids, in some 30 MB. A user who was forgotten is
+	// written again, at most userWrites a second.
 	usersKept  = 420_000
 	guestsKept = usersKept / 2
-	// foundKept is half of how many it remembers that it has looked up; who is
-	// not among them is looked up once more.
+	// foundKept is half of how many users it remembers to have looked up; any
+	// other is looked up again.
 	foundKept = 1 << 14
-	// userQueue is how many users may wait to be written; one more is noted
-	// when he shows the next sign of life. userWrites is how many are written
-	// per second: a storm of connections is not to pay for it.
+	// userQueue is how many users may be queued for writing; one more is written
+	// at the next sign of life. userWrites is how many are written per second,
+	// so that a reconnect storm does not become a storm of writes.
 	userQueue  = 1 << 14
 	userWrites = 500
-	// userLookups is how many users are looked up at once; more wait, and are
-	// answered busy when their time is over.
+	// userLookups is how many users are looked up at once; further lookups wait,
+	// and fail with busy when their ctx ends.
 	userLookups = 16
 )
 
-// users is what a node knows of who was here.
+// users is what a node knows of which users exist.
 type users struct {
 	eng   *Engine
 	queue chan string   // to be written
-	slots chan struct{} // one per user that is being looked up
-	known memo          // were found elsewhere
+	slots chan struct{} // semaphore: one per lookup
+	known memo          // found by a lookup
 
 	users, guests bucket
 }
 
-// bucket is one of the two.
+// bucket is one of the two KV buckets.
 type bucket struct {
 	cfg       eventlog.BucketConfig
 	kv        atomic.Pointer[jetstream.KeyValue]
-	written   memo        // were noted in it by this node
-	restoring atomic.Bool // somebody has lost it, and it is being made again
+	written   memo        // written to it by this node
+	restoring atomic.Bool // it was lost and is being created again
 }
 
 func (u *users) open(ctx context.Context, e *Engine) error {
@@ -107,9 +107,10 @@ func (u *users) bucketOf(uid string) *bucket {
 	return &u.users
 }
 
-// Saw notes that a user is here, so that private messages may be sent to him
-// for UserMemory from now on. It never blocks; a user who was noted by this
-// node within a day costs a look into a map.
+// MarkUserSeen records that a user is here, so that private messages may be
+// sent to the user for UserMemory from now on. It never blocks; for a user whom
+// this node has recorded within a day it is a map lookup. Any goroutine may
+// call it.
 func (e *Engine) MarkUserSeen(uid string) {
 	u := &e.users
 	written := &u.bucketOf(uid).written
@@ -124,7 +125,7 @@ func (e *Engine) MarkUserSeen(uid string) {
 	}
 }
 
-// writeLoop writes down who was seen, until ctx ends.
+// writeLoop writes the queued users, until ctx ends.
 func (u *users) writeLoop(ctx context.Context) {
 	pace := rate.NewLimiter(userWrites, userWrites/10)
 	for {
@@ -148,7 +149,7 @@ func (u *users) write(ctx context.Context, uid string) {
 		u.eng.stats.UsersWritten.Add(1)
 		return
 	}
-	b.written.remove(uid) // until the next sign of life
+	b.written.remove(uid) // to be written at the next sign of life
 	u.eng.stats.UsersUnwritten.Add(1)
 	if !u.eng.closed() {
 		u.eng.cfg.Log.Debug().Err(err).Str("bucket", b.cfg.Name).Str("uid", uid).Msg("a user could not be noted; trying again while he is here")
@@ -158,16 +159,17 @@ func (u *users) write(ctx context.Context, uid string) {
 	}
 }
 
-// Knows reports whether this node knows, without asking anybody, that a user
-// was here within UserMemory.
+// UserKnown reports whether this node knows, without asking anybody, that a
+// user was here within UserMemory.
 func (e *Engine) UserKnown(uid string) bool {
 	now := time.Now()
 	return e.users.known.has(uid, now) || e.users.bucketOf(uid).written.has(uid, now) || e.handleOf(wire.Inbox(uid)) != nil
 }
 
-// Known looks whether a user was here within UserMemory, or is here on any
-// node. Nobody is bad_payload; unavailable is that it cannot be said. It waits
-// until ctx ends at most. The uid must be valid (wire.ValidUID).
+// LookupUser returns nil if a user was here within UserMemory, or is here on
+// any node. Its errors are *wire.Error: bad_payload for an unknown user,
+// unavailable if that cannot be determined, busy if ctx ends while too many
+// lookups are running. The uid must be valid (wire.ValidUID).
 func (e *Engine) LookupUser(ctx context.Context, uid string) error {
 	if e.UserKnown(uid) {
 		return nil
@@ -193,8 +195,8 @@ func (e *Engine) LookupUser(ctx context.Context, uid string) error {
 	return nil
 }
 
-// find looks into the bucket, and asks the other nodes when the user is not in
-// it: one who has just come may not have been written yet.
+// find reads the bucket, and asks the other nodes if the user is not in it: a
+// new one may not have been written yet.
 func (u *users) find(ctx context.Context, uid string) (bool, error) {
 	b := u.bucketOf(uid)
 	within, cancel := context.WithTimeout(ctx, eventlog.RequestTimeout)
@@ -217,7 +219,8 @@ func (u *users) find(ctx context.Context, uid string) (bool, error) {
 // entryBytes is more than an entry takes.
 const entryBytes = 1 << 10
 
-// checkNotFull fails when somebody who was here may not have found a place.
+// checkNotFull returns an error if the bucket may have had no space for a user
+// who was here.
 func (b *bucket) checkNotFull(ctx context.Context) error {
 	status, err := (*b.kv.Load()).Status(ctx)
 	if err != nil {
@@ -229,8 +232,8 @@ func (b *bucket) checkNotFull(ctx context.Context) error {
 	return nil
 }
 
-// restore makes a bucket again that somebody, or a NATS server that kept it in
-// memory, has lost. Who is here is written again.
+// restore creates a bucket again that was deleted, or lost with a NATS server
+// that kept it in memory. Users who are here are then written again.
 func (u *users) restore(b *bucket) {
 	if b.restoring.Swap(true) {
 		return
@@ -248,9 +251,10 @@ func (u *users) restore(b *bucket) {
 	})
 }
 
-// memo remembers users, the last most at least and twice as many at most, for
-// one to two times userRenew. It holds no uid, only what one hashes to: of a
-// million users no two are taken for one, and nobody can choose who is.
+// memo remembers users for one to two times userRenew: at least the last
+// maxSize, at most twice as many. It holds only hashes of uids, with a random
+// seed: among a million users no two are mistaken for each other, and nobody
+// can bring that about.
 type memo struct {
 	maxSize int // fixed before it is used
 
@@ -263,7 +267,7 @@ var memoSeed = maphash.MakeSeed()
 
 func memoKey(uid string) uint64 { return maphash.String(memoSeed, uid) }
 
-// add reports whether the user was not there.
+// add adds a user and reports whether it was not there.
 func (m *memo) add(uid string, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -284,7 +288,7 @@ func (m *memo) has(uid string, now time.Time) bool {
 	return m.holds(memoKey(uid), now)
 }
 
-// holds needs mu.
+// holds reports whether a hash is there. The caller holds mu.
 func (m *memo) holds(key uint64, now time.Time) bool {
 	if age := now.Sub(m.rotatedAt); age > userRenew {
 		if age > 2*userRenew {
@@ -297,7 +301,7 @@ func (m *memo) holds(key uint64, now time.Time) bool {
 	return inCurrent || inPrevious
 }
 
-// turn needs mu.
+// rotate starts a new generation. The caller holds mu.
 func (m *memo) rotate(now time.Time) {
 	m.current, m.previous, m.rotatedAt = make(map[uint64]struct{}), m.current, now
 }
