@@ -144,11 +144,11 @@ type RoomInfo struct {
 	Active   time.Time `json:"active"` // of the newest event, or of opening
 	At       int64     `json:"at"`     // of the newest event, in ms since 1970; 0: there is none, or the room is open nowhere
 
-	Label json.RawMessage `json:"label,omitempty"` // not told by Rooms and Room
+	Label json.RawMessage `json:"label,omitempty"` // not told by RoomsHere and RoomHere
 }
 
-// Rooms lists the open rooms of this node by name; inboxes are left out.
-func (e *Engine) Rooms() []RoomInfo {
+// RoomsHere lists the open rooms of this node by name; inboxes are left out.
+func (e *Engine) RoomsHere() []RoomInfo {
 	var list []RoomInfo
 	for _, h := range e.stores[wire.SpaceRooms].handles.all() {
 		list = append(list, h.info())
@@ -157,12 +157,12 @@ func (e *Engine) Rooms() []RoomInfo {
 	return list
 }
 
-// OpenRooms is how many rooms are open on this node, inboxes included.
-func (e *Engine) OpenRooms() int { return e.rooms.Len() }
+// OpenRoomsHere is how many rooms are open on this node, inboxes included.
+func (e *Engine) OpenRoomsHere() int { return e.rooms.Len() }
 
-// Room returns what Rooms does for one room; ok is false when it is not open
-// on this node.
-func (e *Engine) Room(room string) (info RoomInfo, ok bool) {
+// RoomHere returns what RoomsHere does for one room; ok is false when it is not
+// open on this node.
+func (e *Engine) RoomHere(room string) (info RoomInfo, ok bool) {
 	h := e.handleOf(room)
 	if h == nil {
 		return RoomInfo{}, false

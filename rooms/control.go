@@ -96,9 +96,9 @@ func (e *Engine) execute(ctx context.Context, c command) (commandReply, error) {
 	var err error
 	switch c.Op {
 	case opRooms:
-		answer.Rooms = e.Rooms()
+		answer.Rooms = e.RoomsHere()
 	case opRoom:
-		if info, ok := e.Room(c.Room); ok {
+		if info, ok := e.RoomHere(c.Room); ok {
 			answer.Rooms = []RoomInfo{info}
 		}
 	case opRemove:
@@ -248,9 +248,9 @@ func (e *Engine) CloseUser(ctx context.Context, uid string, code wire.CloseCode)
 	return e.sumAllNodes(ctx, command{Op: opClose, UID: uid, Code: code})
 }
 
-// FindRoom returns what all nodes together know of a room; ok is false when it
+// Room returns what all nodes together know of a room; ok is false when it
 // is not open on any node and has no label.
-func (e *Engine) FindRoom(ctx context.Context, room string) (info RoomInfo, ok bool, err error) {
+func (e *Engine) Room(ctx context.Context, room string) (info RoomInfo, ok bool, err error) {
 	answers, err := e.requestAllNodes(ctx, command{Op: opRoom, Room: room})
 	if err != nil {
 		return RoomInfo{}, false, err

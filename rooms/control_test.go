@@ -28,12 +28,12 @@ func TestControlOverNodes(t *testing.T) {
 	join(t, b, wire.Inbox("u-two"), "two", rooms.Since{})
 	join(t, b, "only b", "three", rooms.Since{})
 
-	all, err := a.AllRooms(within(t), lobby.Query{}, rooms.MaxAllRoomsBytes)
+	all, err := a.Rooms(within(t), lobby.Query{}, rooms.MaxRoomsBytes)
 	list := all.Rooms
 	if err != nil || all.Next != "" || len(list) != 2 || list[0].Name != "only b" || list[1].Name != "x" || list[1].Sessions != 2 {
 		t.Errorf("a lists %v, %v", list, err)
 	}
-	if _, ok, err := a.FindRoom(within(t), "only b"); !ok || err != nil {
+	if _, ok, err := a.Room(within(t), "only b"); !ok || err != nil {
 		t.Errorf("a does not find b's room: %v", err)
 	}
 	if n, err := a.Remove(within(t), "x", "u-two"); n != 1 || err != nil {
@@ -143,9 +143,9 @@ func TestKickedIsToldOnEveryNode(t *testing.T) {
 	}
 }
 
-// TestAllRoomsInPages: by number and by what fits, each room once, and one at
+// TestRoomsInPages: by number and by what fits, each room once, and one at
 // least however little fits.
-func TestAllRoomsInPages(t *testing.T) {
+func TestRoomsInPages(t *testing.T) {
 	eng, srv := start(t, immortal)
 	one := newMember("one")
 	want := []string{"soon"} // it has a label
@@ -161,7 +161,7 @@ func TestAllRoomsInPages(t *testing.T) {
 	pages := func(q lobby.Query, bytes int) (names []string, sizes []int) {
 		t.Helper()
 		for {
-			page, err := eng.AllRooms(within(t), q, bytes)
+			page, err := eng.Rooms(within(t), q, bytes)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -175,7 +175,7 @@ func TestAllRoomsInPages(t *testing.T) {
 		}
 	}
 	eventually(t, "the label is there", func() bool { return eng.Label("soon") != nil })
-	all, err := eng.AllRooms(within(t), lobby.Query{}, rooms.MaxAllRoomsBytes)
+	all, err := eng.Rooms(within(t), lobby.Query{}, rooms.MaxRoomsBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,9 +187,9 @@ func TestAllRoomsInPages(t *testing.T) {
 		limit, bytes int
 		sizes        string
 	}{
-		{0, rooms.MaxAllRoomsBytes, "[31]"},
-		{12, rooms.MaxAllRoomsBytes, "[12 12 7]"},
-		{10_000, rooms.MaxAllRoomsBytes, "[31]"},
+		{0, rooms.MaxRoomsBytes, "[31]"},
+		{12, rooms.MaxRoomsBytes, "[12 12 7]"},
+		{10_000, rooms.MaxRoomsBytes, "[31]"},
 		{20, 1, fmt.Sprint(slices.Repeat([]int{1}, 31))},
 		{0, len(whole) - len(`{"rooms":[],"next":""}`), "[30 1]"}, // a comma behind the last, too
 	} {
@@ -198,7 +198,7 @@ func TestAllRoomsInPages(t *testing.T) {
 			t.Errorf("a limit of %d and %d bytes give %q in pages of %v, want pages of %s", tc.limit, tc.bytes, names, sizes, tc.sizes)
 		}
 	}
-	if names, _ := pages(lobby.Query{Prefix: "table-2", Limit: 3}, rooms.MaxAllRoomsBytes); !slices.Equal(names, want[21:]) {
+	if names, _ := pages(lobby.Query{Prefix: "table-2", Limit: 3}, rooms.MaxRoomsBytes); !slices.Equal(names, want[21:]) {
 		t.Errorf("with a prefix the rooms are %q", names)
 	}
 	nc := outsider(t, srv)
@@ -252,7 +252,7 @@ func TestControlNamesSilentNodes(t *testing.T) {
 	awaitPeers(t, a, "b")
 	b.Kill()
 	var e *wire.Error
-	if _, err := a.AllRooms(within(t), lobby.Query{}, rooms.MaxAllRoomsBytes); !errors.As(err, &e) || e.Code != wire.Unavailable {
+	if _, err := a.Rooms(within(t), lobby.Query{}, rooms.MaxRoomsBytes); !errors.As(err, &e) || e.Code != wire.Unavailable {
 		t.Errorf("with a silent node the error is %v", err)
 	}
 }

@@ -30,7 +30,8 @@ var errClosed = wire.Errorf(wire.Unavailable, "this node is stopping; connect to
 var errBusy = wire.Errorf(wire.Busy, "the room is busy; try again in a moment")
 
 // Engine runs the rooms of one node. Its methods may be called from any
-// goroutine.
+// goroutine. They speak of all nodes; those that end in Here, the counters and
+// the members that are given to it are this node's alone.
 type Engine struct {
 	// fixed after New
 	cfg          Config

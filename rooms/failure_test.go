@@ -23,7 +23,7 @@ func TestSlowMemberIsDroppedAlone(t *testing.T) {
 	}
 	// The others are told before it is dropped; this answer comes after both.
 	online, err := eng.Online(within(t), "x", "", 10)
-	if info, _ := eng.Room("x"); err != nil || online.Count != 3 || info.Sessions != 2 {
+	if info, _ := eng.RoomHere("x"); err != nil || online.Count != 3 || info.Sessions != 2 {
 		t.Errorf("%d users, %d sessions, %v", online.Count, info.Sessions, err)
 	}
 	if n := eng.Stats().Dropped.Load(); n != 1 {

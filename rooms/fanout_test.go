@@ -102,7 +102,7 @@ func BenchmarkPublishToDeliver(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			eventually(b, "quiet", func() bool { info, _ := eng.Room("x"); return info.Users == 1000 })
+			eventually(b, "quiet", func() bool { info, _ := eng.RoomHere("x"); return info.Users == 1000 })
 			heard := newMember("heard")
 			if err := eng.Join(within(b), "x", heard, "", rooms.Since{}); err != nil {
 				b.Fatal(err)

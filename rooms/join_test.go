@@ -222,7 +222,7 @@ func TestInbox(t *testing.T) {
 	if online, err := eng.Online(within(t), room, "", 10); err != nil || online.Count != 0 {
 		t.Errorf("%+v, %v", online, err)
 	}
-	if list := eng.Rooms(); len(list) != 0 {
+	if list := eng.RoomsHere(); len(list) != 0 {
 		t.Errorf("inboxes are listed: %+v", list)
 	}
 }

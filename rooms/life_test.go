@@ -73,7 +73,7 @@ func TestJoinMeetsARetiringRoom(t *testing.T) {
 	left := make(chan error)
 	go func() { left <- eng.LeaveAsked(within(t), "x", last, "") }()
 	// It is out of the room, which stands still while it tells it so.
-	eventually(t, "nobody is in the room", func() bool { info, _ := eng.Room("x"); return info.Sessions == 0 })
+	eventually(t, "nobody is in the room", func() bool { info, _ := eng.RoomHere("x"); return info.Sessions == 0 })
 	idle := time.Now()
 	eventually(t, "it is idle for long enough", func() bool { return time.Since(idle) > 2*time.Millisecond })
 	joined, answered := make(chan error), make(chan error)
@@ -102,16 +102,16 @@ func TestKeptSeatKeepsTheRoom(t *testing.T) {
 			c.IdleAfter, c.PresenceGrace = 5*time.Millisecond, grace
 		})
 		eng.Leave("x", join(t, eng, "x", "m", rooms.Since{}), rooms.LeaveLost)
-		eventually(t, "the connection is lost", func() bool { info, _ := eng.Room("x"); return info.Sessions == 0 })
+		eventually(t, "the connection is lost", func() bool { info, _ := eng.RoomHere("x"); return info.Sessions == 0 })
 		return eng
 	}
 	eng := lost(time.Hour)
 	for i := range 3 { // rooms that are left later
 		room := fmt.Sprint("later", i)
 		eng.Leave(room, join(t, eng, room, "m", rooms.Since{}), rooms.LeaveClosed)
-		eventually(t, "a room without a seat is unloaded", func() bool { _, open := eng.Room(room); return !open })
+		eventually(t, "a room without a seat is unloaded", func() bool { _, open := eng.RoomHere(room); return !open })
 	}
-	if info, ok := eng.Room("x"); !ok || info.Users != 1 || info.Sessions != 0 {
+	if info, ok := eng.RoomHere("x"); !ok || info.Users != 1 || info.Sessions != 0 {
 		t.Errorf("%+v, %t", info, ok)
 	}
 	eng = lost(time.Millisecond)
@@ -196,7 +196,7 @@ func TestJoinGivenUp(t *testing.T) {
 		t.Error(err)
 	}
 	release()
-	eventually(t, "nobody is left", func() bool { info, _ := eng.Room("x"); return info.Sessions == 1 })
+	eventually(t, "nobody is left", func() bool { info, _ := eng.RoomHere("x"); return info.Sessions == 1 })
 	// A join without reads comes after it in the mailbox.
 	if got := join(t, eng, "x", "second", rooms.Since{}).joined(t, 0); got.Count != 2 {
 		t.Errorf("%+v", got)

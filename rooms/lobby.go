@@ -35,9 +35,9 @@ const (
 	// MaxLobbyPage is the most rooms in one page of the lobby; a larger limit
 	// is cut to it.
 	MaxLobbyPage = 100
-	// MaxAllRoomsBytes is the most bytes of rooms that AllRooms lists at once,
+	// MaxRoomsBytes is the most bytes of rooms that Rooms lists at once,
 	// some 25,000 of them.
-	MaxAllRoomsBytes = 4 << 20
+	MaxRoomsBytes = 4 << 20
 )
 
 // lobbyRequest is in a command, opRooms, of a node that wants to know what has
@@ -307,18 +307,18 @@ func (l *lobbySync) forgetIdle(now time.Time) {
 	}
 }
 
-// RoomList is a page of AllRooms. Next is what the query's After takes for the
+// RoomList is a page of Rooms. Next is what the query's After takes for the
 // next one; empty on the last.
 type RoomList struct {
 	Rooms []RoomInfo `json:"rooms"`
 	Next  string     `json:"next"`
 }
 
-// AllRooms lists the rooms of all nodes as they are now, in the order and by the
+// Rooms lists the rooms of all nodes as they are now, in the order and by the
 // rules of Lobby: q.Limit of them, MaxLobbyPage at most, or, when that is 0, as
 // many as fit into that many bytes of JSON. A node that does not answer is an
 // error that names it.
-func (e *Engine) AllRooms(ctx context.Context, q lobby.Query, bytes int) (RoomList, error) {
+func (e *Engine) Rooms(ctx context.Context, q lobby.Query, bytes int) (RoomList, error) {
 	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()
 	list, err := e.lobby.refresh(ctx, true)

@@ -205,7 +205,7 @@ func TestLabels(t *testing.T) {
 	if got := string(b.Label("open")); got != `{"title":"Open"}` {
 		t.Errorf("the label is %s", got)
 	}
-	if info, ok, err := b.FindRoom(within(t), "百.家"); !ok || err != nil || string(info.Label) != `"soon"` {
+	if info, ok, err := b.Room(within(t), "百.家"); !ok || err != nil || string(info.Label) != `"soon"` {
 		t.Errorf("found %+v, %t, %v", info, ok, err)
 	}
 

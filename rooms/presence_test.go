@@ -74,7 +74,7 @@ func TestPresenceBatches(t *testing.T) {
 	if err != nil || len(next.List) != 53 || next.Next != "" {
 		t.Errorf("%d and next %q, %v", len(next.List), next.Next, err)
 	}
-	info, ok := eng.Room("x")
+	info, ok := eng.RoomHere("x")
 	if !ok || info.Users != 60 || info.Sessions != 60 {
 		t.Errorf("%+v", info)
 	}

@@ -78,7 +78,7 @@ func TestClockSetBack(t *testing.T) {
 	awaitPresent(t, a, "x", "one,two")
 	b.Leave("x", two, rooms.LeaveClosed)
 	awaitPresent(t, a, "x", "one")
-	eventually(t, "b unloads the room", func() bool { _, open := b.Room("x"); return !open })
+	eventually(t, "b unloads the room", func() bool { _, open := b.RoomHere("x"); return !open })
 	behind.Store(int64(time.Hour))
 	join(t, b, "x", "three", rooms.Since{})
 	awaitPresent(t, a, "x", "one,three")
@@ -124,5 +124,5 @@ func TestNoGhostsOfARoomThatEnds(t *testing.T) {
 	awaitPresent(t, a, "x", "one,two")
 	b.Leave("x", two, rooms.LeaveLost)
 	awaitPresent(t, a, "x", "one")
-	eventually(t, "b unloads the room", func() bool { _, open := b.Room("x"); return !open })
+	eventually(t, "b unloads the room", func() bool { _, open := b.RoomHere("x"); return !open })
 }

@@ -124,8 +124,8 @@ func (e *Engine) serveList(ctx context.Context, r serviceRequest) (any, error) {
 	if err := ask.Clean(); err != nil {
 		return nil, err
 	}
-	most := min(int(e.nc.MaxPayload())-listFrame, MaxAllRoomsBytes)
-	return e.AllRooms(ctx, lobby.Query{Prefix: ask.Prefix, After: ask.After, Limit: ask.Limit}, most)
+	most := min(int(e.nc.MaxPayload())-listFrame, MaxRoomsBytes)
+	return e.Rooms(ctx, lobby.Query{Prefix: ask.Prefix, After: ask.After, Limit: ask.Limit}, most)
 }
 
 func (e *Engine) servePublish(ctx context.Context, r serviceRequest) (any, error) {

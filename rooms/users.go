@@ -159,9 +159,9 @@ func (u *users) write(ctx context.Context, uid string) {
 	}
 }
 
-// UserKnown reports whether this node knows, without asking anybody, that a
-// user was here within UserMemory.
-func (e *Engine) UserKnown(uid string) bool {
+// UserKnownHere reports whether this node knows, without asking anybody, that
+// a user was here within UserMemory.
+func (e *Engine) UserKnownHere(uid string) bool {
 	now := time.Now()
 	return e.users.known.has(uid, now) || e.users.bucketOf(uid).written.has(uid, now) || e.handleOf(wire.Inbox(uid)) != nil
 }
@@ -171,7 +171,7 @@ func (e *Engine) UserKnown(uid string) bool {
 // unavailable if that cannot be determined, busy if ctx ends while too many
 // lookups are running. The uid must be valid (wire.ValidUID).
 func (e *Engine) LookupUser(ctx context.Context, uid string) error {
-	if e.UserKnown(uid) {
+	if e.UserKnownHere(uid) {
 		return nil
 	}
 	u := &e.users
@@ -209,7 +209,7 @@ func (u *users) find(ctx context.Context, uid string) (bool, error) {
 		return err == nil, err
 	}
 	if !u.eng.peers.none() {
-		if _, here, err := u.eng.FindRoom(ctx, wire.Inbox(uid)); here || err != nil {
+		if _, here, err := u.eng.Room(ctx, wire.Inbox(uid)); here || err != nil {
 			return here, err
 		}
 	}

@@ -47,15 +47,15 @@ func TestUsersWhoWereHere(t *testing.T) {
 	later := startEngine(t, srv, nil)
 	for _, eng := range []*rooms.Engine{b, later} {
 		for _, uid := range uids {
-			if eng.UserKnown(uid) {
+			if eng.UserKnownHere(uid) {
 				t.Errorf("%s is known before anybody asked", uid)
 			}
-			if code := known(t, eng, uid); code != "" || !eng.UserKnown(uid) {
-				t.Errorf("%s: %s, then known without asking: %v", uid, code, eng.UserKnown(uid))
+			if code := known(t, eng, uid); code != "" || !eng.UserKnownHere(uid) {
+				t.Errorf("%s: %s, then known without asking: %v", uid, code, eng.UserKnownHere(uid))
 			}
 		}
 		for _, uid := range []string{"an", "annn", "ANN", "*", ">", "guest-bbbb"} {
-			if code := known(t, eng, uid); code != wire.BadPayload || eng.UserKnown(uid) {
+			if code := known(t, eng, uid); code != wire.BadPayload || eng.UserKnownHere(uid) {
 				t.Errorf("%s, who was never here: %q", uid, code)
 			}
 		}
@@ -80,7 +80,7 @@ func TestUserWhoIsHere(t *testing.T) {
 	if code := known(t, a, "ann"); code != "" {
 		t.Errorf("at another node: %s", code)
 	}
-	if !b.UserKnown("ann") {
+	if !b.UserKnownHere("ann") {
 		t.Error("her own node does not know her")
 	}
 	b.Leave(wire.Inbox("ann"), m, rooms.LeaveClosed)
@@ -159,7 +159,7 @@ func TestListOfUsersAway(t *testing.T) {
 	}
 	eng.MarkUserSeen("bob") // finds none
 	eventually(t, "there is one again", func() bool { _, err := js.KeyValue(within(t), "roomd_users"); return err == nil })
-	eventually(t, "the memory of what was written into the old one is gone", func() bool { return !eng.UserKnown("ann") && !eng.UserKnown("bob") })
+	eventually(t, "the memory of what was written into the old one is gone", func() bool { return !eng.UserKnownHere("ann") && !eng.UserKnownHere("bob") })
 	saw(t, eng, "ann", "bob")
 
 	if err := srv.Close(); err != nil {
@@ -184,7 +184,7 @@ func TestManyUsersAtOnce(t *testing.T) {
 	if written := eng.Stats().UsersWritten.Load(); unwritten == 0 || unwritten > extra || unwritten+written < extra-1 { // one may be in hand
 		t.Errorf("%d could not be queued, %d were written meanwhile", unwritten, written)
 	}
-	if eng.UserKnown(fmt.Sprint("u-", rooms.UserQueue+extra-1)) {
+	if eng.UserKnownHere(fmt.Sprint("u-", rooms.UserQueue+extra-1)) {
 		t.Error("who found no place is not forgotten: no next sign of life would be noted")
 	}
 }

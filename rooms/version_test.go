@@ -82,7 +82,7 @@ func TestVersion0RoomMadeAnew(t *testing.T) {
 	old.knows("a", "again")
 	a.Leave("x", two, rooms.LeaveClosed)
 	old.knows("a", "")
-	eventually(t, "the room is unloaded", func() bool { _, open := a.Room("x"); return !open })
+	eventually(t, "the room is unloaded", func() bool { _, open := a.RoomHere("x"); return !open })
 	join(t, a, "x", "third", rooms.Since{})
 	old.knows("a", "third")
 }
@@ -114,7 +114,7 @@ func TestVersion0Restarts(t *testing.T) {
 // TestVersion0Control: commands and answers go both ways.
 func TestVersion0Control(t *testing.T) {
 	a, old, _ := withOldNode(t, nil)
-	all, err := a.AllRooms(within(t), lobby.Query{}, rooms.MaxAllRoomsBytes)
+	all, err := a.Rooms(within(t), lobby.Query{}, rooms.MaxRoomsBytes)
 	list := all.Rooms
 	if err != nil || len(list) != 1 || list[0].Sessions != 2 || list[0].Users != 2 {
 		t.Errorf("listed %+v, %v", list, err)

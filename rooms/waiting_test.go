@@ -51,7 +51,7 @@ func TestRemovalReachesAJoinThatWaits(t *testing.T) {
 				t.Errorf("somebody else's join: %v", err)
 			}
 			bystander.awaitSeq(t, publish(t, eng, tc.room, 10, 11)[0])
-			if info, _ := eng.Room(tc.room); info.Sessions != 1 {
+			if info, _ := eng.RoomHere(tc.room); info.Sessions != 1 {
 				t.Errorf("%d sessions are in the room", info.Sessions)
 			}
 			if got := m.events(); len(got) != 0 {
@@ -75,7 +75,7 @@ func TestAbandonedJoinMeetsARetiringRoom(t *testing.T) {
 	release := last.hold()
 	left := make(chan error, 1)
 	go func() { left <- eng.LeaveAsked(within(t), "x", last, "") }()
-	eventually(t, "nobody is in the room, which stands still", func() bool { info, _ := eng.Room("x"); return info.Sessions == 0 })
+	eventually(t, "nobody is in the room, which stands still", func() bool { info, _ := eng.RoomHere("x"); return info.Sessions == 0 })
 	idle := time.Now()
 	eventually(t, "it is idle for long enough", func() bool { return time.Since(idle) > 2*time.Millisecond })
 
@@ -105,7 +105,7 @@ func TestAbandonedJoinMeetsARetiringRoom(t *testing.T) {
 	if names := present(t, eng, "x"); names != "next" {
 		t.Errorf("%s are there", names)
 	}
-	if info, _ := eng.Room("x"); info.Sessions != 1 || len(abandoned.events()) != 0 {
+	if info, _ := eng.RoomHere("x"); info.Sessions != 1 || len(abandoned.events()) != 0 {
 		t.Errorf("%d sessions; the one that gave up heard %v", info.Sessions, abandoned.events())
 	}
 }

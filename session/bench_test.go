@@ -60,7 +60,7 @@ func BenchmarkIdleConnection(b *testing.B) {
 		must(b, cmd.Start())
 		eventually(b, "all are in their rooms", func() bool {
 			in := int64(0)
-			for _, room := range s.eng.Rooms() {
+			for _, room := range s.eng.RoomsHere() {
 				in += room.Sessions
 			}
 			return in == peers

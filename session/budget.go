@@ -337,7 +337,7 @@ func (c *Client) spendIn(room string, n int) error {
 
 // costIn is what a payload of n bytes costs a room: with what goes around it.
 func (m *Manager) costIn(room string, n int) float64 {
-	info, _ := m.eng.Room(room) // of one that is not open: nobody is in it
+	info, _ := m.eng.RoomHere(room) // of one that is not open: nobody is in it
 	return float64(n+envelopeBytes+len(room)) * max(1, float64(info.Sessions)/crowd)
 }
 

@@ -70,7 +70,7 @@ func TestSeatAfterTheEnd(t *testing.T) {
 	count := func(want int) {
 		t.Helper()
 		eventually(t, text("%d are in the room", want), func() bool {
-			info, _ := s.eng.Room("general")
+			info, _ := s.eng.RoomHere("general")
 			return info.Users == int64(want)
 		})
 	}

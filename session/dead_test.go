@@ -41,7 +41,7 @@ func TestDeadPeersAreFreed(t *testing.T) {
 		goroutines := runtime.NumGoroutine()
 		freed := s.silence()
 		eventually(t, "all are gone", func() bool { return s.m.Count() == 0 && usersOf(s) == 0 })
-		eventually(t, "the rooms are unloaded", func() bool { _, open := s.eng.Room("general"); return !open })
+		eventually(t, "the rooms are unloaded", func() bool { _, open := s.eng.RoomHere("general"); return !open })
 		for _, conn := range conns {
 			conn.Close()
 		}
@@ -81,7 +81,7 @@ func isFreed[T any](p *T) func() bool {
 }
 
 func usersOf(s *stack) int64 {
-	info, _ := s.eng.Room("general")
+	info, _ := s.eng.RoomHere("general")
 	return info.Users
 }
 

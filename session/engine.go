@@ -12,7 +12,7 @@ import (
 // tests of timers, which cannot run beside a NATS server.
 type engine interface {
 	Node() string
-	Room(room string) (rooms.RoomInfo, bool)
+	RoomHere(room string) (rooms.RoomInfo, bool)
 	Waiting() *rooms.Waiting
 	Join(ctx context.Context, room string, m rooms.Member, id string, since rooms.Since) error
 	Connected(m rooms.Member)
@@ -24,7 +24,7 @@ type engine interface {
 	MessageID(room, uid, id string, n int) string
 	Online(ctx context.Context, room, after string, limit int) (wire.OnlineUsers, error)
 	MarkUserSeen(uid string)
-	UserKnown(uid string) bool
+	UserKnownHere(uid string) bool
 	LookupUser(ctx context.Context, uid string) error
 	Lobby(ctx context.Context, q lobby.Query) (wire.Rooms, error)
 	History(ctx context.Context, room string, before uint64, limit int) (wire.History, error)

@@ -74,7 +74,7 @@ func (c *Client) mayName(room string) error {
 	if !c.who.Guest || room == c.m.cfg.DefaultRoom || room == c.inbox() || auth.CleanName(room) == room || named(c.who, room) {
 		return nil
 	}
-	if info, _ := c.m.eng.Room(room); info.Users > 0 {
+	if info, _ := c.m.eng.RoomHere(room); info.Users > 0 {
 		return nil
 	}
 	ctx, cancel := c.request()

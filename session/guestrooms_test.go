@@ -54,7 +54,7 @@ func TestGuestsOpenSoManyRooms(t *testing.T) {
 	gus.mayNotJoin(wire.Busy, "e")
 
 	gus.acked(wire.TypeLeaveRoom, "", `{"name":"d"}`)
-	eventually(t, "the room has ended", func() bool { _, open := s.eng.Room("d"); return !open })
+	eventually(t, "the room has ended", func() bool { _, open := s.eng.RoomHere("d"); return !open })
 	s.m.guestRooms.settle()
 	gus.join("e")
 	gus.mayNotJoin(wire.Busy, "f")

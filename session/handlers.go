@@ -81,7 +81,7 @@ func privateMessage(r *Request) error {
 // answer does.
 func (r *Request) known(uid string) error {
 	c := r.client
-	if c.m.eng.UserKnown(uid) {
+	if c.m.eng.UserKnownHere(uid) {
 		return nil
 	}
 	if err := c.mayAsk(); err != nil {

@@ -81,7 +81,7 @@ func newManager(eng engine, who Authenticator, cfg Config) (*Manager, error) {
 	m.waiting.OnFull(m.relieveSoon)
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	m.upgrader = socket.NewUpgrader(cfg.Handshake, refuseUpgrade)
-	m.guestRooms = newGuestRooms(cfg, func(room string) bool { _, open := eng.Room(room); return open })
+	m.guestRooms = newGuestRooms(cfg, func(room string) bool { _, open := eng.RoomHere(room); return open })
 	m.wheel = newWheel(cfg.Ping/wheelSteps, (*Client).due)
 	m.actors = &actor.Config[outgoing]{
 		MaxMessages: cfg.QueueMessages, MaxBytes: cfg.QueueBytes, Cost: outgoingCost(cfg.QueueBytes), OnPanic: m.onPanic, OnUnread: m.unread, Yield: true,

@@ -61,7 +61,7 @@ func TestWhoCountsAsHavingBeenHere(t *testing.T) {
 	ann.acked(wire.TypePrivateMessage, "", to)
 	gus.ws.Close()
 	eventually(t, "they are gone", func() bool {
-		open, _ := s.eng.Room(wire.Inbox(gus.welcome.UID))
+		open, _ := s.eng.RoomHere(wire.Inbox(gus.welcome.UID))
 		return open.Name == "" && s.m.Count() == 1
 	})
 	ann.failed(wire.BadPayload, wire.TypePrivateMessage, "", to)

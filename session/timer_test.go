@@ -27,9 +27,9 @@ import (
 // live in a synctest bubble. Joins succeed and nothing else happens.
 type quietEngine struct{}
 
-func (quietEngine) Node() string                       { return "n1" }
-func (quietEngine) Room(string) (rooms.RoomInfo, bool) { return rooms.RoomInfo{}, false }
-func (quietEngine) Waiting() *rooms.Waiting            { return rooms.NewWaiting(0) }
+func (quietEngine) Node() string                           { return "n1" }
+func (quietEngine) RoomHere(string) (rooms.RoomInfo, bool) { return rooms.RoomInfo{}, false }
+func (quietEngine) Waiting() *rooms.Waiting                { return rooms.NewWaiting(0) }
 func (quietEngine) Join(_ context.Context, room string, m rooms.Member, id string, _ rooms.Since) error {
 	return m.Deliver(rooms.EventBurst(wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: room}))
 }
@@ -43,7 +43,7 @@ func (quietEngine) PublishAsync(string, wire.Body, rooms.PublishOptions, func(ro
 func (quietEngine) Signal(string, wire.Event, rooms.SignalOptions) error                            { return nil }
 func (quietEngine) MessageID(string, string, string, int) string                                    { return "" }
 func (quietEngine) MarkUserSeen(string)                                                             {}
-func (quietEngine) UserKnown(string) bool                                                           { return true }
+func (quietEngine) UserKnownHere(string) bool                                                       { return true }
 func (quietEngine) LookupUser(context.Context, string) error                                        { return nil }
 func (quietEngine) Online(context.Context, string, string, int) (wire.OnlineUsers, error) {
 	return wire.OnlineUsers{}, nil

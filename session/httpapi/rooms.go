@@ -25,7 +25,7 @@ func (a *api) listRooms(r *http.Request) (any, error) {
 	if err := ask.Clean(); err != nil {
 		return nil, err
 	}
-	return a.engine.AllRooms(r.Context(), lobby.Query{Prefix: ask.Prefix, After: ask.After, Limit: ask.Limit}, rooms.MaxAllRoomsBytes)
+	return a.engine.Rooms(r.Context(), lobby.Query{Prefix: ask.Prefix, After: ask.After, Limit: ask.Limit}, rooms.MaxRoomsBytes)
 }
 
 // showRoom answers one room: an open one, or one that has a log or a label.
@@ -34,7 +34,7 @@ func (a *api) showRoom(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, ok, err := a.engine.FindRoom(r.Context(), room)
+	info, ok, err := a.engine.Room(r.Context(), room)
 	if err != nil || ok && (info.Seq > 0 || info.Users > 0) {
 		return info, err
 	}
@@ -43,7 +43,7 @@ func (a *api) showRoom(r *http.Request) (any, error) {
 		return nil, err
 	}
 	label := info.Label
-	info, ok = a.engine.Room(room) // reading its log has opened it
+	info, ok = a.engine.RoomHere(room) // reading its log has opened it
 	info.Label = label
 	if !ok || len(page.Events) == 0 && info.Users == 0 && label == nil {
 		return nil, wire.Errorf(wire.NotFound, "nobody is in the room %q and nothing was said there", room)

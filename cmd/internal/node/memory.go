@@ -139,6 +139,6 @@ func (n *Node) watchMemory(ctx context.Context) {
 // plainLimit is the runtime's limit where nobody has set one. It moves in steps.
 func (n *Node) plainLimit() int64 {
 	const step = 32 << 20
-	open := int64(n.sessions.Count())*plainConnection + int64(n.engine.OpenRooms())*plainRoom
+	open := int64(n.sessions.Count())*plainConnection + int64(n.engine.OpenRoomsHere())*plainRoom
 	return plainLimit + open/step*step
 }

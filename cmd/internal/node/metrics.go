@@ -151,7 +151,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64) {
 		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value)
 	}
-	open, members := c.engine.Rooms(), int64(0)
+	open, members := c.engine.RoomsHere(), int64(0)
 	for _, room := range open {
 		members += room.Sessions
 	}
