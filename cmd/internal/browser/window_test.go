@@ -14,7 +14,7 @@ import (
 )
 
 // stepTimeout bounds one thing that a person waits for.
-const stepTimeout = 30 * time.Second
+const stepTimeout = time.Minute
 
 // chromium finds the browser. CI installs one and fails when this test did not
 // run; a machine without one runs everything else.
