@@ -70,6 +70,21 @@ func (a *activation[M]) runInline() {
 	}
 }
 
+// startInline makes the receiver on the caller's goroutine, and puts the actor
+// to sleep if that was all.
+func (a *activation[M]) startInline() {
+	over := false
+	defer func() {
+		if !over {
+			go a.goRun()
+		}
+	}()
+	a.step() // start
+	if !a.more() {
+		over = !a.step()
+	}
+}
+
 // more reports whether there is anything to do that is worth a goroutine.
 func (a *activation[M]) more() bool {
 	r := a.ref

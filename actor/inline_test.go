@@ -164,3 +164,61 @@ func TestInlineFromManySenders(t *testing.T) {
 	r.Stop()
 	<-r.Done()
 }
+
+// SpawnInline has called start when it returns, with the Ref that it returns,
+// and the actor is idle: what is sent then is received as always.
+func TestSpawnInline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &probe{}
+		var self *actor.Ref[int]
+		r := actor.SpawnInline(nil, func(r *actor.Ref[int]) actor.Receiver[int] {
+			self = r
+			return p
+		})
+		if self != r {
+			t.Fatalf("start was given %p, and %p was returned", self, r)
+		}
+		inline(t, r, 0) // idle, or it would not be received before this returns
+		if !slices.Equal(p.got, []int{0}) {
+			t.Errorf("received %v, want 0", p.got)
+		}
+		send(t, r, 1)
+		synctest.Wait()
+		r.Stop()
+		<-r.Done()
+		if !slices.Equal(p.got, []int{0, 1}) {
+			t.Errorf("received %v, want 0 1", p.got)
+		}
+	})
+}
+
+// What start does to its own actor does not hold the caller up, and a failure
+// of start is the actor's.
+func TestSpawnInlineHandsOverTheRest(t *testing.T) {
+	for name, begin := range map[string]func(*actor.Ref[int]){
+		"a message": func(r *actor.Ref[int]) { _ = r.Send(1) },
+		"a stop":    func(r *actor.Ref[int]) { r.Stop() },
+		"a panic":   func(*actor.Ref[int]) { panic("boom") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				gate, reached, started := make(chan struct{}), 0, 0
+				hang := func() { <-gate; reached++ }
+				p := &probe{stopped: func([]int) { hang() }, receive: func(b *actor.Batch[int]) { drain(b); hang() }}
+				r := actor.SpawnInline(nil, func(r *actor.Ref[int]) actor.Receiver[int] {
+					if started++; started == 1 {
+						begin(r)
+					}
+					return p
+				}) // would be a deadlock if it waited
+				time.Sleep(time.Hour) // the backoff
+				close(gate)
+				r.Stop()
+				<-r.Done()
+				if name == "a panic" && started != 2 || reached == 0 {
+					t.Errorf("started %d times, and went on %d times", started, reached)
+				}
+			})
+		})
+	}
+}

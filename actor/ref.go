@@ -60,12 +60,29 @@ var closed = func() chan struct{} {
 // The actor lives until Stop; a Ref that nobody holds any more is no reason to
 // end.
 func Spawn[M any](cfg *Config[M], start func(self *Ref[M]) Receiver[M]) *Ref[M] {
+	r := spawned(cfg, start)
+	go r.activation.goRun()
+	return r
+}
+
+// SpawnInline is Spawn, except that start is called first on the caller's
+// goroutine, before SpawnInline returns: starting a goroutine is most of what
+// an actor costs that has nothing to do yet. start can store self where its
+// receiver looks for it. After a failure it is called on the actor's goroutine,
+// as always; a call of [runtime.Goexit] in it ends the caller's.
+func SpawnInline[M any](cfg *Config[M], start func(self *Ref[M]) Receiver[M]) *Ref[M] {
+	r := spawned(cfg, start)
+	r.activation.startInline()
+	return r
+}
+
+// spawned is a new actor whose activation the caller must run.
+func spawned[M any](cfg *Config[M], start func(self *Ref[M]) Receiver[M]) *Ref[M] {
 	if cfg == nil {
 		cfg = new(Config[M])
 	}
 	r := &Ref[M]{cfg: cfg, owner: standalone[M](start)}
 	r.activation = newActivation(r)
-	go r.activation.goRun()
 	return r
 }
 

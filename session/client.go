@@ -16,23 +16,22 @@ import (
 )
 
 // Client is one connection. Its exported methods may be called from any
-// goroutine.
+// goroutine. Nearly all clients are silent nearly all the time, so what only one
+// that does something needs is made when it does: see TestClientIsSmall.
 type Client struct {
 	// fixed after start
-	m       *Manager
-	id      string
-	who     auth.Identity
-	from    address
-	in      socket.Source // of the reading goroutine
-	conn    socket.Conn   // written by the actor only
-	self    *actor.Ref[outgoing]
-	done    chan struct{} // closed when the connection has ended
-	ping    time.Duration // jittered, so that clients that came together do not ping together
-	deflate bool          // what is written may be compressed
+	m    *Manager
+	id   string
+	who  auth.Identity
+	from address
+	in   socket.Source // of the reading goroutine
+	conn socket.Conn   // written by the actor only
+	self *actor.Ref[outgoing]
+	ping time.Duration // jittered, so that clients that came together do not ping together
 
 	accounts [owners]*budget.Account // what it spends from; of the address: nil for one without a budget
 
-	handshake []byte // the answer to it, if it is not written yet; owned by the actor
+	handshake *[]byte // the answer to it, if it is not written yet; owned by the actor
 
 	// written by any goroutine
 	heard   atomic.Int64  // when the last frame came from the peer, in nanoseconds after m.born
@@ -41,23 +40,26 @@ type Client struct {
 	removed atomic.Bool   // an operator has ended it; it keeps no seat, whatever else ended it first
 	abrupt  atomic.Bool   // the peer's close frame is not waited for: see cutUnfinished
 
+	deflate bool // what is written may be compressed; fixed after start
+
 	// owned by the reading goroutine
-	events   budget.Bucket // what it sent
-	refusals budget.Bucket // what was refused of it: see flooded
-	bad      int           // events in a row that were no events
-	window   chan struct{} // one element per publish without an ack; the acks take them out
-	verdicts *verdicts     // nil: no event of it was asked about yet
 	answered bool          // the peer's close frame has come
 	hurried  bool          // the connection has a read deadline: see hurry
-	late     time.Duration // when it is
+	bad      uint8         // events in a row that were no events, up to maxBadFrames
+	late     time.Duration // when the read deadline is
+	events   budget.Bucket // what it sent
+	refusals budget.Bucket // what was refused of it: see flooded
+	window   chan struct{} // one element per publish without an ack; the acks take them out. nil: nothing was published yet
+	verdicts *verdicts     // nil: no event of it was asked about yet
 
 	traffic    traffic
 	wheelEntry wheelEntry // guarded by m.wheel.mu
-	begun      begun      // guarded by m.unfinished.mu
+	begun      *begun     // guarded by m.unfinished.mu; nil: no message is begun and not ended
 
 	mu      sync.Mutex
-	rooms   []string // clean names of the rooms it is in, the inbox not among them
-	current string   // one of rooms, or ""
+	rooms   []string      // clean names of the rooms it is in, the inbox not among them
+	current string        // one of rooms, or ""
+	done    chan struct{} // closed when the connection has ended; nil: nobody has asked
 }
 
 // ID names the connection; it is the client_id of the welcome event.
@@ -75,7 +77,32 @@ func (c *Client) Guest() bool { return c.who.Guest }
 func (c *Client) Identity() auth.Identity { return c.who }
 
 // Done is closed when the connection has ended and its rooms have been told.
-func (c *Client) Done() <-chan struct{} { return c.done }
+func (c *Client) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done == nil {
+		c.done = make(chan struct{})
+	}
+	return c.done
+}
+
+// alreadyClosed is for who asks late, or for whom there is nothing to wait for.
+var alreadyClosed = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// ended closes Done.
+func (c *Client) ended() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done == nil {
+		c.done = alreadyClosed
+		return
+	}
+	close(c.done)
+}
 
 // Send queues one event for the client. A single large one, such as a page of
 // history, is charged as a quarter of the queue at most: it is no sign of a

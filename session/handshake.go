@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
@@ -65,7 +66,7 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	opened = true
 	c := m.newClient(accepted.Conn, who, from)
-	c.handshake, c.deflate = accepted.Answer, accepted.Deflate
+	c.handshake, c.deflate = &accepted.Answer, accepted.Deflate
 	if c.deflate {
 		m.stats.Deflating.Add(1)
 	}
@@ -147,7 +148,8 @@ func LoginRefusal(err error) (status int, refusal *wire.Error) {
 // firstRooms reads ?room= and ?resume=. The inbox is always the first, the
 // room to become the current one the second. Who resumes is in those rooms
 // only, also when it had left all. A room that it may not enter any more does
-// not keep it from the others.
+// not keep it from the others. The names are copies: as parts of the request's
+// URL they would keep all of it for as long as the client is in the room.
 func (m *Manager) firstRooms(r *http.Request, who auth.Identity) ([]firstRoom, error) {
 	query := r.URL.Query()
 	resume, err := wire.ParseResume(query.Get("resume"))
@@ -165,7 +167,7 @@ func (m *Manager) firstRooms(r *http.Request, who auth.Identity) ([]firstRoom, e
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, firstRoom{name: room, named: true})
+		list = append(list, firstRoom{name: strings.Clone(room), named: true})
 	}
 	allowance := rooms.NewAllowance()
 	for _, item := range resume {
@@ -174,7 +176,7 @@ func (m *Manager) firstRooms(r *http.Request, who auth.Identity) ([]firstRoom, e
 			list = append(list, firstRoom{name: item.Room, refused: err})
 			continue
 		}
-		list = appendRoom(list, room, rooms.Since{Position: &item.Since, Allowance: allowance})
+		list = appendRoom(list, strings.Clone(room), rooms.Since{Position: &item.Since, Allowance: allowance})
 	}
 	if len(list) > MaxRooms+1 {
 		return nil, wire.Errorf(wire.TooManyRooms, "a client is in at most %d rooms; resume fewer", MaxRooms)

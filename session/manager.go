@@ -164,7 +164,6 @@ func (m *Manager) RemoveClient(c *Client, code wire.CloseCode) { c.Close(code) }
 func (m *Manager) newClient(conn socket.Conn, who auth.Identity, from address) *Client {
 	c := &Client{
 		m: m, id: rand.Text(), who: who, from: from, conn: conn,
-		done: make(chan struct{}), window: make(chan struct{}, publishWindow),
 		ping: m.cfg.Ping - mathrand.N(m.cfg.Ping/5-m.wheel.step+1),
 	}
 	c.openAccounts()
@@ -175,15 +174,11 @@ func (m *Manager) newClient(conn socket.Conn, who auth.Identity, from address) *
 // reads is the caller's to begin.
 func (m *Manager) start(c *Client) {
 	c.traffic.began = c.hear()
-	turn := make(chan struct{})
-	c.self = actor.Spawn(m.actors, func(*actor.Ref[outgoing]) actor.Receiver[outgoing] {
-		<-turn // c.self is set
-		w := newWriter(c)
-		turn <- struct{}{}
-		return w
+	actor.SpawnInline(m.actors, func(self *actor.Ref[outgoing]) actor.Receiver[outgoing] {
+		c.self = self // before the wheel may wake it
+		return newWriter(c)
 	})
-	turn <- struct{}{}
-	<-turn            // there is a writer: whoever closes the client now, it says goodbye
+	// There is a writer: whoever closes the client now, it says goodbye.
 	if !c.who.Guest { // a guest counts when it has stayed for a while: see due
 		m.eng.MarkUserSeen(c.who.UID)
 	}

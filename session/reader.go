@@ -183,7 +183,7 @@ func (c *Client) cleanup() {
 	c.logEnd(in)
 	c.m.remove(c)
 	c.closeAccounts()
-	close(c.done)
+	c.ended()
 	c.m.running.Done()
 }
 

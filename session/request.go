@@ -218,6 +218,7 @@ func (c *Client) storeBoth(t *pendingAnswer, n int, id, first, second string, bo
 // begin takes a place for one more publish of the client without an ack, and
 // waits until there is one.
 func (r *Request) begin() (t *pendingAnswer, n int, err error) {
+	r.client.openWindow()
 	if err := r.client.place(); err != nil {
 		return nil, 0, err
 	}
@@ -225,7 +226,15 @@ func (r *Request) begin() (t *pendingAnswer, n int, err error) {
 	return t, n, nil
 }
 
-// place waits for a place in the window.
+// openWindow makes the window of a client that publishes for the first time. It
+// runs on the reading goroutine.
+func (c *Client) openWindow() {
+	if c.window == nil {
+		c.window = make(chan struct{}, publishWindow)
+	}
+}
+
+// place waits for a place in the window, which is open.
 func (c *Client) place() error {
 	select {
 	case c.window <- struct{}{}: // also when the client has gone meanwhile

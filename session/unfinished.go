@@ -19,7 +19,6 @@ type unfinished struct {
 
 // begun is a client's place among the unfinished, guarded by unfinished.mu.
 type begun struct {
-	in         bool
 	bytes      int64
 	prev, next *Client
 }
@@ -30,7 +29,7 @@ type begun struct {
 func (u *unfinished) hold(c *Client, bytes int) (cut []*Client) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if !c.begun.in {
+	if c.begun == nil {
 		u.append(c)
 	}
 	u.bytes += int64(bytes) - c.begun.bytes
@@ -46,14 +45,14 @@ func (u *unfinished) hold(c *Client, bytes int) (cut []*Client) {
 func (u *unfinished) done(c *Client) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if c.begun.in {
+	if c.begun != nil {
 		u.remove(c)
 	}
 }
 
 // append needs mu.
 func (u *unfinished) append(c *Client) {
-	c.begun = begun{in: true, prev: u.last}
+	c.begun = &begun{prev: u.last}
 	if u.last != nil {
 		u.last.begun.next = c
 	} else {
@@ -76,7 +75,7 @@ func (u *unfinished) remove(c *Client) {
 		u.last = prev
 	}
 	u.bytes -= c.begun.bytes
-	c.begun = begun{}
+	c.begun = nil
 }
 
 // UnfinishedBytes is what clients hold of messages that they have begun and not

@@ -36,24 +36,18 @@ func (v *verdicts) queue(room string) (turn <-chan struct{}, done chan struct{})
 	}
 	before := v.last[room]
 	if before == nil {
-		before = noTurn
+		before = alreadyClosed
 	}
 	done = make(chan struct{})
 	v.last[room] = done
 	return before, done
 }
 
-// noTurn is over: there is nobody to wait for.
-var noTurn = func() chan struct{} {
-	over := make(chan struct{})
-	close(over)
-	return over
-}()
-
 // consult has Hooks.Publish decide about an event, and stores it then, on a
 // goroutine of its own. It runs on the reading goroutine and does not wait.
 func (r *Request) consult(room string, body wire.Body, store func(t *pendingAnswer, n int, body wire.Body)) error {
 	c, id := r.client, r.Event.ID
+	c.openWindow()
 	if c.verdicts == nil {
 		c.verdicts = &verdicts{last: make(map[string]chan struct{})}
 	}

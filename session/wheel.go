@@ -27,9 +27,9 @@ type wheel struct {
 
 // wheelEntry is a client's entry in the wheel, guarded by wheel.mu.
 type wheelEntry struct {
-	in    bool
 	step  int64
-	index int // in its slot
+	index int32 // in its slot
+	in    bool
 }
 
 func newWheel(step time.Duration, wake func(*Client)) *wheel {
@@ -54,7 +54,7 @@ func (w *wheel) set(c *Client, d time.Duration) {
 	}
 	step = min(max(step, w.at+1), w.at+int64(len(w.slots))-1)
 	slot := w.slot(step)
-	c.wheelEntry = wheelEntry{in: true, step: step, index: len(*slot)}
+	c.wheelEntry = wheelEntry{in: true, step: step, index: int32(len(*slot))}
 	*slot = append(*slot, c)
 	w.count++
 }

@@ -63,7 +63,7 @@ func (w *writer) newBatch() *writeBatch {
 	out := writeBatches.Get().(*writeBatch)
 	out.of = w.c
 	if w.c.handshake != nil {
-		out.frames.Add(w.c.handshake)
+		out.frames.Add(*w.c.handshake)
 		w.c.handshake = nil
 	}
 	return out

@@ -58,13 +58,14 @@ func (g *Guests) New(asks Profile) Identity {
 	return renamed(id, asks)
 }
 
-// renamed gives a guest the name it asks for now; what it does not ask for stays.
+// renamed gives a guest the name it asks for now; what it does not ask for stays. The names are copies: as parts of the request's
+// URL they would keep all of it for as long as the session lasts.
 func renamed(id Identity, asks Profile) Identity {
 	if name := CleanName(asks.Username); name != "" {
-		id.Username = name
+		id.Username = strings.Clone(name)
 	}
 	if avatar := CleanName(asks.AvatarID); avatar != "" {
-		id.AvatarID = avatar
+		id.AvatarID = strings.Clone(avatar)
 	}
 	return id
 }
