@@ -22,10 +22,20 @@ type parsedBody struct {
 	err    error
 }
 
+// of is the result for a body, if that is the one that was parsed: the same
+// bytes in the same place.
+func (p *parsedBody) of(body []byte) (stored wire.Stored, err error, known bool) {
+	if p == nil || len(body) == 0 || len(body) != len(p.body) || &body[0] != &p.body[0] {
+		return wire.Stored{}, nil, false
+	}
+	return p.stored, p.err, true
+}
+
 // parse is wire.ReadStored, and verifies who the event is from.
 func (r *room) parse(e follow.Event) (wire.Stored, error) {
-	body, stored, err := e.Body, r.parsed.stored, r.parsed.err
-	if known := r.parsed.body; len(body) == 0 || len(body) != len(known) || &body[0] != &known[0] {
+	body := e.Body
+	stored, err, known := r.parsed.of(body)
+	if !known {
 		stored, err = wire.ReadStored(body)
 	}
 	if err == nil && stored.Marked() {
@@ -41,14 +51,17 @@ func (r *room) inspect(msg *nats.Msg) {
 	if err != nil {
 		r.eng.reject(msg, err)
 	}
-	r.parsed = parsedBody{msg.Data, stored, err}
+	if r.parsed == nil {
+		r.parsed = new(parsedBody)
+	}
+	*r.parsed = parsedBody{msg.Data, stored, err}
 }
 
 // onLive takes one copy from the stream's republish.
 func (r *room) onLive(msg *nats.Msg) {
 	if r.eng.cfg.HearAll {
 		r.inspect(msg)
-		defer func() { r.parsed = parsedBody{} }()
+		defer func() { *r.parsed = parsedBody{} }()
 	}
 	c, err := eventlog.Copy(msg)
 	if err != nil {

@@ -73,7 +73,7 @@ type (
 	// that gets it and is not `of` ends the subscriptions.
 	opened struct {
 		of   *room
-		subs roomSubscriptions
+		subs *roomSubscriptions
 		at   follow.Opening
 		err  error
 	}

@@ -34,7 +34,7 @@ func (o *opener) Receive(b *actor.Batch[*room]) {
 	o.subs = make(map[*room]*roomSubscriptions, b.Len())
 	for r, ok := b.Next(); ok; r, ok = b.Next() {
 		rooms = append(rooms, r)
-		o.subs[r] = new(roomSubscriptions)
+		o.subs[r] = o.eng.subs.ofRoom()
 	}
 	o.openAll(rooms)
 	o.subs = nil
@@ -60,7 +60,7 @@ func (o *opener) openIn(ctx context.Context, st *store, rooms []*room, err error
 		at, err = st.log.Openings(ctx, namesOf(rooms))
 	}
 	for _, r := range rooms {
-		subs := *o.subs[r]
+		subs := o.subs[r]
 		delete(o.subs, r) // the room owns them now
 		o.eng.post(r.h.self, opened{of: r, subs: subs, at: at[r.h.token()], err: err})
 	}
@@ -73,7 +73,7 @@ func (o *opener) openIn(ctx context.Context, st *store, rooms []*room, err error
 // ever.
 func (o *opener) Failed(cause any) {
 	for r, subs := range o.subs {
-		o.eng.post(r.h.self, opened{of: r, subs: *subs, err: fmt.Errorf("opening rooms panicked: %v", cause)})
+		o.eng.post(r.h.self, opened{of: r, subs: subs, err: fmt.Errorf("opening rooms panicked: %v", cause)})
 	}
 }
 
@@ -109,7 +109,7 @@ func (o *opener) subscribe(rooms []*room) error {
 		if err := o.eng.subs.open(subs, r.h.name, r.h.inbox); err != nil {
 			return err
 		}
-		r.h.wildcard.Store(subs.wildcard)
+		r.h.wildcard.Store(subs != nil && subs.wildcard)
 	}
 	return nil
 }

@@ -21,8 +21,8 @@ type room struct {
 	fanout   fanout           // events to the members
 	roster   *roster          // who is in the room, on all nodes; nil for an inbox
 
-	parsed   parsedBody        // of the present copy
-	subs     roomSubscriptions // from the opener
+	parsed   *parsedBody        // of the present copy; nil before the first one
+	subs     *roomSubscriptions // from the opener
 	opened   bool
 	openErr  error     // why it could not be opened
 	lastUsed time.Time // of the last request

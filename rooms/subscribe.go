@@ -35,7 +35,8 @@ type subscriber struct {
 // subscriptions are up to four subscriptions; unused ones are nil.
 type subscriptions [4]*nats.Subscription
 
-// roomSubscriptions are the subscriptions of one room. The zero value has none.
+// roomSubscriptions are the subscriptions of one room. The zero value has none,
+// and so has nil: a node that hears all rooms of the cluster has many rooms.
 type roomSubscriptions struct {
 	of       *subscriber
 	own      subscriptions
@@ -52,10 +53,17 @@ func (s *subscriber) start() error {
 	return s.subscribe(&s.wildcards, wire.SpaceRooms.AllLogs(), wire.AllSignals, wire.AllPresence, wire.SpaceInboxes.AllLogs())
 }
 
-// open subscribes a room; an inbox only to its log. After an error subs holds
-// the subscriptions made so far and must be ended.
+// ofRoom is what open fills for a room.
+func (s *subscriber) ofRoom() *roomSubscriptions {
+	if s.hearAll {
+		return nil
+	}
+	return &roomSubscriptions{of: s}
+}
+
+// open subscribes a room, with what ofRoom returned; an inbox only to its log.
+// After an error subs holds the subscriptions made so far and must be ended.
 func (s *subscriber) open(subs *roomSubscriptions, room string, inbox bool) error {
-	subs.of = s
 	switch {
 	case s.hearAll:
 		return nil
@@ -103,6 +111,9 @@ func (s *subscriber) releaseWildcards() {
 
 // end ends the room's subscriptions; it may be called again.
 func (subs *roomSubscriptions) end() {
+	if subs == nil {
+		return
+	}
 	subs.own.end()
 	if subs.counted {
 		subs.of.own.Add(-1)

@@ -1,7 +1,6 @@
 package follow
 
-// backfillRead is the read of older events into the ring that is under way. Its
-// zero value: none is.
+// backfillRead is the read of older events into the ring that is under way.
 type backfillRead struct {
 	op           uint64
 	attempt      int
@@ -15,7 +14,7 @@ type backfillRead struct {
 // startBackfill reads older events for the joins and requests that wait: from
 // the oldest position that a join asks for, or else as many as the ring takes.
 func (f *Follower) startBackfill() {
-	if f.backfillRead.op != 0 {
+	if f.backfillRead != nil {
 		return
 	}
 	w := backfillRead{fill: true, lowWatermark: f.ring.lowWatermark}
@@ -33,15 +32,15 @@ func (f *Follower) needsBackfill(j *Join) bool {
 
 func (f *Follower) readBackfill(w backfillRead) {
 	w.op, w.page = f.op(), nil
-	f.backfillRead = w
+	f.backfillRead = &w
 	f.fx.Read(Range{Op: w.op, After: w.after, Upto: w.lowWatermark, Newest: f.limits.Replay + 1, Bytes: f.limits.ReplayBytes, All: !w.fill, From: w.from, Attempt: w.attempt})
 }
 
 func (f *Follower) backfillPage(p Page) {
-	w := f.backfillRead
+	w := *f.backfillRead
 	switch {
 	case p.Failed:
-		f.backfillRead = backfillRead{}
+		f.backfillRead = nil
 		f.refuseWaiting()
 	case w.lowWatermark != f.ring.lowWatermark:
 		f.backfilled(w, p, false) // newer events have filled the ring meanwhile
@@ -57,7 +56,7 @@ func (f *Follower) backfillPage(p Page) {
 		f.backfilled(w, p, true)
 	default:
 		w.op, w.page = f.op(), &p
-		f.backfillRead = w
+		f.backfillRead = &w
 		f.fx.Ask(w.op, w.after, w.attempt)
 	}
 }
@@ -74,14 +73,14 @@ func (f *Follower) nextSource(was Source, attempt int) (Source, int) {
 }
 
 func (f *Follower) backfillVerdict(v Verdict) {
-	w := f.backfillRead
+	w := *f.backfillRead
 	switch {
 	case v.Failed:
-		f.backfillRead = backfillRead{}
+		f.backfillRead = nil
 		f.refuseWaiting()
 		return
 	case v.Epoch != f.epoch:
-		f.backfillRead = backfillRead{}
+		f.backfillRead = nil
 		f.lookup = true
 		f.resume()
 		return
@@ -98,7 +97,7 @@ func (f *Follower) backfillVerdict(v Verdict) {
 // backfilled puts a page in front of the ring; proven: nothing after w.after is
 // missing in it. Joins and requests that waited for it are then answered.
 func (f *Follower) backfilled(w backfillRead, p Page, proven bool) {
-	f.backfillRead = backfillRead{}
+	f.backfillRead = nil
 	for _, j := range f.joins {
 		// A page that is empty because it would be too much says nothing about
 		// joins that missed less.

@@ -32,7 +32,7 @@ func (f *Follower) repair(upto uint64) {
 // read reads the log from pos up to upto. Live copies are held meanwhile.
 func (f *Follower) read(upto uint64, from Source, attempt int) {
 	f.phase = reading
-	f.catchUpRead = catchUpRead{op: f.op(), attempt: attempt, upto: upto, from: from}
+	f.catchUpRead = &catchUpRead{op: f.op(), attempt: attempt, upto: upto, from: from}
 	f.fx.Read(Range{Op: f.catchUpRead.op, After: f.pos, Upto: upto, From: from, Attempt: attempt})
 }
 
@@ -45,16 +45,16 @@ func (f *Follower) ask(seq uint64) {
 func (f *Follower) askAbout(w catchUpRead) {
 	f.phase = asking
 	w.op = f.op()
-	f.catchUpRead = w
+	f.catchUpRead = &w
 	f.fx.Ask(w.op, w.asked, w.attempt)
 }
 
 // Page takes the answer to a Read.
 func (f *Follower) Page(p Page) {
 	switch {
-	case p.Op == f.catchUpRead.op && f.phase == reading:
+	case f.phase == reading && p.Op == f.catchUpRead.op:
 		f.catchUpPage(p)
-	case p.Op == f.backfillRead.op:
+	case f.backfillRead != nil && p.Op == f.backfillRead.op:
 		f.backfillPage(p)
 	default:
 		f.historyPage(p)
@@ -62,7 +62,7 @@ func (f *Follower) Page(p Page) {
 }
 
 func (f *Follower) catchUpPage(p Page) {
-	w := f.catchUpRead
+	w := *f.catchUpRead
 	stuck := p.Cut && (len(p.Events) == 0 || p.Events[len(p.Events)-1].Seq <= f.pos)
 	switch {
 	case p.Failed || stuck:
@@ -133,14 +133,14 @@ func (f *Follower) dropMismatched(seq uint64, time string) {
 
 // Verdict takes the answer to an Ask.
 func (f *Follower) Verdict(v Verdict) {
-	if v.Op == f.backfillRead.op {
+	if f.backfillRead != nil && v.Op == f.backfillRead.op {
 		f.backfillVerdict(v)
 		return
 	}
-	w := f.catchUpRead
-	if v.Op != w.op || f.phase != asking {
+	if f.phase != asking || v.Op != f.catchUpRead.op {
 		return
 	}
+	w := *f.catchUpRead
 	if v.Failed {
 		w.attempt++
 		f.askAbout(w)

@@ -27,18 +27,16 @@ type Follower struct {
 	dropped   uint64 // the highest sequence of a copy that was not used
 
 	phase       phase
-	ops         uint64 // the last Op given out
-	catchUpRead catchUpRead
+	lookup      bool         // learned while it was busy: ask the leader where the log stands
+	suspect     bool         // the log may have been rolled back: ask before the next copy
+	filled      bool         // a backfill has brought as many of the newest events as the ring takes
+	logEnd      uint64       // learned while it was busy: the log is known to reach this sequence; 0: no further than pos
+	ops         uint64       // the last Op given out
+	catchUpRead *catchUpRead // the last one; nil: none yet
 	held        heldCopies
 
-	// learned while it was busy, or not to be judged yet
-	logEnd  uint64 // the log is known to reach this sequence; 0: no further than pos
-	lookup  bool   // ask the leader where the log stands
-	suspect bool   // the log may have been rolled back: ask before the next copy
-
 	ring         ring
-	filled       bool // a backfill has brought as many of the newest events as the ring takes
-	backfillRead backfillRead
+	backfillRead *backfillRead // nil: none is under way
 
 	joins        []*Join // wait
 	histories    []*History
@@ -82,7 +80,7 @@ func (f *Follower) resetAt(epoch string, last uint64, time string, highWatermark
 	f.ring.release(f.limits)
 	f.ring = ring{lowWatermark: f.pos, complete: last == 0}
 	f.filled = false
-	f.backfillRead = backfillRead{}
+	f.backfillRead = nil
 	f.confirmed = 0
 	for _, j := range f.joins {
 		j.backfilled, j.tooMuch, j.pastEnd = false, false, false
@@ -105,7 +103,7 @@ func (f *Follower) NewestTime() string { return f.time }
 
 // Quiet reports whether nothing is under way and nobody waits.
 func (f *Follower) Quiet() bool {
-	return f.phase == following && f.backfillRead.op == 0 && len(f.joins)+len(f.histories)+len(f.historyReads) == 0
+	return f.phase == following && f.backfillRead == nil && len(f.joins)+len(f.histories)+len(f.historyReads) == 0
 }
 
 // Live takes a copy from the stream's republish.
@@ -175,10 +173,10 @@ func (f *Follower) Suspect() {
 	case f.phase == reading, f.phase == asking && w.question == askContinuity:
 		f.read(w.upto, w.from, w.attempt)
 	case f.phase == asking:
-		f.askAbout(w)
+		f.askAbout(*w)
 	}
-	if f.backfillRead.op != 0 {
-		f.readBackfill(f.backfillRead)
+	if f.backfillRead != nil {
+		f.readBackfill(*f.backfillRead)
 	}
 	for _, d := range f.historyReads {
 		f.readHistory(d)
@@ -270,7 +268,7 @@ func (f *Follower) RingBytes() int { return f.ring.bytes }
 // rest can be read from the log. It does nothing while a join or a request
 // waits. It reports whether it cut anything.
 func (f *Follower) Trim(keep int) bool {
-	if len(f.joins)+len(f.histories) > 0 || f.backfillRead.op != 0 {
+	if len(f.joins)+len(f.histories) > 0 || f.backfillRead != nil {
 		return false
 	}
 	cut := f.ring.drop(f.limits, func(_, bytes int) bool { return bytes > keep })
