@@ -100,6 +100,41 @@ test("on reconnect it opens the new connection before it closes the old one, and
   assert.ok(counts.every((count) => count >= 2), `somebody was seen to leave: ${counts}`);
 });
 
+test("on reconnect it waits as long as the server asks, also when that closes at once", async (t) => {
+  const server = await roomd(t);
+  const line = await proxy(t, server.port);
+  const c = client(t, { url: line.url });
+  await c.ready;
+  for (const closes of [false, true]) {
+    const before = connections(c);
+    const asked = performance.now();
+    line.sayEvent({ type: "reconnect", payload: { after_ms: 400 } });
+    if (closes) line.sayClose(4000);
+    await until("another connection", () => connections(c) > before);
+    const waited = performance.now() - asked;
+    assert.ok(waited > 390, `it waited ${waited} ms`); // timers may come a moment early
+  }
+});
+
+test("what the old connection told while the new one was opened, the new one does not tell again", async (t) => {
+  const server = await roomd(t);
+  const line = await proxy(t, server.port);
+  const c = client(t, { url: line.url });
+  const room = await joined(c, "r");
+  const other = await joined(client(t, { url: server.url }), "r");
+  line.state.holdNew = true;
+  line.sayEvent({ type: "reconnect", payload: { after_ms: 0 } });
+  await until("a handshake that says how far it is", () => line.state.opened === 2);
+  for (const text of ["1", "2"]) await say(other, text);
+  await until("told by the old one", () => room.heard.length === 2);
+  assert.equal(connections(c), 1);
+  line.state.holdNew = false;
+  await until("the new one", () => connections(c) === 2);
+  await say(room, "3");
+  await until("the third", () => room.texts().includes("3"));
+  assert.deepEqual(room.texts(), ["1", "2", "3"]);
+});
+
 test("the token function is asked before every handshake, and a token is in no address", async (t) => {
   const server = await roomd(t, { key: KEY });
   const line = await proxy(t, server.port);
@@ -138,6 +173,29 @@ test("a token function that fails is asked again", async (t) => {
   } });
   await c.ready;
   assert.equal(asked, 3);
+});
+
+test("a token function that says that it is final ends the client", async (t) => {
+  const server = await roomd(t, { key: KEY });
+  let asked = 0;
+  const c = client(t, { url: server.url, token: () => {
+    asked += 1;
+    throw Object.assign(new Error("logged out"), { final: true });
+  } });
+  assert.match((await rejection(c.ready)).message, /logged out/);
+  assert.equal(asked, 1);
+  assert.equal(ends(c)[0].code, 4501);
+});
+
+test("a guest whose token is of another server is a new guest of that name", async (t) => {
+  const [here, there] = await Promise.all([roomd(t), roomd(t)]);
+  const before = client(t, { url: there.url, guest: { username: "percy" } });
+  const { uid } = await before.ready;
+  const c = client(t, { url: here.url, guest: { username: "percy", token: before.guestToken } });
+  const welcome = await c.ready;
+  assert.equal(welcome.username, "percy");
+  assert.notEqual(welcome.uid, uid);
+  assert.notEqual(c.guestToken, before.guestToken);
 });
 
 test("a guest stays the same guest over reconnects", async (t) => {
@@ -182,7 +240,8 @@ test("4500 with a token function asks once and resumes", async (t) => {
   const server = await roomd(t, { key: KEY });
   const line = await proxy(t, server.port);
   let asked = 0;
-  const c = client(t, { url: line.url, token: () => { asked += 1; return jwt("alice", 3600); } });
+  const token = () => { asked += 1; return jwt("alice", 3600); };
+  const c = client(t, { url: line.url, token, minBackoff: 3_600_000, maxBackoff: 3_600_000 }); // it does not wait
   const room = await joined(c, "r", { onRefresh: () => assert.fail("nothing was missed") });
   const bob = await joined(client(t, { url: server.url, token: jwt("bob", 3600) }), "r");
   line.sayClose(4500);
@@ -232,6 +291,47 @@ test("the backoff has full jitter: anywhere below a bound that doubles up to the
   assert.deepEqual(waits().slice(0, 6).map((s) => s.bound), [8, 16, 32, 64, 64, 64]);
   for (const { delay, bound } of waits()) assert.ok(delay >= 0 && delay <= bound);
   assert.ok(new Set(waits().map((s) => s.delay)).size > 8, "the waits are drawn, each anew");
+});
+
+test("a connection that lasted ends a series of failures, as connect() does; one that did not, does not", async (t) => {
+  const server = await roomd(t);
+  const line = await proxy(t, server.port);
+  const c = client(t, { url: line.url, minBackoff: 8, maxBackoff: 64 });
+  const time = clock(t);
+  await c.ready;
+  // The bound of the first wait after the line is cut.
+  const cut = async () => {
+    c.told.statuses.length = 0;
+    line.state.refuse = true;
+    line.cut();
+    return (await until("a wait", () => c.told.statuses.find((s) => s.bound))).bound;
+  };
+  const back = async () => {
+    line.state.refuse = false;
+    await until("back", () => c.state === "connected");
+  };
+  assert.equal(await cut(), 8);
+  await until("the longest wait", () => c.told.statuses.some((s) => s.bound === 64));
+  await back();
+  assert.equal(await cut(), 64);
+  await back();
+  time.forward(11_000);
+  assert.equal(await cut(), 8);
+  await until("the longest wait", () => c.told.statuses.some((s) => s.bound === 64));
+  c.told.statuses.length = 0;
+  c.connect();
+  assert.equal((await until("a wait", () => c.told.statuses.find((s) => s.bound))).bound, 8);
+});
+
+test("what the server says of when to try again is kept to", async (t) => {
+  const server = await roomd(t, { args: ["--max-connections", "1"] });
+  const first = client(t, { url: server.url });
+  await first.ready;
+  const c = client(t, { url: server.url });
+  const told = await until("refused", () => c.told.statuses.find((s) => s.delay !== undefined));
+  assert.ok(told.delay >= 1000, `it waits ${told.delay} ms: ${told.error.message}`);
+  first.close();
+  await c.ready;
 });
 
 test("a tab that nobody sees waits longer", async (t) => {
@@ -289,9 +389,11 @@ test("close() wins: while a token is asked for, in the handshake, while it waits
   const server = await roomd(t, { key: KEY });
   const line = await proxy(t, server.port);
   let give;
-  const asking = connect({ url: line.url, token: () => new Promise((resolve) => { give = resolve; }) });
+  let signal;
+  const asking = connect({ url: line.url, token: (context) => new Promise((resolve) => { ({ signal } = context); give = resolve; }) });
   await until("asked", () => give);
   asking.close();
+  assert.ok(signal.aborted);
   give({ otp: "late" });
 
   const shaking = connect({ url: line.url, token: () => jwt("alice", 60) });

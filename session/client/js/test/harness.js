@@ -122,19 +122,20 @@ export async function roomds(t, ...args) {
 }
 
 /**
- * A TCP proxy in front of port, which may change. It can stop forwarding what the server sends (hold), slow it (delay in ms per
- * piece), cut all connections, refuse new ones, and say something in the server's name.
+ * A TCP proxy in front of port, which may change. It can stop forwarding what the server sends (hold; holdNew: to WebSockets that
+ * are opened from then on), slow it (delay in ms per piece), cut all connections, refuse new ones, and say something in the
+ * server's name.
  */
 export async function proxy(t, port) {
   const pairs = new Set();
-  const state = { port, hold: false, delay: 0, refuse: false, opened: 0, most: 0, requests: [] };
+  const state = { port, hold: false, holdNew: false, delay: 0, refuse: false, opened: 0, most: 0, requests: [] };
   const server = net.createServer((near) => {
     if (state.refuse) {
       near.destroy();
       return;
     }
     const far = net.connect(state.port, "127.0.0.1");
-    const pair = { near, far, upgraded: false, queue: Promise.resolve() };
+    const pair = { near, far, upgraded: false, late: state.holdNew, queue: Promise.resolve() };
     pairs.add(pair);
     const end = () => {
       near.destroy();
@@ -154,7 +155,8 @@ export async function proxy(t, port) {
     far.on("data", (data) => {
       pair.queue = pair.queue.then(async () => {
         if (state.delay) await pause(state.delay);
-        while (state.hold && !near.destroyed) await pause(5);
+        const held = () => state.hold || (state.holdNew && pair.late && pair.upgraded);
+        while (held() && !near.destroyed) await pause(5);
         if (!near.destroyed) near.write(data);
       });
     });

@@ -40,6 +40,29 @@ test("join replays the last events that it asks for", async (t) => {
   assert.deepEqual(hers.texts(), ["2", "3"]);
 });
 
+test("history is read page by page, each oldest first", async (t) => {
+  const server = await roomd(t);
+  const room = await joined(client(t, { url: server.url }), "r");
+  for (const text of ["1", "2", "3"]) await say(room, text);
+  const newest = await room.history({ limit: 2 });
+  assert.deepEqual([newest.events.map((e) => e.payload.message), newest.more], [["2", "3"], true]);
+  const older = await room.history({ before: newest.events[0].seq, limit: 2 });
+  assert.deepEqual([older.events.map((e) => e.payload.message), older.more], [["1"], false]);
+});
+
+test("an event whose place is not above the position is not told", async (t) => {
+  const server = await roomd(t);
+  const line = await proxy(t, server.port);
+  const room = await joined(client(t, { url: line.url }), "r");
+  await say(room, "1");
+  const { seq } = await say(room, "2");
+  await until("both", () => room.heard.length === 2);
+  for (const past of [seq, seq - 1]) line.sayEvent({ type: "new_message", room: "r", seq: past, payload: { message: "again" } });
+  await say(room, "3");
+  await until("the third", () => room.texts().includes("3"));
+  assert.deepEqual(room.texts(), ["1", "2", "3"]);
+});
+
 test("a private message reaches the inbox", async (t) => {
   const server = await roomd(t);
   const percy = client(t, { url: server.url });

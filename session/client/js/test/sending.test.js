@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { KEY, client, clock, joined, jwt, pause, proxy, rejection, roomd, say, until } from "./harness.js";
+import { KEY, client, clock, joined, jwt, pause, proxy, rejection, roomd, say, until, watched } from "./harness.js";
 
 const stored = async (room) => (await room.history({ limit: 100 })).events.map((event) => event.payload.message);
 
@@ -147,11 +147,13 @@ test("an event that is too long rejects; one that only the server finds too long
   const room = await joined(c, "r");
   const here = await rejection(say(room, "x".repeat(17_000)));
   assert.deepEqual([here.outcome, here.code], ["unsent", "too_big"]);
+  const other = await joined(c, "other");
   const there = say(room, "x".repeat(6000));
+  const small = say(other, "small"); // under way when the server closes, as the large one is
   const after = say(room, "after");
   const error = await rejection(there);
   assert.deepEqual([error.outcome, error.code], ["refused", "too_big"]);
-  await after;
+  await Promise.all([after, small]);
   assert.deepEqual(await stored(room), ["after"]);
 });
 
@@ -162,6 +164,50 @@ test("over its rate it waits and keeps the order", async (t) => {
   await Promise.all(texts.map((text) => say(room, text)));
   await until("all", () => room.heard.length === 60);
   assert.deepEqual(room.texts(), texts);
+});
+
+test("what was refused for now was not written: a refusal after that is one", async (t) => {
+  const server = await roomd(t, { args: ["--rate", "5", "--burst", "5"] });
+  const c = client(t, { url: server.url });
+  const room = await joined(c, "r");
+  for (let i = 0; i < 10; i += 1) room.signal({ i }); // all that it may say at once, and more
+  const error = await rejection(room.send("nonsense", {}));
+  assert.deepEqual([error.outcome, error.code], ["refused", "unknown_type"]);
+  assert.deepEqual(c.told.errors, []);
+});
+
+test("a refusal of what was sent again says nothing of the first time: unknown", async (t) => {
+  const server = await roomd(t);
+  const line = await proxy(t, server.port);
+  let copies = 0;
+  const c = client(t, { url: line.url, WebSocket: watched((event) => { copies += event.type === "nonsense"; }) });
+  const room = await joined(c, "r");
+  line.state.hold = true;
+  const answer = room.send("nonsense", {});
+  answer.catch(() => {});
+  await until("written", () => copies === 1);
+  line.cut();
+  line.state.hold = false;
+  const error = await rejection(answer);
+  assert.deepEqual([error.outcome, error.code, copies], ["unknown", "unknown_type", 2]);
+});
+
+test("what was under way in a room that was left is unknown when its answer is lost", async (t) => {
+  const server = await roomd(t);
+  const line = await proxy(t, server.port);
+  const c = client(t, { url: line.url });
+  const room = await joined(c, "r");
+  const other = await joined(client(t, { url: server.url }), "r");
+  line.state.hold = true;
+  let outcome;
+  say(room, "1").catch((error) => { outcome = error.outcome; });
+  await until("stored", () => other.heard.length === 1);
+  room.leave();
+  assert.equal(c.pending, 1);
+  line.cut();
+  line.state.hold = false;
+  await until("told", () => outcome);
+  assert.equal(outcome, "unknown");
 });
 
 test("paused in the middle: what was written is answered when the server goes on", async (t) => {
@@ -203,7 +249,10 @@ test("leave() and close() tell what became of what waited", async (t) => {
 test("a signal is told now or not at all, and says which", async (t) => {
   const server = await roomd(t);
   const c = client(t, { url: server.url });
-  const room = await joined(c, "r");
+  await c.ready;
+  const room = c.join("r");
+  assert.equal(room.signal({ typing: true }), false); // not there yet
+  await room.joined;
   assert.equal(room.signal({ typing: true }), true);
   await server.kill();
   await until("lost", () => c.state === "reconnecting");
