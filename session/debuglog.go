@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -94,7 +95,7 @@ func describe(e *zerolog.Event, who auth.Identity, from address) *zerolog.Event 
 
 // logRefusal notes a handshake that was refused: who wanted what, as far as was
 // found out before, and why not; status 0: gorilla has chosen it. What a request logs in with is never logged.
-func (m *Manager) logRefusal(r *http.Request, who auth.Identity, from address, status int, why *wire.Error) {
+func (m *Manager) logRefusal(r *http.Request, who auth.Identity, from address, status int, refusal error) {
 	e := m.cfg.Log.Debug()
 	if e == nil {
 		return
@@ -104,7 +105,7 @@ func (m *Manager) logRefusal(r *http.Request, who auth.Identity, from address, s
 	if status != 0 {
 		e.Int("status", status)
 	}
-	describe(e, who, from).Str("error", string(why.Code)).Str("why", why.Message).Msg("a connection was refused")
+	describeRefusal(describe(e, who, from), refusal).Msg("a connection was refused")
 }
 
 // LogLoginRefusal notes a login by another way than a handshake that was
@@ -114,6 +115,14 @@ func (m *Manager) LogLoginRefusal(r *http.Request, err error) {
 	if e == nil {
 		return
 	}
-	why := wire.AsError(err)
-	e.Str("address", m.addressOf(r).key).Str("error", string(why.Code)).Str("why", why.Message).Msg("a login was refused")
+	describeRefusal(e.Str("address", m.addressOf(r).key), err).Msg("a login was refused")
+}
+
+// describeRefusal adds why, and of a bad credential whose it says that it is.
+func describeRefusal(e *zerolog.Event, err error) *zerolog.Event {
+	if refused := (*auth.Error)(nil); errors.As(err, &refused) {
+		optional(e, "claimed_uid", refused.Claimed)
+	}
+	_, why := LoginRefusal(err)
+	return e.Str("error", string(why.Code)).Str("why", why.Message)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/rs/zerolog"
@@ -51,10 +52,17 @@ func TestRefusalsAreLogged(t *testing.T) {
 	s := newStack(t, atDebug, func(set *setup) { set.cfg.MaxConnectionsPerAddress = 2 })
 	some := s.token("ann", func(c *auth.Claims) { c.Rooms = []string{"table-*"} })
 
-	s.refused("token="+some+"x", nil)
+	s.refused("token="+some+"x", nil) // its signature is bad
 	line := s.line("a connection was refused", map[string]any{"error": "unauthorized", "address": "127.0.0.1", "status": 401.0})
 	if _, known := line["uid"]; known {
 		t.Errorf("a login that failed is somebody's: %v", line)
+	}
+	same(t, "who the bad token says it is", line["claimed_uid"], any("ann"))
+	s.refused("token="+s.token("eve", func(c *auth.Claims) { c.Expires = time.Now().Add(-time.Hour) }), nil)
+	s.line("a connection was refused", map[string]any{"claimed_uid": "eve", "why": "the token has expired; log in again"})
+	s.refused("token=x.y.z", nil)
+	if line := s.line("a connection was refused", map[string]any{"why": "the token is not a well-formed JWT with the claims of this server"}); line["claimed_uid"] != nil {
+		t.Errorf("nobody's token says that it is somebody's: %v", line)
 	}
 	s.refused("room=vip&token="+some, nil)
 	s.line("a connection was refused", map[string]any{"error": "forbidden", "address": "127.0.0.1", "status": 403.0, "uid": "ann", "room": "vip", "guest": false})
@@ -78,6 +86,8 @@ func TestRefusalsAreLogged(t *testing.T) {
 	r.RemoteAddr = "127.0.0.1:5000"
 	s.m.LogLoginRefusal(r, wire.Errorf(wire.Unauthorized, "no"))
 	s.line("a login was refused", map[string]any{"error": "unauthorized", "address": "127.0.0.1", "why": "no"})
+	s.m.LogLoginRefusal(r, &auth.Error{Message: "over", Claimed: "zoe", Err: auth.ErrBadCredential})
+	s.line("a login was refused", map[string]any{"error": "unauthorized", "claimed_uid": "zoe", "why": "over"})
 	if log := s.log.String(); strings.Contains(log, some) {
 		t.Errorf("a token is in the log: %s", log)
 	}

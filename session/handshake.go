@@ -43,9 +43,9 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.refuseFor(wait, w, r, auth.Identity{}, from, "too many new connections from your address; try again in a moment")
 		return
 	}
-	who, first, status, refusal := m.check(r)
-	if refusal != nil {
-		m.refuse(w, r, who, from, status, refusal)
+	who, first, status, err := m.check(r)
+	if err != nil {
+		m.refuse(w, r, who, from, status, err)
 		return
 	}
 	if wait := m.owes(who, from, first); wait > 0 {
@@ -75,20 +75,21 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.run(first)
 }
 
-// check is everything that depends on the request: login, origin, rooms.
-func (m *Manager) check(r *http.Request) (who auth.Identity, first []firstRoom, status int, refusal *wire.Error) {
-	who, err := m.who.Identify(r)
+// check is everything that depends on the request: login, origin, rooms. An
+// error is of Identify, or a *wire.Error.
+func (m *Manager) check(r *http.Request) (who auth.Identity, first []firstRoom, status int, err error) {
+	who, err = m.who.Identify(r)
 	if err != nil {
-		status, refusal = LoginRefusal(err)
+		status, _ = LoginRefusal(err)
 		if status == http.StatusForbidden && !m.cfg.Origins.Allowed(r) { // who asks others about a login looks first
 			m.stats.RefusedOrigin.Add(1)
-			return who, nil, status, refusal
+			return who, nil, status, err
 		}
 		m.stats.RefusedLogin.Add(1)
 		if known := (*wire.Error)(nil); status >= http.StatusInternalServerError && !errors.As(err, &known) {
 			m.cfg.Log.Error().Err(err).Msg("a login could not be checked; the connection was refused")
 		}
-		return who, nil, status, refusal
+		return who, nil, status, err
 	}
 	if !m.cfg.Origins.Allowed(r) {
 		m.stats.RefusedOrigin.Add(1)
@@ -100,19 +101,20 @@ func (m *Manager) check(r *http.Request) (who auth.Identity, first []firstRoom, 
 	if err != nil {
 		m.stats.RefusedHook.Add(1)
 		m.logUnknown(err)
-		refusal = wire.AsError(err)
+		refusal := wire.AsError(err)
 		return who, nil, refusalStatus(refusal.Code), refusal
 	}
 	first, err = m.firstRooms(r, who)
 	if err != nil {
 		m.stats.RefusedRoom.Add(1)
-		refusal = wire.AsError(err)
+		refusal := wire.AsError(err)
 		status = http.StatusBadRequest
 		if refusal.Code == wire.Forbidden {
 			status = http.StatusForbidden
 		}
+		return who, nil, status, refusal
 	}
-	return who, first, status, refusal
+	return who, first, 0, nil
 }
 
 // refuseByHook answers a request that Hooks.Join refused, or did not decide about.
@@ -220,10 +222,12 @@ func refuseUpgrade(w http.ResponseWriter, _ *http.Request, status int, reason er
 	writeError(w, status, wire.Errorf(wire.BadPayload, "this address takes WebSocket connections only: %s", reason))
 }
 
-// refuse answers a request before its upgrade, and notes it.
-func (m *Manager) refuse(w http.ResponseWriter, r *http.Request, who auth.Identity, from address, status int, refusal *wire.Error) {
+// refuse answers a request before its upgrade, and notes it; refusal is an error
+// of an Authenticator, or a *wire.Error.
+func (m *Manager) refuse(w http.ResponseWriter, r *http.Request, who auth.Identity, from address, status int, refusal error) {
 	m.logRefusal(r, who, from, status, refusal)
-	writeError(w, status, refusal)
+	_, shown := LoginRefusal(refusal)
+	writeError(w, status, shown)
 }
 
 // refuseFor answers 429: for a while.

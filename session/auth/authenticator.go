@@ -66,7 +66,7 @@ func (a *Authenticator) Identify(r *http.Request) (Identity, error) {
 func (a *Authenticator) admit(id Identity, err error) (Identity, error) {
 	if err == nil && a.Refuses(id) {
 		a.stats.RefusedEnded.Add(1)
-		return Identity{}, refuse("your sessions were ended by an operator; log in again")
+		return Identity{}, refuse("your sessions were ended by an operator; log in again").of(id.UID)
 	}
 	return id, err
 }

@@ -195,7 +195,7 @@ func parseToken(token string, choose jwt.Keyfunc) (*tokenClaims, error) {
 	claims := &tokenClaims{}
 	parser := jwt.NewParser(jwt.WithLeeway(Leeway), jwt.WithStrictDecoding())
 	if _, err := parser.ParseWithClaims(token, claims, choose); err != nil {
-		return nil, tokenError(err)
+		return nil, tokenError(err).of(claims.Subject)
 	}
 	return claims, nil
 }

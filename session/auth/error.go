@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 var (
@@ -17,6 +19,9 @@ var (
 type Error struct {
 	// Message is one sentence for people. It never contains the credential.
 	Message string
+	// Claimed is the uid that the refused credential is for by its own account, which may be anybody's; "" if it names none, or
+	// what can be no uid. It is for the log.
+	Claimed string
 	// Err is ErrBadCredential, or wraps ErrUnavailable and its cause, which is for the log.
 	Err error
 }
@@ -43,6 +48,16 @@ func Refused(format string, args ...any) *Error { return refuse(format, args...)
 
 func refuse(format string, args ...any) *Error {
 	return &Error{Message: fmt.Sprintf(format, args...), Err: ErrBadCredential}
+}
+
+// of is the error with Claimed.
+func (e *Error) of(uid string) *Error {
+	if !wire.ValidUID(uid) {
+		return e
+	}
+	claimed := *e
+	claimed.Claimed = uid
+	return &claimed
 }
 
 // Unavailable is an *Error of ErrUnavailable: doing and cause are for the log.

@@ -37,8 +37,8 @@ func (v *Verifier) Verify(token string) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	if err := v.check(claims); err != nil {
-		return Identity{}, err
+	if refused := v.check(claims); refused != nil {
+		return Identity{}, refused.of(claims.Subject)
 	}
 	if wrong := checkUID(claims.Subject); wrong != "" {
 		return Identity{}, refuse("the token's sub claim, the user's id, cannot be used: %s", wrong)
@@ -47,7 +47,7 @@ func (v *Verifier) Verify(token string) (Identity, error) {
 }
 
 // check is of the claims that not every server asks for.
-func (v *Verifier) check(c *tokenClaims) error {
+func (v *Verifier) check(c *tokenClaims) *Error {
 	if v.RequireExpiry && c.ExpiresAt == nil {
 		return refuse("the token has no exp claim and would be good for ever; its issuer must add one")
 	}

@@ -116,6 +116,6 @@ func (l *login) login(r *http.Request) (any, error) {
 	if known := (*wire.Error)(nil); status >= http.StatusInternalServerError && !errors.As(err, &known) {
 		l.Log.Error().Err(err).Msg("a login failed")
 	}
-	l.sessions.LogLoginRefusal(r, refusal)
+	l.sessions.LogLoginRefusal(r, err)
 	return nil, refusal
 }

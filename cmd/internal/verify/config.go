@@ -83,25 +83,29 @@ func progressInterval(out io.Writer) time.Duration {
 
 // check names the flag of the first mistake.
 func (c *Config) check() error {
+	if len(c.URL) == 0 {
+		return errors.New("--url is missing; name at least one node")
+	}
 	for _, x := range []struct {
 		wrong bool
-		text  string
+		flag  string
+		value any
+		must  string
 	}{
-		{len(c.URL) == 0, "--url is missing; name at least one node"},
-		{c.Wait < 0, "--wait must not be negative; 0s does not wait"},
-		{c.Publishers < 1, "--publishers must be at least 1"},
-		{c.Members < 0, "--members must not be negative"},
-		{c.Rooms < 1 || c.Rooms > c.Publishers, "--rooms must be at least 1 and at most --publishers: every room needs one"},
-		{!(c.Rate > 0) || math.IsInf(c.Rate, 0), "--rate must be positive"},
-		{!(c.ClientRate >= 0), "--client-rate must not be negative"},
-		{c.Duration <= 0, "--duration must be positive"},
-		{c.Settle < 0, "--settle must not be negative"},
-		{c.GiveUp <= 0 || c.GiveUp > maxGiveUp, fmt.Sprintf("--give-up must be positive and at most %v: later the server could store an event twice", maxGiveUp)},
-		{c.Timeout <= 0, "--timeout must be positive"},
-		{c.Progress < 0, "--progress must not be negative"},
+		{c.Wait < 0, "wait", c.Wait, "must not be negative; 0s does not wait"},
+		{c.Publishers < 1, "publishers", c.Publishers, "must be at least 1"},
+		{c.Members < 0, "members", c.Members, "must not be negative"},
+		{c.Rooms < 1 || c.Rooms > c.Publishers, "rooms", c.Rooms, "must be at least 1 and at most --publishers: every room needs one"},
+		{!(c.Rate > 0) || math.IsInf(c.Rate, 0), "rate", c.Rate, "must be positive"},
+		{!(c.ClientRate >= 0), "client-rate", c.ClientRate, "must not be negative"},
+		{c.Duration <= 0, "duration", c.Duration, "must be positive"},
+		{c.Settle < 0, "settle", c.Settle, "must not be negative"},
+		{c.GiveUp <= 0 || c.GiveUp > maxGiveUp, "give-up", c.GiveUp, fmt.Sprintf("must be positive and at most %v: later the server could store an event twice", maxGiveUp)},
+		{c.Timeout <= 0, "timeout", c.Timeout, "must be positive"},
+		{c.Progress < 0, "progress", c.Progress, "must not be negative"},
 	} {
 		if x.wrong {
-			return errors.New(x.text)
+			return fmt.Errorf("--%s is %v; it %s", x.flag, x.value, x.must)
 		}
 	}
 	if each := c.Rate / float64(c.Publishers); c.ClientRate > 0 && each > c.ClientRate {

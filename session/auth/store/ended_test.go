@@ -241,6 +241,9 @@ func TestEndedCredentials(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := who.Identify(request(query, ""))
 			wantRefused(t, err, "ended by an operator")
+			if refused := (*auth.Error)(nil); !errors.As(err, &refused) || refused.Claimed == "" {
+				t.Errorf("the log will not tell whose credential it is: %+v", refused)
+			}
 		})
 	}
 	for name, token := range map[string]string{"token": user, "guest's token": guest.Token} {
