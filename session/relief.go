@@ -17,6 +17,11 @@ const (
 	// relieveMore is by which part of the bound more than is needed is let go, so
 	// that it does not begin again at once.
 	relieveMore = 8
+	// relieveLike is which part of what waits for the one for whom most waits must
+	// wait for others who are closed with it. Those for whom less waits, as for
+	// nearly everybody on a busy machine, are closed only when that one has let go
+	// and it was not enough.
+	relieveLike = 8
 	// relievePause is what those who were closed get to let go, before others are.
 	relievePause = 50 * time.Millisecond
 )
@@ -48,7 +53,8 @@ func (m *Manager) relieve() {
 }
 
 // closeSlowest closes those for whom most waits, so many that they let go of as
-// much; less where they share it with others.
+// much; less where they share it with others. Who is closed and has not let go
+// yet is among them.
 func (m *Manager) closeSlowest(free int64) {
 	type owed struct {
 		c     *Client
@@ -64,7 +70,7 @@ func (m *Manager) closeSlowest(free int64) {
 	m.mu.Unlock()
 	slices.SortFunc(list, func(a, b owed) int { return cmp.Compare(b.bytes, a.bytes) })
 	for _, o := range list {
-		if free <= 0 {
+		if free <= 0 || o.bytes < list[0].bytes/relieveLike {
 			return
 		}
 		free -= o.bytes

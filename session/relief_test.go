@@ -123,6 +123,24 @@ func TestReliefLetsGoOfMore(t *testing.T) {
 	same(t, "QueuesCut", s.m.Stats().QueuesCut.Load(), 2)
 }
 
+// Who owes little is not closed for what others owe, also when closing these is
+// not known to be enough: what is one answer is charged as a part of it only.
+func TestReliefSparesWhoOwesLittle(t *testing.T) {
+	s := reliefStack(t, 4*mib)
+	_, little := s.deaf("little")
+	_, much := s.deaf("much")
+	s.owe(little, large(80<<10))
+	s.owe(much, large(2*mib))
+	answer := large(8 * mib) // charged as 2 MiB
+	answer.Whole = true
+	if err := much.deliver(answer); err != nil && err != actor.ErrStopped {
+		t.Fatal(err)
+	}
+	s.relieved(much)
+	same(t, "QueuesCut", s.m.Stats().QueuesCut.Load(), 1)
+	same(t, "the close code of who owes little", little.closeCode(), 0)
+}
+
 // joinSpy is the real engine, and what waited for a client when it came to join.
 type joinSpy struct {
 	engine

@@ -215,11 +215,13 @@ func (w *writer) Stopped(unread []outgoing) {
 		if o.burst == nil {
 			continue
 		}
-		out.hold(o.burst)
 		count += o.burst.Count
-		if !tooSlow {
-			out.frames.Add(w.framesOf(o.burst)...)
+		if tooSlow { // let go of before anything is written: others are closed until it is
+			o.burst.Release(w.c.m.waiting)
+			continue
 		}
+		out.hold(o.burst)
+		out.frames.Add(w.framesOf(o.burst)...)
 	}
 	out.frames.Add(wire.AppendCloseFrame(nil, code))
 	written := code != wire.CloseAbnormal && w.write(out)
