@@ -15,7 +15,7 @@ globalThis.WebSocket ??= createRequire(import.meta.url)("ws");
 
 export const { connect, RoomError } = await import(process.env.CLIENT ?? "../client.js");
 
-const PATIENCE_MS = 40_000;
+const PATIENCE_MS = 60_000;
 export const KEY = "a key of these tests, of thirty-two bytes or more";
 
 /** Looks until it is true, and fails after a while with what was waited for. */
