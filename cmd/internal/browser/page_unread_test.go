@@ -36,6 +36,10 @@ func TestPageUnread(t *testing.T) {
 	percy.until("the first is there", above("fresh 0"))
 	percy.holds("the line is in view", inView)
 	percy.shoot("opened-at-line")
+	for _, width := range []int64{360, 1280} {
+		percy.look("", false, width)
+		percy.holds(fmt.Sprintf("it is in view in a window of %d px", width), inView)
+	}
 	percy.unread("general", 0)
 	percy.holds("there is a way to the newest", `!document.querySelector("[data-testid=latest]").hidden`)
 	percy.click(`[data-testid=latest]`)

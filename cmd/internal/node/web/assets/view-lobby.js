@@ -32,7 +32,10 @@ export class LobbyView {
     reconcile(byID("lobby-rooms"), offered, {
       key: ([name]) => name,
       make: ([name]) => this.#room(name),
-      update: (node, [, { label }]) => { node.querySelector(".lobby-label").textContent = labelText(label); },
+      update: (node, [, { count, label }]) => {
+        node.querySelector(".lobby-label").textContent = labelText(label);
+        node.querySelector(".lobby-count").textContent = count ? t("people.count", { n: count }) : "";
+      },
     });
   }
 
@@ -42,6 +45,6 @@ export class LobbyView {
       byID("log-scroll").focus();
     };
     return h("li", {}, h("button", { type: "button", class: "lobby-room", dataset: { testid: "lobby-room", room: name }, onclick: enter },
-      h("bdi", {}, name), h("span", { class: "lobby-label quiet", dir: "auto" })));
+      h("bdi", {}, name), h("span", { class: "lobby-label quiet", dir: "auto" }), h("span", { class: "lobby-count quiet" })));
   }
 }

@@ -24,6 +24,7 @@ export class MessagesView {
   #height = 0; // of the view
   #seenTo = 0; // the newest seq that was at hand when the view left the end
   #generation = -1;
+  #reading = null; // the message at the top of the view, where one does not follow the end
   #openedAt = null; // the "new" line at which the view was opened
   #draw = eachFrame(() => this.#render());
 
@@ -35,6 +36,7 @@ export class MessagesView {
     new ResizeObserver(() => this.#resized()).observe(this.#scroll);
     this.#scroll.addEventListener("load", () => this.#follow && this.#toEnd(), true);
     byID("earlier").addEventListener("click", () => this.#earlier());
+    byID("write").addEventListener("keydown", (e) => this.#paged(e));
     byID("latest").addEventListener("click", () => this.toLatest());
     state.on(["log", "active", "me", "outbox", "people", "phase"], this.#draw);
     this.#draw();
@@ -53,6 +55,7 @@ export class MessagesView {
   #resized() {
     this.#height = this.#scroll.clientHeight;
     if (this.#follow) this.#toEnd();
+    else this.#keep(this.#reading); // lines break elsewhere in a window of another width
     this.#draw();
   }
 
@@ -63,6 +66,7 @@ export class MessagesView {
     const follow = this.#tail && toEnd < AT_END;
     if (this.#follow && !follow) this.#seenTo = this.#newest();
     this.#follow = follow;
+    this.#reading = this.#anchor();
     if (scrollTop < NEAR) this.#earlier();
     else if (!this.#tail && toEnd < NEAR) this.#later();
     this.#latestButton();
@@ -70,6 +74,14 @@ export class MessagesView {
 
   #newest() {
     return this.#target?.timeline.events.at(-1)?.seq ?? 0;
+  }
+
+  // Page up and down turn the messages while one writes, as a field of few lines has no use for them.
+  #paged(e) {
+    const pages = { PageUp: -1, PageDown: 1 }[e.key];
+    if (!pages || e.shiftKey || e.target.scrollHeight > e.target.clientHeight) return;
+    e.preventDefault();
+    this.#scroll.scrollBy({ top: pages * 0.9 * this.#scroll.clientHeight });
   }
 
   // Either draws more of what is held or has more fetched.
@@ -106,7 +118,7 @@ export class MessagesView {
   }
 
   #toEnd() {
-    this.#scroll.scrollTop = this.#scroll.scrollHeight;
+    if (this.#target) this.#scroll.scrollTop = this.#scroll.scrollHeight;
   }
 
   // ---- drawing ----
@@ -128,7 +140,8 @@ export class MessagesView {
     this.#drawEdges(target, events, start);
     if (opening) this.#toLine();
     else if (this.#follow) this.#toEnd();
-    else if (anchor?.node.isConnected) this.#scroll.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
+    else this.#keep(anchor);
+    this.#reading = this.#follow ? null : this.#anchor();
     this.#latestButton();
     this.#fillView(start);
   }
@@ -172,18 +185,25 @@ export class MessagesView {
     this.#generation = generation;
     this.#first = 0;
     this.#tail = this.#follow = true;
-    this.#openedAt = null;
+    this.#openedAt = this.#reading = null;
     this.#log.replaceChildren();
+    if (!active) this.#scroll.scrollTop = 0; // the lobby is read from its top
   }
 
-  // The first message in view: it is to stay where it is while others come and go around it.
+  // The first message in view: it is to stay where it is while others come and go around it. top is its distance from the
+  // edge of the view.
   #anchor() {
     const edge = this.#scroll.getBoundingClientRect().top;
     for (const node of this.#log.children) {
       const { top, bottom } = node.getBoundingClientRect();
-      if (bottom > edge && node.dataset.seq) return { node, top };
+      if (bottom > edge && node.dataset.seq) return { node, top: top - edge };
     }
     return null;
+  }
+
+  #keep(anchor) {
+    if (!anchor?.node.isConnected) return;
+    this.#scroll.scrollTop += anchor.node.getBoundingClientRect().top - this.#scroll.getBoundingClientRect().top - anchor.top;
   }
 
   #drawEvents(shown, before) {

@@ -65,6 +65,7 @@ export class PeopleView {
     const buttons = [...byID("people-list").querySelectorAll("button")];
     oneTabStop(buttons, document.activeElement);
     byID("people-count").textContent = room ? t("people.count", { n: room.seat?.count ?? 0 }) : "";
+    byID("people-find").hidden = room === null;
     byID("people-none").hidden = people.length > 0 || byID("people-find").value === "";
     byID("people-none").textContent = this.#nobody(room);
     this.#continue(room, people.length);

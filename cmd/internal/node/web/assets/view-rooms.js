@@ -34,6 +34,7 @@ export class RoomsView {
       this.#find(byID("add-room-name").value);
     });
     for (const id of ["room-tabs", "private-tabs"]) arrowKeys(byID(id), "[role=tab]", (tab) => tab.click());
+    arrowKeys(byID("directory"), "button");
     byID("signout").append(icon("leave"));
   }
 
@@ -58,6 +59,7 @@ export class RoomsView {
   #enter(name) {
     this.#chat.join(name);
     this.#chosen();
+    byID("write").focus();
   }
 
   #render() {
@@ -142,6 +144,7 @@ export class RoomsView {
       make: ([name]) => this.#entry(name),
       update: (node, [, room]) => this.#updateEntry(node, room),
     });
+    oneTabStop([...byID("directory").querySelectorAll("button")], document.activeElement);
     byID("directory-more").hidden = beyond !== "more";
     byID("directory-many").hidden = beyond !== "many";
     byID("directory-none").hidden = others.length > 0 || beyond !== "";
