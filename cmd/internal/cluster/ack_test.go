@@ -51,8 +51,8 @@ func TestALostAckStoresOnce(t *testing.T) {
 				ack, err := sender.Publish(t.Context(), room, wire.TypeSendMessage, wire.SendMessage{Message: "once"})
 				sent <- outcome{ack, err}
 			}()
-			hearer.until(t, "the event is stored", 20*time.Second, func() bool { return len(hearer.seqs) > 0 })
-			eventually(t, "the ack is lost", 20*time.Second, func(context.Context) error {
+			hearer.until(t, "the event is stored", time.Minute, func() bool { return len(hearer.seqs) > 0 })
+			eventually(t, "the ack is lost", time.Minute, func(context.Context) error {
 				if acks.Load() == 0 {
 					return fmt.Errorf("none was seen")
 				}
@@ -71,7 +71,7 @@ func TestALostAckStoresOnce(t *testing.T) {
 			}
 			for name, m := range map[string]*listener{"hearer": hearer, "sender": sender} {
 				want := []uint64{got.ack.Seq, last.Seq}
-				m.until(t, name+" hears the last event", 20*time.Second, func() bool { return slices.Contains(m.seqs, last.Seq) })
+				m.until(t, name+" hears the last event", time.Minute, func() bool { return slices.Contains(m.seqs, last.Seq) })
 				if !slices.Equal(m.seqs, want) || m.faults != nil {
 					t.Errorf("the %s heard %d, want %d; faults %q", name, m.seqs, want, m.faults)
 				}

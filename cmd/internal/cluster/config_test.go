@@ -51,7 +51,7 @@ func openRooms(t *testing.T, c *natsCluster) *nats.Conn {
 	}
 	for name, word := range map[string]string{"ROOMS": "room", "INBOX": "inbox"} {
 		// A server that is healthy may still think that the others are away.
-		eventually(t, "the servers make the stream "+name, 20*time.Second, func(ctx context.Context) error {
+		eventually(t, "the servers make the stream "+name, time.Minute, func(ctx context.Context) error {
 			_, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: name, Subjects: []string{word + ".*.event"}, Replicas: 3, AllowDirect: true,
 				RePublish: &jetstream.RePublish{Source: word + ".*.event", Destination: word + ".{{wildcard(1)}}.log"}})
 			return err
@@ -83,7 +83,7 @@ func TestPermissions(t *testing.T) {
 		// A service publishes an event and gets the ack; a watcher hears it.
 		body := `{"type":"new_message","payload":{"message":"at ` + s.name + `"}}`
 		var ack *nats.Msg
-		eventually(t, "a service at "+s.name+" gets an ack", 20*time.Second, func(ctx context.Context) error {
+		eventually(t, "a service at "+s.name+" gets an ack", time.Minute, func(ctx context.Context) error {
 			ack, err = service.RequestWithContext(ctx, "room.general.event", []byte(body))
 			return err
 		})
@@ -94,13 +94,13 @@ func TestPermissions(t *testing.T) {
 		if err := json.Unmarshal(ack.Data, &stored); err != nil || stored.Seq == 0 || stored.Error != nil {
 			t.Errorf("the ack at %s is %s", s.name, ack.Data)
 		}
-		heard, err := log.NextMsg(20 * time.Second)
+		heard, err := log.NextMsg(time.Minute)
 		if err != nil || string(heard.Data) != body || heard.Subject != "room.general.log" || heard.Header.Get("Nats-Sequence") == "" {
 			t.Errorf("a watcher at %s hears %+v, %v", s.name, heard, err)
 		}
 
 		// It sets a room's label, and a node answers.
-		eventually(t, "a service at "+s.name+" sets a label", 20*time.Second, func(ctx context.Context) error {
+		eventually(t, "a service at "+s.name+" sets a label", time.Minute, func(ctx context.Context) error {
 			answer, err := service.RequestWithContext(ctx, "room.general.label", []byte("1"))
 			if err == nil && string(answer.Data) != "set 1" {
 				err = errors.New(string(answer.Data))
@@ -142,13 +142,13 @@ func TestPermissions(t *testing.T) {
 		if err := spy.Flush(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := node.Request("$JS.API.STREAM.INFO.KV_roomd_keys", nil, 20*time.Second); err != nil {
+		if _, err := node.Request("$JS.API.STREAM.INFO.KV_roomd_keys", nil, time.Minute); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := spy.Request(own, []byte(`{"type":"x"}`), 20*time.Second); err != nil {
+		if _, err := spy.Request(own, []byte(`{"type":"x"}`), time.Minute); err != nil {
 			t.Fatal(err)
 		}
-		if msg, err := replies.NextMsg(20 * time.Second); err != nil || strings.Contains(string(msg.Data), "roomd_keys") {
+		if msg, err := replies.NextMsg(time.Minute); err != nil || strings.Contains(string(msg.Data), "roomd_keys") {
 			t.Errorf("the first that the %s hears, which should be its own answer: %s, %v", user, msg.Data, err)
 		}
 	}
@@ -174,7 +174,7 @@ func TestAServiceTakesFromItsConsumer(t *testing.T) {
 			t.Fatal(err)
 		}
 		body := fmt.Sprintf(`{"type":"note","payload":%d}`, i)
-		eventually(t, "a service at "+s.name+" gets an ack", 20*time.Second, func(ctx context.Context) error {
+		eventually(t, "a service at "+s.name+" gets an ack", time.Minute, func(ctx context.Context) error {
 			_, err := js.Publish(ctx, wire.EventSubject(room), []byte(body), jetstream.WithMsgID(body))
 			return err
 		})
@@ -182,7 +182,7 @@ func TestAServiceTakesFromItsConsumer(t *testing.T) {
 		if err != nil {
 			t.Fatalf("at %s: %v", s.name, err)
 		}
-		msg, err := consumer.Next(jetstream.FetchMaxWait(20 * time.Second))
+		msg, err := consumer.Next(jetstream.FetchMaxWait(time.Minute))
 		if err != nil {
 			t.Fatalf("at %s: %v", s.name, err)
 		}
@@ -200,7 +200,7 @@ func TestAServiceTakesFromItsConsumer(t *testing.T) {
 func TestTheBackendAnswersHooks(t *testing.T) {
 	c := startNATS(t)
 	node := c.connect(c.url("node"), nil)
-	eventually(t, "a node hears that nobody answers", 20*time.Second, func(ctx context.Context) error {
+	eventually(t, "a node hears that nobody answers", time.Minute, func(ctx context.Context) error {
 		if _, err := node.RequestWithContext(ctx, "roomd.hook.join", []byte("{}")); !errors.Is(err, nats.ErrNoResponders) {
 			return fmt.Errorf("it hears %w", err)
 		}
@@ -216,7 +216,7 @@ func TestTheBackendAnswersHooks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the backend at "+s.name+" answers", 20*time.Second, func(ctx context.Context) error {
+		eventually(t, "the backend at "+s.name+" answers", time.Minute, func(ctx context.Context) error {
 			answer, err := node.RequestWithContext(ctx, "roomd.hook.join", []byte("{}"))
 			if err == nil && string(answer.Data) != s.name {
 				err = fmt.Errorf("the answer is %q", answer.Data)
@@ -244,7 +244,7 @@ func TestNobodyButTheNodesReadsInboxes(t *testing.T) {
 	node := openRooms(t, c)
 	const secret = "for alice only"
 	service, _ := c.client("service", c.servers[0])
-	eventually(t, "a service gets an ack", 20*time.Second, func(ctx context.Context) error {
+	eventually(t, "a service gets an ack", time.Minute, func(ctx context.Context) error {
 		ack, err := service.RequestWithContext(ctx, "inbox.alice.event", []byte(`{"type":"note","payload":"`+secret+`"}`))
 		if err == nil && !strings.Contains(string(ack.Data), `"seq":`) {
 			err = errors.New(string(ack.Data))
@@ -279,11 +279,11 @@ func TestNobodyButTheNodesReadsInboxes(t *testing.T) {
 		{"$JS.API.DIRECT.GET.INBOX", `{"last_by_subj":"inbox.alice.event"}`},
 		{"$JS.API.STREAM.INFO.INBOX", ``}, // NATS tells operators of this one
 	} {
-		if _, err := node.Request(get.subject, []byte(get.body), 20*time.Second); err != nil {
+		if _, err := node.Request(get.subject, []byte(get.body), time.Minute); err != nil {
 			t.Fatalf("%s: %v", get.subject, err)
 		}
 	}
-	for end := time.After(20 * time.Second); ; {
+	for end := time.After(time.Minute); ; {
 		select {
 		case msg := <-heard:
 			if strings.Contains(string(msg.Data), secret) {
@@ -321,7 +321,7 @@ func mustDeny(t *testing.T, what string, errs chan error, do func() error) {
 		if !errors.Is(err, nats.ErrPermissionViolation) {
 			t.Errorf("%s: %v", what, err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Errorf("%s, and nobody minds", what)
 	}
 }

@@ -48,7 +48,7 @@ func answerHooks(t *testing.T, c *natsCluster, url string) *hookService {
 	}
 	node := c.connect(c.url("node"), nil)
 	defer node.Close()
-	eventually(t, "the service is asked", 30*time.Second, func(ctx context.Context) error {
+	eventually(t, "the service is asked", time.Minute, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		_, err := node.RequestWithContext(ctx, "roomd.hook.join", []byte(`{"uid":"a test"}`))

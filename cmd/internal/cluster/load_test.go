@@ -123,14 +123,14 @@ func (l *load) clean() verdict {
 		select {
 		case d, ok := <-l.lines:
 			if !ok {
-				l.t.Fatalf("verify ended without a verdict: %v", l.wait(10*time.Second))
+				l.t.Fatalf("verify ended without a verdict: %v", l.wait(time.Minute))
 			}
 			last = d
 		case <-over:
 			l.t.Fatal("no verdict after 5 minutes")
 		}
 	}
-	if err := l.wait(20 * time.Second); err != nil {
+	if err := l.wait(time.Minute); err != nil {
 		l.t.Errorf("roomctl verify: %v", err)
 	}
 	if last.Lost+last.Repeated+last.OutOfOrder+last.Disagreements+last.Unacknowledged+last.Refreshes+last.Away > 0 || last.Acknowledged == 0 {

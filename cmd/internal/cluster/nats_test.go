@@ -124,7 +124,7 @@ func (c *natsCluster) leader() *natsServer {
 	nc := c.connect(c.url("operator"), nil)
 	defer nc.Close()
 	var found *natsServer
-	eventually(c.t, "the stream has a leader", 30*time.Second, func(ctx context.Context) error {
+	eventually(c.t, "the stream has a leader", time.Minute, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()
 		msg, err := nc.RequestWithContext(ctx, "$JS.API.STREAM.INFO.ROOMS", nil)

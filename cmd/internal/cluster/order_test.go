@@ -45,7 +45,7 @@ func oneOrder(t *testing.T, nodes []*node, service *nats.Conn) {
 		"http": func(n int) error { return post(t.Context(), nodes[n%3], room, fmt.Sprint("http ", n)) },
 		"service": func(n int) error {
 			body := fmt.Sprintf(`{"type":"round_result","payload":{"message":"service %d"}}`, n)
-			ack, err := service.Request(wire.EventSubject(room), []byte(body), 10*time.Second)
+			ack, err := service.Request(wire.EventSubject(room), []byte(body), time.Minute)
 			if err == nil && !strings.Contains(string(ack.Data), `"seq":`) {
 				err = fmt.Errorf("the ack is %s", ack.Data)
 			}
@@ -65,7 +65,7 @@ func oneOrder(t *testing.T, nodes []*node, service *nats.Conn) {
 	}
 	work.Wait()
 	for _, m := range members {
-		m.until(t, "every event", 20*time.Second, func() bool { return len(m.seqs) >= len(senders)*each })
+		m.until(t, "every event", time.Minute, func() bool { return len(m.seqs) >= len(senders)*each })
 		if !slices.Equal(m.seqs, members[0].seqs) || !slices.Equal(m.bodies, members[0].bodies) || !slices.IsSorted(m.seqs) || m.faults != nil {
 			t.Errorf("two members differ: %d and %d; faults %q", m.seqs, members[0].seqs, m.faults)
 		}

@@ -42,7 +42,7 @@ func listenFor(x *node) *readiness {
 // says all of parts.
 func (r *readiness) told(t *testing.T, name string, turns int, parts ...string) {
 	t.Helper()
-	eventually(t, name+" says that it is ready again", 30*time.Second, func(context.Context) error {
+	eventually(t, name+" says that it is ready again", time.Minute, func(context.Context) error {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if len(r.good) < turns {
@@ -169,7 +169,7 @@ func TestFullDiskOfAnExternalServer(t *testing.T) {
 		return nil
 	})
 	server.signal(syscall.SIGTERM)
-	if err := server.wait(30 * time.Second); err != nil {
+	if err := server.wait(time.Minute); err != nil {
 		t.Logf("nats-server ended with %v", err)
 	}
 	server.start()

@@ -19,7 +19,7 @@ import (
 )
 
 // reachWithin bounds what has no limit of its own.
-const reachWithin = 10 * time.Second
+const reachWithin = time.Minute
 
 // recorder is a member whose every event is kept.
 type recorder struct {

@@ -59,7 +59,7 @@ func join(t *testing.T, x *node, uid, room string, change func(*client.Config)) 
 	}
 	m.Client = c
 	t.Cleanup(c.Close)
-	eventually(t, uid+" is in "+room, 20*time.Second, func(context.Context) error {
+	eventually(t, uid+" is in "+room, time.Minute, func(context.Context) error {
 		if _, ok := c.Position(room); !ok {
 			return fmt.Errorf("it is not")
 		}
@@ -117,14 +117,14 @@ func TestALostCopyInAQuietRoomIsFound(t *testing.T) {
 		}
 		want := []uint64{send("first")}
 		for _, m := range []*listener{near, far} {
-			m.until(t, "the first event", 20*time.Second, func() bool { return slices.Equal(m.seqs, want) })
+			m.until(t, "the first event", time.Minute, func() bool { return slices.Equal(m.seqs, want) })
 		}
 		// A room that was just opened is looked at again; this one is quiet.
 		last(t, 5*time.Second)
 		dropped := nodes[0].links.dropNth(wire.LogSubject(room), 1)
 		want = append(want, send("lost"))
-		far.until(t, "the event at the other node", 20*time.Second, func() bool { return slices.Equal(far.seqs, want) })
-		took := near.until(t, "the lost event", 10*time.Second, func() bool { return len(near.seqs) > 1 })
+		far.until(t, "the event at the other node", time.Minute, func() bool { return slices.Equal(far.seqs, want) })
+		took := near.until(t, "the lost event", time.Minute, func() bool { return len(near.seqs) > 1 })
 		if dropped.Load() == 0 {
 			t.Fatal("no copy was dropped on the way to the node")
 		}
@@ -133,7 +133,7 @@ func TestALostCopyInAQuietRoomIsFound(t *testing.T) {
 		// Another one is lost, and the next event shows the hole.
 		dropped = nodes[0].links.dropNth(wire.LogSubject(room), 1)
 		want = append(want, send("lost too"), send("and on"))
-		near.until(t, "the next event", 20*time.Second, func() bool { return slices.Contains(near.seqs, want[3]) })
+		near.until(t, "the next event", time.Minute, func() bool { return slices.Contains(near.seqs, want[3]) })
 		if dropped.Load() == 0 {
 			t.Fatal("no copy was dropped on the way to the node")
 		}
@@ -211,7 +211,7 @@ func TestATooSlowClient(t *testing.T) {
 	work.Wait()
 	close(shut)
 	for who, m := range map[string]*listener{"quick": quick, "slow": slow} {
-		m.until(t, "the "+who+" client hears everything", 30*time.Second, func() bool {
+		m.until(t, "the "+who+" client hears everything", time.Minute, func() bool {
 			return len(m.seqs) > 0 && m.seqs[len(m.seqs)-1] == newest.Load()
 		})
 	}

@@ -88,7 +88,7 @@ func TestAnEmbeddedServerAndOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	first.signal(syscall.SIGTERM)
-	if err := first.wait(30 * time.Second); err != nil {
+	if err := first.wait(time.Minute); err != nil {
 		t.Errorf("n1 ended with %v", err)
 	}
 	at = time.Now()
