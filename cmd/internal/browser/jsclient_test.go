@@ -3,14 +3,17 @@ package browser
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -61,6 +64,22 @@ func TestJavaScriptClient(t *testing.T) {
 		p.eval("show", `const heard = new Promise((done) => r.on("new_message", done));
 			dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
 			if ((await heard).message !== "meanwhile") throw new Error("heard " + texts);`)
+	})
+	t.Run("shown again by the back button, as it was", func(t *testing.T) { shownAgain(t, server, openPage(t, browser, server.url())) })
+	t.Run("online and resume ask whether the server is there", func(t *testing.T) {
+		p := openPage(t, browser, server.url())
+		p.eval("connect", `window.probes = 0;
+			class Watched extends WebSocket {
+				send(text) { probes += JSON.parse(text).type === "heartbeat"; super.send(text); }
+			}
+			window.c = connect({ WebSocket: Watched });
+			await c.inbox.joined;
+			await c.request("get_history", { name: "@me" });`) // what the server had to say was said
+		for i, event := range []string{`window.dispatchEvent(new Event("online"))`, `document.dispatchEvent(new Event("resume"))`} {
+			p.eval(event, fmt.Sprintf(`await new Promise((done) => setTimeout(done, 5)); // nothing was heard for a moment
+				%s; if (probes !== %d) throw new Error("asked " + probes + " times");
+				await c.request("get_history", { name: "@me" });`, event, i+1)) // answered, so that it may ask again
+		}
 	})
 	t.Run("a page that goes away leaves at once", func(t *testing.T) {
 		p := openPage(t, browser, server.url())
@@ -118,6 +137,47 @@ func listenersGo(t *testing.T, p *window) {
 	if after := count(); after != before {
 		t.Errorf("%d listeners after close(), %d before", after, before)
 	}
+}
+
+// shownAgain leaves a page that the browser keeps in its back/forward cache, and comes back to it.
+func shownAgain(t *testing.T, server *roomd, p *window) {
+	var unused atomic.Pointer[page.EventBackForwardCacheNotUsed]
+	if err := chromedp.Listen(p.ctx, func(ev any) {
+		if ev, ok := ev.(*page.EventBackForwardCacheNotUsed); ok {
+			unused.Store(ev)
+		}
+	}); err != nil {
+		t.Fatalf("listen to the tab: %v", err)
+	}
+	p.eval("enter", `window.c = connect(); window.r = c.join("kept"); await r.joined;
+		window.texts = []; r.on("new_message", ({ message }) => texts.push(message));
+		addEventListener("pageshow", (e) => { window.persisted = e.persisted; });`)
+	p.run("leave the page", chromedp.Navigate(server.url()+"healthz"))
+	inject(t, server, "kept", "meanwhile")
+	if got := members(t, server, "kept"); got != 1 {
+		t.Errorf("%d members, want 1: who may be shown again keeps its seat", got)
+	}
+	p.run("go back", chromedp.Evaluate[chromedp.Void](`history.back()`))
+	eventually(t, "the page is there again", func() bool {
+		ctx, cancel := context.WithTimeout(p.ctx, stepTimeout)
+		defer cancel()
+		// Fails while one page goes and the other comes. A page that was loaded anew has no persisted.
+		there, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`location.pathname === "/" && document.readyState === "complete"`))
+		return err == nil && there
+	})
+	if ev := unused.Load(); ev != nil {
+		for _, why := range ev.NotRestoredExplanations {
+			t.Errorf("the browser did not keep the page: %s %s", why.Reason, why.Context)
+		}
+		t.FailNow()
+	}
+	p.eval("the same page hears what it missed", `
+		const until = async (look) => { while (!look()) await new Promise((done) => setTimeout(done, 10)); };
+		await until(() => window.persisted);
+		await until(() => texts.length > 0);
+		await r.send("send_message", { message: "after" });
+		await until(() => texts.includes("after"));
+		if (texts.join() !== "meanwhile,after") throw new Error("heard " + texts);`)
 }
 
 // wakes has a client wait for very long, and then something tells it that it is worth trying.
