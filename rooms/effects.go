@@ -111,7 +111,7 @@ func (x effects) Refresh() {
 	r.flush()
 	r.h.last.Store(r.follower.Newest())
 	r.eng.stats.Resets.Add(1)
-	r.deliverBurst(r.joinedBurst("", r.follower.Position().Seq, false, 0), "")
+	r.deliverBurst(r.joinedBurst(nil, r.follower.Position().Seq, false, 0), "")
 }
 
 // Read implements follow.Effects. The log is read on a background goroutine,

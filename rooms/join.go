@@ -11,7 +11,7 @@ func (r *room) onJoin(j *joinRequest) {
 	case j.abandoned.Load():
 	case r.fanout.members.has(j.member.ID()):
 		r.flush() // buffered events come before the position in the answer
-		r.answer(j, r.joinedBurst(j.id, r.follower.Position().Seq, false, 0))
+		r.answer(j, r.joinedBurst(j, r.follower.Position().Seq, false, 0))
 	case j.since.Position != nil && j.since.Allowance.spent():
 		r.eng.stats.ReplayCut.Add(1)
 		r.follower.Join(&follow.Join{Ref: j})
@@ -42,7 +42,7 @@ func (r *room) admit(j *joinRequest, a follow.Admission) {
 	if !r.h.inbox {
 		r.eng.feed.member(wire.FeedJoined, r.label, j.member, "")
 	}
-	if r.answer(j, r.joinedBurst(j.id, a.Seq, a.Recovered, len(a.Replay))) {
+	if r.answer(j, r.joinedBurst(j, a.Seq, a.Recovered, len(a.Replay))) {
 		r.sendReplay(j.member, a.Replay)
 	}
 }
@@ -59,11 +59,19 @@ func (r *room) answer(j *joinRequest, joined *Burst) bool {
 	return true
 }
 
-// joinedBurst makes the room_joined event with the present state.
-func (r *room) joinedBurst(id string, seq uint64, recovered bool, replayed int) *Burst {
+// joinedBurst makes the room_joined event with the present state, as the answer
+// to a join, or for all members: nil.
+func (r *room) joinedBurst(j *joinRequest, seq uint64, recovered bool, replayed int) *Burst {
 	p := wire.RoomJoined{RoomID: r.label, Epoch: r.follower.Position().Epoch, Seq: seq, Recovered: recovered, Replayed: replayed}
+	var (
+		id  string
+		one Member
+	)
+	if j != nil {
+		id, one = j.id, j.member
+	}
 	if r.roster != nil {
-		r.roster.fillFirstPage(&p)
+		r.roster.fillFirstPage(&p, one)
 	}
 	return PayloadBurst(wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: r.label}, p)
 }

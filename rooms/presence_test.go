@@ -35,6 +35,38 @@ func awaitCount(t *testing.T, m *member, n int) []wire.PresenceChange {
 	return presences(t, m)
 }
 
+// TestNobodyLeavesWhoWasNotThere: of a user who comes and goes within an
+// interval, and whom nobody was shown, nothing is told.
+func TestNobodyLeavesWhoWasNotThere(t *testing.T) {
+	eng, _ := start(t, func(c *rooms.Config) { c.PresenceInterval = 100 * time.Millisecond })
+	m := join(t, eng, "x", "m", rooms.Since{})
+	for i := range 20 {
+		visitor := join(t, eng, "x", fmt.Sprintf("v%02d", i), rooms.Since{})
+		eng.Leave("x", visitor, rooms.LeaveAsked)
+	}
+	join(t, eng, "x", "z", rooms.Since{})
+	m.await(t, "the last who came", func() bool {
+		return slices.ContainsFunc(m.eventsLocked([]string{wire.TypePresence}), func(ev wire.Event) bool {
+			return slices.ContainsFunc(decode[wire.PresenceChange](t, ev.Payload).Joined, func(u wire.User) bool { return u.UID == "u-z" })
+		})
+	})
+	known := map[string]bool{"u-m": true}
+	for _, batch := range presences(t, m) {
+		for _, u := range batch.Joined {
+			known[u.UID] = true
+		}
+		for _, u := range batch.Left {
+			if !known[u.UID] {
+				t.Errorf("%s has left, and was not there", u.UID)
+			}
+			delete(known, u.UID)
+		}
+	}
+	if len(known) != 2 || !known["u-z"] {
+		t.Errorf("by what was told %v are there", known)
+	}
+}
+
 func TestPresenceBatches(t *testing.T) {
 	eng, _ := start(t, func(c *rooms.Config) { c.PresenceInterval = 50 * time.Millisecond })
 	m := join(t, eng, "x", "m", rooms.Since{})

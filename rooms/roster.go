@@ -229,9 +229,14 @@ func (r *roster) firstPageChanged(uid string) {
 	}
 }
 
-// fillFirstPage sets the number of users and their first page in p.
-func (r *roster) fillFirstPage(p *wire.RoomJoined) {
-	r.presence.Shown()
+// fillFirstPage sets the number of users and their first page in p, which is for
+// one member, or for all: nil.
+func (r *roster) fillFirstPage(p *wire.RoomJoined, one Member) {
+	if one == nil {
+		r.presence.Shown()
+	} else {
+		r.presence.ShownTo(one.User().UID)
+	}
 	p.Count = r.presence.Count()
 	if r.first == nil {
 		users, next := r.page("", MaxPresenceList)

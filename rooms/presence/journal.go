@@ -21,7 +21,19 @@ type journal struct {
 type record struct {
 	drained *User  // the record at the last drain; nil: was not here
 	last    *User  // the record before the latest change; nil: was not here then
-	shown   uint32 // journal.shown when it changed first
+	shown   uint32 // journal.shown when it changed first, or only the user itself was shown the list since
+}
+
+// showTo notes that a client of a user was shown the list. Who came since the
+// last drain may go as it came when nobody else knows of it; then none of its
+// own clients is left here either.
+func (j *journal) showTo(uid string) {
+	r, touched := j.changed.get(uid)
+	if touched && r.drained == nil && r.shown == j.shown {
+		r.shown++
+		j.changed.set(uid, r)
+	}
+	j.shown++
 }
 
 // record notes that a user changed from before to after; nil is absence.

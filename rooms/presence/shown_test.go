@@ -21,6 +21,27 @@ func TestShown(t *testing.T) {
 		{"went, shown, came", func(t *Table) { t.Leave("b"); t.Shown(); t.Join("b", b) }, []User{b}, nil},
 		{"went, came", func(t *Table) { t.Leave("b"); t.Join("b", b) }, nil, nil},
 		{"came, renamed, shown, went", func(t *Table) { t.Join("1", a); t.Join("1", a2); t.Shown(); t.Leave("1") }, nil, []User{a2}},
+		{"came, shown to itself, went", func(t *Table) { t.Join("1", a); t.ShownTo("a"); t.Leave("1") }, nil, nil},
+		{"came, shown to itself and another, went", func(t *Table) { t.Join("1", a); t.ShownTo("a"); t.ShownTo("b"); t.Leave("1") }, nil, []User{a}},
+		{"came, shown to another and itself, went", func(t *Table) { t.Join("1", a); t.ShownTo("b"); t.ShownTo("a"); t.Leave("1") }, nil, []User{a}},
+		{"two came, each shown to itself, went", func(t *Table) {
+			t.Join("1", a)
+			t.ShownTo("a")
+			t.Join("2", User{UID: "c"})
+			t.ShownTo("c")
+			t.Leave("1")
+			t.Leave("2")
+		}, nil, []User{a}},
+		{"came twice, shown to itself, went", func(t *Table) {
+			t.Join("1", a)
+			t.ShownTo("a")
+			t.Join("2", a)
+			t.ShownTo("a")
+			t.Leave("2")
+			t.Leave("1")
+		}, nil, nil},
+		{"came, shown to itself, stays", func(t *Table) { t.Join("1", a); t.ShownTo("a") }, []User{a}, nil},
+		{"went, came, shown to itself, went", func(t *Table) { t.Leave("b"); t.Join("b", b); t.ShownTo("b"); t.Leave("b") }, nil, []User{b}},
 		{"shown and drained before", func(t *Table) { t.Join("1", a); t.Shown(); t.Changes(); t.Leave("1"); t.Join("1", a) }, nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -71,6 +71,10 @@ func (t *Table) List(after string, limit int) (users []User, next string) {
 // reported then, although it cancels out.
 func (t *Table) Shown() { t.roomChanges.shown++ }
 
+// ShownTo is Shown where the client is one of that user, who is in the room by
+// it: that the user itself came and went is not reported for its sake.
+func (t *Table) ShownTo(uid string) { t.roomChanges.showTo(uid) }
+
 // Changes returns the net changes of the room since the last call, each list
 // sorted by uid. A user with a new name or avatar counts as joined; a user who
 // left has the record that was last reported. Changes that cancel out are not
