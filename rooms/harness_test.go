@@ -71,7 +71,7 @@ func closeEngine(t testing.TB, eng *rooms.Engine) {
 // outsider is a NATS client over TCP, as `nats pub` is.
 func outsider(t testing.TB, srv *embedded.Server) *nats.Conn {
 	t.Helper()
-	nc, err := nats.Connect(srv.URL())
+	nc, err := nats.Connect(srv.URL(), nats.Timeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}

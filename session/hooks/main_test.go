@@ -68,7 +68,7 @@ func newBackend(t testing.TB) *backend {
 	b.nc, err = s.Connect("roomd")
 	must(t, err)
 	t.Cleanup(b.nc.Close)
-	b.own, err = nats.Connect(s.URL()) // as a service does
+	b.own, err = nats.Connect(s.URL(), nats.Timeout(time.Minute)) // as a service does
 	must(t, err)
 	t.Cleanup(b.own.Close)
 	return b

@@ -144,7 +144,7 @@ func inject(t *testing.T, server *roomd, room, text string) {
 
 func publish(t *testing.T, server *roomd, room, body string) {
 	t.Helper()
-	nc, err := nats.Connect("nats://" + server.natsAddr)
+	nc, err := nats.Connect("nats://"+server.natsAddr, nats.Timeout(stepTimeout))
 	if err != nil {
 		t.Fatal(err)
 	}

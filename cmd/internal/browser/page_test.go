@@ -52,7 +52,7 @@ func (w *window) click(what string) {
 // fill puts count numbered messages into a room.
 func fill(t *testing.T, server *roomd, room string, count int) {
 	t.Helper()
-	nc, err := nats.Connect("nats://" + server.natsAddr)
+	nc, err := nats.Connect("nats://"+server.natsAddr, nats.Timeout(stepTimeout))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -210,7 +210,7 @@ func (m *member) next(t *testing.T, typ string) wire.Event {
 // natsTo connects to the node over TCP, as `nats pub` does.
 func natsTo(t *testing.T, s *server) *nats.Conn {
 	t.Helper()
-	nc, err := nats.Connect(s.NATSURL(), natsLogin(t, s))
+	nc, err := nats.Connect(s.NATSURL(), natsLogin(t, s), nats.Timeout(deadline))
 	if err != nil {
 		t.Fatal(err)
 	}
