@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -58,6 +59,24 @@ func TestPageKeyboard(t *testing.T) {
 	percy.until("the room is left", `document.querySelector("[data-testid=room-tab][data-room=table-0001]") === null`)
 	percy.holds("something has the focus", `document.activeElement !== document.body && document.activeElement.checkVisibility()`)
 	percy.content(t)
+	percy.leave("vip")
+	percy.leave("general")
+	percy.until("rooms are offered", `document.querySelectorAll("[data-testid=lobby-room]").length === 12`)
+	percy.fits(t)
+}
+
+// fits looks whether the lobby fits into every window, and is read from its top.
+func (w *window) fits(t *testing.T) {
+	t.Helper()
+	for _, size := range [][2]int64{{360, 800}, {640, 400}, {1280, 800}} {
+		w.run("another window", chromedp.EmulateViewport(size[0], size[1]))
+		w.holds(fmt.Sprintf("the lobby fits into %v", size), `(() => {
+			const view = document.getElementById("log-scroll");
+			const title = document.getElementById("lobby-title").getBoundingClientRect();
+			return view.scrollWidth <= view.clientWidth && title.left >= 0 && title.right <= innerWidth && title.top >= view.getBoundingClientRect().top;
+		})()`)
+		w.shoot(fmt.Sprintf("lobby-%d", size[0]))
+	}
 }
 
 // types presses keys, wherever the focus is.
