@@ -2,6 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -43,6 +47,26 @@ func TestMistakesAreNamed(t *testing.T) {
 	} {
 		if out, err := call(t, strings.Fields(args)...); err == nil || !strings.Contains(err.Error(), want) || out != "" {
 			t.Errorf("%s: %v does not name %q; printed %q", args, err, want, out)
+		}
+	}
+}
+
+// The commands that the README shows are understood. They take minutes, so each ends where it would begin to build.
+func TestReadmesCommands(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	shown := regexp.MustCompile(`(?m)^go run ./cmd/roombench (.*?)(?:\s+#.*)?$`).FindAllSubmatch(readme, -1)
+	if len(shown) < 5 {
+		t.Fatalf("the README shows %d commands", len(shown))
+	}
+	for _, line := range shown {
+		var out bytes.Buffer
+		if err := run(ctx, strings.Fields(string(line[1])), &out, &out); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", line[0], err)
 		}
 	}
 }

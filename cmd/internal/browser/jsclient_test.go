@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -33,12 +34,14 @@ func TestJavaScriptClient(t *testing.T) {
 			await r.send("send_message", { message: "hi" });
 			if ((await heard).username !== "percy") throw new Error("said by somebody else");`)
 	})
-	t.Run("what the README shows", func(t *testing.T) {
-		p := openPage(t, browser, server.url())
-		p.eval("watch the console", `window.logged = new Promise((done) => { console.log = (...words) => done(words.join(" ")); });`)
-		p.eval("paste", snippet(t)+`
-			if (await logged !== "percy hi") throw new Error("it logged " + await logged);`)
-	})
+	for _, readme := range []string{"README.md", "session/client/js/README.md"} {
+		t.Run("what "+readme+" shows", func(t *testing.T) {
+			p := openPage(t, browser, server.url())
+			p.eval("watch the console", `window.logged = new Promise((done) => { console.log = (...words) => done(words.join(" ")); });`)
+			p.eval("paste", snippet(t, readme)+`
+				if (await logged !== "percy hi") throw new Error("it logged " + await logged);`)
+		})
+	}
 	t.Run("no listener is left behind", func(t *testing.T) { listenersGo(t, openPage(t, browser, server.url())) })
 	t.Run("a listener that throws is an error of the page", func(t *testing.T) {
 		p := openPage(t, browser, server.url())
@@ -230,10 +233,10 @@ func eventually(t *testing.T, what string, look func() bool) {
 	}
 }
 
-// snippet is the README's block for pages, as one that is evaluated must write its import.
-func snippet(t *testing.T) string {
+// snippet is a README's block for pages, as one that is evaluated must write its import.
+func snippet(t *testing.T, name string) string {
 	t.Helper()
-	readme, err := os.ReadFile("../../../README.md")
+	readme, err := os.ReadFile(filepath.Join("../../..", filepath.FromSlash(name)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +244,7 @@ func snippet(t *testing.T) string {
 	block, _, _ = strings.Cut(block, "```")
 	imported := regexp.MustCompile(`(?m)^import (\{[^}]*\}) from ("[^"]*");`)
 	if !imported.MatchString(block) {
-		t.Fatalf("README.md has no block for pages that imports the client: %q", block)
+		t.Fatalf("%s has no block for pages that imports the client: %q", name, block)
 	}
 	return imported.ReplaceAllString(block, "const $1 = await import($2);")
 }

@@ -72,7 +72,7 @@ func TestPackage(t *testing.T) {
 	runNode(t, filepath.Join(source, "test", "rooms.test.js"), "file://"+entry)
 }
 
-// TestTypes compiles a program against the types of the package, and what they must refuse.
+// TestTypes compiles a program against the types of the package, and what they must refuse, and what the README shows.
 func TestTypes(t *testing.T) {
 	tsc, err := exec.LookPath("tsc")
 	if err != nil {
@@ -87,8 +87,21 @@ func TestTypes(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "types.mts"), program, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	readme, err := os.ReadFile(filepath.Join(source, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, _ := strings.Cut(string(readme), "```ts\n")
+	shown, _, found := strings.Cut(shown, "```")
+	if !found {
+		t.Fatal("the README shows no types")
+	}
+	shown = "import { connect } from \"roomd-client\";\nconst url = \"ws://localhost:3000/ws\";\n" + shown
+	if err := os.WriteFile(filepath.Join(folder, "readme.mts"), []byte(shown), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.CommandContext(t.Context(), tsc, "--noEmit", "--strict", "--target", "es2022", "--lib", "es2022,dom",
-		"--module", "nodenext", "--moduleResolution", "nodenext", "types.mts")
+		"--module", "nodenext", "--moduleResolution", "nodenext", "types.mts", "readme.mts")
 	cmd.Dir = folder
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("tsc: %v\n%s", err, out)

@@ -76,7 +76,7 @@ func (b box) runAs(t *testing.T, attr *syscall.SysProcAttr, program string, args
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = filepath.Join(b.dir, "repo")
 	// -trimpath, so that what was built in another copy need not be built again.
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(b.dir, "bin")+":"+os.Getenv("PATH"), "GOFLAGS=-trimpath", "GOPROXY=off", "MINE="+filepath.Join(b.dir, "mine"))
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(b.dir, "bin")+":"+os.Getenv("PATH"), "GOFLAGS=-trimpath", "GOPROXY=off", "MINE="+filepath.Join(b.dir, "mine"), "BIN="+filepath.Join(b.dir, "bin"))
 	cmd.Stdout, cmd.Stderr = text, text
 	cmd.SysProcAttr = attr
 	if attr.Setpgid {

@@ -53,6 +53,57 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// runs says what runs each block of the documents, by a part of it that no other block there has; for what cannot be run, why.
+// The blocks roomd and hook of rooms/wire/README.md are played by the contract's tests, whatever they hold.
+var runs = map[string]map[string]string{
+	"README.md": {
+		"go test ./...": "TestFrontPage", "nats pub room.general.event": "TestFrontPage", "send general": "TestFrontPage",
+		"client.Dial": "TestFrontPage", "place_bet": "TestProgram", "/client.js": "browser.TestJavaScriptClient", "rooms  rooms/eventlog": "house: a drawing",
+	},
+	"cmd/internal/hostile/README.md": {"ROOMD_HOSTILE=full": ".ci/run, in its short form"},
+	"cmd/roomd/PROMISES.md":          {"ROOMD_FAULTS=full": ".ci/run, in its short form"},
+	"cmd/roombench/README.md":        {"fanout --against hub": "roombench.TestReadmesCommands: understood, not run; they take an hour"},
+	"cmd/roomd/INTERNET.md":          {"--trusted-proxy": "TestInternet", "nats-password": "TestInternet"},
+	"testdata/cluster/README.md": {
+		"--addr localhost:3001": "TestFirstLook", "nats req rooms.members": "TestFirstLook", "secrets.sh": "TestProduction", "kill $nodes": "TestProduction",
+		"examples/take": "TestProduction", "upstream roomd": "nobody: it is nginx's",
+	},
+	"session/hooks/README.md": {
+		"node:crypto": "jsclient.TestSite", "nats.Connect": "nobody: a part of a program; hooks.Example is whole",
+		"roomd --hook login=": "nobody: a site of somebody's; what it gets and answers is played from rooms/wire/README.md",
+	},
+	"session/client/js/README.md": {
+		"/client.js": "browser.TestJavaScriptClient", "interface Events": "jsclient.TestTypes", "room-ticket": "nobody: it needs a site's backend", "proxy_pass": "nobody: it is nginx's",
+	},
+}
+
+// Every block that a reader may paste has somebody who runs it, or a reason; a new one wants a line in runs.
+func TestBlocksAreRun(t *testing.T) {
+	for _, name := range documents(t) {
+		found := map[string]int{}
+		for _, b := range read(t, name).blocks() {
+			if name == "rooms/wire/README.md" && (b.language == "roomd" || b.language == "hook") {
+				continue
+			}
+			known := false
+			for part := range runs[name] {
+				if strings.Contains(b.text, part) {
+					known = true
+					found[part]++
+				}
+			}
+			if !known {
+				t.Errorf("%s shows a block that nothing runs; run it, and say so in runs:\n%s", name, b.text)
+			}
+		}
+		for part, by := range runs[name] {
+			if found[part] != 1 {
+				t.Errorf("%s has %d blocks with %q (%s), want one", name, found[part], part, by)
+			}
+		}
+	}
+}
+
 // documents are the Markdown files, from the root.
 func documents(t *testing.T) []string {
 	t.Helper()
@@ -104,20 +155,33 @@ func (d document) walk(fn func(line, language string, inBlock bool)) {
 	}
 }
 
-// code returns the blocks of that language.
-func (d document) code(language string) (blocks []string) {
+// block is what stands between two fences.
+type block struct{ language, text string }
+
+// blocks are all of them.
+func (d document) blocks() (all []block) {
 	inside := false
-	d.walk(func(line, of string, inBlock bool) {
+	d.walk(func(line, language string, inBlock bool) {
 		switch {
-		case !inBlock || of != language:
+		case !inBlock:
 			inside = false
 		case !inside:
-			inside, blocks = true, append(blocks, line+"\n")
+			inside, all = true, append(all, block{language, line + "\n"})
 		default:
-			blocks[len(blocks)-1] += line + "\n"
+			all[len(all)-1].text += line + "\n"
 		}
 	})
-	return blocks
+	return all
+}
+
+// code returns the blocks of that language.
+func (d document) code(language string) (texts []string) {
+	for _, b := range d.blocks() {
+		if b.language == language {
+			texts = append(texts, b.text)
+		}
+	}
+	return texts
 }
 
 // prose is what is not code.
