@@ -224,15 +224,16 @@ func listRooms(t *testing.T, nc *nats.Conn, request string) rooms.RoomList {
 // TestServiceListsWhatFits: more rooms than one message of NATS holds.
 func TestServiceListsWhatFits(t *testing.T) {
 	eng, srv := start(t, immortal)
-	one := newMember("one")
-	name := strings.Repeat("x", 60)
-	n := int(outsider(t, srv).MaxPayload())/150 + 100 // a room of such a name takes some 170 bytes
+	nc := outsider(t, srv)
+	label := json.RawMessage(`"` + strings.Repeat("x", wire.MaxLabelBytes-2) + `"`)
+	n := int(nc.MaxPayload())/len(label) + 1
 	for i := range n {
-		if err := eng.Join(within(t), fmt.Sprintf("%s%04d", name, i), one, "", rooms.Since{}); err != nil {
+		if err := eng.SetLabel(within(t), fmt.Sprintf("table-%04d", i), label); err != nil {
 			t.Fatal(err)
 		}
 	}
-	nc := outsider(t, srv)
+	last := fmt.Sprintf("table-%04d", n-1)
+	eventually(t, "the last label is there", func() bool { return eng.Label(last) != nil })
 	seen, pages := 0, 0
 	for after := ""; ; pages++ {
 		list := listRooms(t, nc, fmt.Sprintf(`{"after":%q}`, after))
