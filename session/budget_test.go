@@ -93,8 +93,8 @@ func TestRefusedByOthersIsNoFlood(t *testing.T) {
 	c := s.client(p)
 	c.accounts[ofAddress].Charge(bytesSent, s.m.now(), 1e6)
 	p.failed(wire.RateLimited, wire.TypeHeartbeat, "", nil)
-	same(t, "of its own budget spent", c.accounts[ofClient].Part(bytesSent, s.m.now()), 0)
-	same(t, "of its user's budget spent", c.accounts[ofUser].Part(bytesSent, s.m.now()), 0)
+	same(t, "of its own budget spent", c.accounts[ofClient].Used(bytesSent, s.m.now()), 0)
+	same(t, "of its user's budget spent", c.accounts[ofUser].Used(bytesSent, s.m.now()), 0)
 	same(t, "refusals held against it", s.refusalsOf(p), 0)
 }
 
@@ -103,7 +103,7 @@ func TestRefusedByOthersIsNoFlood(t *testing.T) {
 func TestRoomBytes(t *testing.T) {
 	s := newStack(t)
 	slow := func(burst float64) *budget.Table { // of which nothing leaks out while the test runs
-		return budget.NewTable(budget.Rate{PerSecond: 1, Burst: burst}, budget.Rate{}, maxStrangers)
+		return budget.NewTable(budget.Rate{PerSecond: 1, Burst: burst}, budget.Rate{}, maxIdleAccounts)
 	}
 	s.m.budgets.rooms, s.m.budgets.tables[ofClient] = slow(2000), slow(4<<20)
 	loud, quiet := s.user("loud"), s.user("quiet")
@@ -126,14 +126,14 @@ func TestRoomBytes(t *testing.T) {
 func TestRoomBytesOfACrowd(t *testing.T) {
 	const cost = 100 + envelopeBytes + float64(len("hall"))
 	s := newStack(t)
-	for n := range 3 * crowd {
+	for n := range 3 * baseReach {
 		switch n {
-		case 0, crowd:
-			same(t, "cost of 100 bytes up to a crowd", s.m.costIn("hall", 100), cost)
+		case 0, baseReach:
+			same(t, "cost of 100 bytes up to a crowd", s.m.roomCost("hall", 100), cost)
 		}
 		must(t, s.eng.Join(t.Context(), "hall", passerby(n), "", rooms.Since{}))
 	}
-	same(t, "cost of 100 bytes to three crowds", s.m.costIn("hall", 100), 3*cost)
+	same(t, "cost of 100 bytes to three crowds", s.m.roomCost("hall", 100), 3*cost)
 }
 
 // passerby is a member without a connection.
@@ -169,7 +169,7 @@ func TestAnswersAreCharged(t *testing.T) {
 	p := s.from("192.0.2.1", "ann")
 	owed := func(owner int) float64 {
 		a := s.client(p).accounts[owner]
-		return a.Part(bytesAsked, s.m.now()) * a.Rate(bytesAsked).Burst
+		return a.Used(bytesAsked, s.m.now()) * a.Rate(bytesAsked).Burst
 	}
 	p.say("", strings.Repeat("x", 9000))
 	for what, least := range map[string]float64{wire.TypeGetHistory: 9000, wire.TypeGetOnlineUsers: answerLeast, wire.TypeGetRooms: answerLeast, wire.TypeJoinRoom: 100} {
@@ -229,8 +229,8 @@ func TestResumeIsRefusedUntilPaidOff(t *testing.T) {
 func TestHistoryTakesTurns(t *testing.T) {
 	s := newStack(t)
 	tabs := list(0, 3, func(int) *peer { return s.user("ann") })
-	turns := s.client(tabs[0]).accounts[ofUser].Turns(userTurns)
-	for range userTurns {
+	turns := s.client(tabs[0]).accounts[ofUser].Slots(userReads)
+	for range userReads {
 		turns <- struct{}{}
 	}
 	tabs[0].send(wire.TypeGetHistory, "h", "", nil)
@@ -243,7 +243,7 @@ func TestHistoryTakesTurns(t *testing.T) {
 	tabs[0].wantError(tabs[0].answer("h"), wire.Busy)
 	<-turns
 	tabs[0].acked(wire.TypeGetHistory, "", nil)
-	same(t, "turns in use", len(turns), userTurns-1)
+	same(t, "turns in use", len(turns), userReads-1)
 }
 
 // New connections and logins of one address have a rate; other addresses, and
@@ -459,8 +459,8 @@ func TestBudgetsOfConfig(t *testing.T) {
 	same(t, "all guests' bytes in inboxes", b.guests.all.Rate(budget.First), budget.Rate{PerSecond: 256 << 10, Burst: 32 << 20})
 	same(t, "a guest's of that", b.guests.byUID.New().Rate(budget.First), budget.Rate{PerSecond: 8 << 10, Burst: 1 << 20})
 	same(t, "an address's of that", b.guests.byAddress.New().Rate(budget.First), budget.Rate{PerSecond: 32 << 10, Burst: 4 << 20})
-	same(t, "connections", b.doors.New().Rate(connects), budget.Rate{PerSecond: 20, Burst: 200})
-	same(t, "logins", b.doors.New().Rate(logins), budget.Rate{PerSecond: 5, Burst: 50})
+	same(t, "connections", b.addresses.New().Rate(connects), budget.Rate{PerSecond: 20, Burst: 200})
+	same(t, "logins", b.addresses.New().Rate(logins), budget.Rate{PerSecond: 5, Burst: 50})
 }
 
 // What a join replays is charged to who asked for it, also when it is handed
@@ -470,7 +470,7 @@ func TestReplaysAreCharged(t *testing.T) {
 	const size = 200_000
 	asked := func(p *peer) float64 {
 		a := s.client(p).accounts[ofUser]
-		return a.Part(bytesAsked, s.m.now()) * a.Rate(bytesAsked).Burst
+		return a.Used(bytesAsked, s.m.now()) * a.Rate(bytesAsked).Burst
 	}
 	talker, member := s.user("talker"), s.user("member")
 	member.acked(wire.TypeJoinRoom, "", `{"name":"room"}`)
@@ -519,5 +519,5 @@ func TestHandshakesOfAnAddress(t *testing.T) {
 	same(t, "of this machine", admitted("127.0.0.1"), 5)
 	same(t, "of a trusted proxy", admitted("198.51.100.7"), 5)
 	same(t, "LimitedHandshakes", s.m.Stats().LimitedHandshakes.Load(), 4+4+9)
-	same(t, "knocks that are left", s.m.knock(address{key: "192.0.2.1"}, connects), 0)
+	same(t, "knocks that are left", s.m.takeAddress(address{key: "192.0.2.1"}, connects), 0)
 }

@@ -27,34 +27,34 @@ type Client struct {
 	in   socket.Source // of the reading goroutine
 	conn socket.Conn   // written by the actor only
 	self *actor.Ref[outgoing]
-	ping time.Duration // jittered, so that clients that came together do not ping together
+	ping time.Duration // jittered, so that clients that connected together are not pinged together
 
-	accounts [owners]*budget.Account // what it spends from; of the address: nil for one without a budget
+	accounts [owners]*budget.Account // of its client, user and address; nil for an address without a budget
 
-	handshake *[]byte // the answer to it, if it is not written yet; owned by the actor
+	handshake *[]byte // the response to it, if it is not written yet; owned by the actor
 
 	// written by any goroutine
-	heard   atomic.Int64  // when the last frame came from the peer, in nanoseconds after m.born
-	inHand  atomic.Int64  // bytes that are being written, if they are many
-	ending  atomic.Uint32 // the close code, with byPeer if it is the peer's; 0 while open. The first one stands
-	removed atomic.Bool   // an operator has ended it; it keeps no seat, whatever else ended it first
-	abrupt  atomic.Bool   // the peer's close frame is not waited for: see cutUnfinished
+	lastFrame atomic.Int64  // when the last frame came from the peer, in nanoseconds since m.started
+	writing   atomic.Int64  // bytes that are being written, if they exceed writingAbove
+	ending    atomic.Uint32 // the close code, with byPeer if it is the peer's; 0 while open. The first one counts
+	removed   atomic.Bool   // closed with 4001 by an operator: it keeps no seat, whatever closed it first
+	abrupt    atomic.Bool   // do not wait for the peer's close frame: see cutUnfinished
 
 	deflate bool // what is written may be compressed; fixed after start
 
 	// owned by the reading goroutine
-	answered bool          // the peer's close frame has come
-	hurried  bool          // the connection has a read deadline: see hurry
-	bad      uint8         // events in a row that were no events, up to maxBadFrames
-	late     time.Duration // when the read deadline is
-	events   budget.Bucket // what it sent
-	refusals budget.Bucket // what was refused of it: see flooded
-	window   chan struct{} // one element per publish without an ack; the acks take them out. nil: nothing was published yet
-	verdicts *verdicts     // nil: no event of it was asked about yet
+	answered        bool          // the peer's close frame has come
+	hasDeadline     bool          // the connection has a read deadline: see hurry
+	badFrames       uint8         // messages in a row that were no events, up to maxBadFrames
+	messageDeadline time.Duration // when the read deadline is
+	events          budget.Bucket // events received
+	refusals        budget.Bucket // refused events: see closeIfFlooding
+	window          chan struct{} // one element per publish without an ack; the acks take them out. nil: nothing was published yet
+	verdicts        *verdicts     // nil: Hooks.Publish was not called yet
 
-	traffic    traffic
-	wheelEntry wheelEntry // guarded by m.wheel.mu
-	begun      *begun     // guarded by m.unfinished.mu; nil: no message is begun and not ended
+	traffic         traffic
+	wheelEntry      wheelEntry       // guarded by m.wheel.mu
+	unfinishedEntry *unfinishedEntry // guarded by m.unfinished.mu; nil: no message is begun and not ended
 
 	mu      sync.Mutex
 	rooms   []string      // clean names of the rooms it is in, the inbox not among them
@@ -65,7 +65,7 @@ type Client struct {
 // ID names the connection; it is the client_id of the welcome event.
 func (c *Client) ID() string { return c.id }
 
-// User is who it is, as others see it.
+// User returns the user as others see it.
 func (c *Client) User() wire.User {
 	return wire.User{UID: c.who.UID, Username: c.who.Username, AvatarID: c.who.AvatarID}
 }
@@ -73,10 +73,11 @@ func (c *Client) User() wire.User {
 // Guest reports whether the user is a guest.
 func (c *Client) Guest() bool { return c.who.Guest }
 
-// Identity is who it is, with what the login granted.
+// Identity returns the user with everything that the login granted.
 func (c *Client) Identity() auth.Identity { return c.who }
 
-// Done is closed when the connection has ended and its rooms have been told.
+// Done returns a channel that is closed when the connection has ended and its
+// rooms have been left.
 func (c *Client) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -105,11 +106,12 @@ func (c *Client) ended() {
 }
 
 // Send queues one event for the client. A single large one, such as a page of
-// history, is charged as a quarter of the queue at most: it is no sign of a
-// slow client.
+// history, is charged to the queue as a quarter of it at most, because it is no
+// sign of a slow client. An error says that the connection has ended, or was
+// closed because its queue is full.
 func (c *Client) Send(ev wire.Event) error { return c.sendOwn(rooms.EventBurst(ev)) }
 
-// sendPayload is Send of ev with a payload of package wire.
+// sendPayload is Send for ev with a payload type of package wire.
 func (c *Client) sendPayload(ev wire.Event, payload any) error {
 	return c.sendOwn(rooms.PayloadBurst(ev, payload))
 }
@@ -119,12 +121,12 @@ func (c *Client) sendOwn(b *rooms.Burst) error {
 	return c.deliver(b)
 }
 
-// byPeer marks a close code that the peer chose.
+// byPeer marks a close code that came from the peer.
 const byPeer = 1 << 16
 
-// Close ends the connection with a close code, at once: what is being written
-// is ended, what waits is still written before the close frame, unless the
-// code is 4001. The first code stands. With 0 it is 1000.
+// Close closes the connection with a close code, and does not wait. Everything
+// queued is still written before the close frame, unless the code is 4001. The
+// first code counts. 0 means 1000.
 func (c *Client) Close(code wire.CloseCode) {
 	if code == 0 {
 		code = wire.CloseNormal
@@ -158,9 +160,9 @@ func (c *Client) isIn(room string) bool {
 	return slices.Contains(c.rooms, room)
 }
 
-// remember notes that the client is in the room. It fails when there is no
-// place left, not counting the room `instead` of which it is entered.
-func (c *Client) remember(room, instead string) error {
+// addRoom records that the client is in the room. It fails when the client is
+// in too many rooms, not counting the room `instead`, which will be left.
+func (c *Client) addRoom(room, instead string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if slices.Contains(c.rooms, room) {
@@ -177,8 +179,8 @@ func (c *Client) remember(room, instead string) error {
 	return nil
 }
 
-// setCurrent makes a room that the client is in the current one, if there is none,
-// or in any case if inAnyCase.
+// setCurrent makes a room that the client is in the current one, if there is
+// none or if inAnyCase.
 func (c *Client) setCurrent(room string, inAnyCase bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -187,8 +189,8 @@ func (c *Client) setCurrent(room string, inAnyCase bool) {
 	}
 }
 
-// forget notes that the client left the room.
-func (c *Client) forget(room string) {
+// removeRoom records that the client has left the room.
+func (c *Client) removeRoom(room string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if i := slices.Index(c.rooms, room); i >= 0 {
@@ -201,15 +203,17 @@ func (c *Client) forget(room string) {
 
 func (c *Client) inbox() string { return wire.Inbox(c.who.UID) }
 
-// closeCode is how the connection ended, or ends; 0 while it is open.
+// closeCode returns the code with which the connection ended, or will end; 0
+// while it is open.
 func (c *Client) closeCode() wire.CloseCode { return wire.CloseCode(c.ending.Load()) }
 
-// closedByPeer reports whether the peer ended the connection in order.
+// closedByPeer reports whether the peer sent a close frame first.
 func (c *Client) closedByPeer() bool { return c.ending.Load()&byPeer != 0 }
 
-// comesBack reports whether a client that has ended keeps its seats for the
-// grace. Who was removed does not, also when the connection had broken before.
-func (c *Client) comesBack() bool {
+// keepsSeat reports whether a client whose connection has ended keeps its seats
+// for the grace period. A removed one does not, even if its connection had
+// broken before.
+func (c *Client) keepsSeat() bool {
 	if c.removed.Load() {
 		return false
 	}
@@ -224,10 +228,10 @@ func (c *Client) request() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(c.m.ctx, requestTimeout)
 }
 
-// due is called by the wheel: the actor looks at its times. One whose peer was
-// heard is not woken, which holds for nearly all who were pinged and for all
-// who talk.
-func (c *Client) due() {
+// onDue is called by the wheel when the actor may have to ping or close. If a
+// frame has come since, which is so for nearly all that were pinged and all
+// that send, the actor is not woken.
+func (c *Client) onDue() {
 	now := time.Now()
 	c.m.eng.MarkUserSeen(c.who.UID)
 	if exp := c.who.Expires; !c.silent(now) && (exp.IsZero() || exp.Sub(now) > c.ping) {
@@ -242,8 +246,8 @@ func (c *Client) silent(now time.Time) bool {
 	return now.Sub(c.lastHeard()) >= c.ping-c.m.wheel.step
 }
 
-// wake makes the actor look at its times. Nothing in that waits for the peer if
-// the connection is Nonblocking.
+// wake makes the actor check its deadlines. If the connection is Nonblocking,
+// nothing in that waits for the peer.
 func (c *Client) wake() {
 	send := c.self.Send
 	if c.conn.Nonblocking() {
@@ -253,12 +257,12 @@ func (c *Client) wake() {
 	_ = send(outgoing{})
 }
 
-// hear notes a sign of life, and returns when that was.
-func (c *Client) hear() (now time.Duration) {
+// markAlive records that a frame came, and returns the time.
+func (c *Client) markAlive() (now time.Duration) {
 	now = c.m.now()
-	c.heard.Store(int64(now))
+	c.lastFrame.Store(int64(now))
 	return now
 }
 
-// lastHeard is when the last sign of life came.
-func (c *Client) lastHeard() time.Time { return c.m.born.Add(time.Duration(c.heard.Load())) }
+// lastHeard returns when the last frame came.
+func (c *Client) lastHeard() time.Time { return c.m.started.Add(time.Duration(c.lastFrame.Load())) }

@@ -34,7 +34,7 @@ func TestRemovedKeepsNoSeat(t *testing.T) {
 		for _, code := range c.codes {
 			client.Close(code)
 		}
-		same(t, text("a seat is kept after %v", c.codes), client.comesBack(), c.keeps)
+		same(t, text("a seat is kept after %v", c.codes), client.keepsSeat(), c.keeps)
 	}
 }
 

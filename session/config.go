@@ -10,47 +10,48 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
-// Bounds without a flag, each with what happens when it is hit.
+// Limits without a flag, and what happens when they are reached.
 const (
 	// MaxRooms is how many rooms a client may be in, its inbox not counted;
 	// one more is refused with too_many_rooms.
 	MaxRooms = 32
-	// maxBadFrames in a row of bad_json or bad_type close with 4505.
+	// maxBadFrames is how many messages in a row may be bad_json or bad_type;
+	// then the connection is closed with 4505.
 	maxBadFrames = 10
-	// floodEvents are how many events over its own limits a client may have
-	// refused at once, as a backlog after a pause is, and floodLeak how many of
-	// them are forgotten per second; one that goes on is closed with 4504.
+	// floodEvents is how many events beyond its limits a client may send at once,
+	// as with a backlog after a pause, and floodLeak how many per second; a
+	// client that exceeds that is closed with 4504.
 	floodEvents = 1000
 	floodLeak   = 5
 	// messageTimeout is how long a message may take from its first frame to its
 	// last byte; then the connection is closed with 4001.
 	messageTimeout = 15 * time.Second
-	// leastUnfinished is how many messages of the largest size may be unfinished in
-	// any case.
+	// leastUnfinished is how many incomplete messages of the largest size are
+	// always possible.
 	leastUnfinished = 4
-	// publishWindow is how many events of a client may wait for their ack;
-	// the connection is not read while the window is full.
+	// publishWindow is how many events of a client may be without an ack; the
+	// connection is not read while the window is full.
 	publishWindow = 64
-	// historyAtOnce is how many pages of history the node answers at a time; one
-	// more waits for its turn, and is answered busy after requestTimeout.
+	// historyAtOnce is how many pages of history the node answers at a time;
+	// further ones wait, and are answered busy after requestTimeout.
 	historyAtOnce = 16
-	// requestTimeout bounds what a handler waits for; then it is answered
+	// requestTimeout bounds what a handler waits for; then the event is answered
 	// unavailable.
 	requestTimeout = 5 * time.Second
 	// lingerTimeout is how long a closed connection is read for the peer's
 	// close frame.
 	lingerTimeout = time.Second
-	// lingerBytes is how much of it is read.
+	// lingerBytes is how many bytes of it are read for that.
 	lingerBytes = 4 << 20
-	// drainAtOnce is how many connections are closed without spreading them.
+	// drainAtOnce is up to how many connections Drain closes at once.
 	drainAtOnce = 50
 )
 
-// Config says how sessions run. Zero is no limit in every field that limits how
-// much, how many or how often, as in roomd's flags: these say so, and a negative
-// one is refused. In all other fields, the sizes and times that a session cannot
-// be without, zero takes the default. DefaultConfig has the limits that a server
-// on the internet needs: begin with it.
+// Config is the configuration of a Manager. Zero is no limit in every field
+// that limits how much, how many or how often, as in roomd's flags; a negative
+// one is refused. In all other fields, the sizes and times that a session
+// cannot do without, zero takes the default. DefaultConfig has the limits that
+// a server on the internet needs: start from it.
 type Config struct {
 	DefaultRoom string // joined when the client names none
 
@@ -82,9 +83,9 @@ type Config struct {
 	MaxGuestRooms            int     // rooms of this node that only guests have entered; one more is refused with busy; 0: no limit
 	MaxConnectionsPerUser    int     // one more closes the user's oldest with 4502; 0: no limit
 
-	Hooks   Hooks          // what the program has a say in; zero: nothing
-	Origins auth.Origins   // pages that may connect
-	Proxies auth.Proxies   // whose X-Forwarded-For counts
+	Hooks   Hooks          // functions of the program; zero: none
+	Origins auth.Origins   // origins of web pages that may connect
+	Proxies auth.Proxies   // trusted proxies, whose X-Forwarded-For is used
 	Log     zerolog.Logger // zero: nothing is logged
 }
 
@@ -127,7 +128,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Validate reports the first field that cannot work.
+// Validate returns an error for the first field with an invalid value.
 func (c Config) Validate() error {
 	switch {
 	case c.MaxMessage < 64:

@@ -69,8 +69,8 @@ func (s *stack) silence() (freed []func() bool) {
 	s.m.mu.Unlock()
 	for _, c := range clients {
 		freed = append(freed, isFreed(c), isFreed(c.self), isFreed(c.conn.Conn.(*net.TCPConn)))
-		c.heard.Store(-int64(time.Hour))
-		c.due()
+		c.lastFrame.Store(-int64(time.Hour))
+		c.onDue()
 	}
 	return freed
 }

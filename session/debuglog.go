@@ -12,7 +12,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
-// traffic is what went over a connection, for the log line at its end.
+// traffic counts what went over a connection, for the log line at its end.
 type traffic struct {
 	// owned by the reading goroutine
 	began    time.Duration // after m.born
@@ -26,8 +26,8 @@ type traffic struct {
 	refused atomic.Int64 // events answered with error
 }
 
-// logEnd writes what there is to say of a connection that has ended, in rooms
-// that it was in then. It runs on the reading goroutine, when the actor has ended.
+// logEnd logs a connection that has ended; in are the rooms it was in then. It
+// runs on the reading goroutine, after the actor has ended.
 func (c *Client) logEnd(in []string) {
 	e := c.m.cfg.Log.Debug()
 	if e == nil {
@@ -47,8 +47,9 @@ func (c *Client) logEnd(in []string) {
 		Msg("a connection has ended")
 }
 
-// logRefused notes an event that was answered with an error, but not each of
-// those that came too fast: there may be very many, and the end counts them.
+// logRefused logs an event that was answered with an error. Events beyond a
+// rate limit are not logged one by one, because there may be very many; logEnd
+// has their number.
 func (c *Client) logRefused(ev *wire.Event, err error) {
 	why := wire.AsError(err)
 	if why.Code == wire.RateLimited {
@@ -64,7 +65,7 @@ func (c *Client) logRefused(ev *wire.Event, err error) {
 	c.describe(e).Str("error", string(why.Code)).Str("why", why.Message).Msg("an event was refused")
 }
 
-// logRoomRefused notes one of the first rooms that the client may not enter, or
+// logRoomRefused logs one of the first rooms that the client may not enter, or
 // not now.
 func (c *Client) logRoomRefused(room string, err error) {
 	e := c.m.cfg.Log.Debug()
@@ -93,8 +94,8 @@ func describe(e *zerolog.Event, who auth.Identity, from address) *zerolog.Event 
 	return e.Str("address", from.key)
 }
 
-// logRefusal notes a handshake that was refused: who wanted what, as far as was
-// found out before, and why not; status 0: gorilla has chosen it. What a request logs in with is never logged.
+// logRefusal logs a handshake that was refused: who, as far as is known, from
+// where, and why; status 0: gorilla has answered. Credentials are never logged.
 func (m *Manager) logRefusal(r *http.Request, who auth.Identity, from address, status int, refusal error) {
 	e := m.cfg.Log.Debug()
 	if e == nil {
@@ -108,8 +109,8 @@ func (m *Manager) logRefusal(r *http.Request, who auth.Identity, from address, s
 	describeRefusal(describe(e, who, from), refusal).Msg("a connection was refused")
 }
 
-// LogLoginRefusal notes a login by another way than a handshake that was
-// refused: from where, and why. Only at debug.
+// LogLoginRefusal logs, at debug level, a refused login that is no handshake:
+// from where, and why.
 func (m *Manager) LogLoginRefusal(r *http.Request, err error) {
 	e := m.cfg.Log.Debug()
 	if e == nil {

@@ -9,10 +9,10 @@ import (
 )
 
 // Drain refuses new connections, tells each client to reconnect and closes it
-// with 4000: at once when there are few, else spread evenly over most of the
-// time that ctx leaves, so that the nodes that take them over are not hit by
-// all at the same moment. It returns when all are gone, or with an error when
-// ctx ends before.
+// with 4000: all at once when there are few, else spread evenly over most of
+// the time that ctx leaves, so that the other nodes do not get all clients at
+// the same moment. It returns when all connections are closed, or with an error
+// when ctx ends first.
 func (m *Manager) Drain(ctx context.Context) error {
 	clients := m.refuseNew()
 	pause := drainPause(ctx, len(clients))
@@ -24,22 +24,22 @@ func (m *Manager) Drain(ctx context.Context) error {
 				return errDrainCut
 			}
 		}
-		c.sendAway(len(clients))
+		c.drain(len(clients))
 	}
-	gone := make(chan struct{})
+	allClosed := make(chan struct{})
 	go func() {
 		m.running.Wait()
-		close(gone)
+		close(allClosed)
 	}()
 	select {
-	case <-gone:
+	case <-allClosed:
 		return nil
 	case <-ctx.Done():
 		return errDrainCut
 	}
 }
 
-// drainPause is the time between two clients.
+// drainPause returns the time between two clients.
 func drainPause(ctx context.Context, clients int) time.Duration {
 	deadline, ok := ctx.Deadline()
 	if !ok || clients <= drainAtOnce {
@@ -48,9 +48,9 @@ func drainPause(ctx context.Context, clients int) time.Duration {
 	return time.Until(deadline) * 8 / 10 / time.Duration(clients)
 }
 
-// sendAway tells the client to reconnect and closes it. Clients that leave
-// together come back spread over a time that grows with their number.
-func (c *Client) sendAway(together int) {
+// drain tells the client to reconnect and closes it. The clients of one Drain
+// are told to wait a random time, which may be longer the more there are.
+func (c *Client) drain(together int) {
 	spread := min(5*time.Second, time.Duration(together)*10*time.Millisecond)
 	after := rand.N(spread + 1)
 	_ = c.Send(wire.Event{Type: wire.TypeReconnect, Payload: wire.MarshalPayload(wire.Reconnect{AfterMS: after.Milliseconds()})}) // an error has closed it

@@ -8,8 +8,8 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// engine is what a manager needs of the rooms. It is *rooms.Engine, except in
-// tests of timers, which cannot run beside a NATS server.
+// engine is what a manager needs of *rooms.Engine. Tests of timers, which
+// cannot run with a NATS server, have another one.
 type engine interface {
 	Node() string
 	RoomHere(room string) (rooms.RoomInfo, bool)
@@ -34,5 +34,5 @@ var (
 	_ engine       = (*rooms.Engine)(nil)
 	_ rooms.Member = (*member)(nil)
 
-	_ interface{ Guest() bool } = (*member)(nil) // the feed says so of guests
+	_ interface{ Guest() bool } = (*member)(nil) // for the feed
 )

@@ -10,41 +10,42 @@ import (
 )
 
 const (
-	// maxQueued is how many requests for history and lists of people may wait
-	// of one address, or of one user where the address has no budget; one more
-	// is answered busy at once.
+	// maxQueued is how many requests for history and lists of users one address,
+	// or one user where the address has no budget, may have waiting; one more is
+	// answered busy at once.
 	maxQueued = 64
-	// usageDecay is how many requests per second the usage of a key decays by.
+	// usageDecay is how much the usage of a key decays, in requests per second.
 	usageDecay = 1
 )
 
 // fairQueue is a semaphore for requests for pages, with a queue that is fair by
-// key: the next slot goes to the key that has asked least lately, so that one
-// who seldom asks does not wait behind all who ask as often as they can. Its
+// key: the next slot goes to the key with the least recent usage, so that one
+// that seldom asks does not wait behind those that ask all the time. Its
 // methods may be called from any goroutine.
 type fairQueue struct {
-	usage *budget.Table // what was asked for, by key; fixed
+	usage *budget.Table // recent usage by key; fixed
 
 	mu        sync.Mutex
 	freeSlots int
-	arrivals  uint64 // requests that had to wait, ever
+	arrivals  uint64 // requests that have had to wait so far
 	queue     queue
-	waiting   map[string]int // and being answered, by key
+	waiting   map[string]int // requests waiting or being answered, by key
 }
 
 // waiter is a request that waits.
 type waiter struct {
-	rank    float64 // how much its key had asked for
+	rank    float64 // the usage of its key
 	order   uint64  // of arrival, among equal ranks
-	index   int     // in the queue; -1: not there any more
+	index   int     // in the queue; -1: no longer there
 	granted chan struct{}
 }
 
 func newFairQueue(slots int) *fairQueue {
-	return &fairQueue{freeSlots: slots, waiting: make(map[string]int), usage: budget.NewTable(budget.Rate{PerSecond: usageDecay, Burst: 1}, budget.Rate{}, maxStrangers)}
+	return &fairQueue{freeSlots: slots, waiting: make(map[string]int), usage: budget.NewTable(budget.Rate{PerSecond: usageDecay, Burst: 1}, budget.Rate{}, maxIdleAccounts)}
 }
 
-// join reports whether one more of a key may wait; leave undoes it.
+// join counts one more request of a key, and reports false if there are too
+// many; leave undoes it.
 func (q *fairQueue) join(key string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -63,11 +64,11 @@ func (q *fairQueue) leave(key string) {
 	}
 }
 
-// acquire waits for a place until ctx ends, and reports whether it got one,
-// which give gives back.
+// acquire waits for a slot until ctx ends, and reports whether it got one;
+// release gives it back.
 func (q *fairQueue) acquire(ctx context.Context, key string, now time.Duration) bool {
 	account := q.usage.Get(key, now)
-	rank := account.Part(budget.First, now)
+	rank := account.Used(budget.First, now)
 	account.Charge(budget.First, now, 1)
 	q.mu.Lock()
 	if q.freeSlots > 0 {
@@ -87,7 +88,7 @@ func (q *fairQueue) acquire(ctx context.Context, key string, now time.Duration) 
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if w.index < 0 {
-		return true // it was granted meanwhile
+		return true // it was granted in the meantime
 	}
 	heap.Remove(&q.queue, w.index)
 	return false
@@ -103,7 +104,7 @@ func (q *fairQueue) release() {
 	close(heap.Pop(&q.queue).(*waiter).granted)
 }
 
-// queue implements heap.Interface: the first is the next.
+// queue implements heap.Interface; the first one is next.
 type queue []*waiter
 
 func (q queue) Len() int { return len(q) }

@@ -42,7 +42,7 @@ func TestLine(t *testing.T) {
 		synctest.Wait()
 		same(t, "the order", text("%q", served), text("%q", []string{"seldom", "new", "often 2", "seldom 2", "often 3", "often 4"}))
 		same(t, "places", l.freeSlots, 1)
-		if !l.acquire(t.Context(), "often", time.Hour) || l.usage.Get("often", time.Hour).Part(bytesSent, time.Hour) != 1 {
+		if !l.acquire(t.Context(), "often", time.Hour) || l.usage.Get("often", time.Hour).Used(bytesSent, time.Hour) != 1 {
 			t.Error("what was asked long ago counts")
 		}
 	})
@@ -54,7 +54,7 @@ func TestWaitingOfOneAddress(t *testing.T) {
 	p := s.user("ann")
 	c := s.client(p)
 	for range maxQueued {
-		same(t, "joined", s.m.pages.join(c.lineKey()), true)
+		same(t, "joined", s.m.pages.join(c.fairKey()), true)
 	}
 	for _, typ := range []string{wire.TypeGetHistory, wire.TypeGetOnlineUsers} {
 		p.send(typ, typ, "", "{}")
@@ -62,7 +62,7 @@ func TestWaitingOfOneAddress(t *testing.T) {
 	}
 	same(t, "LimitedReads", s.m.Stats().LimitedReads.Load(), 2)
 	s.user("bob").acked(wire.TypeGetHistory, "", wire.RoomRequest{})
-	s.m.pages.leave(c.lineKey())
+	s.m.pages.leave(c.fairKey())
 	p.acked(wire.TypeGetHistory, "", wire.RoomRequest{})
 	same(t, "waiting of others", len(s.m.pages.waiting), 1)
 }

@@ -11,53 +11,54 @@ import (
 )
 
 const (
-	// newRoomRate is how many rooms per second the guests of one address may
-	// bring into being on a node, newRoomBurst how many at once: two full
-	// connections that come back to a node that was restarted, four times over.
+	// newRoomRate is how many rooms per second the guests of one address may open
+	// on a node, newRoomBurst how many at once: enough for two clients in
+	// MaxRooms rooms each that reconnect to a restarted node four times.
 	newRoomRate  = 4
 	newRoomBurst = 256
-	// guestRoomSettles is how long a room that a guest enters counts although it
-	// is not open: it may be on its way.
-	guestRoomSettles = 10 * time.Second
-	// guestRoomSweep is the least time between two looks at which rooms have ended.
+	// guestRoomGrace is how long a room that a guest enters counts although it
+	// is not open: it may still be opening.
+	guestRoomGrace = 10 * time.Second
+	// guestRoomSweep is the least time between two checks for rooms that have
+	// ended.
 	guestRoomSweep = time.Second
 )
 
-// guestRooms are the open rooms of this node that only guests have entered since
-// they were opened. Rooms that a program or a token's owner uses are not among
-// them, nor those that guests may enter by their full name: somebody wanted
-// those. Its methods may be called from any goroutine.
+// guestRooms are the open rooms of this node that only guests have entered
+// since they were opened. Rooms that a program or a user with a token uses do
+// not count, nor those that guests are granted by their full name. Its methods
+// may be called from any goroutine.
 type guestRooms struct {
 	// fixed
-	most    int                    // 0: no limit
-	isOpen  func(room string) bool // on this node
-	general string                 // the room that everybody begins in
-	byDoor  *budget.Table          // new rooms by address
+	maxRooms     int                    // 0: no limit
+	isOpen       func(room string) bool // on this node
+	general      string                 // Config.DefaultRoom
+	newByAddress *budget.Table          // rate of new rooms
 
 	mu    sync.Mutex
-	open  map[string]time.Duration // when a guest entered first, by room
+	open  map[string]time.Duration // when the first guest entered, by room
 	swept time.Duration
 }
 
 func newGuestRooms(cfg Config, isOpen func(string) bool) *guestRooms {
 	return &guestRooms{
-		most: cfg.MaxGuestRooms, isOpen: isOpen, general: cfg.DefaultRoom,
-		byDoor: budget.NewTable(budget.Rate{PerSecond: newRoomRate, Burst: newRoomBurst}, budget.Rate{}, maxStrangers),
-		open:   make(map[string]time.Duration),
+		maxRooms: cfg.MaxGuestRooms, isOpen: isOpen, general: cfg.DefaultRoom,
+		newByAddress: budget.NewTable(budget.Rate{PerSecond: newRoomRate, Burst: newRoomBurst}, budget.Rate{}, maxIdleAccounts),
+		open:         make(map[string]time.Duration),
 	}
 }
 
-// admit lets a client enter a room, which a guest may not bring into being
-// beyond the limits.
+// admit lets a client enter a room; a guest may not open new ones beyond the
+// limits.
 func (g *guestRooms) admit(c *Client, room string) error {
-	if g.most == 0 {
+	if g.maxRooms == 0 {
 		return nil
 	}
 	if !c.who.Guest {
 		g.claim(room)
 		return nil
 	}
-	if room == g.general || named(c.who, room) {
+	if room == g.general || grantedByName(c.who, room) {
 		return nil
 	}
 	if _, inbox := wire.InboxOwner(room); inbox {
@@ -66,12 +67,13 @@ func (g *guestRooms) admit(c *Client, room string) error {
 	return g.enter(room, c)
 }
 
-// mayName refuses a guest a room whose name shows otherwise than it is written
-// (auth.CleanName), so that no guest makes one that looks like another's: what
-// cannot be seen, changes direction, or is white space too much. One that others
-// are in, or that has events, is somebody else's and may be entered.
-func (c *Client) mayName(room string) error {
-	if !c.who.Guest || room == c.m.cfg.DefaultRoom || room == c.inbox() || auth.CleanName(room) == room || named(c.who, room) {
+// checkRoomName refuses a guest a new room whose name looks different from what
+// it is (auth.CleanName), so that no guest opens one that looks like another: a
+// name with invisible characters, changes of direction, or superfluous white
+// space. A room that others are in, or that has events, exists already and may
+// be entered.
+func (c *Client) checkRoomName(room string) error {
+	if !c.who.Guest || room == c.m.cfg.DefaultRoom || room == c.inbox() || auth.CleanName(room) == room || grantedByName(c.who, room) {
 		return nil
 	}
 	if info, _ := c.m.eng.RoomHere(room); info.Users > 0 {
@@ -87,10 +89,10 @@ func (c *Client) mayName(room string) error {
 	return wire.Errorf(wire.BadRoom, "a guest cannot open a room whose name has characters that are not seen, change the direction of the text, or are white space too much")
 }
 
-// named reports whether a guest is granted a room by its full name.
-func named(who auth.Identity, room string) bool { return slices.Contains(who.Rooms, room) }
+// grantedByName reports whether a guest is granted a room by its full name.
+func grantedByName(who auth.Identity, room string) bool { return slices.Contains(who.Rooms, room) }
 
-// claim notes that the room is not guests' alone any more.
+// claim records that the room is no longer used by guests alone.
 func (g *guestRooms) claim(room string) {
 	g.mu.Lock()
 	delete(g.open, room)
@@ -104,11 +106,11 @@ func (g *guestRooms) enter(room string, c *Client) error {
 	if _, counted := g.open[room]; counted || g.isOpen(room) {
 		return nil
 	}
-	if len(g.open) >= g.most && !g.sweep(now) {
+	if len(g.open) >= g.maxRooms && !g.sweep(now) {
 		stats.RefusedGuestRooms.Add(1)
 		return wire.Errorf(wire.Busy, "guests have opened as many rooms here as they may; enter one that others are in, or try again later")
 	}
-	if !c.from.exempt && !g.byDoor.Get(c.from.key, now).Take(budget.First, now, 1) {
+	if !c.from.exempt && !g.newByAddress.Get(c.from.key, now).Take(budget.First, now, 1) {
 		stats.LimitedGuestRooms.Add(1)
 		return wire.Errorf(wire.Busy, "too many new rooms from your address; try again in a moment")
 	}
@@ -116,17 +118,17 @@ func (g *guestRooms) enter(room string, c *Client) error {
 	return nil
 }
 
-// sweep forgets the rooms that have ended, and reports whether there is a place
-// now. It needs mu.
+// sweep forgets the rooms that have ended, and reports whether another one may
+// be opened. The caller holds mu.
 func (g *guestRooms) sweep(now time.Duration) bool {
 	if now-g.swept < guestRoomSweep && g.swept > 0 {
 		return false
 	}
 	g.swept = now
 	for room, since := range g.open {
-		if now-since > guestRoomSettles && !g.isOpen(room) {
+		if now-since > guestRoomGrace && !g.isOpen(room) {
 			delete(g.open, room)
 		}
 	}
-	return len(g.open) < g.most
+	return len(g.open) < g.maxRooms
 }

@@ -17,7 +17,7 @@ func (g *guestRooms) settle() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for room := range g.open {
-		g.open[room] -= guestRoomSettles
+		g.open[room] -= guestRoomGrace
 	}
 	g.swept = 0
 }

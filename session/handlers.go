@@ -13,7 +13,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
-// builtin are the handlers of what a client sends by rooms/wire/README.md.
+// builtin returns the handlers of the events in rooms/wire/README.md.
 func builtin() map[string]HandlerFunc {
 	return map[string]HandlerFunc{
 		wire.TypeSendMessage:    sendMessage,
@@ -42,7 +42,7 @@ func sendMessage(r *Request) error {
 	if room == r.client.inbox() {
 		return wire.Errorf(wire.Forbidden, "an inbox takes private_message only")
 	}
-	msg, in, err := r.message()
+	msg, in, err := r.parseMessage()
 	if err != nil {
 		return err
 	}
@@ -51,9 +51,9 @@ func sendMessage(r *Request) error {
 }
 
 // privateMessage is stored in the inbox of the receiver and then in the
-// sender's own, whose copy the ack speaks of.
+// sender's own; the ack is for the latter.
 func privateMessage(r *Request) error {
-	msg, in, err := r.message()
+	msg, in, err := r.parseMessage()
 	if err != nil {
 		return err
 	}
@@ -71,30 +71,31 @@ func privateMessage(r *Request) error {
 	if err := r.client.maySpeak(inbox); err != nil {
 		return err
 	}
-	if err := r.known(msg.ToUID); err != nil {
+	if err := r.checkUserKnown(msg.ToUID); err != nil {
 		return err
 	}
 	return r.publishPrivate(msg.ToUID, body)
 }
 
-// known looks whether there is such a user. To have one looked up costs as any
-// answer does.
-func (r *Request) known(uid string) error {
+// checkUserKnown returns an error unless the user exists. A lookup is charged
+// like any other answer.
+func (r *Request) checkUserKnown(uid string) error {
 	c := r.client
 	if c.m.eng.UserKnownHere(uid) {
 		return nil
 	}
-	if err := c.mayAsk(); err != nil {
+	if err := c.checkAnswers(); err != nil {
 		return err
 	}
-	c.charge(answerLeast)
+	c.chargeAnswer(answerLeast)
 	ctx, cancel := r.context()
 	defer cancel()
 	return c.m.eng.LookupUser(ctx, uid)
 }
 
-// message reads the payload of a message and stamps who sent it and when.
-func (r *Request) message() (msg wire.Message, in wire.SentMessage, err error) {
+// parseMessage parses the payload of a message and stamps it with the sender
+// and the time.
+func (r *Request) parseMessage() (msg wire.Message, in wire.SentMessage, err error) {
 	in, ok := wire.ReadSendMessage(r.Event.Payload)
 	if !ok {
 		var slow wire.SendMessage
@@ -111,14 +112,14 @@ func (r *Request) message() (msg wire.Message, in wire.SentMessage, err error) {
 	}
 	who, now := r.client.who, time.Now()
 	return wire.Message{
-		From: sender(who, in.From), Sent: now.Format(time.RFC3339Nano), Time: now.UnixMilli(),
+		From: senderName(who, in.From), Sent: now.Format(time.RFC3339Nano), Time: now.UnixMilli(),
 		UID: who.UID, Username: who.Username, AvatarID: who.AvatarID, ImageURL: in.ImageURL,
 	}, in, nil
 }
 
-// sender is the name that an event is from: a guest's is what it says it is, if
-// that is fit for a name.
-func sender(who auth.Identity, claimed string) string {
+// senderName returns the name that an event is from: a guest may choose another
+// one with each message, if it is a valid name.
+func senderName(who auth.Identity, claimed string) string {
 	if who.Guest && claimed != "" {
 		if name := auth.CleanName(claimed); name != "" {
 			return name
@@ -132,7 +133,7 @@ func isWebURL(s string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
-// signal goes to the other members now, with who sent it.
+// signal is delivered to the other members now, stamped with its sender.
 func signal(r *Request) error {
 	room, err := r.Room()
 	if err != nil {
@@ -148,22 +149,22 @@ func signal(r *Request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.client.spendIn(room, len(payload)); err != nil {
+	if err := r.client.spendRoom(room, len(payload)); err != nil {
 		return err
 	}
 	ev := wire.Event{Type: wire.TypeSignal, Payload: payload}
 	return r.client.m.eng.Signal(room, ev, rooms.SignalOptions{Except: r.client.id, Author: r.client.author()})
 }
 
-// stamped is a payload that says who the client is, whatever it said itself; see
-// wire.Stamp. A guest keeps the from it sent.
+// stamped returns a payload that has the client as its sender, whatever the
+// client wrote there; see wire.Stamp. A guest keeps the from that it sent.
 func (r *Request) stamped(payload json.RawMessage, all bool) (json.RawMessage, error) {
 	who := r.client.who
 	claimed := ""
 	if who.Guest {
 		claimed = wire.MemberText(payload, "from")
 	}
-	stamp := wire.Stamp{User: r.client.User(), From: sender(who, claimed), ClientID: r.client.id, All: all}
+	stamp := wire.Stamp{User: r.client.User(), From: senderName(who, claimed), ClientID: r.client.id, All: all}
 	return stamp.Payload(payload)
 }
 
@@ -172,15 +173,15 @@ func getOnlineUsers(r *Request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.client.mayAsk(); err != nil {
+	if err := r.client.checkAnswers(); err != nil {
 		return err
 	}
-	done, err := r.page(false)
+	done, err := r.acquirePage(false)
 	if err != nil {
 		return err
 	}
 	defer done()
-	ctx, cancel := r.context() // what was waited for does not count: what is read is not to be read in vain
+	ctx, cancel := r.context() // a new timeout: the time in the queue does not count
 	defer cancel()
 	online, err := r.client.m.eng.Online(ctx, room, p.After, p.Limit)
 	if err != nil {
@@ -195,10 +196,10 @@ func getHistory(r *Request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.client.mayAsk(); err != nil {
+	if err := r.client.checkAnswers(); err != nil {
 		return err
 	}
-	done, err := r.page(true)
+	done, err := r.acquirePage(true)
 	if err != nil {
 		return err
 	}
@@ -213,8 +214,9 @@ func getHistory(r *Request) error {
 	return nil
 }
 
-// getRooms answers the rooms that the client may enter, on all nodes. Where they
-// are looked for follows from what it is granted; the last word is MayEnter's.
+// getRooms answers with the rooms that the client may enter, on all nodes.
+// Which part of the list is searched follows from what it is granted; MayEnter
+// decides.
 func getRooms(r *Request) error {
 	var p wire.GetRooms
 	if err := r.Bind(&p); err != nil {
@@ -224,7 +226,7 @@ func getRooms(r *Request) error {
 		return err
 	}
 	c := r.client
-	if err := c.mayAsk(); err != nil {
+	if err := c.checkAnswers(); err != nil {
 		return err
 	}
 	ctx, cancel := r.context()
@@ -238,8 +240,8 @@ func getRooms(r *Request) error {
 	return nil
 }
 
-// roomRequest reads a payload that names a room the client must be in; it may
-// leave the name out for the event's or the current room.
+// roomRequest parses a payload that names a room in which the client must be;
+// without a name it is the event's room, or the current one.
 func (r *Request) roomRequest() (room string, p wire.RoomRequest, err error) {
 	if err := r.Bind(&p); err != nil {
 		return "", p, err
@@ -255,7 +257,7 @@ func (r *Request) roomRequest() (room string, p wire.RoomRequest, err error) {
 	return room, p, err
 }
 
-// roomLabel is how this client sees a room's name.
+// roomLabel returns a room's name as this client sees it.
 func roomLabel(c *Client, room string) string {
 	if room == c.inbox() {
 		return wire.InboxAlias

@@ -17,13 +17,14 @@ import (
 type firstRoom struct {
 	name    string // clean; as the client wrote it when it is refused
 	since   rooms.Since
-	named   bool  // by ?room=, or by nobody: without it there is no connection
+	named   bool  // by ?room=, or the default: if it is refused, the connection is
 	asked   bool  // Hooks.Join was asked
-	refused error // why the client may not resume it; told as an error event
+	refused error // why the client may not resume it; sent as an error event
 }
 
-// ServeHTTP opens a connection: GET with a WebSocket upgrade. The checks come
-// in the order of rooms/wire/README.md, each with its status before the upgrade.
+// ServeHTTP opens a connection: GET with a WebSocket upgrade. The checks are in
+// the order of rooms/wire/README.md, each with its HTTP status before the
+// upgrade.
 func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	from := m.addressOf(r)
 	status, refusal := m.reserve(from)
@@ -37,10 +38,10 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			m.cancel(from)
 		}
 	}()
-	if wait := m.knock(from, connects); wait > 0 {
+	if wait := m.takeAddress(from, connects); wait > 0 {
 		m.stats.RefusedRate.Add(1)
 		m.stats.LimitedConnects.Add(1)
-		m.refuseFor(wait, w, r, auth.Identity{}, from, "too many new connections from your address; try again in a moment")
+		m.refuseRateLimited(wait, w, r, auth.Identity{}, from, "too many new connections from your address; try again in a moment")
 		return
 	}
 	who, first, status, err := m.check(r)
@@ -48,10 +49,10 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.refuse(w, r, who, from, status, err)
 		return
 	}
-	if wait := m.owes(who, from, first); wait > 0 {
+	if wait := m.resumeWait(who, from, first); wait > 0 {
 		m.stats.RefusedRate.Add(1)
 		m.stats.LimitedResumes.Add(1)
-		m.refuseFor(wait, w, r, who, from, "too much was replayed to you already; try again in a moment")
+		m.refuseRateLimited(wait, w, r, who, from, "too much was replayed to you already; try again in a moment")
 		return
 	}
 	if err := m.admit(r, who, first); err != nil {
@@ -75,13 +76,12 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.run(first)
 }
 
-// check is everything that depends on the request: login, origin, rooms. An
-// error is of Identify, or a *wire.Error.
+// check makes all checks that depend on the request: login, origin, rooms.
 func (m *Manager) check(r *http.Request) (who auth.Identity, first []firstRoom, status int, err error) {
 	who, err = m.who.Identify(r)
 	if err != nil {
 		status, _ = LoginRefusal(err)
-		if status == http.StatusForbidden && !m.cfg.Origins.Allowed(r) { // who asks others about a login looks first
+		if status == http.StatusForbidden && !m.cfg.Origins.Allowed(r) { // an Authenticator that asks a backend checks the origin first
 			m.stats.RefusedOrigin.Add(1)
 			return who, nil, status, err
 		}
@@ -117,7 +117,7 @@ func (m *Manager) check(r *http.Request) (who auth.Identity, first []firstRoom, 
 	return who, first, 0, nil
 }
 
-// refuseByHook answers a request that Hooks.Join refused, or did not decide about.
+// refuseByHook answers a request that Hooks.Join refused, or could not decide.
 func (m *Manager) refuseByHook(w http.ResponseWriter, r *http.Request, who auth.Identity, from address, err error) {
 	m.stats.RefusedHook.Add(1)
 	m.logUnknown(err)
@@ -125,14 +125,14 @@ func (m *Manager) refuseByHook(w http.ResponseWriter, r *http.Request, who auth.
 	m.refuse(w, r, who, from, refusalStatus(refusal.Code), refusal)
 }
 
-// logUnknown logs an error that the client is told nothing of.
+// logUnknown logs an error that the client is not shown.
 func (m *Manager) logUnknown(err error) {
 	if known := (*wire.Error)(nil); !errors.As(err, &known) {
 		m.cfg.Log.Error().Err(err).Msg("a hook failed; the connection was refused")
 	}
 }
 
-// LoginRefusal is the HTTP answer to an error of an Authenticator.
+// LoginRefusal returns the HTTP answer for an error of an Authenticator.
 func LoginRefusal(err error) (status int, refusal *wire.Error) {
 	var e *auth.Error
 	switch {
@@ -147,11 +147,10 @@ func LoginRefusal(err error) (status int, refusal *wire.Error) {
 	}
 }
 
-// firstRooms reads ?room= and ?resume=. The inbox is always the first, the
-// room to become the current one the second. Who resumes is in those rooms
-// only, also when it had left all. A room that it may not enter any more does
-// not keep it from the others. The names are copies: as parts of the request's
-// URL they would keep all of it for as long as the client is in the room.
+// firstRooms parses ?room= and ?resume=. The first is always the inbox, the
+// second the room that becomes the current one. A client that resumes is in
+// those rooms only, even if it had left all. A resumed room that it may no
+// longer enter does not affect the others.
 func (m *Manager) firstRooms(r *http.Request, who auth.Identity) ([]firstRoom, error) {
 	query := r.URL.Query()
 	resume, err := wire.ParseResume(query.Get("resume"))
@@ -186,8 +185,8 @@ func (m *Manager) firstRooms(r *http.Request, who auth.Identity) ([]firstRoom, e
 	return list, nil
 }
 
-// appendRoom adds a room once; a position that comes later belongs to the
-// entry that is there.
+// appendRoom adds a room once; if it is in the list already, its position is
+// set there.
 func appendRoom(list []firstRoom, room string, since rooms.Since) []firstRoom {
 	for i := range list {
 		if list[i].name == room {
@@ -222,21 +221,21 @@ func refuseUpgrade(w http.ResponseWriter, _ *http.Request, status int, reason er
 	writeError(w, status, wire.Errorf(wire.BadPayload, "this address takes WebSocket connections only: %s", reason))
 }
 
-// refuse answers a request before its upgrade, and notes it; refusal is an error
-// of an Authenticator, or a *wire.Error.
+// refuse answers a request before its upgrade, and logs that.
 func (m *Manager) refuse(w http.ResponseWriter, r *http.Request, who auth.Identity, from address, status int, refusal error) {
 	m.logRefusal(r, who, from, status, refusal)
 	_, shown := LoginRefusal(refusal)
 	writeError(w, status, shown)
 }
 
-// refuseFor answers 429: for a while.
-func (m *Manager) refuseFor(wait time.Duration, w http.ResponseWriter, r *http.Request, who auth.Identity, from address, message string) {
+// refuseRateLimited answers 429 with Retry-After.
+func (m *Manager) refuseRateLimited(wait time.Duration, w http.ResponseWriter, r *http.Request, who auth.Identity, from address, message string) {
 	w.Header().Set("Retry-After", RetryAfter(wait))
 	m.refuse(w, r, who, from, http.StatusTooManyRequests, &wire.Error{Code: wire.RateLimited, Message: message})
 }
 
-// RetryAfter is the value of the header of that name: whole seconds, at least one.
+// RetryAfter returns the value of the header Retry-After: whole seconds, at
+// least one.
 func RetryAfter(wait time.Duration) string {
 	return strconv.FormatInt(int64((max(wait, 1)+time.Second-1)/time.Second), 10)
 }
@@ -248,9 +247,9 @@ func writeError(w http.ResponseWriter, status int, e *wire.Error) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	if again := status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable; again && h.Get("Retry-After") == "" {
-		h.Set("Retry-After", "1") // how long it takes depends on others
+		h.Set("Retry-After", "1") // it depends on other clients
 	}
 	w.WriteHeader(status)
 	body := wire.MarshalPayload(map[string]any{"error": map[string]any{"code": e.Code, "message": e.Message}})
-	_, _ = w.Write(body) // an error says that the client has gone
+	_, _ = w.Write(body) // an error says that the client has disconnected
 }

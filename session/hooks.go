@@ -12,9 +12,10 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
-// Authenticator says who a request to connect is from: *auth.Authenticator, or
-// a program's own, which reads a cookie or a token of its own kind (see
-// auth.NewIdentity). Its methods may be called from any goroutine.
+// Authenticator identifies the user of a request to connect:
+// *auth.Authenticator, or a program's own, which reads a cookie or a token of
+// its own kind (see auth.NewIdentity). Its methods may be called from any
+// goroutine.
 type Authenticator interface {
 	// Identify is called at the handshake, on the request's goroutine, whose
 	// context bounds what it waits for. An error refuses the connection: an
@@ -23,27 +24,28 @@ type Authenticator interface {
 	Identify(r *http.Request) (auth.Identity, error)
 }
 
-// ender is an Authenticator that knows of sessions that were ended.
-type ender interface {
+// revoker is an Authenticator that knows which credentials were revoked.
+type revoker interface {
 	// Refuses reports whether the sessions of the user were ended after the
 	// credential behind id was issued. It is called for every connection.
 	Refuses(id auth.Identity) bool
 }
 
-// refuses reports whether the user's sessions were ended.
-func (m *Manager) refuses(id auth.Identity) bool { return m.ender != nil && m.ender.Refuses(id) }
+// revoked reports whether the user's sessions were ended after the credential
+// was issued.
+func (m *Manager) revoked(id auth.Identity) bool { return m.revoker != nil && m.revoker.Refuses(id) }
 
-// Hooks are functions of the program that have a say in what clients do. A nil
-// one is not asked, and costs nothing. They may be called from any number of
-// goroutines at once. An error refuses; one that is no *wire.Error is logged and
-// shown as internal.
+// Hooks are functions of the program that may observe, refuse or change what
+// clients do. A nil one costs nothing. They may be called from any number of
+// goroutines at once. An error refuses; one that is no *wire.Error is logged
+// and shown as internal.
 type Hooks struct {
-	// Connect is called at the handshake, when login and origin are in order,
-	// and returns who the client is from then on. ctx ends with the request.
-	// Connections of AddClient do not pass it.
+	// Connect is called at the handshake, after login and origin were checked,
+	// and returns the client's identity. ctx ends with the request. It is not
+	// called for AddClient.
 	Connect func(ctx context.Context, r *http.Request, who auth.Identity) (auth.Identity, error)
 	// Disconnect is called when a connection has ended and its rooms have been
-	// told; Manager.Close waits for it. ctx ends after 5 s.
+	// left; Manager.Close waits for it. ctx ends after 5 s.
 	Disconnect func(ctx context.Context, c *Client)
 	// Join is called before a client enters a room, but for its inbox and a room
 	// that it is in already; at the handshake for all rooms at once, and then
@@ -63,24 +65,24 @@ type Hooks struct {
 	Publish func(ctx context.Context, p PublishRequest) (verdict func() (json.RawMessage, error))
 }
 
-// JoinRequest is a client that wants to enter a room.
+// JoinRequest asks whether a client may enter a room.
 type JoinRequest struct {
 	Who    auth.Identity
 	Room   string // clean name
-	Resume bool   // it says that it was there before
+	Resume bool   // it resumes from a position
 }
 
 // PublishRequest is an event of a client that is about to be stored.
 type PublishRequest struct {
 	Who  auth.Identity
 	Room string // clean name; of a private message the receiver's inbox, "@uid"
-	ID   string // that the client gave the event; "": none
+	ID   string // the event's id, by the client; "": none
 	// Event is the event as it will be stored: its type and payload, in which
 	// messages have their sender already. It must not be changed.
 	Event json.RawMessage
 }
 
-// connect asks Hooks.Connect, if there is one.
+// connect calls Hooks.Connect, if there is one.
 func (m *Manager) connect(r *http.Request, who auth.Identity) (auth.Identity, error) {
 	if m.cfg.Hooks.Connect == nil {
 		return who, nil
@@ -88,27 +90,27 @@ func (m *Manager) connect(r *http.Request, who auth.Identity) (auth.Identity, er
 	return m.cfg.Hooks.Connect(r.Context(), r, who)
 }
 
-// disconnect tells Hooks.Disconnect, if there is one. A panic there must not
-// keep the connection's place.
+// disconnect calls Hooks.Disconnect, if there is one. A panic in it must not
+// keep the connection's slot.
 func (c *Client) disconnect() {
 	if c.m.cfg.Hooks.Disconnect == nil {
 		return
 	}
-	defer c.m.recovered("Disconnect", nil)
+	defer c.m.recoverHook("Disconnect", nil)
 	ctx, cancel := c.request()
 	defer cancel()
 	c.m.cfg.Hooks.Disconnect(ctx, c)
 }
 
-// askJoin asks Hooks.Join.
+// askJoin calls Hooks.Join.
 func (m *Manager) askJoin(ctx context.Context, j JoinRequest) (err error) {
-	defer m.recovered("Join", &err)
+	defer m.recoverHook("Join", &err)
 	return m.cfg.Hooks.Join(ctx, j)
 }
 
-// recovered is to be deferred around a function of the program that runs where
-// nobody else recovers its panic. err, if not nil, is set then.
-func (m *Manager) recovered(hook string, err *error) {
+// recoverHook is deferred around a function of the program where nothing else
+// recovers its panics. err, if not nil, is set then.
+func (m *Manager) recoverHook(hook string, err *error) {
 	v := recover()
 	if v == nil {
 		return
@@ -120,8 +122,8 @@ func (m *Manager) recovered(hook string, err *error) {
 	}
 }
 
-// mayEnter asks Hooks.Join, if there is one, whether the client may enter a room
-// that it is not in.
+// mayEnter calls Hooks.Join, if there is one, about a room that the client is
+// not in.
 func (c *Client) mayEnter(room string, resume bool) error {
 	if c.m.cfg.Hooks.Join == nil || room == c.inbox() || c.isIn(room) {
 		return nil
@@ -131,9 +133,10 @@ func (c *Client) mayEnter(room string, resume bool) error {
 	return c.m.askJoin(ctx, JoinRequest{Who: c.who, Room: room, Resume: resume})
 }
 
-// admit asks Hooks.Join about the first rooms of a connection, all at once. A
-// room that is resumed and refused is left out, and told; where nobody could
-// decide, or the room that the request names is refused, the connection is.
+// admit calls Hooks.Join for the first rooms of a connection, all at once. A
+// resumed room that is refused is left out, and the client is told; if there
+// was no decision, or the room that the request names is refused, the
+// connection is refused.
 func (m *Manager) admit(r *http.Request, who auth.Identity, first []firstRoom) error {
 	if m.cfg.Hooks.Join == nil {
 		return nil
@@ -158,7 +161,7 @@ func (m *Manager) admit(r *http.Request, who auth.Identity, first []firstRoom) e
 	return nil
 }
 
-// refusalStatus is the HTTP status of a refusal before the upgrade.
+// refusalStatus returns the HTTP status for a refusal before the upgrade.
 func refusalStatus(code wire.Code) int {
 	switch code {
 	case wire.Unauthorized:
@@ -175,7 +178,7 @@ func refusalStatus(code wire.Code) int {
 	return http.StatusBadRequest
 }
 
-// checkIdentity is why a connection cannot belong to an identity.
+// checkIdentity returns why a connection cannot belong to an identity, or nil.
 func checkIdentity(who auth.Identity) error {
 	if wire.ValidUID(who.UID) {
 		return nil

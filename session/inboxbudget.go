@@ -7,14 +7,13 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/internal/budget"
 )
 
-// An inbox keeps so many messages, and all inboxes together so many bytes: who
-// writes there pushes out what others wrote. So each inbox takes so many
-// messages of clients per second, whoever sends them; of these one sender may use
-// a share, so that the others get through; and what guests, of whom anybody can
-// be thousands, have stored in inboxes has a bound of its own.
-// Services are not clients.
+// An inbox keeps a limited number of messages, and all inboxes together a limited
+// number of bytes, so each message pushes out older ones. Therefore each inbox has
+// a rate limit for messages of clients; one sender may use a share of it, so that
+// others get through; and what guests, of whom anybody can create thousands, store
+// in inboxes has a limit of its own. Messages of services are not limited.
 
-// guestInboxes is what guests may have stored in inboxes, in bytes. Fixed after
+// guestInboxes limit what guests may store in inboxes, in bytes. Fixed after
 // newGuestInboxes.
 type guestInboxes struct {
 	all       *budget.Account // of the node
@@ -28,16 +27,16 @@ func newGuestInboxes(cfg Config) guestInboxes {
 		all = budget.Rate{}
 	}
 	table := func(share float64) *budget.Table {
-		return budget.NewTable(all.Times(share), budget.Rate{}, maxStrangers)
+		return budget.NewTable(all.Times(share), budget.Rate{}, maxIdleAccounts)
 	}
 	return guestInboxes{all: table(1).New(), byUID: table(guestShare), byAddress: table(guestAddressShare)}
 }
 
-// spendInbox takes what it costs to store n bytes, in one inbox or, as a private
-// message is, in two: one of the messages of the user to, and of the
-// client's share of them, unless that is the client itself, and of a guest the
-// bytes. What is refused costs nothing, and is not held against the client: others
-// may have spent it.
+// spendInbox charges the storing of n bytes, in one inbox or, as a private
+// message is, in two: one message to the receiver `to` and to the client's
+// share there, unless that is the client itself, and the bytes if it is a
+// guest. A refusal charges nothing and does not count against the client:
+// others may have used up the limit.
 func (c *Client) spendInbox(now time.Duration, to string, n int) error {
 	if c.who.Guest && !c.spendAsGuest(now, float64(n)) {
 		c.m.stats.RateLimited.Add(1)
@@ -71,8 +70,8 @@ func (c *Client) spendInbox(now time.Duration, to string, n int) error {
 	return wire.Errorf(wire.RateLimited, "too many private messages to %q; try again in a moment", to)
 }
 
-// spendAsGuest takes n bytes of what the client, its address, and all guests may
-// have stored in inboxes; all of it or nothing.
+// spendAsGuest charges n bytes to what the client, its address, and all guests
+// may store in inboxes: all three or none.
 func (c *Client) spendAsGuest(now time.Duration, n float64) bool {
 	accounts := c.guestAccounts(now)
 	for i, account := range accounts {
@@ -87,7 +86,8 @@ func (c *Client) spendAsGuest(now time.Duration, n float64) bool {
 	return true
 }
 
-// guestAccounts are those that a guest's private messages are charged to.
+// guestAccounts returns the accounts that a guest's private messages are
+// charged to.
 func (c *Client) guestAccounts(now time.Duration) []*budget.Account {
 	guests := &c.m.budgets.guests
 	if !guests.byUID.Limits() {

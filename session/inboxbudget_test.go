@@ -126,7 +126,7 @@ func TestOneSenderFillsNoInbox(t *testing.T) {
 	s.m.budgets.inboxes.Get("ann", now).Charge(budget.First, now, inboxBurst)
 	bob.failed(wire.RateLimited, wire.TypePrivateMessage, "", privately("ann", "into a full one"))
 	pair := s.m.budgets.pairs.Get("bob\nann", s.m.now())
-	same(t, "spent of bob's share", math.Round(pair.Part(budget.First, s.m.now())*float64(share)), 10)
+	same(t, "spent of bob's share", math.Round(pair.Used(budget.First, s.m.now())*float64(share)), 10)
 }
 
 // Other inboxes, one's own, and services have no part in it.
@@ -208,9 +208,9 @@ func TestRefusedPrivateMessagesCostNothing(t *testing.T) {
 	now := s.m.now() // at which all is spent, so that nothing leaks out
 	spent := func() (bytes [3]float64, messages float64) {
 		for i, account := range c.guestAccounts(now) {
-			bytes[i] = math.Round(account.Part(budget.First, now) * account.Rate(budget.First).Burst)
+			bytes[i] = math.Round(account.Used(budget.First, now) * account.Rate(budget.First).Burst)
 		}
-		return bytes, s.m.budgets.inboxes.Get("ann", now).Part(budget.First, now)
+		return bytes, s.m.budgets.inboxes.Get("ann", now).Used(budget.First, now)
 	}
 	must(t, c.spendInbox(now, "ann", 1000))
 	bytes, messages := spent()
@@ -226,7 +226,7 @@ func TestRefusedPrivateMessagesCostNothing(t *testing.T) {
 	same(t, "an error of all guests' bytes", wire.AsError(c.spendInbox(now, "bob", 1000)).Code, wire.RateLimited)
 	bytes, _ = spent()
 	same(t, "spent bytes", bytes, [3]float64{1000, 1000, 1000 + guestInboxBurst})
-	same(t, "spent of bob's", s.m.budgets.inboxes.Get("bob", now).Part(budget.First, now), 0)
+	same(t, "spent of bob's", s.m.budgets.inboxes.Get("bob", now).Used(budget.First, now), 0)
 }
 
 // A private message of a guest is charged twice what is stored of it.
@@ -238,10 +238,10 @@ func TestPrivateMessagesAreStoredTwice(t *testing.T) {
 	all.Charge(budget.First, s.m.now(), guestInboxBurst/2) // so that it is not empty before all has leaked out that does meanwhile
 	const size = 15_000
 	from := s.m.now()
-	before := all.Part(budget.First, from) * guestInboxBurst
+	before := all.Used(budget.First, from) * guestInboxBurst
 	p.acked(wire.TypePrivateMessage, "", privately("ann", strings.Repeat("x", size)))
 	now := s.m.now()
-	after := all.Part(budget.First, now) * guestInboxBurst
+	after := all.Used(budget.First, now) * guestInboxBurst
 	spent := after - before + (now-from).Seconds()*guestInboxBytes
 	if after > 0 && (spent < 2*size || spent > 2*(size+envelope)) {
 		t.Errorf("%v were spent for %d bytes", spent, size)

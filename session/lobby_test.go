@@ -90,7 +90,7 @@ func TestGetRoomsThatDoesNotFit(t *testing.T) {
 	for _, payload := range []string{`{"limit":-1}`, `{"limit":"9"}`, `{"prefix":7}`, `[]`, text(`{"prefix":%q}`, strings.Repeat("x", wire.MaxRoomFilter+1)), text(`{"after":%q}`, strings.Repeat("x", wire.MaxRoomFilter+1))} {
 		ann.failed(wire.BadPayload, wire.TypeGetRooms, "", payload)
 	}
-	s.client(ann).charge(1 << 30)
+	s.client(ann).chargeAnswer(1 << 30)
 	ann.failed(wire.RateLimited, wire.TypeGetRooms, "", `{}`)
 	ann.failed(wire.UnknownType, wire.TypeRooms, "", `{"list":[],"next":""}`)
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/internal/socket"
 )
 
-// errDraining refuses new connections of a node that stops.
+// errDraining refuses new connections to a node that is stopping.
 var errDraining = wire.Errorf(wire.Unavailable, "this node is stopping; connect to another")
 
 // Manager holds the connections of one node. Its methods may be called from
@@ -32,7 +32,7 @@ type Manager struct {
 	cfg        Config
 	eng        engine
 	who        Authenticator
-	ender      ender // who, if it is one
+	revoker    revoker // who, if it implements it
 	upgrader   *socket.Upgrader
 	actors     *actor.Config[outgoing]
 	connects   *rate.Limiter // nil: no limit
@@ -40,17 +40,17 @@ type Manager struct {
 	stop       context.CancelFunc
 	guestRooms *guestRooms
 	wheel      *wheel
-	born       time.Time // signs of life, and budgets, are counted from here, on the monotonic clock
+	started    time.Time // budgets and the times of frames count from here, on the monotonic clock
 	budgets    budgets
-	waiting    *rooms.Waiting // what waits for all clients
-	unfinished unfinished     // messages that are begun and not ended
-	pages      *fairQueue     // for the pages of history, and lists of people, that are being answered
+	waiting    *rooms.Waiting // bytes queued for all clients
+	unfinished unfinished     // incomplete messages
+	pages      *fairQueue     // for pages of history, and lists of users
 
 	stats     Stats
 	warnProxy sync.Once
 	handlers  atomic.Pointer[map[string]HandlerFunc] // replaced as a whole, under mu
-	relieving atomic.Bool                            // relieve runs
-	running   sync.WaitGroup                         // one per connection, those being opened included; grows under mu, not while draining
+	shedding  atomic.Bool                            // shed is running
+	running   sync.WaitGroup                         // one per connection, those being opened included; added under mu, and not while draining
 
 	mu        sync.Mutex
 	draining  bool
@@ -60,8 +60,9 @@ type Manager struct {
 	opening   int                  // connections being opened
 }
 
-// NewManager returns a manager of connections to eng's rooms. who says who
-// may connect. The caller ends it with Drain or Close before it closes eng.
+// NewManager returns a manager of connections to eng's rooms. who identifies
+// the users that connect. The caller ends it with Drain or Close before it
+// closes eng.
 func NewManager(eng *rooms.Engine, who Authenticator, cfg Config) (*Manager, error) {
 	return newManager(eng, who, cfg)
 }
@@ -72,19 +73,19 @@ func newManager(eng engine, who Authenticator, cfg Config) (*Manager, error) {
 		return nil, err
 	}
 	m := &Manager{
-		cfg: cfg, eng: eng, who: who, born: time.Now(), budgets: newBudgets(cfg),
+		cfg: cfg, eng: eng, who: who, started: time.Now(), budgets: newBudgets(cfg),
 		clients: make(map[string]*Client), byUser: make(map[string][]*Client), byAddress: make(map[string]int),
 	}
-	m.ender, _ = who.(ender)
+	m.revoker, _ = who.(revoker)
 	m.waiting, m.pages = eng.Waiting(), newFairQueue(historyAtOnce)
-	m.unfinished.most = max(cfg.UnfinishedBytes, leastUnfinished*cfg.MaxMessage)
-	m.waiting.OnFull(m.relieveSoon)
+	m.unfinished.maxBytes = max(cfg.UnfinishedBytes, leastUnfinished*cfg.MaxMessage)
+	m.waiting.OnFull(m.shedSoon)
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	m.upgrader = socket.NewUpgrader(cfg.Handshake, refuseUpgrade)
 	m.guestRooms = newGuestRooms(cfg, func(room string) bool { _, open := eng.RoomHere(room); return open })
-	m.wheel = newWheel(cfg.Ping/wheelSteps, (*Client).due)
+	m.wheel = newWheel(cfg.Ping/wheelSteps, (*Client).onDue)
 	m.actors = &actor.Config[outgoing]{
-		MaxMessages: cfg.QueueMessages, MaxBytes: cfg.QueueBytes, Cost: outgoingCost(cfg.QueueBytes), OnPanic: m.onPanic, OnUnread: m.unread, Yield: true,
+		MaxMessages: cfg.QueueMessages, MaxBytes: cfg.QueueBytes, Cost: outgoingCost(cfg.QueueBytes), OnPanic: m.onPanic, OnUnread: m.releaseUnread, Yield: true,
 	}
 	if cfg.ConnectRate > 0 {
 		m.connects = rate.NewLimiter(rate.Limit(cfg.ConnectRate), max(1, int(cfg.ConnectRate)))
@@ -100,8 +101,8 @@ func (m *Manager) onPanic(p actor.Panic) {
 		Msg("a client actor panicked; its connection was closed")
 }
 
-// unread lets go of what waited for a client whose actor failed.
-func (m *Manager) unread(left []outgoing) {
+// releaseUnread releases what was queued for a client whose actor failed.
+func (m *Manager) releaseUnread(left []outgoing) {
 	for _, o := range left {
 		if o.burst != nil {
 			o.burst.Release(m.waiting)
@@ -127,12 +128,12 @@ func (m *Manager) handler(typ string) HandlerFunc { return (*m.handlers.Load())[
 
 // AddClient takes over a connection that the program upgraded itself, for a
 // user that it identified itself; room is the first room ("" for the default).
-// Limits on new connections are the program's to check, except that the
-// oldest connections of a user who has too many are closed. On success the
-// manager alone reads, writes and closes ws from now on, and limits and
-// deadlines set on it no longer count. It fails for an identity whose uid is
-// not wire.ValidUID, for a room that the user may not enter, and when the
-// manager is stopping; then ws is still the caller's.
+// Limits on new connections are up to the program, except that the oldest
+// connections of a user who has too many are closed. On success only the
+// manager reads, writes and closes ws from then on, and limits and deadlines
+// set on it no longer apply. It fails for an identity whose uid is not
+// wire.ValidUID, for a room that the user may not enter, and when the manager
+// is stopping; then ws still belongs to the caller.
 func (m *Manager) AddClient(ws *websocket.Conn, who auth.Identity, room string) (*Client, error) {
 	if err := checkIdentity(who); err != nil {
 		return nil, fmt.Errorf("session: add a client: %w", err)
@@ -156,11 +157,11 @@ func (m *Manager) AddClient(ws *websocket.Conn, who auth.Identity, room string) 
 	return c, nil
 }
 
-// RemoveClient ends a connection with a close code. It does not wait for the
+// RemoveClient closes a connection with a close code. It does not wait for the
 // end: see Client.Done.
 func (m *Manager) RemoveClient(c *Client, code wire.CloseCode) { c.Close(code) }
 
-// newClient makes a client that waits for its source, and for start.
+// newClient makes a client that still needs its source, and start.
 func (m *Manager) newClient(conn socket.Conn, who auth.Identity, from address) *Client {
 	c := &Client{
 		m: m, id: rand.Text(), who: who, from: from, conn: conn,
@@ -170,29 +171,29 @@ func (m *Manager) newClient(conn socket.Conn, who auth.Identity, from address) *
 	return c
 }
 
-// start sets the client's writer going, in a place that was taken. What it
-// reads is the caller's to begin.
+// start starts the client's writer, in a slot that was reserved. The caller
+// starts the reader.
 func (m *Manager) start(c *Client) {
-	c.traffic.began = c.hear()
+	c.traffic.began = c.markAlive()
 	actor.SpawnInline(m.actors, func(self *actor.Ref[outgoing]) actor.Receiver[outgoing] {
 		c.self = self // before the wheel may wake it
 		return newWriter(c)
 	})
 	// There is a writer: whoever closes the client now, it says goodbye.
-	if !c.who.Guest { // a guest counts when it has stayed for a while: see due
+	if !c.who.Guest { // a guest is recorded after a while: see onDue
 		m.eng.MarkUserSeen(c.who.UID)
 	}
 	surplus, draining := m.add(c)
 	for _, old := range surplus {
 		old.Close(wire.CloseReplaced)
 	}
-	if m.refuses(c.who) { // ended while the connection was being opened: it was not among those that were closed
+	if m.revoked(c.who) { // revoked while the connection was being opened, so it was not closed with the others
 		c.Close(wire.CloseRemoved)
 	}
 	m.stats.Connected.Add(1)
 	m.eng.Connected(c.member())
 	if draining {
-		c.sendAway(1)
+		c.drain(1)
 	}
 }
 
@@ -210,10 +211,10 @@ func (c *Client) welcome() {
 	})
 }
 
-// enter joins the first rooms: the inbox, the one that becomes the current
-// room, then those that are resumed. A room that cannot be joined is told as
-// an error event that names it.
-func (c *Client) enter(first []firstRoom) {
+// joinFirst joins the first rooms: the inbox, the one that becomes the current
+// room, then those that are resumed. For a room that cannot be joined the
+// client gets an error event that names it.
+func (c *Client) joinFirst(first []firstRoom) {
 	for _, room := range first {
 		if c.closeCode() != 0 {
 			return
@@ -232,18 +233,18 @@ func (c *Client) enter(first []firstRoom) {
 	}
 }
 
-// Count is how many connections there are.
+// Count returns how many connections there are.
 func (m *Manager) Count() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.clients)
 }
 
-// Stats are the manager's counters; they may be read at any time.
+// Stats returns the manager's counters. They may be read at any time.
 func (m *Manager) Stats() *Stats { return &m.stats }
 
-// CloseUserHere ends every connection of a user on this node and returns how
-// many there were. Those of all nodes: rooms.Engine.CloseUser.
+// CloseUserHere closes every connection of a user on this node and returns how
+// many there were. For all nodes see rooms.Engine.CloseUser.
 func (m *Manager) CloseUserHere(uid string, code wire.CloseCode) int {
 	own := m.connectionsOf(uid)
 	for _, c := range own {
@@ -258,12 +259,12 @@ func (m *Manager) connectionsOf(uid string) []*Client {
 	return slices.Clone(m.byUser[uid])
 }
 
-// CloseEndedHere ends the connections of a user on this node whose credential
-// was issued before the user's sessions were ended (auth.Ended), and returns how
-// many there were.
+// CloseEndedHere closes the connections of a user on this node whose credential
+// was issued before the user's sessions were ended (auth.Ended), and returns
+// how many there were.
 func (m *Manager) CloseEndedHere(uid string) (count int) {
 	for _, c := range m.connectionsOf(uid) {
-		if m.refuses(c.who) {
+		if m.revoked(c.who) {
 			c.Close(wire.CloseRemoved)
 			count++
 		}
@@ -271,7 +272,8 @@ func (m *Manager) CloseEndedHere(uid string) (count int) {
 	return count
 }
 
-// Close ends all connections at once with 1001 and waits until they are gone.
+// Close closes all connections at once with 1001 and waits until they have
+// ended.
 func (m *Manager) Close() {
 	for _, c := range m.refuseNew() {
 		c.Close(wire.CloseGoing)
@@ -280,8 +282,7 @@ func (m *Manager) Close() {
 	m.stop()
 }
 
-// refuseNew makes the manager take no more connections and returns those it
-// has.
+// refuseNew stops accepting connections and returns the present ones.
 func (m *Manager) refuseNew() []*Client {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -289,5 +290,6 @@ func (m *Manager) refuseNew() []*Client {
 	return slices.Collect(maps.Values(m.clients))
 }
 
-// errDrainCut says that the drain time was over before all clients were gone.
+// errDrainCut says that the drain time ended before all connections were
+// closed.
 var errDrainCut = errors.New("session: the drain time ended before all connections were closed")

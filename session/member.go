@@ -6,8 +6,8 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// member is a Client as its rooms see it: what only they may call is no part of
-// the Client's own face.
+// member is a Client as its rooms see it: methods that only rooms may call are
+// not exported on Client.
 type member Client
 
 func (m *member) client() *Client { return (*Client)(m) }
@@ -17,12 +17,12 @@ func (m *member) User() wire.User           { return m.client().User() }
 func (m *member) Guest() bool               { return m.client().Guest() }
 func (m *member) Close(code wire.CloseCode) { m.client().Close(code) }
 
-// Deliver queues a burst. A client whose queue is full is closed with 4001; one
-// whose queue is half full is not given what may be lost.
+// Deliver queues a burst. A client whose queue is full is closed with 4001; a
+// Lossy burst is dropped for one whose queue is half full.
 func (m *member) Deliver(b *rooms.Burst) error {
 	c := m.client()
 	if b.Asked > 0 {
-		c.charge(b.Asked)
+		c.chargeAnswer(b.Asked)
 	}
 	b.Hold(c.m.waiting)
 	err := c.queue(b)
@@ -39,7 +39,8 @@ func (m *member) Deliver(b *rooms.Burst) error {
 	return err
 }
 
-// queue puts a burst into the mailbox, where what may be lost gives way.
+// queue puts a burst into the mailbox, a Lossy one only if it is less than half
+// full.
 func (c *Client) queue(b *rooms.Burst) error {
 	if b.Lossy {
 		return c.self.Offer(outgoing{burst: b})
@@ -47,10 +48,10 @@ func (c *Client) queue(b *rooms.Burst) error {
 	return c.self.Send(outgoing{burst: b})
 }
 
-// Left is called by a room that took the client out.
-func (m *member) Left(room string) { m.client().forget(room) }
+// Left is called by a room that has removed the client.
+func (m *member) Left(room string) { m.client().removeRoom(room) }
 
-// member is the client as its rooms know it.
+// member returns the client as its rooms see it.
 func (c *Client) member() *member { return (*member)(c) }
 
 // deliver queues a burst as rooms do.

@@ -5,8 +5,8 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// resolve turns a name as a client writes it into a room's clean name, and
-// checks that the client may enter it.
+// resolve turns a name as a client writes it into a clean room name, and checks
+// that the client may enter the room.
 func (c *Client) resolve(name string) (string, error) { return resolve(c.who, name) }
 
 func joinRoom(r *Request) error {
@@ -16,7 +16,7 @@ func joinRoom(r *Request) error {
 	}
 	since := rooms.Since{Position: p.Since, Last: p.Last}
 	if since != (rooms.Since{}) {
-		if err := r.client.mayAsk(); err != nil {
+		if err := r.client.checkAnswers(); err != nil {
 			return err
 		}
 	}
@@ -26,8 +26,8 @@ func joinRoom(r *Request) error {
 	return r.client.join(room, r.Event.ID, since, false, "")
 }
 
-// changeRoom joins the new room before it leaves the old one, so that a
-// refused join changes nothing.
+// changeRoom joins the new room before it leaves the old one, so that a refused
+// join changes nothing.
 func changeRoom(r *Request) error {
 	room, _, err := r.target()
 	if err != nil {
@@ -67,7 +67,7 @@ func leaveRoom(r *Request) error {
 	return r.client.leave(room, r.Event.ID)
 }
 
-// target reads the payload of an event that names a room to enter.
+// target parses the payload of an event that names a room to enter.
 func (r *Request) target() (room string, p wire.RoomRequest, err error) {
 	if err := r.Bind(&p); err != nil {
 		return "", p, err
@@ -82,48 +82,62 @@ func (r *Request) target() (room string, p wire.RoomRequest, err error) {
 	return room, p, err
 }
 
-// join makes the client a member of the room and remembers it, before the
-// room can take it out again. The room becomes the current one if there is
-// none, or if it is entered instead of another one, which will be left.
+// join makes the client a member of the room. It records that before, so that
+// the room can already remove it again. The room becomes the current one if
+// there is none, or if makeCurrent; `instead` is the one that will be left.
 func (c *Client) join(room, id string, since rooms.Since, makeCurrent bool, instead string) error {
 	was := c.isIn(room)
 	if !was {
 		if err := c.m.guestRooms.admit(c, room); err != nil {
 			return err
 		}
-		if err := c.mayName(room); err != nil {
+		if err := c.checkRoomName(room); err != nil {
 			return err
 		}
 	}
 	if room != c.inbox() {
-		if err := c.remember(room, instead); err != nil {
+		if err := c.addRoom(room, instead); err != nil {
 			return err
 		}
 	}
 	ctx, cancel := c.request()
 	defer cancel()
-	if err := c.roomFor(ctx, since); err != nil {
-		c.forgetUnless(was, room)
+	if err := c.awaitWritten(ctx, since); err != nil {
+		c.removeRoomUnless(was, room)
 		return err
 	}
 	if err := c.m.eng.Join(ctx, room, c.member(), id, since); err != nil {
-		c.forgetUnless(was, room)
+		c.removeRoomUnless(was, room)
 		return err
 	}
 	c.setCurrent(room, makeCurrent)
 	return nil
 }
 
-// forgetUnless is for a join that failed.
-func (c *Client) forgetUnless(was bool, room string) {
+// removeRoomUnless undoes addRoom after a failed join, unless the client was in
+// the room before.
+func (c *Client) removeRoomUnless(was bool, room string) {
 	if !was {
-		c.forget(room)
+		c.removeRoom(room)
 	}
 }
 
 func (c *Client) leave(room, id string) error {
 	ctx, cancel := c.request()
 	defer cancel()
-	c.forget(room)
+	c.removeRoom(room)
 	return c.m.eng.LeaveAsked(ctx, room, c.member(), id)
+}
+
+// maySpeak returns why the client may not publish to a room, or to the inbox of
+// a user; nil if it may.
+func (c *Client) maySpeak(room string) error {
+	if c.who.MaySpeak(room) {
+		return nil
+	}
+	c.m.stats.RefusedSpeak.Add(1)
+	if uid, inbox := wire.InboxOwner(room); inbox {
+		return wire.Errorf(wire.Forbidden, "you may not send private messages to %q", uid)
+	}
+	return wire.Errorf(wire.Forbidden, "you may not speak in the room %q, only listen", room)
 }

@@ -7,21 +7,21 @@ import (
 )
 
 // pendingAnswer waits for the outcomes of a handler and of everything that it
-// published, and gives one answer when the last of them is there: the first
-// error if there is one, else the ack of what was published last.
+// published, and answers once after the last of them: with the first error, or
+// else with the ack of the last publish.
 type pendingAnswer struct {
 	answer func(room string, stored rooms.PubAck, err error) // fixed
 
 	mu          sync.Mutex
-	outstanding int // outcomes that are still to come
-	publishes   int // publishes
-	latest      int // number of the publish that room and ack are of
+	outstanding int // outcomes that are still missing
+	publishes   int // how many there were
+	latest      int // number of the publish that room and ack belong to
 	room        string
 	ack         rooms.PubAck
 	err         error
 }
 
-// newPendingAnswer begins with one outcome to come, the handler's.
+// newPendingAnswer starts with one missing outcome, the handler's.
 func newPendingAnswer(answer func(room string, stored rooms.PubAck, err error)) *pendingAnswer {
 	return &pendingAnswer{answer: answer, outstanding: 1}
 }
@@ -35,7 +35,7 @@ func (p *pendingAnswer) add() int {
 	return p.publishes
 }
 
-// published is the outcome of publish n.
+// published takes the outcome of publish n.
 func (p *pendingAnswer) published(n int, room string, stored rooms.PubAck, err error) {
 	p.mu.Lock()
 	if n > p.latest {
@@ -45,7 +45,7 @@ func (p *pendingAnswer) published(n int, room string, stored rooms.PubAck, err e
 	p.done(err)
 }
 
-// done is one outcome: of the handler, or by published.
+// done takes one outcome: the handler's, or one from published.
 func (p *pendingAnswer) done(err error) {
 	p.mu.Lock()
 	p.outstanding--

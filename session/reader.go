@@ -10,25 +10,25 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/internal/socket"
 )
 
-// run is the life of a connection after the upgrade: it joins the first rooms,
-// and leaves a goroutine of its own that reads until the end and takes
-// everything down. Joining is done by who calls it: what that needs of stack
-// would otherwise stay with the one that reads, for as long as the connection
-// lives; and that of an HTTP handler has grown already.
+// run joins the first rooms and starts the goroutine that reads until the
+// connection ends and then cleans up. It joins on the caller's goroutine: the
+// stack that joining needs would otherwise stay with the reading goroutine for
+// as long as the connection lives, and that of an HTTP handler has grown
+// already.
 func (c *Client) run(first []firstRoom) {
-	defer func() { go c.listen() }() // also when joining panics: it takes everything down
-	c.enter(first)
+	defer func() { go c.listen() }() // also when joining panics: listen cleans up
+	c.joinFirst(first)
 }
 
-// listen reads until the end of the connection: the first station of a message
-// (see package rooms), on the goroutine of its connection. A goroutine whose stack has
-// grown while it handled messages hands the reading of a client that fell
-// silent, and answers pings only, to a new one: stacks do not shrink to what a
-// waiting goroutine needs.
+// listen reads until the connection ends: the first station of a message (see
+// package rooms), on the connection's goroutine. Once a goroutine's stack has
+// grown by handling messages, and the client sends only control frames again, a
+// new goroutine takes over: stacks do not shrink to what a waiting goroutine
+// needs.
 func (c *Client) listen() {
-	over := true // also when a handler ends the goroutine
+	ended := true // also when a handler calls runtime.Goexit
 	defer func() {
-		if over {
+		if ended {
 			c.cleanup()
 		}
 	}()
@@ -36,18 +36,18 @@ func (c *Client) listen() {
 		op, err := c.in.Next()
 		switch {
 		case err != nil:
-		case c.closeCode() == wire.CloseRateLimit, c.closeCode() == wire.CloseProtocolErrors: // what it sends on is of no interest
+		case c.closeCode() == wire.CloseRateLimit, c.closeCode() == wire.CloseProtocolErrors: // do not read what it still sends
 			return
 		case op >= wire.OpClose && handled:
-			over = false
+			ended = false
 			go c.listen()
 			return
 		case op < wire.OpClose:
 			handled = true
-			err = c.take(op == wire.OpText)
+			err = c.readMessage(op == wire.OpText)
 		}
 		if err != nil {
-			how := endOf(err)
+			how := closeCodeOf(err)
 			c.answered = how&byPeer != 0
 			c.end(how)
 			return
@@ -55,22 +55,22 @@ func (c *Client) listen() {
 	}
 }
 
-// take reads the rest of a message and handles it. An error ends the
+// readMessage reads the rest of a message and handles it. An error ends the
 // connection.
-func (c *Client) take(text bool) error {
-	c.hear()
+func (c *Client) readMessage(text bool) error {
+	c.markAlive()
 	buf := socket.GetMessage()
 	defer socket.PutMessage(buf)
 	err := c.in.Read(buf, c.m.cfg.MaxMessage)
-	if c.hurried {
-		c.unhurry()
+	if c.hasDeadline {
+		c.onComplete()
 	}
 	if err != nil {
 		return err
 	}
-	now := c.hear()
+	now := c.markAlive()
 	if c.closeCode() != 0 {
-		return nil // reading on for the peer's close frame only
+		return nil // only the peer's close frame matters now
 	}
 	c.route(text, buf.Bytes(), now)
 	return nil
@@ -83,18 +83,18 @@ func (h *frameHandler) Control(op wire.Opcode, payload []byte) error {
 	return (*Client)(h).control(op, payload)
 }
 func (h *frameHandler) Fragment() error     { return (*Client)(h).fragment() }
-func (h *frameHandler) Incomplete(held int) { (*Client)(h).hurry(held) }
+func (h *frameHandler) Incomplete(held int) { (*Client)(h).onIncomplete(held) }
 
-// hurry is called when a message, of which so many bytes are held, is not
-// complete and the rest of it has to be waited for: that ends at some time, or
-// when all clients together hold too much. It runs on the reading goroutine.
-func (c *Client) hurry(held int) {
+// onIncomplete is called when the rest of a message, of which so many bytes are
+// held, has to be waited for. It sets a deadline, and closes the slowest
+// clients when all together hold too much. It runs on the reading goroutine.
+func (c *Client) onIncomplete(held int) {
 	if c.closeCode() != 0 {
 		return // the deadline is that of lingering
 	}
-	if !c.hurried {
-		c.hurried = true
-		c.late = c.m.now() + messageTimeout
+	if !c.hasDeadline {
+		c.hasDeadline = true
+		c.messageDeadline = c.m.now() + messageTimeout
 		c.readUntil(time.Now().Add(messageTimeout))
 	}
 	for _, slowest := range c.m.unfinished.hold(c, held) {
@@ -102,8 +102,8 @@ func (c *Client) hurry(held int) {
 	}
 }
 
-// readUntil sets the deadline of reading, unless the actor, which ends the
-// connection, has set the one for that, or is about to.
+// readUntil sets the read deadline, unless the actor, which is closing the
+// connection, has set its own or is about to.
 func (c *Client) readUntil(deadline time.Time) {
 	_ = c.conn.SetReadDeadline(deadline) // fails only on a closed connection
 	if c.closeCode() != 0 {
@@ -111,32 +111,32 @@ func (c *Client) readUntil(deadline time.Time) {
 	}
 }
 
-// unhurry undoes it; a message that was not complete in time ends the
-// connection.
-func (c *Client) unhurry() {
-	c.hurried = false
+// onComplete clears the deadline; a message that was not complete in time
+// closes the connection.
+func (c *Client) onComplete() {
+	c.hasDeadline = false
 	c.m.unfinished.done(c)
-	if c.m.now() >= c.late && c.closeCode() == 0 {
+	if c.m.now() >= c.messageDeadline && c.closeCode() == 0 {
 		c.m.stats.SlowMessages.Add(1)
 		c.Close(wire.CloseTooSlow)
 	}
 	c.readUntil(time.Time{})
 }
 
-// errFlooded ends reading: the connection is closed with what is said there.
+// errFlooded ends reading after closeIfFlooding has closed the connection.
 var errFlooded = errors.New("the client does not stop to send too much")
 
-// fragment is called for each part of a message, the last one excepted, that is
-// so small that many of them come with little: it costs what an event does.
+// fragment is called for each fragment of a message but the last that is so
+// small that many of them carry little: it costs as much as an event.
 func (c *Client) fragment() error {
-	if now := c.m.now(); !c.spendFrame(now) && c.flooded(now) {
+	if now := c.m.now(); !c.spendFrame(now) && c.closeIfFlooding(now) {
 		return errFlooded
 	}
 	return nil
 }
 
-// endOf is how the connection ends after the error that ended reading.
-func endOf(err error) uint32 {
+// closeCodeOf returns how the connection ends after an error of reading.
+func closeCodeOf(err error) uint32 {
 	code, theirs := socket.CloseCode(err)
 	if theirs {
 		return uint32(code) | byPeer
@@ -144,13 +144,13 @@ func endOf(err error) uint32 {
 	return uint32(code)
 }
 
-// control takes a ping or a pong: both are signs of life, cost what an event
-// does, and the actor answers the pings. It runs on the reading goroutine.
+// control handles a ping or a pong: both are signs of life and cost as much as
+// an event, and the actor answers pings. It runs on the reading goroutine.
 func (c *Client) control(op wire.Opcode, payload []byte) error {
-	now := c.hear()
+	now := c.markAlive()
 	switch {
 	case !c.spendFrame(now):
-		if c.flooded(now) {
+		if c.closeIfFlooding(now) {
 			return errFlooded
 		}
 		return nil
@@ -164,12 +164,12 @@ func (c *Client) control(op wire.Opcode, payload []byte) error {
 
 // cleanup runs last, on the reading goroutine.
 func (c *Client) cleanup() {
-	c.Close(wire.CloseAbnormal) // stands only if a handler ended the goroutine
+	c.Close(wire.CloseAbnormal) // counts only if a handler called runtime.Goexit
 	c.drainPeer()
 	c.conn.Close()
 	<-c.self.Done()
 	why := rooms.LeaveClosed
-	if c.comesBack() {
+	if c.keepsSeat() {
 		why = rooms.LeaveLost
 	}
 	in, _ := c.Rooms()
@@ -187,19 +187,20 @@ func (c *Client) cleanup() {
 	c.m.running.Done()
 }
 
-// drainPeer reads on until the peer has closed its side, after we closed ours:
-// closing with something unread could tear our close frame away. The actor has
-// set the deadline. A peer that broke off, or has closed, has nothing to say.
+// drainPeer reads until the peer has closed its side, after we closed ours:
+// closing a socket with unread data could reset the connection before the peer
+// has read our close frame. The actor has set the deadline. It returns at once
+// if the peer has already closed, or the connection is broken.
 func (c *Client) drainPeer() {
 	select {
 	case <-c.self.Done():
 	case <-time.After(c.m.cfg.WriteTimeout):
-		return // the actor hangs in a write that its deadline ends
+		return // the actor is blocked in a write until its deadline
 	}
 	if c.answered || c.closeCode() == wire.CloseAbnormal {
 		return
 	}
-	// It ends with the peer's side, the deadline, or when the peer has sent so much
-	// on that it will not.
+	// It ends when the peer has closed, at the deadline, or when the peer has sent
+	// so much that it does not seem to stop.
 	_, _ = io.CopyN(io.Discard, c.conn.Conn, lingerBytes)
 }

@@ -17,8 +17,8 @@ import (
 // with an id is answered with ack.
 type HandlerFunc func(req *Request) error
 
-// Request is an event from a client. It is valid until the handler returns,
-// and so is the payload.
+// Request is an event from a client. It is valid until the handler returns, and
+// so is its payload.
 type Request struct {
 	Event wire.Event
 
@@ -26,11 +26,11 @@ type Request struct {
 	pending *pendingAnswer // of what was published; nil: nothing yet
 }
 
-// Client is who sent the event.
+// Client returns the client that sent the event.
 func (r *Request) Client() *Client { return r.client }
 
-// Bind decodes the payload into v; what does not fit is bad_payload. An absent
-// payload leaves v as it is.
+// Bind decodes the payload into v; its error is bad_payload. Without a payload
+// v stays as it is.
 func (r *Request) Bind(v any) error {
 	if r.Event.Payload == nil {
 		return nil
@@ -53,11 +53,11 @@ func jsonProblem(err error) string {
 	}
 }
 
-// Room is the room the event is for: the one it names, or the client's
-// current one. The client must be in it.
+// Room returns the room that the event is for: the one it names, or the
+// client's current one. The client must be in it, else the error is not_member.
 func (r *Request) Room() (string, error) { return r.memberOf(r.Event.Room) }
 
-// memberOf resolves a name and checks that the client is there; "" is the
+// memberOf resolves a name and checks that the client is in the room; "" is the
 // current room.
 func (r *Request) memberOf(name string) (string, error) {
 	if name == "" {
@@ -76,7 +76,7 @@ func (r *Request) memberOf(name string) (string, error) {
 	return room, nil
 }
 
-// Reply sends the client an event of its own; it carries the request's id.
+// Reply sends an event to the client, with the request's id.
 func (r *Request) Reply(typ, room string, payload any) {
 	ev := wire.Event{Type: typ, ID: r.Event.ID, Room: room}
 	// An error has closed the connection.
@@ -87,7 +87,8 @@ func (r *Request) Reply(typ, room string, payload any) {
 	_ = r.client.sendPayload(ev, payload)
 }
 
-// replyAsked is Reply with what the client pays for: see answerShare.
+// replyAsked is Reply with an answer that is charged to the client: see
+// answerShare.
 func (r *Request) replyAsked(typ, room string, payload any) {
 	b := rooms.PayloadBurst(wire.Event{Type: typ, ID: r.Event.ID, Room: room}, payload)
 	b.Asked = max(b.Bytes, answerLeast)
@@ -127,7 +128,7 @@ func (r *Request) Publish(room string, ev wire.Event) error {
 	return r.publish(clean, body)
 }
 
-// publish is Publish for a clean room and what was checked.
+// publish is Publish with a clean room name and a valid body.
 func (r *Request) publish(room string, body wire.Body) error {
 	c := r.client
 	if err := c.maySpeak(room); err != nil {
@@ -139,14 +140,14 @@ func (r *Request) publish(room string, body wire.Body) error {
 			return err
 		}
 	}
-	if err := c.spendIn(room, size); err != nil {
+	if err := c.spendRoom(room, size); err != nil {
 		return err
 	}
 	id := r.Event.ID
 	if c.m.cfg.Hooks.Publish != nil {
 		return r.consult(room, body, func(t *pendingAnswer, n int, body wire.Body) { c.store(t, n, id, room, body) })
 	}
-	t, n, err := r.begin()
+	t, n, err := r.beginPublish()
 	if err != nil {
 		return err
 	}
@@ -154,8 +155,8 @@ func (r *Request) publish(room string, body wire.Body) error {
 	return nil
 }
 
-// store stores publish n of the request with that id, which has a place in the
-// window.
+// store publishes as number n of the request with that id. The caller has
+// acquired the window.
 func (c *Client) store(t *pendingAnswer, n int, id, room string, body wire.Body) {
 	opts := rooms.PublishOptions{ID: c.m.eng.MessageID(room, c.who.UID, id, n), Author: c.author()}
 	c.m.eng.PublishAsync(room, body, opts, func(stored rooms.PubAck, err error) {
@@ -165,8 +166,8 @@ func (c *Client) store(t *pendingAnswer, n int, id, room string, body wire.Body)
 }
 
 // publishPrivate is publish to a user's inbox and, when it is stored there, to
-// the client's own. The answer speaks of the second; where the first fails,
-// nothing is stored.
+// the client's own. The answer is for the second; if the first fails, nothing
+// is stored.
 func (r *Request) publishPrivate(to string, body wire.Body) error {
 	c := r.client
 	first, second := wire.Inbox(to), c.inbox()
@@ -180,7 +181,7 @@ func (r *Request) publishPrivate(to string, body wire.Body) error {
 		return err
 	}
 	for _, room := range []string{first, second} {
-		if err := c.spendIn(room, size); err != nil {
+		if err := c.spendRoom(room, size); err != nil {
 			return err
 		}
 	}
@@ -188,7 +189,7 @@ func (r *Request) publishPrivate(to string, body wire.Body) error {
 	if c.m.cfg.Hooks.Publish != nil {
 		return r.consult(first, body, func(t *pendingAnswer, n int, body wire.Body) { c.storeBoth(t, n, id, first, second, body) })
 	}
-	t, n, err := r.begin()
+	t, n, err := r.beginPublish()
 	if err != nil {
 		return err
 	}
@@ -203,8 +204,8 @@ func (c *Client) storeBoth(t *pendingAnswer, n int, id, first, second string, bo
 		t.published(n, roomLabel(c, second), stored, err)
 	}
 	one := rooms.PublishOptions{ID: c.m.eng.MessageID(first, c.who.UID, id, n), Author: c.author()}
-	// Named after the first: an id that is used again for another receiver is
-	// another message, in both.
+	// The key contains the first room: an id that is used again for another
+	// receiver is another message, in both rooms.
 	two := rooms.PublishOptions{ID: c.m.eng.MessageID(second+"\x00"+first, c.who.UID, id, n+1), Author: c.author()}
 	c.m.eng.PublishAsync(first, body, one, func(stored rooms.PubAck, err error) {
 		if err != nil {
@@ -215,14 +216,13 @@ func (c *Client) storeBoth(t *pendingAnswer, n int, id, first, second string, bo
 	})
 }
 
-// begin takes a place for one more publish of the client without an ack, and
-// waits until there is one.
-func (r *Request) begin() (t *pendingAnswer, n int, err error) {
+// beginPublish acquires the window for one more publish, waiting if it is full.
+func (r *Request) beginPublish() (t *pendingAnswer, n int, err error) {
 	r.client.openWindow()
-	if err := r.client.place(); err != nil {
+	if err := r.client.acquireWindow(); err != nil {
 		return nil, 0, err
 	}
-	t, n = r.announce()
+	t, n = r.addPending()
 	return t, n, nil
 }
 
@@ -234,10 +234,11 @@ func (c *Client) openWindow() {
 	}
 }
 
-// place waits for a place in the window, which is open.
-func (c *Client) place() error {
+// acquireWindow waits until the client has fewer than publishWindow events
+// without an ack.
+func (c *Client) acquireWindow() error {
 	select {
-	case c.window <- struct{}{}: // also when the client has gone meanwhile
+	case c.window <- struct{}{}: // even if the connection has ended
 		return nil
 	default:
 	}
@@ -249,8 +250,8 @@ func (c *Client) place() error {
 	}
 }
 
-// announce makes the answer wait for one more publish.
-func (r *Request) announce() (t *pendingAnswer, n int) {
+// addPending makes the answer wait for one more publish.
+func (r *Request) addPending() (t *pendingAnswer, n int) {
 	if r.pending == nil {
 		c, id := r.client, r.Event.ID
 		r.pending = newPendingAnswer(func(room string, stored rooms.PubAck, err error) { c.answer(id, room, stored, err) })
@@ -258,10 +259,10 @@ func (r *Request) announce() (t *pendingAnswer, n int) {
 	return r.pending, r.pending.add()
 }
 
-// errGone ends a handler whose client is gone; nobody sees it.
+// errGone ends a handler whose client has disconnected; nobody sees it.
 var errGone = wire.Errorf(wire.Unavailable, "the connection has ended")
 
-// author is what others are told of who the client is.
+// author returns the kind of author that the client's events have.
 func (c *Client) author() wire.Author {
 	if c.who.Guest {
 		return wire.FromGuest
@@ -281,8 +282,8 @@ func (r *Request) finish(err error) {
 	r.client.answer(r.Event.ID, r.Event.Room, rooms.PubAck{}, err)
 }
 
-// answer sends ack or error. An event without an id wants no ack, but an error
-// is always told.
+// answer sends ack or error. An event without an id gets no ack, but errors are
+// always sent.
 func (c *Client) answer(id, room string, stored rooms.PubAck, err error) {
 	if err != nil {
 		c.sendError(id, room, err)

@@ -7,9 +7,9 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// route handles one message from the client: spend what it costs, decode, find the
-// handler, answer. The second station, on the same goroutine, as the third is:
-// the handler.
+// route handles one message from the client: charge it, decode it, find the
+// handler, answer. It is the second station, and the handler the third, on the
+// same goroutine.
 func (c *Client) route(text bool, body []byte, now time.Duration) {
 	c.m.stats.Received.Add(1)
 	c.traffic.events++
@@ -30,29 +30,30 @@ func (c *Client) route(text bool, body []byte, now time.Duration) {
 		c.logRefused(&ev, err)
 	}
 	req.finish(err)
-	c.strike(err, now)
+	c.countBadFrame(err, now)
 }
 
-// strike counts messages in a row that were no events.
-func (c *Client) strike(err error, now time.Duration) {
+// countBadFrame counts messages in a row that were no events, and closes the
+// connection when there are too many.
+func (c *Client) countBadFrame(err error, now time.Duration) {
 	if err == nil {
-		c.bad = 0
+		c.badFrames = 0
 		return
 	}
 	switch wire.AsError(err).Code {
 	case wire.BadJSON, wire.BadType:
-		if c.bad++; c.bad >= maxBadFrames {
+		if c.badFrames++; c.badFrames >= maxBadFrames {
 			c.Close(wire.CloseProtocolErrors)
 		}
 	case wire.RateLimited: // says nothing of the event
-		c.flooded(now)
+		c.closeIfFlooding(now)
 	default:
-		c.bad = 0
+		c.badFrames = 0
 	}
 }
 
 // call runs the handler of the event's type. It is the one boundary at which a
-// handler's panic is caught.
+// handler's panic is recovered.
 func (c *Client) call(req *Request) (err error) {
 	fn := c.m.handler(req.Event.Type)
 	if fn == nil {

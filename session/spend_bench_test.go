@@ -14,13 +14,13 @@ import (
 func BenchmarkSpend(b *testing.B) {
 	cfg := DefaultConfig()
 	cfg.Rate, cfg.RateBytes, cfg.RoomBytes = 1e12, 1<<60, 1<<60
-	m := &Manager{cfg: cfg, eng: quietEngine{}, born: time.Now(), budgets: newBudgets(cfg)}
+	m := &Manager{cfg: cfg, eng: quietEngine{}, started: time.Now(), budgets: newBudgets(cfg)}
 	for name, from := range map[string]address{"of an address": {key: "192.0.2.1"}, "of this machine": {exempt: true}} {
 		c := &Client{m: m, who: auth.Identity{UID: "ann"}, from: from}
 		c.openAccounts()
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				if c.spend(m.now(), 200) != nil || c.spendIn("general", 200) != nil {
+				if c.spend(m.now(), 200) != nil || c.spendRoom("general", 200) != nil {
 					b.Fatal("refused")
 				}
 			}

@@ -1,8 +1,14 @@
 package session
 
-import "sync/atomic"
+import (
+	"slices"
+	"sync/atomic"
 
-// Stats counts what a manager did since it started. Any goroutine may read.
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// Stats are the counters of a manager since it started. Any goroutine may read
+// them.
 type Stats struct {
 	Connected atomic.Int64 // connections accepted
 	Deflating atomic.Int64 // those of them that agreed on compression
@@ -58,4 +64,55 @@ type Stats struct {
 
 	Errors errorCounters // error events sent, by code
 	Closed closeCounters // connections ended, by close code
+}
+
+// errorCounters count error events by code. A code that a program's own handler
+// made up counts as internal: the values of a metric's label must be limited.
+type errorCounters [len(wire.EventCodes)]atomic.Int64
+
+func (c *errorCounters) add(code wire.Code) {
+	i := slices.Index(wire.EventCodes[:], code)
+	if i < 0 {
+		i = slices.Index(wire.EventCodes[:], wire.Internal)
+	}
+	c[i].Add(1)
+}
+
+// Each calls fn with every code and its count.
+func (c *errorCounters) Each(fn func(code wire.Code, count int64)) {
+	for i, code := range wire.EventCodes {
+		fn(code, c[i].Load())
+	}
+}
+
+// closeCodes are the codes that are counted one by one. Any other counts as the
+// last one, and so does one of ours that a peer sent: it says nothing about
+// this server.
+var closeCodes = [...]wire.CloseCode{
+	wire.CloseNormal, wire.CloseGoing, wire.CloseProtocol, wire.CloseAbnormal, wire.CloseTooBig,
+	wire.CloseDraining, wire.CloseTooSlow, wire.CloseNoHeartbeat, wire.ClosePositionLost,
+	wire.CloseTokenExpired, wire.CloseForbidden, wire.CloseReplaced, wire.CloseRemoved,
+	wire.CloseRateLimit, wire.CloseProtocolErrors, wire.CloseNoStatus,
+}
+
+type closeCounters [len(closeCodes)]atomic.Int64
+
+func (c *closeCounters) add(code wire.CloseCode, byPeer bool) {
+	if byPeer && code >= 3000 {
+		code = wire.CloseNoStatus
+	}
+	for i, known := range closeCodes {
+		if known == code || i == len(closeCodes)-1 {
+			c[i].Add(1)
+			return
+		}
+	}
+}
+
+// Each calls fn with every code that is counted and its count; CloseNoStatus
+// stands for all codes that clients made up.
+func (c *closeCounters) Each(fn func(code wire.CloseCode, count int64)) {
+	for i, code := range closeCodes {
+		fn(code, c[i].Load())
+	}
 }

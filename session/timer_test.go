@@ -380,7 +380,7 @@ func TestReconnectSaysWhen(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, m *Manager) {
 		p := connect(t, m, ann, nil)
 		var delays []int64
-		p.client.sendAway(1000)
+		p.client.drain(1000)
 		for {
 			_, body, err := p.ws.ReadMessage()
 			if err != nil {

@@ -6,55 +6,55 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// unfinished are the clients that have begun a message whose end has to be
-// waited for, in the order in which they began. What they hold has a bound:
-// Config.UnfinishedBytes. Its methods may be called from any goroutine.
+// unfinished is the list of clients with an incomplete message, oldest first.
+// What they hold in memory is limited by Config.UnfinishedBytes. Its methods
+// may be called from any goroutine.
 type unfinished struct {
-	most int64 // bytes; fixed
+	maxBytes int64 // bytes; fixed
 
 	mu          sync.Mutex
 	bytes       int64
 	first, last *Client
 }
 
-// begun is a client's place among the unfinished, guarded by unfinished.mu.
-type begun struct {
+// unfinishedEntry is a client's entry in the list, guarded by unfinished.mu.
+type unfinishedEntry struct {
 	bytes      int64
 	prev, next *Client
 }
 
-// hold notes that a client holds so many bytes of its message. If all hold too
-// much, those who have waited for the longest are taken out and returned: they
-// are to be closed. Those who send at all are done in far less.
+// hold records that a client holds so many bytes of its message. If all
+// together hold too much, the oldest are removed from the list and returned, to
+// be closed.
 func (u *unfinished) hold(c *Client, bytes int) (cut []*Client) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if c.begun == nil {
+	if c.unfinishedEntry == nil {
 		u.append(c)
 	}
-	u.bytes += int64(bytes) - c.begun.bytes
-	c.begun.bytes = int64(bytes)
-	for u.bytes > u.most && u.first != nil {
+	u.bytes += int64(bytes) - c.unfinishedEntry.bytes
+	c.unfinishedEntry.bytes = int64(bytes)
+	for u.bytes > u.maxBytes && u.first != nil {
 		cut = append(cut, u.first)
 		u.remove(u.first)
 	}
 	return cut
 }
 
-// done notes that a client holds nothing any more.
+// done records that a client's message is complete.
 func (u *unfinished) done(c *Client) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if c.begun != nil {
+	if c.unfinishedEntry != nil {
 		u.remove(c)
 	}
 }
 
 // append needs mu.
 func (u *unfinished) append(c *Client) {
-	c.begun = &begun{prev: u.last}
+	c.unfinishedEntry = &unfinishedEntry{prev: u.last}
 	if u.last != nil {
-		u.last.begun.next = c
+		u.last.unfinishedEntry.next = c
 	} else {
 		u.first = c
 	}
@@ -63,31 +63,30 @@ func (u *unfinished) append(c *Client) {
 
 // remove needs mu.
 func (u *unfinished) remove(c *Client) {
-	prev, next := c.begun.prev, c.begun.next
+	prev, next := c.unfinishedEntry.prev, c.unfinishedEntry.next
 	if prev != nil {
-		prev.begun.next = next
+		prev.unfinishedEntry.next = next
 	} else {
 		u.first = next
 	}
 	if next != nil {
-		next.begun.prev = prev
+		next.unfinishedEntry.prev = prev
 	} else {
 		u.last = prev
 	}
-	u.bytes -= c.begun.bytes
-	c.begun = nil
+	u.bytes -= c.unfinishedEntry.bytes
+	c.unfinishedEntry = nil
 }
 
-// UnfinishedBytes is what clients hold of messages that they have begun and not
-// ended.
+// UnfinishedBytes returns how much memory incomplete messages take, in bytes.
 func (m *Manager) UnfinishedBytes() int64 {
 	m.unfinished.mu.Lock()
 	defer m.unfinished.mu.Unlock()
 	return m.unfinished.bytes
 }
 
-// cutUnfinished closes a client for what it holds of a message. It is not
-// listened to until it says goodbye: it would hold on to it meanwhile.
+// cutUnfinished closes a client because of its incomplete message, without
+// waiting for its close frame: it would hold the memory until then.
 func (c *Client) cutUnfinished() {
 	c.abrupt.Store(true)
 	if c.closeCode() == 0 {

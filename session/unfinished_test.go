@@ -16,7 +16,7 @@ import (
 // among them.
 func TestUnfinishedMessages(t *testing.T) {
 	bubble(t, Config{UnfinishedBytes: 1, MaxMessage: 16 << 10}, func(t *testing.T, m *Manager) {
-		same(t, "the bound", m.unfinished.most, 4*16<<10)
+		same(t, "the bound", m.unfinished.maxBytes, 4*16<<10)
 		whitespace := append([]byte(`{"type":"heartbeat"}`), bytes.Repeat([]byte(" "), 15000)...)
 		frame := clientFrame(0x81, whitespace)
 		var clients []*Client
@@ -42,8 +42,8 @@ func TestUnfinishedMessages(t *testing.T) {
 		for range 8 {
 			arrive()
 		}
-		if held := m.UnfinishedBytes(); held > m.unfinished.most || held < 15000 {
-			t.Errorf("%d bytes are held; at most %d may be, and some are", held, m.unfinished.most)
+		if held := m.UnfinishedBytes(); held > m.unfinished.maxBytes || held < 15000 {
+			t.Errorf("%d bytes are held; at most %d may be, and some are", held, m.unfinished.maxBytes)
 		}
 		same(t, "the close code of who ended its message", whole.closeCode(), 0)
 		cut := int64(0)

@@ -11,19 +11,21 @@ import (
 )
 
 // maxVerdicts is how many events of a client may wait for Hooks.Publish; one
-// more is answered unavailable, so that the client's other rooms are read on.
+// more is answered unavailable, so that reading goes on for the client's other
+// rooms.
 const maxVerdicts = 64
 
-// verdicts are the events of a client that wait for Hooks.Publish, or for those
-// that were sent to their room before them.
+// verdicts are the events of a client that wait for Hooks.Publish, or for
+// earlier events in their room.
 type verdicts struct {
 	waiting atomic.Int32 // any goroutine
 
-	last map[string]chan struct{} // owned by the reading goroutine: closed when the room's newest is out of the way
+	last map[string]chan struct{} // owned by the reading goroutine: closed when the newest event of the room is published or refused
 }
 
-// queue puts one more event behind those of its room. turn is closed when it is
-// the event's; the caller closes done when the event is out of the way.
+// queue puts one more event behind those of its room. turn is closed when the
+// event may be published; the caller closes done after it was published or
+// refused.
 func (v *verdicts) queue(room string) (turn <-chan struct{}, done chan struct{}) {
 	if len(v.last) >= 2*maxVerdicts { // at least half of them are over
 		for name, ended := range v.last {
@@ -43,7 +45,7 @@ func (v *verdicts) queue(room string) (turn <-chan struct{}, done chan struct{})
 	return before, done
 }
 
-// consult has Hooks.Publish decide about an event, and stores it then, on a
+// consult lets Hooks.Publish decide about an event, and then stores it, on a
 // goroutine of its own. It runs on the reading goroutine and does not wait.
 func (r *Request) consult(room string, body wire.Body, store func(t *pendingAnswer, n int, body wire.Body)) error {
 	c, id := r.client, r.Event.ID
@@ -58,18 +60,18 @@ func (r *Request) consult(room string, body wire.Body, store func(t *pendingAnsw
 	ctx, cancel := context.WithTimeout(c.m.ctx, requestTimeout)
 	verdict := c.m.cfg.Hooks.Publish(ctx, PublishRequest{Who: c.who, Room: room, ID: id, Event: body.Bytes()})
 	c.verdicts.waiting.Add(1)
-	t, n := r.announce()
+	t, n := r.addPending()
 	turn, done := c.verdicts.queue(room)
-	c.m.running.Add(1) // the client is one of them, so nobody waits in vain
+	c.m.running.Add(1) // the client's own entry keeps the counter above zero
 	go func() {
 		defer c.m.running.Done()
 		defer c.verdicts.waiting.Add(-1)
 		defer close(done)
-		body, err := c.m.judged(verdict, body)
+		body, err := c.m.applyVerdict(verdict, body)
 		cancel()
 		<-turn
 		if err == nil {
-			err = c.place()
+			err = c.acquireWindow()
 		}
 		if err != nil {
 			t.published(n, roomLabel(c, room), rooms.PubAck{}, err)
@@ -80,9 +82,10 @@ func (r *Request) consult(room string, body wire.Body, store func(t *pendingAnsw
 	return nil
 }
 
-// judged is the body that is to be stored by a verdict of Hooks.Publish.
-func (m *Manager) judged(verdict func() (json.RawMessage, error), body wire.Body) (_ wire.Body, err error) {
-	defer m.recovered("Publish", &err)
+// applyVerdict returns the body that is to be stored after a verdict of
+// Hooks.Publish.
+func (m *Manager) applyVerdict(verdict func() (json.RawMessage, error), body wire.Body) (_ wire.Body, err error) {
+	defer m.recoverHook("Publish", &err)
 	payload, err := verdict()
 	if err != nil || payload == nil {
 		return body, err

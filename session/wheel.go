@@ -6,8 +6,8 @@ import (
 )
 
 // wheelSteps is how many steps of the wheel one ping interval has: clients due
-// in the same step (a second at the default) are woken together, because waking
-// a process that sleeps costs as much as ten pings.
+// in the same step (a second by default) are woken together, because waking an
+// idle process costs as much as ten pings.
 const wheelSteps = 25
 
 // wheel is a timer wheel: it wakes clients when they are due, with one timer
@@ -39,9 +39,9 @@ func newWheel(step time.Duration, wake func(*Client)) *wheel {
 	return w
 }
 
-// set has the client woken when d has passed, or up to one step before,
-// but not before the next step. A time beyond a full turn of the wheel wakes it
-// after that turn. Only what was set last counts.
+// set has the client woken after d, or up to one step earlier, but not before
+// the next step. A time beyond a full turn of the wheel wakes it after that
+// turn. It replaces what was set before.
 func (w *wheel) set(c *Client, d time.Duration) {
 	now := time.Since(w.started)
 	step := int64((now + d) / w.step)
@@ -59,7 +59,7 @@ func (w *wheel) set(c *Client, d time.Duration) {
 	w.count++
 }
 
-// drop forgets a client.
+// drop removes a client.
 func (w *wheel) drop(c *Client) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -92,14 +92,14 @@ func (w *wheel) arm(now time.Duration) {
 	w.timer.Reset(time.Duration(w.at+1)*w.step - now)
 }
 
-// tick wakes everybody who is due. It runs on the timer's goroutine.
+// tick wakes all clients that are due. It runs on the timer's goroutine.
 func (w *wheel) tick() {
 	for _, c := range w.due() {
 		w.wake(c)
 	}
 }
 
-// due takes out the clients of all steps up to now.
+// due removes and returns the clients of all steps up to now.
 func (w *wheel) due() (due []*Client) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

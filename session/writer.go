@@ -11,14 +11,14 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/internal/socket"
 )
 
-// outgoing is what a client's mailbox takes: a burst to write, or a tick of
-// its timer.
+// outgoing is a message to a client's actor: a burst to write, or a tick of its
+// timer.
 type outgoing struct {
 	burst *rooms.Burst // nil: a tick
 }
 
-// outgoingCost charges bursts to a client's queue of that many bytes; what is one
-// answer as a quarter of it at most.
+// outgoingCost returns the cost function for a client's queue of that many
+// bytes; a Whole burst costs at most a quarter of the queue.
 func outgoingCost(queue int) func(outgoing) (count, bytes int) {
 	return func(o outgoing) (count, bytes int) {
 		switch {
@@ -36,9 +36,9 @@ func outgoingCost(queue int) func(outgoing) (count, bytes int) {
 type writer struct {
 	c *Client // fixed after start
 
-	pinged time.Time // when the ping that is not answered yet was sent, or first should have been
-	unsent bool      // it found no room in the socket
-	broken bool      // a write failed: nothing more can be written
+	pinged     time.Time // when the unanswered ping was sent, or first tried; zero: none
+	pingUnsent bool      // the socket's buffer was full
+	broken     bool      // a write failed: nothing more can be written
 }
 
 func newWriter(c *Client) *writer {
@@ -47,9 +47,9 @@ func newWriter(c *Client) *writer {
 	return w
 }
 
-// Receive writes everything that waits with one system call: the seventh and last
-// station of a message, on the goroutine of the client's actor. What it calls must
-// fit on a short stack: see TestWritingGrowsNoStack.
+// Receive writes everything that is queued with one system call: the seventh
+// and last station of a message, on the goroutine of the client's actor. What
+// it calls must fit on a short stack: see TestWritingGrowsNoStack.
 func (w *writer) Receive(b *actor.Batch[outgoing]) {
 	out := w.newBatch()
 	defer out.release()
@@ -57,11 +57,11 @@ func (w *writer) Receive(b *actor.Batch[outgoing]) {
 	w.count(count, w.write(out))
 }
 
-// newBatch takes an empty batch, or, for what is written first, one that begins
-// with the answer to the handshake.
+// newBatch takes an empty batch; the first one of a connection begins with the
+// response to the handshake.
 func (w *writer) newBatch() *writeBatch {
 	out := writeBatches.Get().(*writeBatch)
-	out.of = w.c
+	out.client = w.c
 	if w.c.handshake != nil {
 		out.frames.Add(*w.c.handshake)
 		w.c.handshake = nil
@@ -69,8 +69,8 @@ func (w *writer) newBatch() *writeBatch {
 	return out
 }
 
-// gather takes everything that waits into out, and returns how many messages
-// that are.
+// gather moves everything queued into out, and returns how many messages that
+// is.
 func (w *writer) gather(out *writeBatch, b *actor.Batch[outgoing]) (count int) {
 	for o, ok := b.Next(); ok; o, ok = b.Next() {
 		if o.burst == nil {
@@ -81,11 +81,11 @@ func (w *writer) gather(out *writeBatch, b *actor.Batch[outgoing]) (count int) {
 		out.frames.Add(w.framesOf(o.burst)...)
 		count += o.burst.Count
 	}
-	out.begin()
+	out.markWriting()
 	return count
 }
 
-// framesOf are the burst's frames as the peer takes them.
+// framesOf returns the burst's frames, compressed if the peer agreed on that.
 func (w *writer) framesOf(b *rooms.Burst) [][]byte {
 	if w.c.deflate {
 		return b.Deflated()
@@ -93,7 +93,7 @@ func (w *writer) framesOf(b *rooms.Burst) [][]byte {
 	return b.Frames
 }
 
-// count notes what became of that many messages.
+// count counts that many messages as written or lost.
 func (w *writer) count(messages int, written bool) {
 	if written {
 		w.c.m.stats.Frames.Add(int64(messages))
@@ -112,7 +112,7 @@ func (w *writer) write(out *writeBatch) bool {
 	return err == nil
 }
 
-// flush writes, waits for room as long as it may, and counts.
+// flush writes, waiting for space in the socket's buffer, and counts.
 func (w *writer) flush(out *writeBatch, wait time.Duration) (n int64, err error) {
 	n, err = out.frames.Flush(&w.c.conn, wait)
 	w.c.m.stats.Writes.Add(1)
@@ -124,7 +124,7 @@ func (w *writer) flush(out *writeBatch, wait time.Duration) (n int64, err error)
 	return n, err
 }
 
-// fail gives up on a connection that cannot be written to.
+// fail closes a connection that cannot be written to.
 func (w *writer) fail(err error) {
 	w.broken = true
 	w.c.m.stats.WriteErrors.Add(1)
@@ -135,8 +135,8 @@ func (w *writer) fail(err error) {
 	w.c.Close(code)
 }
 
-// wait has the wheel wake the client when the next ping, the end of the wait
-// for a pong, or the end of the token is due.
+// wait sets the wheel for the next ping, the end of the wait for a pong, or the
+// expiry of the token.
 func (w *writer) wait(now time.Time) {
 	due := w.c.lastHeard().Add(w.c.ping)
 	if !w.pinged.IsZero() {
@@ -145,7 +145,7 @@ func (w *writer) wait(now time.Time) {
 	if exp := w.c.who.Expires; !exp.IsZero() && exp.Before(due) {
 		due = exp
 	}
-	if w.unsent {
+	if w.pingUnsent {
 		due = now.Add(w.c.m.wheel.step)
 	}
 	d := max(due.Sub(now), time.Millisecond)
@@ -153,12 +153,12 @@ func (w *writer) wait(now time.Time) {
 		w.c.m.wheel.set(w.c, d)
 		return
 	}
-	// What is not a ping keeps its time to the millisecond.
+	// The wheel is too coarse: only pings may be early by a step.
 	time.AfterFunc(d, w.c.wake)
 }
 
-// tick pings a silent client, up to a step before its time, and ends one that
-// stayed silent or whose token has expired.
+// tick pings a silent client, up to a step early, and closes one that did not
+// answer or whose token has expired.
 func (w *writer) tick(now time.Time) {
 	heard := w.c.lastHeard()
 	if exp := w.c.who.Expires; !exp.IsZero() && !now.Before(exp) {
@@ -166,21 +166,21 @@ func (w *writer) tick(now time.Time) {
 		return
 	}
 	if !heard.Before(w.pinged) {
-		w.pinged, w.unsent = time.Time{}, false
+		w.pinged, w.pingUnsent = time.Time{}, false
 	}
 	switch {
 	case !w.pinged.IsZero() && now.Sub(w.pinged) >= w.c.m.cfg.Pong:
 		w.c.Close(wire.CloseNoHeartbeat)
 		return
-	case w.unsent, w.pinged.IsZero() && w.c.silent(now):
+	case w.pingUnsent, w.pinged.IsZero() && w.c.silent(now):
 		w.ping(now)
 	}
 	w.wait(now)
 }
 
-// ping does not wait where it need not, because it is the wheel that runs it:
-// one that finds no room is tried again with the next step, until the time for
-// the pong is over.
+// ping does not block where the connection allows it, because it runs on the
+// wheel's goroutine: if the socket's buffer is full it is tried again with each
+// step, until the time for the pong is over.
 func (w *writer) ping(now time.Time) {
 	if w.broken {
 		return
@@ -193,17 +193,17 @@ func (w *writer) ping(now time.Time) {
 		wait = w.c.m.cfg.WriteTimeout
 	}
 	n, err := w.flush(out, wait)
-	w.unsent = n == 0 && err == nil
-	if !w.unsent || w.pinged.IsZero() {
+	w.pingUnsent = n == 0 && err == nil
+	if !w.pingUnsent || w.pinged.IsZero() {
 		w.pinged = now
 	}
 }
 
 var pingFrame = wire.AppendFrame(nil, wire.OpPing, nil)
 
-// Stopped writes what is still queued, unless the client was too slow for it,
-// and the close frame. The reading goroutine closes the connection when the
-// peer has answered or the linger time is over.
+// Stopped writes what is still queued, unless the client was too slow, and the
+// close frame. The reading goroutine closes the connection when the peer has
+// answered or lingerTimeout is over.
 func (w *writer) Stopped(unread []outgoing) {
 	w.c.m.wheel.drop(w.c)
 	code := w.c.closeCode()
@@ -229,8 +229,8 @@ func (w *writer) Stopped(unread []outgoing) {
 	w.linger()
 }
 
-// linger ends our side and gives the peer a moment to end its own, so that
-// what was written is not torn away by a reset.
+// linger closes our side and gives the peer a moment to close its own, so that
+// a reset does not discard what was written.
 func (w *writer) linger() {
 	if !w.broken {
 		_ = w.c.conn.CloseWrite() // fails when the peer was faster
@@ -242,11 +242,11 @@ func (w *writer) linger() {
 	_ = w.c.conn.SetReadDeadline(time.Now().Add(wait)) // fails only on a closed connection
 }
 
-// Failed ends the connection of a writer that panicked.
+// Failed closes the connection of a writer that panicked.
 func (w *writer) Failed(any) {
 	w.c.m.wheel.drop(w.c)
 	w.broken = true
 	w.c.Close(wire.CloseAbnormal)
-	w.c.self.Stop() // in case another one closes it and has not come to that
+	w.c.self.Stop() // a goroutine that called Close before may not have come to that yet
 	w.linger()
 }

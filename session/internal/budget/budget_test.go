@@ -61,18 +61,18 @@ func TestWaitAndFull(t *testing.T) {
 // Who comes back finds what it owes; who owes nothing is forgotten, and so is
 // somebody when there are too many who do.
 func TestTable(t *testing.T) {
-	const maxIdle = 4 * sweepLeast
+	const maxIdle = 4 * minSweep
 	tab := NewTable(Rate{1, 10}, Rate{1, 10}, maxIdle)
 	a := tab.Hold("a", 0)
 	a.Charge(Second, 0, 100)
-	tab.LetGo(a)
+	tab.Release(a)
 	if again := tab.Hold("a", second); again != a || again.Take(Second, second, 1) || !again.Take(First, second, 10) {
 		t.Fatal("an account that owes something was forgotten, or its buckets are mixed up")
 	}
 	for i := range 3 * maxIdle { // each is empty when the next comes
 		tab.Get(fmt.Sprint("drained", i), time.Duration(i)*10*second).Charge(First, time.Duration(i)*10*second, 1)
 	}
-	if n := tab.Len(); n > 2*sweepLeast {
+	if n := tab.Len(); n > 2*minSweep {
 		t.Errorf("%d accounts are kept of %d that owed nothing", n, 3*maxIdle)
 	}
 	late := 1e9 * second
@@ -94,14 +94,14 @@ func TestHeldAreNeverForgotten(t *testing.T) {
 	if x != y {
 		t.Fatal("two accounts of one name")
 	}
-	tab.LetGo(x)
+	tab.Release(x)
 	for i := range 100 {
 		tab.Get(fmt.Sprint(i), 0).Charge(First, 0, 5)
 	}
 	if tab.Get("x", 0) != x {
 		t.Error("forgotten while it was held")
 	}
-	tab.LetGo(y)
+	tab.Release(y)
 	if n := tab.Len(); n > 3 {
 		t.Errorf("%d accounts, want 2 that nobody holds and x", n)
 	}
@@ -113,11 +113,11 @@ func TestParts(t *testing.T) {
 	if !a.TakeUpTo(First, 0, 100, 1) || a.TakeUpTo(First, 0, 10, 1) || !a.TakeUpTo(First, 0, 20, 1.25) {
 		t.Error("a quarter more than the burst is for those who ask for it")
 	}
-	if got := a.Part(First, 0); got != 1.2 {
+	if got := a.Used(First, 0); got != 1.2 {
 		t.Errorf("%v of the burst is spent, want 1.2", got)
 	}
 	a.GiveBack(First, 120)
-	if got := a.Part(First, 0); got != 0 || a.Part(Second, 0) != 0 {
+	if got := a.Used(First, 0); got != 0 || a.Used(Second, 0) != 0 {
 		t.Errorf("%v of the burst is spent, want nothing", got)
 	}
 }

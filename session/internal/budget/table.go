@@ -22,7 +22,7 @@ type Account struct {
 
 	mu      sync.Mutex
 	buckets [kinds]Bucket
-	turns   chan struct{} // made when it is first needed
+	slots   chan struct{} // made when it is first needed
 
 	held int // by Table.Hold; guarded by the table's mu
 }
@@ -78,7 +78,7 @@ func (a *Account) Wait(kind Kind, now time.Duration, n float64) time.Duration {
 }
 
 // Part is how much of the burst is spent: 1 is all.
-func (a *Account) Part(kind Kind, now time.Duration) float64 {
+func (a *Account) Used(kind Kind, now time.Duration) float64 {
 	r := a.rates[kind]
 	if !r.Limits() {
 		return 0
@@ -91,13 +91,13 @@ func (a *Account) Part(kind Kind, now time.Duration) float64 {
 // Turns is a channel that holds as many elements as things may be done at once
 // for this account: put one in, and take it out when it is done. most is the
 // same in each call.
-func (a *Account) Turns(most int) chan struct{} {
+func (a *Account) Slots(n int) chan struct{} {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.turns == nil {
-		a.turns = make(chan struct{}, most)
+	if a.slots == nil {
+		a.slots = make(chan struct{}, n)
 	}
-	return a.turns
+	return a.slots
 }
 
 func (a *Account) empty(now time.Duration) bool {
@@ -127,11 +127,11 @@ type Table struct {
 }
 
 // sweepLeast is from how many accounts on the empty ones are looked for.
-const sweepLeast = 1 << 10
+const minSweep = 1 << 10
 
 // NewTable returns an empty table, whose accounts have these limits.
 func NewTable(first, second Rate, maxIdle int) *Table {
-	return &Table{rates: [kinds]Rate{first, second}, maxIdle: maxIdle, accounts: make(map[string]*Account), sweepAt: sweepLeast}
+	return &Table{rates: [kinds]Rate{first, second}, maxIdle: maxIdle, accounts: make(map[string]*Account), sweepAt: minSweep}
 }
 
 // Limits reports whether the table's accounts have any limit.
@@ -167,7 +167,7 @@ func (t *Table) Hold(name string, now time.Duration) *Account {
 }
 
 // LetGo undoes a Hold.
-func (t *Table) LetGo(a *Account) {
+func (t *Table) Release(a *Account) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if a.held--; a.held == 0 {
@@ -200,7 +200,7 @@ func (t *Table) sweep(now time.Duration) {
 			delete(t.accounts, name)
 		}
 	}
-	t.sweepAt = max(sweepLeast, 2*len(t.accounts))
+	t.sweepAt = max(minSweep, 2*len(t.accounts))
 }
 
 // forgetOne drops some account that nobody holds. It needs mu.

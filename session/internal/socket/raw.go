@@ -35,13 +35,13 @@ func rawOf(conn net.Conn) syscall.RawConn {
 // readNow reads from a connection that does not block; wait means that there
 // is nothing yet.
 func readNow(fd uintptr, b []byte) (n int, wait bool, err error) {
-	return atOnce("read", func() (int, error) { return syscall.Read(int(fd), b) })
+	return nonblocking("read", func() (int, error) { return syscall.Read(int(fd), b) })
 }
 
 // writeNow writes to a connection that does not block what it has room for: one
 // frame, or, when it is nil, a vector of them.
 func writeNow(fd uintptr, frame []byte, v *vector) (n int, err error) {
-	n, _, err = atOnce("write", func() (int, error) {
+	n, _, err = nonblocking("write", func() (int, error) {
 		if frame != nil {
 			return syscall.Write(int(fd), frame)
 		}
@@ -51,7 +51,7 @@ func writeNow(fd uintptr, frame []byte, v *vector) (n int, err error) {
 }
 
 // atOnce makes a system call on a connection that does not block.
-func atOnce(name string, call func() (int, error)) (n int, wait bool, err error) {
+func nonblocking(name string, call func() (int, error)) (n int, wait bool, err error) {
 	for {
 		n, err = call()
 		switch err {

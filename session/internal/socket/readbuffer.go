@@ -21,7 +21,7 @@ type readBuffer struct {
 	try    func(fd uintptr) bool
 	chunk  *[chunkSize]byte // nil: nothing is unread
 	unread []byte           // of chunk
-	got    int              // of the last try
+	n      int              // of the last try
 	err    error            // of the last try
 }
 
@@ -52,13 +52,13 @@ func (in *readBuffer) more() error {
 	if in.chunk == nil {
 		in.chunk = chunks.Get().(*[chunkSize]byte)
 	}
-	had := copy(in.chunk[:], in.unread)
-	n, err := in.conn.Read(in.chunk[had:])
-	in.unread = in.chunk[:had+n]
+	kept := copy(in.chunk[:], in.unread)
+	n, err := in.conn.Read(in.chunk[kept:])
+	in.unread = in.chunk[:kept+n]
 	if n > 0 {
 		return nil
 	}
-	if err == io.EOF && had > 0 {
+	if err == io.EOF && kept > 0 {
 		return io.ErrUnexpectedEOF
 	}
 	return err
@@ -75,10 +75,10 @@ func (in *readBuffer) wait() error {
 	switch {
 	case in.err != nil:
 		return in.err
-	case in.got == 0:
+	case in.n == 0:
 		return io.EOF
 	}
-	in.unread = in.chunk[:in.got]
+	in.unread = in.chunk[:in.n]
 	return nil
 }
 
@@ -87,9 +87,9 @@ func (in *readBuffer) wait() error {
 func (in *readBuffer) tryRead(fd uintptr) bool {
 	in.chunk = chunks.Get().(*[chunkSize]byte)
 	var wait bool
-	in.got, wait, in.err = readNow(fd, in.chunk[:])
-	if in.got <= 0 || in.err != nil {
-		in.got = 0
+	in.n, wait, in.err = readNow(fd, in.chunk[:])
+	if in.n <= 0 || in.err != nil {
+		in.n = 0
 		in.release()
 	}
 	return !wait

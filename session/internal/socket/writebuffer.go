@@ -15,19 +15,19 @@ const NoWait time.Duration = 0
 
 // joinBelow is up to how many bytes several slices are copied into one: that
 // costs less than what the system does for each of them (BenchmarkJoin).
-const joinBelow = 16 << 10
+const joinMax = 16 << 10
 
 // WriteBuffer gathers the frames of one write. It belongs to the goroutine that
 // writes, and keeps frames until Reset.
 type WriteBuffer struct {
-	list [][]byte    // gathered; kept beside rest, which writing consumes
-	rest net.Buffers // what is not written yet
-	join []byte      // copies of short ones
-	one  []byte      // the rest when it is a single slice, else
-	vec  vector      // the first maxSegments of it
-	n    int         // of the last try
-	err  error       // of the last try
-	try  func(fd uintptr) bool
+	list   [][]byte    // gathered; kept beside rest, which writing consumes
+	rest   net.Buffers // what is not written yet
+	joined []byte      // copies of short ones
+	single []byte      // the rest when it is a single slice, else
+	vec    vector      // the first maxSegments of it
+	n      int         // of the last try
+	err    error       // of the last try
+	try    func(fd uintptr) bool
 }
 
 // NewWriteBuffer returns an empty buffer, to be kept and used again.
@@ -48,7 +48,7 @@ func (b *WriteBuffer) Empty() bool { return len(b.list) == 0 }
 func (b *WriteBuffer) Reset() {
 	clear(b.list)
 	b.vec.clear()
-	b.list, b.rest, b.one, b.err = b.list[:0], nil, nil, nil
+	b.list, b.rest, b.single, b.err = b.list[:0], nil, nil, nil
 }
 
 // Flush writes what was gathered, and waits for room that long. It returns how
@@ -115,17 +115,17 @@ func (b *WriteBuffer) writePieces(conn net.Conn) (n int64, err error) {
 // piece takes the next slices out of rest, up to joinBelow bytes or a single one.
 // It is valid until the next call.
 func (b *WriteBuffer) piece() []byte {
-	if len(b.rest) == 1 || len(b.rest[0])+len(b.rest[1]) > joinBelow {
+	if len(b.rest) == 1 || len(b.rest[0])+len(b.rest[1]) > joinMax {
 		first := b.rest[0]
 		b.rest = b.rest[1:]
 		return first
 	}
-	b.join = b.join[:0]
-	for len(b.rest) > 0 && len(b.join)+len(b.rest[0]) <= joinBelow {
-		b.join = append(b.join, b.rest[0]...)
+	b.joined = b.joined[:0]
+	for len(b.rest) > 0 && len(b.joined)+len(b.rest[0]) <= joinMax {
+		b.joined = append(b.joined, b.rest[0]...)
 		b.rest = b.rest[1:]
 	}
-	return b.join
+	return b.joined
 }
 
 // prepare makes what was gathered the rest to write, joined if it is short. Inlined,
@@ -138,29 +138,29 @@ func (b *WriteBuffer) prepare() {
 	for _, frame := range b.list {
 		size += len(frame)
 	}
-	if len(b.list) > 1 && size <= joinBelow {
+	if len(b.list) > 1 && size <= joinMax {
 		b.joinAll()
 	}
-	b.rest, b.one = b.list, nil
+	b.rest, b.single = b.list, nil
 	if len(b.rest) == 1 {
-		b.one = b.rest[0]
+		b.single = b.rest[0]
 	} else {
 		b.vec.fill(b.rest)
 	}
 }
 
 func (b *WriteBuffer) joinAll() {
-	b.join = b.join[:0]
+	b.joined = b.joined[:0]
 	for _, frame := range b.list {
-		b.join = append(b.join, frame...)
+		b.joined = append(b.joined, frame...)
 	}
 	clear(b.list)
-	b.list = append(b.list[:0], b.join)
+	b.list = append(b.list[:0], b.joined)
 }
 
 // tryWrite writes without waiting.
 func (b *WriteBuffer) tryWrite(fd uintptr) bool {
-	b.n, b.err = writeNow(fd, b.one, &b.vec)
+	b.n, b.err = writeNow(fd, b.single, &b.vec)
 	return true
 }
 

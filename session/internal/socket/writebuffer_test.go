@@ -103,7 +103,7 @@ func TestWriteBufferJoinsForTLS(t *testing.T) {
 	for i := range 400 { // 400 of 100 bytes, and in the midst of them one that is longer than a piece
 		frame := bytes.Repeat([]byte{byte(i)}, 100)
 		if i == 200 {
-			frame = bytes.Repeat([]byte{byte(i)}, 3*joinBelow)
+			frame = bytes.Repeat([]byte{byte(i)}, 3*joinMax)
 		}
 		frames, all = append(frames, frame), append(all, frame...)
 	}

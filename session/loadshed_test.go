@@ -42,7 +42,7 @@ func large(bytes int) *rooms.Burst {
 func (s *stack) owe(c *Client, b *rooms.Burst) {
 	s.t.Helper()
 	must(s.t, c.deliver(b))
-	eventually(s.t, "it is being written", func() bool { return c.inHand.Load() >= int64(b.Bytes) })
+	eventually(s.t, "it is being written", func() bool { return c.writing.Load() >= int64(b.Bytes) })
 }
 
 // relieved waits until clients were closed because too much waited, and have
@@ -60,7 +60,7 @@ func (s *stack) relieved(closed ...*Client) {
 		})
 		same(s.t, "its close code", c.closeCode(), wire.CloseTooSlow)
 	}
-	eventually(s.t, "nobody is closed any more", func() bool { return !s.m.relieving.Load() })
+	eventually(s.t, "nobody is closed any more", func() bool { return !s.m.shedding.Load() })
 	same(s.t, "what waits beyond the limit", s.m.waiting.Over(), 0)
 }
 
@@ -151,7 +151,7 @@ type joinSpy struct {
 
 func (e joinSpy) Join(ctx context.Context, room string, m rooms.Member, id string, since rooms.Since) error {
 	if room == e.room {
-		e.owed <- e.client.owed()
+		e.owed <- e.client.pendingBytes()
 	}
 	return e.engine.Join(ctx, room, m, id, since)
 }
@@ -184,11 +184,11 @@ func TestRoomFor(t *testing.T) {
 	cancel()
 	most := s.m.cfg.QueueBytes / 4
 	s.owe(c, large(most-1000))
-	must(t, c.roomFor(over, replay))
+	must(t, c.awaitWritten(over, replay))
 	must(t, c.deliver(large(1000)))
-	must(t, c.roomFor(over, rooms.Since{}))
+	must(t, c.awaitWritten(over, rooms.Since{}))
 	same(t, "ResumesSlow", s.m.Stats().ResumesSlow.Load(), 0)
-	err := c.roomFor(over, replay)
+	err := c.awaitWritten(over, replay)
 	if err == nil || wire.AsError(err).Code != wire.Busy {
 		t.Errorf("a join whose time is over: %v", err)
 	}
@@ -196,8 +196,8 @@ func TestRoomFor(t *testing.T) {
 
 	// One that waits ends with the connection.
 	waited := make(chan error, 1)
-	go func() { waited <- c.roomFor(t.Context(), replay) }()
-	c.cut()
+	go func() { waited <- c.awaitWritten(t.Context(), replay) }()
+	c.closeSlow()
 	must(t, <-waited)
 	<-c.Done()
 }

@@ -7,10 +7,10 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// A connection has a place from before its upgrade until its end: reserve or
+// A connection has a slot from before its upgrade until its end: reserve or
 // reserveAlways, then add and remove, or cancel.
 
-// reserve takes a place under the limits on new connections.
+// reserve takes a slot, within the limits on new connections.
 func (m *Manager) reserve(from address) (status int, refusal *wire.Error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -34,7 +34,8 @@ func (m *Manager) reserve(from address) (status int, refusal *wire.Error) {
 	return 0, nil
 }
 
-// reserveAlways takes a place whatever the limits are, unless the manager is stopping.
+// reserveAlways takes a slot whatever the limits are, unless the manager is
+// stopping.
 func (m *Manager) reserveAlways(from address) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -45,14 +46,14 @@ func (m *Manager) reserveAlways(from address) error {
 	return nil
 }
 
-// occupy counts one more connection that is being opened. It needs mu.
+// occupy counts one more connection that is being opened. The caller holds mu.
 func (m *Manager) occupy(from address) {
 	m.opening++
 	m.byAddress[from.key]++
 	m.running.Add(1)
 }
 
-// cancel gives back the place of a connection that was not opened.
+// cancel gives back the slot of a connection that was not opened.
 func (m *Manager) cancel(from address) {
 	m.mu.Lock()
 	m.opening--
@@ -61,17 +62,17 @@ func (m *Manager) cancel(from address) {
 	m.running.Done()
 }
 
-// dropAddress needs mu.
+// dropAddress counts one connection less for an address. The caller holds mu.
 func (m *Manager) dropAddress(from address) {
 	if m.byAddress[from.key]--; m.byAddress[from.key] <= 0 {
 		delete(m.byAddress, from.key)
 	}
 }
 
-// add makes the place the client's, who is welcomed before anybody can find it
-// and can be found once it was welcomed. surplus are the user's oldest connections
-// if it has too many now; draining says that the manager began to stop while
-// the connection was being opened.
+// add gives the slot to the client. The welcome event is queued first, before
+// any other goroutine can find the client. surplus are the user's oldest
+// connections if there are too many now; draining says that the manager began
+// to stop while the connection was being opened.
 func (m *Manager) add(c *Client) (surplus []*Client, draining bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -83,7 +84,7 @@ func (m *Manager) add(c *Client) (surplus []*Client, draining bool) {
 	open := 0
 	for _, o := range slices.Backward(own) {
 		if o.closeCode() != 0 {
-			continue // is on its way out
+			continue // is closing
 		}
 		if open++; m.cfg.MaxConnectionsPerUser > 0 && open > m.cfg.MaxConnectionsPerUser {
 			surplus = append(surplus, o)
@@ -92,7 +93,7 @@ func (m *Manager) add(c *Client) (surplus []*Client, draining bool) {
 	return surplus, m.draining
 }
 
-// remove gives back the client's place.
+// remove gives back the client's slot.
 func (m *Manager) remove(c *Client) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
