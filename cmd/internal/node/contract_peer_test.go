@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -22,6 +23,8 @@ type peer struct {
 	code    int                 // of the close frame; set when events is closed
 	waiting []map[string]any
 	ended   sync.Once
+
+	insistent bool // it was told errors as long as it sent
 }
 
 func (p *peer) read() {
@@ -107,7 +110,7 @@ func (e *scene) peer(name string) *peer {
 func (e *scene) connect(arg []string) {
 	header := http.Header{}
 	if arg[2] != "" {
-		header.Set("Authorization", "Bearer "+e.token(arg[2]))
+		header.Set("Authorization", "Bearer "+e.token(arg[2], arg[3]))
 	}
 	path := e.same.address(arg[1])
 	conn, resp, err := websocket.DefaultDialer.DialContext(e.t.Context(), strings.Replace(e.server.url, "http", "ws", 1)+path, header)
@@ -165,6 +168,26 @@ func (e *scene) send(arg []string) {
 	text := jsonText(e.same.actually("", e.decode(arg[1])))
 	if err := e.peer(arg[0]).conn.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {
 		e.fatal("%s could not send: %v", arg[0], err)
+	}
+}
+
+// sendUntilClosed sends the same again after each answer: who does not read them is too slow, which is another code.
+func (e *scene) sendUntilClosed(arg []string) {
+	p := e.peer(arg[0])
+	p.insistent = true
+	anything := func(map[string]any) bool { return true }
+	for {
+		if err := p.conn.WriteMessage(websocket.TextMessage, []byte(arg[1])); err != nil || p.next(anything) == nil {
+			return // which code it was is the next line
+		}
+	}
+}
+
+// connectGuests opens connections that nobody speaks of again.
+func (e *scene) connectGuests(arg []string) {
+	n, _ := strconv.Atoi(arg[0]) // digits, by the pattern
+	for i := range n {
+		e.connect([]string{fmt.Sprintf("guest %d", i), arg[1], "", ""})
 	}
 }
 

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"regexp"
@@ -82,8 +83,10 @@ var verbs = []struct {
 	{regexp.MustCompile(`^\$ nats reply (\S+) '([^']*)'$`), (*scene).natsReply},
 	{regexp.MustCompile(`^nats ← (\S+) (.*)$`), (*scene).natsGot},
 	{regexp.MustCompile(`^(GET|POST|PUT|DELETE) (\S+)(?: (.*))?$`), (*scene).request},
+	{regexp.MustCompile(`^(\d+) guests GET (/ws\S*)$`), (*scene).connectGuests},
 	{regexp.MustCompile(`^(\d{3}) (.*)$`), (*scene).answered},
-	{regexp.MustCompile(`^(\w+) GET (/ws\S*)(?: Authorization: Bearer <(\w+)>)?$`), (*scene).connect},
+	{regexp.MustCompile(`^(\w+) GET (/ws\S*)(?: Authorization: Bearer <(\w+)(?: for (\w+))?>)?$`), (*scene).connect},
+	{regexp.MustCompile(`^(\w+) → (.*) again and again$`), (*scene).sendUntilClosed},
 	{regexp.MustCompile(`^(\w+) → (.*)$`), (*scene).send},
 	{regexp.MustCompile(`^(\w+) ← close (\d+)$`), (*scene).closed},
 	{regexp.MustCompile(`^(\w+) ← (.*)$`), (*scene).got},
@@ -124,7 +127,7 @@ func play(t *testing.T, block []step) {
 	}
 	for name, p := range e.peers {
 		for _, ev := range p.rest() {
-			if ev["type"] == "error" {
+			if ev["type"] == "error" && !p.insistent {
 				t.Errorf("%s got an error that the example does not have: %v", name, ev)
 			}
 		}
@@ -158,6 +161,11 @@ func (e *scene) compare(room string, want, got any) {
 func (e *scene) kill([]string) { go e.server.stop() } // ends when its clients have gone, which the next lines are about
 
 // token is what <name> stands for.
-func (e *scene) token(name string) string {
-	return sign(e.t, auth.Claims{UID: name, Name: strings.ToUpper(name[:1]) + name[1:], AvatarID: "3", Expires: time.Now().Add(time.Hour)})
+func (e *scene) token(name, lasts string) string {
+	e.t.Helper()
+	lifetime, err := time.ParseDuration(cmp.Or(lasts, "1h"))
+	if err != nil {
+		e.fatal("%v", err)
+	}
+	return sign(e.t, auth.Claims{UID: name, Name: strings.ToUpper(name[:1]) + name[1:], AvatarID: "3", Expires: time.Now().Add(lifetime)})
 }
