@@ -143,7 +143,9 @@ func TestLoginByCookie(t *testing.T) {
 	var ticket auth.LoginResult
 	s.want(t, 200, "POST", "/login", "", "Cookie", "sid=1").json(t, &ticket)
 	s.want(t, 401, "POST", "/login", "", "Cookie", "sid=3")
-	s.want(t, 503, "POST", "/login", "", "Cookie", "sid=4")
+	if a := s.want(t, 503, "POST", "/login", "", "Cookie", "sid=4"); a.header.Get("Retry-After") == "" {
+		t.Errorf("the 503 has no Retry-After: %v", a.header)
+	}
 	mu.Lock()
 	before := asked
 	mu.Unlock()
