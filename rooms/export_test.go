@@ -305,6 +305,9 @@ const (
 	LobbyPart = lobbyPart
 )
 
+// RenewLobby is what one does who found the list too old.
+func (e *Engine) RenewLobby() { <-e.lobby.renew() }
+
 // FeedQueue sets how many events of the feed may wait; HoldFeed keeps the feed
 // from publishing.
 func (c *Config) FeedQueue(n int)             { c.tuning.feedQueue = n }

@@ -84,6 +84,9 @@ type lobbySnapshot struct {
 	at time.Time
 }
 
+// fresh reports whether the list, if there is one, may be given out.
+func (s *lobbySnapshot) fresh(now time.Time) bool { return s != nil && now.Sub(s.at) < lobbyFresh }
+
 // Lobby returns one page of the rooms on all nodes: those that have a label, and
 // behind them those in which somebody is or something was said since they were
 // opened somewhere, each of the two by name. Inboxes are never among them. A page
@@ -110,7 +113,7 @@ func (e *Engine) Lobby(ctx context.Context, q lobby.Query) (wire.Rooms, error) {
 func (l *lobbySync) recent(ctx context.Context) (*lobbySnapshot, error) {
 	now := time.Now()
 	l.asked.Store(now.UnixNano())
-	if list := l.list.Load(); list != nil && now.Sub(list.at) < lobbyFresh {
+	if list := l.list.Load(); list.fresh(now) {
 		return list, nil
 	}
 	select {
@@ -134,6 +137,11 @@ func (l *lobbySync) renew() <-chan struct{} {
 		return l.inFlight
 	}
 	done := make(chan struct{})
+	if l.list.Load().fresh(time.Now()) { // another one was faster
+		l.mu.Unlock()
+		close(done)
+		return done
+	}
 	l.inFlight = done
 	l.mu.Unlock()
 	l.eng.background(func(ctx context.Context) {

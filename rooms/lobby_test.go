@@ -163,6 +163,25 @@ func TestAThousandAskAtOnce(t *testing.T) {
 	}
 }
 
+// TestWhoFoundTheListTooOld: when another one has made it anew since, it is not
+// made again.
+func TestWhoFoundTheListTooOld(t *testing.T) {
+	eng, _ := start(t, nil)
+	for began := time.Now(); ; began = time.Now() {
+		lobbySnapshot(t, eng, lobby.Query{})
+		made := eng.Stats().LobbyGathered.Load()
+		eng.RenewLobby()
+		again := eng.Stats().LobbyGathered.Load() - made
+		if time.Since(began) >= rooms.LobbyAge {
+			continue // on a busy machine it is too old again
+		}
+		if again != 0 {
+			t.Errorf("a list that is not old was made again %d times", again)
+		}
+		return
+	}
+}
+
 // TestLobbyOfASilentNode: what it told last is shown until it is dropped.
 func TestLobbyOfASilentNode(t *testing.T) {
 	a, b := twoNodes(t, immortal)
