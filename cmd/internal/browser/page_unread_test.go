@@ -2,6 +2,7 @@ package browser
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -21,10 +22,13 @@ func TestPageUnread(t *testing.T) {
 	path := needChromium(t)
 	server := newRoomd(t)
 	server.start()
-	fill(t, server, "general", 60)
+	for range 20 { // they take more lines in a narrow window
+		inject(t, server, "general", strings.Repeat("many words ", 20))
+	}
+	fill(t, server, "general", 8)
 	browser := newBrowser(t, path)
 	percy := openWindow(t, browser, "percy", server.url())
-	percy.hears("number 59")
+	percy.hears("number 7")
 	percy.join("vip")
 	percy.until("vip is empty", `!document.getElementById("log-empty").hidden`)
 	for i := range 80 {
