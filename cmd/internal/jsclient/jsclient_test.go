@@ -167,7 +167,7 @@ func runNode(t *testing.T, file, client string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, node, append(flags, "--test-reporter=spec", file)...)
 	cmd.Env = append(os.Environ(), "ROOMD="+server, "CLIENT="+client)
