@@ -111,6 +111,33 @@ func TestLobbyKnowsWhenItWasSaid(t *testing.T) {
 	}
 }
 
+// lister is a member that looks at its room with the first thing it is given.
+type lister struct {
+	*member
+	eng  *rooms.Engine
+	info rooms.RoomInfo
+	once sync.Once
+}
+
+func (l *lister) Deliver(b *rooms.Burst) error {
+	l.once.Do(func() { l.info, _ = l.eng.RoomHere("x") })
+	return l.member.Deliver(b)
+}
+
+// TestFirstMemberListsItsRoom: who is let in finds what was said before the room
+// was opened in the list of rooms, however soon the list is asked for.
+func TestFirstMemberListsItsRoom(t *testing.T) {
+	eng, _ := start(t, nil)
+	seqs := publish(t, eng, "x", 0, 3)
+	m := &lister{member: newMember("one"), eng: eng}
+	if err := eng.Join(within(t), "x", m, "j", rooms.Since{}); err != nil {
+		t.Fatal(err)
+	}
+	if m.info.Seq != seqs[2] || m.info.At == 0 {
+		t.Errorf("when it was let in the room was at %d, said at %d, want sequence %d and a time", m.info.Seq, m.info.At, seqs[2])
+	}
+}
+
 // TestLobbyInParts: more rooms than there are in one message between nodes,
 // then what has changed.
 func TestLobbyInParts(t *testing.T) {

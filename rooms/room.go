@@ -67,21 +67,21 @@ func (r *room) Receive(b *actor.Batch[message]) {
 		r.roster.requestStates()
 	}
 	r.continueHistory()
-	r.storeNewestTime() // before a member gets the event and lists the rooms
+	r.storeNewestTime(r.follower.Newest(), r.follower.NewestTime()) // before a member gets the event and lists the rooms
 	r.flushOrDelay()
 	r.replay.last = nil
 	r.accountRing()
 	r.retire()
 }
 
-// storeNewestTime publishes the newest event's time for the list of rooms.
-func (r *room) storeNewestTime() {
-	seq := r.follower.Newest()
+// storeNewestTime publishes the newest event's time, as the log has it, for the
+// list of rooms.
+func (r *room) storeNewestTime(seq uint64, logTime string) {
 	if seq == r.newest {
 		return
 	}
 	r.newest = seq
-	if at := wire.LogMillis(r.follower.NewestTime()); at != 0 {
+	if at := wire.LogMillis(logTime); at != 0 {
 		r.h.active.Store(at)
 	}
 }
@@ -196,6 +196,9 @@ func (r *room) onOpened(m opened) {
 	if r.roster != nil {
 		r.roster.startSync()
 	}
+	// Before Open, which admits the members that waited: they may list the rooms.
+	r.h.last.Store(m.at.Last)
+	r.storeNewestTime(m.at.Last, m.at.LastTime)
 	r.follower.Open(m.at)
 	r.h.last.Store(r.follower.Newest())
 }
