@@ -40,6 +40,9 @@ func natsCommand(args []string) error {
 		if err != nil {
 			return err
 		}
+		if err := nc.Flush(); err != nil { // what is published from now on is heard
+			return err
+		}
 		fmt.Println("Subscribing on", args[1])
 		return printed(sub.NextMsg(boxTime))
 	}
