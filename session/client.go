@@ -44,7 +44,7 @@ type Client struct {
 
 	// owned by the reading goroutine
 	answered        bool          // the peer's close frame has come
-	hasDeadline     bool          // the connection has a read deadline: see hurry
+	hasDeadline     bool          // the connection has a read deadline: see onIncomplete
 	badFrames       uint8         // messages in a row that were no events, up to maxBadFrames
 	messageDeadline time.Duration // when the read deadline is
 	events          budget.Bucket // events received

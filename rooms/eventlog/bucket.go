@@ -159,8 +159,6 @@ func (l *Log) Secret(ctx context.Context, offered []byte) (key []byte, since tim
 	return SharedKey(ctx, kv, SecretKey, offered)
 }
 
-// attemptTimeout is what one attempt of Patiently may take, attemptPause what
-// is between two.
 const (
 	// attemptTimeout bounds one attempt of RetryUntilReady, attemptPause is the
 	// pause between two.

@@ -23,7 +23,7 @@ func TestBehindAnotherBoot(t *testing.T) {
 }
 
 // What a process said ends without the others of its node.
-func TestDropPart(t *testing.T) {
+func TestDropProcess(t *testing.T) {
 	tab := presence.New("a", 1, 1)
 	join(t, tab, "1", user("ann"))
 	tab.Apply(said(5, 1, boots(1, joins("x"))))
