@@ -11,14 +11,13 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// The names of rooms that these methods take are clean (wire.CleanRoom).
 // Errors that a client may see are *wire.Error.
 
 // Join makes m a member of the room and returns when room_joined has been
 // delivered to it; id, the client's own, is carried by that. What since asks
 // for follows, then every later event. Joining again delivers room_joined
 // again and replays nothing. If ctx ends first, the member is taken out again.
-func (e *Engine) Join(ctx context.Context, room string, m Member, id string, since Since) error {
+func (e *Engine) Join(ctx context.Context, room wire.Room, m Member, id string, since Since) error {
 	j := &joinRequest{member: m, since: since, id: id, done: make(chan error, 1)}
 	if err := e.ask(room, j); err != nil {
 		return err
@@ -34,8 +33,8 @@ func (e *Engine) Join(ctx context.Context, room string, m Member, id string, sin
 }
 
 // ask sends a request to the room's actor, which is started when there is none.
-func (e *Engine) ask(room string, m message) error {
-	switch err := e.rooms.Send(room, m); {
+func (e *Engine) ask(room wire.Room, m message) error {
+	switch err := e.rooms.Send(string(room), m); {
 	case errors.Is(err, actor.ErrFull):
 		e.stats.JoinBusy.Add(1)
 		return errBusy
@@ -47,16 +46,16 @@ func (e *Engine) ask(room string, m message) error {
 
 // Leave takes m out of the room. It returns at once and is never lost; a
 // member that asked, or was removed, gets room_left.
-func (e *Engine) Leave(room string, m Member, why LeaveReason) {
-	if ref, ok := e.rooms.Lookup(room); ok {
+func (e *Engine) Leave(room wire.Room, m Member, why LeaveReason) {
+	if ref, ok := e.rooms.Lookup(string(room)); ok {
 		e.post(ref, &leaveRequest{member: m, why: why})
 	}
 }
 
 // LeaveAsked takes m out of the room because its client asked, and returns
 // when room_left, which carries the client's id, has been delivered.
-func (e *Engine) LeaveAsked(ctx context.Context, room string, m Member, id string) error {
-	ref, ok := e.rooms.Lookup(room)
+func (e *Engine) LeaveAsked(ctx context.Context, room wire.Room, m Member, id string) error {
+	ref, ok := e.rooms.Lookup(string(room))
 	if !ok {
 		return nil
 	}
@@ -90,10 +89,10 @@ func await[T any](ctx context.Context, ref *actor.Ref[message], answer <-chan T,
 }
 
 // Online returns one page of the people in the room, sorted by uid.
-func (e *Engine) Online(ctx context.Context, room, after string, limit int) (wire.OnlineUsers, error) {
+func (e *Engine) Online(ctx context.Context, room wire.Room, after string, limit int) (wire.OnlineUsers, error) {
 	empty := wire.OnlineUsers{RoomID: roomLabel(room), List: []wire.User{}}
 	req := &membersRequest{after: after, limit: limit, done: make(chan wire.OnlineUsers, 1)}
-	ref, ok := e.rooms.Lookup(room)
+	ref, ok := e.rooms.Lookup(string(room))
 	if !ok {
 		if e.peers.none() {
 			return empty, nil
@@ -102,7 +101,7 @@ func (e *Engine) Online(ctx context.Context, room, after string, limit int) (wir
 		if err := e.ask(room, req); err != nil {
 			return empty, err
 		}
-		if ref, ok = e.rooms.Lookup(room); !ok {
+		if ref, ok = e.rooms.Lookup(string(room)); !ok {
 			return empty, nil
 		}
 	} else if ref.Send(req) == actor.ErrFull {
@@ -114,7 +113,7 @@ func (e *Engine) Online(ctx context.Context, room, after string, limit int) (wir
 // History returns up to limit events of the room before a sequence (0: the
 // newest, with everything that this node was told is stored), as event objects
 // oldest first.
-func (e *Engine) History(ctx context.Context, room string, before uint64, limit int) (wire.History, error) {
+func (e *Engine) History(ctx context.Context, room wire.Room, before uint64, limit int) (wire.History, error) {
 	if limit <= 0 || limit > MaxHistoryPage {
 		limit = MaxHistoryPage
 	}
@@ -136,7 +135,7 @@ func (e *Engine) History(ctx context.Context, room string, before uint64, limit 
 
 // RoomInfo is what is known of an open room without asking it.
 type RoomInfo struct {
-	Name     string    `json:"name"`
+	Name     wire.Room `json:"name"`
 	Users    int64     `json:"count"`
 	Sessions int64     `json:"sessions"`
 	Seq      uint64    `json:"seq"`
@@ -162,7 +161,7 @@ func (e *Engine) OpenRoomsHere() int { return e.rooms.Len() }
 
 // RoomHere returns what RoomsHere does for one room; ok is false when it is not
 // open on this node.
-func (e *Engine) RoomHere(room string) (info RoomInfo, ok bool) {
+func (e *Engine) RoomHere(room wire.Room) (info RoomInfo, ok bool) {
 	h := e.handleOf(room)
 	if h == nil {
 		return RoomInfo{}, false

@@ -17,11 +17,11 @@ func TestAtIsTheSameAtEveryReading(t *testing.T) {
 	srv := startServer(t)
 	one := startEngine(t, srv, nil)
 	nc := outsider(t, srv)
-	for room, stream := range map[string]string{"x": "ROOMS", wire.Inbox("alice"): "INBOX"} {
-		live := join(t, one, room, "alice", rooms.Since{})
-		inject(t, nc, wire.EventSubject(room), `{"type":"note","at":1,"seq":1,"payload":"forged"}`,
+	for room, stream := range map[string]string{"x": "ROOMS", string(wire.Inbox("alice")): "INBOX"} {
+		live := join(t, one, wire.Room(room), "alice", rooms.Since{})
+		inject(t, nc, wire.EventSubject(wire.Room(room)), `{"type":"note","at":1,"seq":1,"payload":"forged"}`,
 			"Nats-Time-Stamp", "2001-02-03T04:05:06Z", "Nats-Sequence", "1")
-		seqs := publish(t, one, room, 0, events-1)
+		seqs := publish(t, one, wire.Room(room), 0, events-1)
 		live.awaitSeq(t, seqs[len(seqs)-1])
 		want := timesInLog(t, nc, stream)
 		if len(want) != events {
@@ -39,12 +39,12 @@ func TestAtIsTheSameAtEveryReading(t *testing.T) {
 			}
 		}
 		same("live", live.events("note"), events)
-		same("in history", history(t, one, room), events)
+		same("in history", history(t, one, wire.Room(room)), events)
 		other := startEngine(t, srv, nil)
-		late := join(t, other, room, "late", rooms.Since{Last: 30})
+		late := join(t, other, wire.Room(room), "late", rooms.Since{Last: 30})
 		late.awaitSeq(t, seqs[len(seqs)-1])
 		same("replayed by another node", late.events("note"), 30)
-		same("in history of another node", history(t, other, room), events)
+		same("in history of another node", history(t, other, wire.Room(room)), events)
 	}
 }
 
@@ -73,7 +73,7 @@ func timesInLog(t *testing.T, nc *nats.Conn, stream string) map[uint64]int64 {
 }
 
 // history is all of a room's, newest page first.
-func history(t *testing.T, eng *rooms.Engine, room string) (events []wire.Event) {
+func history(t *testing.T, eng *rooms.Engine, room wire.Room) (events []wire.Event) {
 	t.Helper()
 	for before, more := uint64(0), true; more; {
 		page, err := eng.History(within(t), room, before, 100)

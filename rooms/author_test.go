@@ -18,7 +18,7 @@ func saying(text string) wire.Body {
 }
 
 // publishAs stores a message and returns its position.
-func publishAs(t testing.TB, eng *rooms.Engine, author wire.Author, room, msgID, text string) rooms.PubAck {
+func publishAs(t testing.TB, eng *rooms.Engine, author wire.Author, room wire.Room, msgID, text string) rooms.PubAck {
 	t.Helper()
 	type outcome struct {
 		stored rooms.PubAck
@@ -64,10 +64,10 @@ func (s said) author() string {
 }
 
 // record keeps what is stored, to be published again.
-func record(t *testing.T, nc *nats.Conn, room string) <-chan *nats.Msg {
+func record(t *testing.T, nc *nats.Conn, room wire.Room) <-chan *nats.Msg {
 	t.Helper()
 	heard := make(chan *nats.Msg, 16)
-	if _, err := nc.ChanSubscribe("room."+room+".log", heard); err != nil {
+	if _, err := nc.ChanSubscribe("room."+string(room)+".log", heard); err != nil {
 		t.Fatal(err)
 	}
 	if err := nc.Flush(); err != nil {
@@ -170,12 +170,12 @@ func TestWhoSpeaksElsewhere(t *testing.T) {
 	publishAs(t, eng, wire.FromUser, "x", "", "user")
 	genuine := <-heard
 	for _, room := range []string{"y", "x2"} {
-		m := join(t, eng, room, "m-"+room, rooms.Since{})
-		inject(t, nc, wire.EventSubject(room), string(genuine.Data), rooms.HeaderBy, genuine.Header.Get(rooms.HeaderBy))
+		m := join(t, eng, wire.Room(room), "m-"+room, rooms.Since{})
+		inject(t, nc, wire.EventSubject(wire.Room(room)), string(genuine.Data), rooms.HeaderBy, genuine.Header.Get(rooms.HeaderBy))
 		if s := readSaid(t, m.awaitEvents(t, 1, wire.TypeNewMessage)[0].Payload); s.author() != "/service" {
 			t.Errorf("in %s it is from %q", room, s.author())
 		}
-		inject(t, nc, wire.SignalSubject(room), string(genuine.Data), rooms.HeaderBy, genuine.Header.Get(rooms.HeaderBy))
+		inject(t, nc, wire.SignalSubject(wire.Room(room)), string(genuine.Data), rooms.HeaderBy, genuine.Header.Get(rooms.HeaderBy))
 		if s := readSaid(t, m.awaitEvents(t, 2, wire.TypeNewMessage)[1].Payload); s.author() != "/service" {
 			t.Errorf("as a signal in %s it is from %q", room, s.author())
 		}
@@ -228,7 +228,7 @@ func TestMessageIDs(t *testing.T) {
 		room, uid, id string
 		n             int
 	}{{"y", "alice", "c-1", 1}, {"x", "bob", "c-1", 1}, {"x", "alice", "c-2", 1}, {"x", "alice", "c-1", 2}, {"x", "alic", "ec-1", 1}, {"xa", "lice", "c-1", 1}, {"x", "alice", "c-11", 1}} {
-		got := one.MessageID(key.room, key.uid, key.id, key.n)
+		got := one.MessageID(wire.Room(key.room), key.uid, key.id, key.n)
 		if before := seen[got]; before != "" || len(got) > 40 {
 			t.Errorf("%v has the key %q of %s", key, got, before)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 // checkLoop finds live copies that were lost with no later copy of that room,
@@ -294,7 +295,7 @@ func (st *store) check(list []*handle, tell bool, least uint64) (last uint64, ok
 	if len(list) == 0 || st.eng.closed() {
 		return 0, true
 	}
-	names, at := make([]string, len(list)), make([]uint64, len(list))
+	names, at := make([]wire.Room, len(list)), make([]uint64, len(list))
 	for i, h := range list {
 		names[i], at[i] = h.name, h.last.Load()
 	}

@@ -25,7 +25,7 @@ func TestLostTailAmongManyRooms(t *testing.T) {
 				c.CheckRooms(others / 4)
 			})
 			for i := range others {
-				join(t, eng, fmt.Sprint("other", i), "o", rooms.Since{})
+				join(t, eng, wire.Room(fmt.Sprint("other", i)), "o", rooms.Since{})
 			}
 			for round := range 3 { // the first checks have nothing to go by
 				seqs := l.publishLost(t, eng, w, round*events, (round+1)*events)
@@ -122,7 +122,7 @@ func TestBurstTurnsTheLogOver(t *testing.T) {
 	})
 	var quiet []*member
 	for i := range 10 {
-		quiet = append(quiet, join(t, eng, fmt.Sprint("quiet", i), "q", rooms.Since{}))
+		quiet = append(quiet, join(t, eng, wire.Room(fmt.Sprint("quiet", i)), "q", rooms.Since{}))
 	}
 	busy := join(t, eng, "busy", "b", rooms.Since{})
 	for round := range 5 {
@@ -132,7 +132,7 @@ func TestBurstTurnsTheLogOver(t *testing.T) {
 		eventually(t, "three looks", func() bool { return eng.Checks() >= calls+3 })
 	}
 	for i, m := range quiet {
-		m.awaitSeq(t, publish(t, eng, fmt.Sprint("quiet", i), 0, 1)[0])
+		m.awaitSeq(t, publish(t, eng, wire.Room(fmt.Sprint("quiet", i)), 0, 1)[0])
 		if n := len(m.events(wire.TypeRoomJoined)); n != 1 {
 			t.Errorf("quiet%d was told to refresh %d times, and nothing was lost", i, n-1)
 		}

@@ -40,7 +40,7 @@ func awaitPeers(t *testing.T, eng *rooms.Engine, want ...string) {
 }
 
 // present are the uids that a node lists, "," between them.
-func present(t testing.TB, eng *rooms.Engine, room string) string {
+func present(t testing.TB, eng *rooms.Engine, room wire.Room) string {
 	t.Helper()
 	online, err := eng.Online(within(t), room, "", 100)
 	if err != nil {
@@ -56,7 +56,7 @@ func present(t testing.TB, eng *rooms.Engine, room string) string {
 	return strings.Join(uids, ",")
 }
 
-func awaitPresent(t testing.TB, eng *rooms.Engine, room, want string) {
+func awaitPresent(t testing.TB, eng *rooms.Engine, room wire.Room, want string) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("%s lists %q in %s", eng.Node(), want, room), func() bool { return present(t, eng, room) == want })
 }

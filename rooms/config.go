@@ -140,7 +140,7 @@ type Config struct {
 	// Kicked is called on every node before a user is removed from a room, or,
 	// with room "", before the user's sessions are ended. It must not block, and
 	// may be called from any goroutine. May be nil.
-	Kicked func(room, uid string)
+	Kicked func(room wire.Room, uid string)
 
 	Log zerolog.Logger
 

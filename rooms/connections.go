@@ -33,11 +33,11 @@ var errNoFeed = wire.Errorf(wire.Unavailable, "this node tells no feed, so nobod
 // all connections, on all nodes, sorted by id. For each node the page has the
 // number of the last feed event that it includes: later ones are to be applied
 // to it. limit is at most wire.MaxConnectionsPage.
-func (e *Engine) Connections(ctx context.Context, room, after string, limit int) (wire.Connections, error) {
+func (e *Engine) Connections(ctx context.Context, room wire.Room, after string, limit int) (wire.Connections, error) {
 	if limit <= 0 || limit > wire.MaxConnectionsPage {
 		limit = wire.MaxConnectionsPage
 	}
-	page := wire.Connections{RoomID: room, List: []wire.Connection{}}
+	page := wire.Connections{RoomID: string(room), List: []wire.Connection{}}
 	answers, err := e.requestAllNodes(ctx, command{Op: opConnections, Room: room, After: after, Limit: limit})
 	if err != nil {
 		return page, err
@@ -84,9 +84,9 @@ func (e *Engine) localConnections(ctx context.Context, c command) (*connectionsR
 	return answer, nil
 }
 
-func (e *Engine) connectionsIn(ctx context.Context, room string) ([]wire.Connection, uint64, error) {
+func (e *Engine) connectionsIn(ctx context.Context, room wire.Room) ([]wire.Connection, uint64, error) {
 	upto := e.feed.last()
-	ref, ok := e.rooms.Lookup(room)
+	ref, ok := e.rooms.Lookup(string(room))
 	if !ok {
 		return nil, upto, nil
 	}

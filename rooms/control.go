@@ -25,7 +25,7 @@ const (
 type command struct {
 	V    int            `json:"v"`
 	Op   controlOp      `json:"op"`
-	Room string         `json:"room,omitempty"` // clean name; "": all
+	Room wire.Room      `json:"room,omitempty"` // "": all
 	UID  string         `json:"uid,omitempty"`
 	Code wire.CloseCode `json:"code,omitempty"`
 
@@ -115,7 +115,7 @@ func (e *Engine) execute(ctx context.Context, c command) (commandReply, error) {
 	return answer, err
 }
 
-func (e *Engine) notifyKicked(room, uid string) {
+func (e *Engine) notifyKicked(room wire.Room, uid string) {
 	if e.cfg.Kicked != nil {
 		e.cfg.Kicked(room, uid)
 	}
@@ -123,7 +123,7 @@ func (e *Engine) notifyKicked(room, uid string) {
 
 // removeLocal removes a user's sessions from a room, if it is open on this
 // node.
-func (e *Engine) removeLocal(ctx context.Context, room, uid string) (int, error) {
+func (e *Engine) removeLocal(ctx context.Context, room wire.Room, uid string) (int, error) {
 	sessions, err := e.sendRemoval(ctx, room, &removeUser{uid: uid, done: make(chan []string, 1)})
 	return distinct(sessions), err
 }
@@ -160,8 +160,8 @@ func distinct(sessions []string) int {
 
 // sendRemoval sends m to the room, if it is open on this node, and waits for
 // the ids of the sessions.
-func (e *Engine) sendRemoval(ctx context.Context, room string, m *removeUser) (sessions []string, err error) {
-	ref, ok := e.rooms.Lookup(room)
+func (e *Engine) sendRemoval(ctx context.Context, room wire.Room, m *removeUser) (sessions []string, err error) {
+	ref, ok := e.rooms.Lookup(string(room))
 	if !ok {
 		return nil, nil
 	}
@@ -238,7 +238,7 @@ func (e *Engine) sumAllNodes(ctx context.Context, c command) (int, error) {
 
 // Remove removes every session of a user from a room, on all nodes, and returns
 // how many there were, kept seats of sessions that were cut off included.
-func (e *Engine) Remove(ctx context.Context, room, uid string) (int, error) {
+func (e *Engine) Remove(ctx context.Context, room wire.Room, uid string) (int, error) {
 	return e.sumAllNodes(ctx, command{Op: opRemove, Room: room, UID: uid})
 }
 
@@ -250,7 +250,7 @@ func (e *Engine) CloseUser(ctx context.Context, uid string, code wire.CloseCode)
 
 // Room returns what all nodes together know of a room; ok is false when it
 // is not open on any node and has no label.
-func (e *Engine) Room(ctx context.Context, room string) (info RoomInfo, ok bool, err error) {
+func (e *Engine) Room(ctx context.Context, room wire.Room) (info RoomInfo, ok bool, err error) {
 	answers, err := e.requestAllNodes(ctx, command{Op: opRoom, Room: room})
 	if err != nil {
 		return RoomInfo{}, false, err

@@ -70,12 +70,12 @@ func TestRemovingEndsKeptSeats(t *testing.T) {
 		m := newMember(uid)
 		m.id = session
 		for _, room := range in {
-			if err := eng.Join(within(t), room, m, "", rooms.Since{}); err != nil {
+			if err := eng.Join(within(t), wire.Room(room), m, "", rooms.Since{}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		for _, room := range in {
-			eng.Leave(room, m, rooms.LeaveLost)
+			eng.Leave(wire.Room(room), m, rooms.LeaveLost)
 		}
 	}
 	cutOff(b, "one", "one-1", "x", "y")
@@ -118,10 +118,10 @@ func TestKickedIsToldOnEveryNode(t *testing.T) {
 	node := func(name string) *rooms.Engine {
 		return startNode(t, srv, name, func(c *rooms.Config) {
 			immortal(c)
-			c.Kicked = func(room, uid string) {
+			c.Kicked = func(room wire.Room, uid string) {
 				mu.Lock()
 				defer mu.Unlock()
-				heard[name] = append(heard[name], room+"/"+uid)
+				heard[name] = append(heard[name], string(room)+"/"+uid)
 			}
 		})
 	}
@@ -154,7 +154,7 @@ func TestRoomsInPages(t *testing.T) {
 	}
 	for i := range 30 {
 		want = append(want, fmt.Sprintf("table-%02d", i))
-		if err := eng.Join(within(t), want[i+1], one, "", rooms.Since{}); err != nil {
+		if err := eng.Join(within(t), wire.Room(want[i+1]), one, "", rooms.Since{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -166,7 +166,7 @@ func TestRoomsInPages(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, r := range page.Rooms {
-				names = append(names, r.Name)
+				names = append(names, string(r.Name))
 			}
 			sizes = append(sizes, len(page.Rooms))
 			if q.After = page.Next; q.After == "" {
@@ -228,7 +228,7 @@ func TestServiceListsWhatFits(t *testing.T) {
 	label := json.RawMessage(`"` + strings.Repeat("x", wire.MaxLabelBytes-2) + `"`)
 	n := int(nc.MaxPayload())/len(label) + 1
 	for i := range n {
-		if err := eng.SetLabel(within(t), fmt.Sprintf("table-%04d", i), label); err != nil {
+		if err := eng.SetLabel(within(t), wire.Room(fmt.Sprintf("table-%04d", i)), label); err != nil {
 			t.Fatal(err)
 		}
 	}

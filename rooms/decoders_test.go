@@ -28,10 +28,10 @@ func FuzzMac(f *testing.F) {
 		if live {
 			purpose = forSignal
 		}
-		switch author := s.author(purpose, by, room, body); author {
+		switch author := s.author(purpose, by, wire.Room(room), body); author {
 		case wire.FromService:
 		case wire.FromUser, wire.FromGuest:
-			if want := s.sign(purpose, author, room, body); want != by {
+			if want := s.sign(purpose, author, wire.Room(room), body); want != by {
 				t.Fatalf("%q is believed for %q, which is signed %q", by, body, want)
 			}
 			if room != "x" || live || !bytes.Equal(body, signed) {

@@ -167,8 +167,8 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 
 // roomLog returns a logger with the room's name. It is made only when there is
 // something to log, because there are very many rooms and most never log.
-func (e *Engine) roomLog(name string) *zerolog.Logger {
-	l := e.cfg.Log.With().Str("room", name).Logger()
+func (e *Engine) roomLog(name wire.Room) *zerolog.Logger {
+	l := e.cfg.Log.With().Str("room", string(name)).Logger()
 	return &l
 }
 

@@ -18,13 +18,13 @@ import (
 func tiny(c *rooms.Config) { c.HistoryBytes = 1 << 20 }
 
 // large stores n events that drop older ones of all rooms.
-func large(t *testing.T, eng *rooms.Engine, room string, n int) []uint64 {
+func large(t *testing.T, eng *rooms.Engine, room wire.Room, n int) []uint64 {
 	t.Helper()
 	return store(t, eng, room, n, 200<<10)
 }
 
 // stored reports whether the log has an event of the room.
-func stored(t *testing.T, srv *embedded.Server, room string) bool {
+func stored(t *testing.T, srv *embedded.Server, room wire.Room) bool {
 	t.Helper()
 	js, _ := stream(t, srv)
 	s, err := js.Stream(within(t), eventlog.RoomsStream)

@@ -52,8 +52,8 @@ func (e *Engine) Compared() int64 { return e.stores[wire.SpaceRooms].counters.co
 func (e *Engine) Asks() int64 { return e.stores[wire.SpaceRooms].counters.asks.Load() }
 
 // Queued reports how many messages wait in a room's mailbox.
-func (e *Engine) Queued(room string) int {
-	ref, ok := e.rooms.Lookup(room)
+func (e *Engine) Queued(room wire.Room) int {
+	ref, ok := e.rooms.Lookup(string(room))
 	if !ok {
 		return 0
 	}
@@ -82,7 +82,7 @@ func (e *Engine) Open() (actors, handles int) {
 func (e *Engine) Subscriptions() int { return e.nc.NumSubscriptions() }
 
 // EpochOf names the present life of the log that a room is in.
-func (e *Engine) EpochOf(room string) string { return e.storeOf(room).Epoch() }
+func (e *Engine) EpochOf(room wire.Room) string { return e.storeOf(room).Epoch() }
 
 // CheckSoon is what a reconnect or a slow consumer does.
 func (e *Engine) CheckSoon() {
@@ -95,7 +95,7 @@ func (e *Engine) CheckSoon() {
 func (e *Engine) LoseConnection() error { return e.nc.ForceReconnect() }
 
 // Miss is what happens when a room's mailbox refuses a live copy.
-func (e *Engine) Miss(room string) { e.handleOf(room).miss() }
+func (e *Engine) Miss(room wire.Room) { e.handleOf(room).miss() }
 
 // SlowConsumer is what nats.go calls when it drops copies.
 func (e *Engine) SlowConsumer(subject string) {
@@ -170,7 +170,7 @@ func (e *Engine) NextLook() uint64 {
 
 // LastSequences asks the log for the last sequence of each room that has one,
 // by token.
-func (e *Engine) LastSequences(ctx context.Context, rooms []string) (map[string]uint64, error) {
+func (e *Engine) LastSequences(ctx context.Context, rooms []wire.Room) (map[string]uint64, error) {
 	checks, _, err := e.stores[wire.SpaceRooms].log.Checks(ctx, rooms)
 	last := make(map[string]uint64, len(checks))
 	for token, c := range checks {

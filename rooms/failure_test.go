@@ -92,17 +92,17 @@ func TestPanicAfterTheAnswer(t *testing.T) {
 	eng, _ := start(t, undisturbed)
 	for i := range 20 {
 		bad, x := newMember(fmt.Sprint("bad", i)), fmt.Sprint("x", i) // a room that fails often is slowed down
-		if err := eng.Join(within(t), x, bad, "", rooms.Since{}); err != nil {
+		if err := eng.Join(within(t), wire.Room(x), bad, "", rooms.Since{}); err != nil {
 			t.Fatal(err)
 		}
 		release := bad.hold()
 		done := make(chan struct{})
-		publish(t, eng, x, i, i+1) // the room stands still in its delivery
+		publish(t, eng, wire.Room(x), i, i+1) // the room stands still in its delivery
 		go func() {
 			defer close(done)
-			_ = eng.LeaveAsked(within(t), x, newMember("stranger"), "")
+			_ = eng.LeaveAsked(within(t), wire.Room(x), newMember("stranger"), "")
 		}()
-		publish(t, eng, x, i, i+1)
+		publish(t, eng, wire.Room(x), i, i+1)
 		bad.mu.Lock()
 		bad.panics = 1
 		bad.mu.Unlock()

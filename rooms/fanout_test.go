@@ -22,7 +22,7 @@ type counter struct {
 
 func (c *counter) ID() string           { return c.id }
 func (c *counter) User() wire.User      { return c.user }
-func (c *counter) Left(string)          {}
+func (c *counter) Left(wire.Room)       {}
 func (c *counter) Close(wire.CloseCode) {}
 func (c *counter) Deliver(b *rooms.Burst) error {
 	if got := c.n.Add(int64(b.Count)); c.done != nil && got >= c.want && got-int64(b.Count) < c.want {
@@ -149,7 +149,7 @@ func BenchmarkJoinStorm(b *testing.B) {
 		round++
 		errs := make(chan error, n)
 		for _, m := range members {
-			go func() { errs <- eng.Join(within(b), room, m, "", rooms.Since{}) }()
+			go func() { errs <- eng.Join(within(b), wire.Room(room), m, "", rooms.Since{}) }()
 		}
 		for range n {
 			if err := <-errs; err != nil {

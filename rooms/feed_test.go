@@ -76,8 +76,8 @@ func TestFeed(t *testing.T) {
 
 	m := guestMember{newMember("c1")}
 	eng.Connected(m)
-	for _, room := range []string{wire.Inbox(m.user.UID), "hall"} {
-		if err := eng.Join(within(t), room, m, "", rooms.Since{}); err != nil {
+	for _, room := range []string{string(wire.Inbox(m.user.UID)), "hall"} {
+		if err := eng.Join(within(t), wire.Room(room), m, "", rooms.Since{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -212,7 +212,7 @@ func TestConnectionsForFollowers(t *testing.T) {
 		last[ev.Node] = ev.N
 	}
 
-	ask := func(room string) (got []string) {
+	ask := func(room wire.Room) (got []string) {
 		for after := ""; ; {
 			var page wire.Connections
 			body, _ := json.Marshal(map[string]any{"room": room, "connections": true, "limit": 2, "after": after})

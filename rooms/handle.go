@@ -13,7 +13,7 @@ import (
 type handle struct {
 	// fixed after start
 	store *store
-	name  string
+	name  wire.Room
 	inbox bool
 	self  *actor.Ref[message]
 
@@ -126,9 +126,9 @@ func (h *handles) all() []*handle {
 
 // roomLabel returns a room's name as clients see it: a user's inbox is "@me" to
 // the only user who can see it.
-func roomLabel(room string) string {
+func roomLabel(room wire.Room) string {
 	if _, ok := wire.InboxOwner(room); ok {
 		return wire.InboxAlias
 	}
-	return room
+	return string(room)
 }

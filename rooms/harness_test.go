@@ -107,7 +107,7 @@ func note(n int) wire.Event {
 }
 
 // publishOne stores an event as a service's, and waits for the ack.
-func publishOne(ctx context.Context, eng *rooms.Engine, room, id string, ev wire.Event) (rooms.PubAck, error) {
+func publishOne(ctx context.Context, eng *rooms.Engine, room wire.Room, id string, ev wire.Event) (rooms.PubAck, error) {
 	body, err := wire.NewBody(ev)
 	if err != nil {
 		return rooms.PubAck{}, err
@@ -116,7 +116,7 @@ func publishOne(ctx context.Context, eng *rooms.Engine, room, id string, ev wire
 }
 
 // publishAsync is publishOne that does not wait.
-func publishAsync(t testing.TB, eng *rooms.Engine, room, id string, ev wire.Event, done func(rooms.PubAck, error)) {
+func publishAsync(t testing.TB, eng *rooms.Engine, room wire.Room, id string, ev wire.Event, done func(rooms.PubAck, error)) {
 	t.Helper()
 	body, err := wire.NewBody(ev)
 	if err != nil {
@@ -126,7 +126,7 @@ func publishAsync(t testing.TB, eng *rooms.Engine, room, id string, ev wire.Even
 }
 
 // publish stores the notes from up to, without to, and returns their sequences.
-func publish(t testing.TB, eng *rooms.Engine, room string, from, to int) []uint64 {
+func publish(t testing.TB, eng *rooms.Engine, room wire.Room, from, to int) []uint64 {
 	t.Helper()
 	seqs := make([]uint64, to-from)
 	errs := make([]error, to-from)
@@ -146,7 +146,7 @@ func publish(t testing.TB, eng *rooms.Engine, room string, from, to int) []uint6
 }
 
 // join makes a new member of the room.
-func join(t testing.TB, eng *rooms.Engine, room, id string, since rooms.Since) *member {
+func join(t testing.TB, eng *rooms.Engine, room wire.Room, id string, since rooms.Since) *member {
 	t.Helper()
 	m := newMember(id)
 	if err := eng.Join(within(t), room, m, "j", since); err != nil {
@@ -161,7 +161,7 @@ func from(eng *rooms.Engine, seq uint64) rooms.Since {
 }
 
 // fromOf is from for any room, an inbox too.
-func fromOf(eng *rooms.Engine, room string, seq uint64) rooms.Since {
+func fromOf(eng *rooms.Engine, room wire.Room, seq uint64) rooms.Since {
 	return rooms.Since{Position: &wire.Position{Epoch: eng.EpochOf(room), Seq: seq}}
 }
 
@@ -175,7 +175,7 @@ func undisturbed(c *rooms.Config) {
 
 // standStill holds a room in a delivery to m, one of its members: what comes
 // now waits in its mailbox.
-func standStill(t testing.TB, eng *rooms.Engine, room string, m *member) (release func()) {
+func standStill(t testing.TB, eng *rooms.Engine, room wire.Room, m *member) (release func()) {
 	t.Helper()
 	release = m.hold()
 	if err := eng.Signal(room, wire.Event{Type: wire.TypeSignal}, rooms.SignalOptions{}); err != nil {

@@ -299,7 +299,7 @@ func (e *Engine) setUnready(at time.Time, reason Reason, err error) {
 // event has another id.
 func (e *Engine) publishProof(space wire.Space) {
 	unready := e.unready.Load()
-	room := ProofRoom
+	room := wire.Room(ProofRoom)
 	if space == wire.SpaceInboxes {
 		room = wire.Inbox(ProofRoom)
 	}

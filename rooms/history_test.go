@@ -14,7 +14,7 @@ import (
 )
 
 // pages reads the whole history backwards and returns its sequences, rising.
-func pages(t *testing.T, eng *rooms.Engine, room string, before uint64, limit int) []uint64 {
+func pages(t *testing.T, eng *rooms.Engine, room wire.Room, before uint64, limit int) []uint64 {
 	t.Helper()
 	var all []uint64
 	for {
@@ -25,7 +25,7 @@ func pages(t *testing.T, eng *rooms.Engine, room string, before uint64, limit in
 		seqs, bytes := make([]uint64, len(page.Events)), 0
 		for i, raw := range page.Events {
 			ev, err := wire.DecodeServer(raw)
-			if err != nil || ev.Room != room {
+			if err != nil || ev.Room != string(room) {
 				t.Fatalf("history has %s: %v", raw, err)
 			}
 			seqs[i] = ev.Seq
@@ -93,7 +93,7 @@ func TestSparseRoom(t *testing.T) {
 	var seqs []uint64
 	for i := range 30 {
 		seqs = append(seqs, publish(t, eng, "x", 2*i, 2*i+2)...)
-		publish(t, eng, fmt.Sprint("other", i%3), 0, 130)
+		publish(t, eng, wire.Room(fmt.Sprint("other", i%3)), 0, 130)
 	}
 	if span := seqs[len(seqs)-1] - seqs[0]; span < 3*rooms.UnfilteredRange {
 		t.Fatalf("the events span %d sequences: not sparse", span)
@@ -152,10 +152,10 @@ func TestInvalidEventsInHistory(t *testing.T) {
 func TestLastSequencesOfLargeEvents(t *testing.T) {
 	eng, _ := start(t, nil)
 	text := json.RawMessage(`"` + strings.Repeat("x", 200<<10) + `"`)
-	names := make([]string, 1+2*rooms.AnswerBytes/len(text))
+	names := make([]wire.Room, 1+2*rooms.AnswerBytes/len(text))
 	want := map[string]uint64{}
 	for i := range names {
-		names[i] = fmt.Sprint("room", i)
+		names[i] = wire.Room(fmt.Sprint("room", i))
 		if i == 3 {
 			continue // an empty room
 		}
@@ -163,7 +163,7 @@ func TestLastSequencesOfLargeEvents(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want[names[i]] = s.Seq
+		want[string(names[i])] = s.Seq
 	}
 	got, err := eng.LastSequences(within(t), names)
 	if err != nil || !maps.Equal(got, want) {

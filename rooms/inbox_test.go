@@ -21,8 +21,8 @@ func TestInboxesHaveALogOfTheirOwn(t *testing.T) {
 	for _, hearAll := range []bool{true, false} {
 		eng := startEngine(t, srv, func(c *rooms.Config) { c.HearAll = hearAll })
 		room, inbox := "percy", wire.Inbox("percy")
-		inRoom, inInbox := join(t, eng, room, "r", rooms.Since{}), join(t, eng, inbox, "i", rooms.Since{})
-		r, i := publish(t, eng, room, 0, 3), publish(t, eng, inbox, 10, 12)
+		inRoom, inInbox := join(t, eng, wire.Room(room), "r", rooms.Since{}), join(t, eng, inbox, "i", rooms.Since{})
+		r, i := publish(t, eng, wire.Room(room), 0, 3), publish(t, eng, inbox, 10, 12)
 		inRoom.awaitSeq(t, r[2])
 		inInbox.awaitSeq(t, i[1])
 		wantSeqs(t, inRoom, r)
@@ -125,7 +125,10 @@ func TestInboxInjected(t *testing.T) {
 // TestNoiseInRoomsAndInboxes: what fills one log to its limit takes nothing
 // from the other.
 func TestNoiseInRoomsAndInboxes(t *testing.T) {
-	for _, tc := range []struct{ name, quiet, noisy string }{
+	for _, tc := range []struct {
+		name         string
+		quiet, noisy wire.Room
+	}{
 		{"rooms are noisy", wire.Inbox("percy"), "noise"},
 		{"inboxes are noisy", "quiet", wire.Inbox("noise")},
 	} {
@@ -138,7 +141,7 @@ func TestNoiseInRoomsAndInboxes(t *testing.T) {
 			}
 			full := strings.Repeat("x", 16<<10)
 			for i := range 200 { // 3 MB
-				msg := nats.NewMsg(wire.EventSubject(tc.noisy + string(rune('a'+i%20))))
+				msg := nats.NewMsg(wire.EventSubject(tc.noisy + wire.Room(string(rune('a'+i%20)))))
 				msg.Data = []byte(`{"type":"note","payload":"` + full + `"}`)
 				if _, err := js.PublishMsg(within(t), msg); err != nil {
 					t.Fatal(err)
@@ -160,10 +163,10 @@ func TestNoiseInRoomsAndInboxes(t *testing.T) {
 // TestNoisyShareTheLog: who writes to many rooms, or many inboxes, as much as
 // the log takes pushes nothing out of a quiet one.
 func TestNoisyShareTheLog(t *testing.T) {
-	room := func(name string) string { return name }
+	room := func(name string) wire.Room { return wire.Room(name) }
 	for _, tc := range []struct {
 		stream string
-		name   func(string) string
+		name   func(string) wire.Room
 	}{{eventlog.RoomsStream, room}, {eventlog.InboxStream, wire.Inbox}} {
 		t.Run(tc.stream, func(t *testing.T) {
 			eng, srv := start(t, func(c *rooms.Config) { c.HistoryBytes, c.InboxBytes = 1<<20, 1<<20 })
@@ -200,7 +203,7 @@ func TestNoisyShareTheLog(t *testing.T) {
 }
 
 // turned is how many events the log of a room's space has dropped.
-func turned(ctx context.Context, t *testing.T, js jetstream.JetStream, room string) uint64 {
+func turned(ctx context.Context, t *testing.T, js jetstream.JetStream, room wire.Room) uint64 {
 	t.Helper()
 	name := eventlog.RoomsStream
 	if wire.SpaceOf(room) == wire.SpaceInboxes {

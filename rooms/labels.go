@@ -49,7 +49,7 @@ type labels struct {
 	once   sync.Once     // closes it
 
 	mu     sync.RWMutex
-	byRoom map[string]label
+	byRoom map[wire.Room]label
 	reads  uint64 // of the whole bucket
 }
 
@@ -69,7 +69,7 @@ type labelEntry struct {
 // open creates the bucket, reads it, and from then on accepts labels of
 // services.
 func (l *labels) open(ctx context.Context, e *Engine) (err error) {
-	l.eng, l.byRoom = e, make(map[string]label)
+	l.eng, l.byRoom = e, make(map[wire.Room]label)
 	l.slots, l.resync, l.ready = make(chan struct{}, labelsPending), make(chan struct{}, 1), make(chan struct{})
 	l.cfg = eventlog.BucketConfig{
 		Name: LabelBucket, EntryTTL: true, MaxEntries: maxLabels, MaxBytes: labelBytes, Replicas: e.Replicas(), Memory: e.cfg.Memory,
@@ -152,10 +152,10 @@ func (l *labels) onEntry(kv jetstream.KeyValueEntry) {
 	if kv.Operation() != jetstream.KeyValuePut {
 		e.Label = nil
 	}
-	l.apply(e.Room, e.Label, kv.Revision())
+	l.apply(wire.Room(e.Room), e.Label, kv.Revision())
 }
 
-func (l *labels) apply(room string, text json.RawMessage, revision uint64) {
+func (l *labels) apply(room wire.Room, text json.RawMessage, revision uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if revision > l.byRoom[room].revision {
@@ -169,7 +169,7 @@ func (l *labels) all() iter.Seq2[string, json.RawMessage] {
 		l.mu.RLock()
 		defer l.mu.RUnlock()
 		for room, known := range l.byRoom {
-			if known.text != nil && !yield(room, known.text) {
+			if known.text != nil && !yield(string(room), known.text) {
 				return
 			}
 		}
@@ -177,7 +177,7 @@ func (l *labels) all() iter.Seq2[string, json.RawMessage] {
 }
 
 // Label returns the room's label as this node knows it; nil: it has none.
-func (e *Engine) Label(room string) json.RawMessage {
+func (e *Engine) Label(room wire.Room) json.RawMessage {
 	e.labels.mu.RLock()
 	defer e.labels.mu.RUnlock()
 	return e.labels.byRoom[room].text
@@ -190,7 +190,7 @@ func (e *Engine) Label(room string) json.RawMessage {
 // later one wins only if both are on the same node. An inbox has no label. Its
 // errors are *wire.Error: bad_room, bad_payload, unavailable, and busy when too
 // many rooms have one.
-func (e *Engine) SetLabel(ctx context.Context, room string, label json.RawMessage) error {
+func (e *Engine) SetLabel(ctx context.Context, room wire.Room, label json.RawMessage) error {
 	future, text, err := e.labels.publish(room, label)
 	if err != nil {
 		return err
@@ -199,8 +199,8 @@ func (e *Engine) SetLabel(ctx context.Context, room string, label json.RawMessag
 }
 
 // publish starts storing a label.
-func (l *labels) publish(room string, raw []byte) (jetstream.PubAckFuture, json.RawMessage, error) {
-	room, err := wire.CleanRoom(room)
+func (l *labels) publish(room wire.Room, raw []byte) (jetstream.PubAckFuture, json.RawMessage, error) {
+	room, err := wire.ParseRoom(string(room))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -211,7 +211,7 @@ func (l *labels) publish(room string, raw []byte) (jetstream.PubAckFuture, json.
 	if err != nil {
 		return nil, nil, err
 	}
-	body, err := json.Marshal(labelEntry{Room: room, Label: text})
+	body, err := json.Marshal(labelEntry{Room: string(room), Label: text})
 	if err != nil {
 		return nil, nil, fmt.Errorf("rooms: encode the label of %q: %w", room, err)
 	}
@@ -229,7 +229,7 @@ func (l *labels) publish(room string, raw []byte) (jetstream.PubAckFuture, json.
 }
 
 // awaitStored waits until a label is stored.
-func (l *labels) awaitStored(ctx context.Context, room string, text json.RawMessage, future jetstream.PubAckFuture) error {
+func (l *labels) awaitStored(ctx context.Context, room wire.Room, text json.RawMessage, future jetstream.PubAckFuture) error {
 	select {
 	case ack := <-future.Ok():
 		l.eng.stats.LabelsSet.Add(1)
@@ -242,7 +242,7 @@ func (l *labels) awaitStored(ctx context.Context, room string, text json.RawMess
 	}
 }
 
-func (l *labels) failed(room string, err error) error {
+func (l *labels) failed(room wire.Room, err error) error {
 	var api *jetstream.APIError
 	if errors.As(err, &api) && api.ErrorCode == tooManyMessages {
 		return wire.Errorf(wire.Busy, "%d rooms, or %d bytes, of labels is all there may be; remove one that is not needed", l.cfg.MaxEntries, l.cfg.MaxBytes)
@@ -254,7 +254,7 @@ func (l *labels) failed(room string, err error) error {
 		}
 	}
 	if !l.eng.closed() {
-		l.eng.cfg.Log.Warn().Err(err).Str("room", room).Msg("a room's label could not be stored; who set it is told to try again")
+		l.eng.cfg.Log.Warn().Err(err).Str("room", string(room)).Msg("a room's label could not be stored; who set it is told to try again")
 	}
 	return wire.Errorf(wire.Unavailable, "the label of %q could not be stored; set it again", room)
 }
@@ -292,8 +292,8 @@ func (l *labels) onLabel(msg *nats.Msg) {
 
 // answer tells a service whether its label was stored: in the events that
 // clients get or, if it did not ask for a reply, on room.<room>.rejected.
-func (l *labels) answer(msg *nats.Msg, room string, err error) {
-	ev := wire.Event{Type: wire.TypeAck, Room: room, Payload: wire.MarshalPayload(wire.Ack{})}
+func (l *labels) answer(msg *nats.Msg, room wire.Room, err error) {
+	ev := wire.Event{Type: wire.TypeAck, Room: string(room), Payload: wire.MarshalPayload(wire.Ack{})}
 	if err != nil {
 		l.eng.stats.LabelsRefused.Add(1)
 		shown := wire.AsError(err)

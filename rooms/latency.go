@@ -68,7 +68,7 @@ type sample struct {
 }
 
 // sample starts to measure one in sampleEvery events; nil: not this one.
-func (l *latency) sample(e *Engine, room string, body wire.Body) *sample {
+func (l *latency) sample(e *Engine, room wire.Room, body wire.Body) *sample {
 	if l.published.Add(1)%sampleEvery != 1 {
 		return nil
 	}

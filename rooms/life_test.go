@@ -22,12 +22,12 @@ func TestIdleRoomsAreUnloaded(t *testing.T) {
 	eventually(t, "one room", func() bool { actors, _ := eng.Open(); return actors == 1 && eng.Subscriptions() == subs })
 	var members []*member
 	for i := range 200 {
-		members = append(members, join(t, eng, fmt.Sprint("room", i), "m", rooms.Since{}))
+		members = append(members, join(t, eng, wire.Room(fmt.Sprint("room", i)), "m", rooms.Since{}))
 	}
 	// A read of the log has one for its answers.
 	eventually(t, "three subscriptions per room", func() bool { return eng.Subscriptions() == subs+600 })
 	for i, m := range members {
-		eng.Leave(fmt.Sprint("room", i), m, rooms.LeaveClosed)
+		eng.Leave(wire.Room(fmt.Sprint("room", i)), m, rooms.LeaveClosed)
 	}
 	eventually(t, "200 rooms are gone", func() bool {
 		actors, handles := eng.Open()
@@ -108,8 +108,8 @@ func TestKeptSeatKeepsTheRoom(t *testing.T) {
 	eng := lost(time.Hour)
 	for i := range 3 { // rooms that are left later
 		room := fmt.Sprint("later", i)
-		eng.Leave(room, join(t, eng, room, "m", rooms.Since{}), rooms.LeaveClosed)
-		eventually(t, "a room without a seat is unloaded", func() bool { _, open := eng.RoomHere(room); return !open })
+		eng.Leave(wire.Room(room), join(t, eng, wire.Room(room), "m", rooms.Since{}), rooms.LeaveClosed)
+		eventually(t, "a room without a seat is unloaded", func() bool { _, open := eng.RoomHere(wire.Room(room)); return !open })
 	}
 	if info, ok := eng.RoomHere("x"); !ok || info.Users != 1 || info.Sessions != 0 {
 		t.Errorf("%+v, %t", info, ok)
@@ -129,28 +129,28 @@ func TestCloseAnswersEverything(t *testing.T) {
 		ctx := within(t)
 		calls.Go(func() {
 			for {
-				if err := eng.Join(ctx, room, m, "", rooms.Since{Last: 5}); err != nil {
+				if err := eng.Join(ctx, wire.Room(room), m, "", rooms.Since{Last: 5}); err != nil {
 					if code(err) != wire.Unavailable {
 						t.Error("join:", err)
 					}
 					return
 				}
-				_, _ = eng.Online(ctx, room, "", 10)
-				_ = eng.LeaveAsked(ctx, room, m, "")
+				_, _ = eng.Online(ctx, wire.Room(room), "", 10)
+				_ = eng.LeaveAsked(ctx, wire.Room(room), m, "")
 			}
 		})
 		calls.Go(func() {
 			for {
-				if _, err := publishOne(ctx, eng, room, "", note(i)); err != nil {
+				if _, err := publishOne(ctx, eng, wire.Room(room), "", note(i)); err != nil {
 					if code(err) != wire.Unavailable {
 						t.Error("publish:", err)
 					}
 					return
 				}
-				if _, err := eng.History(ctx, room, 0, 10); err != nil && code(err) != wire.Unavailable {
+				if _, err := eng.History(ctx, wire.Room(room), 0, 10); err != nil && code(err) != wire.Unavailable {
 					t.Error("history:", err)
 				}
-				_, _ = eng.Remove(ctx, room, "nobody")
+				_, _ = eng.Remove(ctx, wire.Room(room), "nobody")
 			}
 		})
 	}
@@ -171,7 +171,7 @@ func TestCloseWhileOpening(t *testing.T) {
 		var calls sync.WaitGroup
 		for i := range 100 {
 			calls.Go(func() {
-				err := eng.Join(within(t), fmt.Sprint("room", i), newMember("m"), "", rooms.Since{})
+				err := eng.Join(within(t), wire.Room(fmt.Sprint("room", i)), newMember("m"), "", rooms.Since{})
 				if err != nil && code(err) != wire.Unavailable {
 					t.Error(err)
 				}

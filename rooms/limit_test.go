@@ -9,6 +9,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/embedded"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 func keep(history int64) func(*rooms.Config) {
@@ -17,7 +18,7 @@ func keep(history int64) func(*rooms.Config) {
 
 // resumes says what a node that does not have the room open tells who comes
 // back after seq.
-func resumes(t *testing.T, srv *embedded.Server, room string, seq uint64, recovered bool, replay []uint64) {
+func resumes(t *testing.T, srv *embedded.Server, room wire.Room, seq uint64, recovered bool, replay []uint64) {
 	t.Helper()
 	eng := startEngine(t, srv, keep(1000))
 	defer closeEngine(t, eng)
@@ -64,7 +65,7 @@ func limitRaised(t *testing.T, srv *embedded.Server, epoch string, start uint64,
 
 // emptyRoom joins an empty room of a log that has events and returns its
 // position there.
-func emptyRoom(t *testing.T, eng *rooms.Engine, room string) uint64 {
+func emptyRoom(t *testing.T, eng *rooms.Engine, room wire.Room) uint64 {
 	t.Helper()
 	publish(t, eng, "before", 0, 3)
 	m := join(t, eng, room, "first", rooms.Since{})

@@ -102,9 +102,9 @@ func (e *Engine) Lobby(ctx context.Context, q lobby.Query) (wire.Rooms, error) {
 		return wire.Rooms{}, err
 	}
 	page, next := list.Page(q)
-	answer := wire.Rooms{List: make([]wire.Room, len(page)), Next: next}
+	answer := wire.Rooms{List: make([]wire.ListedRoom, len(page)), Next: next}
 	for i, r := range page {
-		answer.List[i] = wire.Room{Name: r.Name, Count: r.Users, At: r.At(), Label: r.Label}
+		answer.List[i] = wire.ListedRoom{Name: r.Name, Count: r.Users, At: r.At(), Label: r.Label}
 	}
 	return answer, nil
 }
@@ -232,7 +232,7 @@ func (l *lobbySync) take(node string, parts []lobbyReply) bool {
 func deltaOf(rooms []RoomInfo) lobby.Delta {
 	return lobby.NewDelta(func(yield func(lobby.Entry) bool) {
 		for _, r := range rooms {
-			if !yield(lobby.Entry{Name: r.Name, Users: r.Users, Sessions: r.Sessions, Seq: r.Seq, Active: r.Active.UnixMilli()}) {
+			if !yield(lobby.Entry{Name: string(r.Name), Users: r.Users, Sessions: r.Sessions, Seq: r.Seq, Active: r.Active.UnixMilli()}) {
 				return
 			}
 		}
@@ -256,7 +256,7 @@ func (e *Engine) openRooms() iter.Seq[lobby.Entry] {
 	return func(yield func(lobby.Entry) bool) {
 		for _, h := range e.stores[wire.SpaceRooms].handles.all() {
 			entry := lobby.Entry{
-				Name: h.name, Users: h.users.Load(), Sessions: h.sessions.Load(),
+				Name: string(h.name), Users: h.users.Load(), Sessions: h.sessions.Load(),
 				Seq: h.last.Load(), Active: h.active.Load(),
 			}
 			if !yield(entry) {
@@ -357,7 +357,7 @@ func (e *Engine) Rooms(ctx context.Context, q lobby.Query, bytes int) (RoomList,
 
 func (e *Engine) infoOf(r lobby.Room) RoomInfo {
 	return RoomInfo{
-		Name: r.Name, Users: r.Users, Sessions: r.Sessions, Seq: r.Seq, Epoch: e.Epoch(),
+		Name: wire.Room(r.Name), Users: r.Users, Sessions: r.Sessions, Seq: r.Seq, Epoch: e.Epoch(),
 		Active: time.UnixMilli(r.Active).UTC(), At: r.At(), Label: r.Label,
 	}
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // lobbySnapshot is the whole lobby as a node shows it, page by page.
-func lobbySnapshot(t testing.TB, eng *rooms.Engine, q lobby.Query) (list []wire.Room) {
+func lobbySnapshot(t testing.TB, eng *rooms.Engine, q lobby.Query) (list []wire.ListedRoom) {
 	t.Helper()
 	for {
 		page, err := eng.Lobby(within(t), q)
@@ -78,8 +78,8 @@ func TestLobbyOverNodes(t *testing.T) {
 	before := time.Now().UnixMilli()
 	publish(t, a, "both", 0, 1)
 	after := time.Now().UnixMilli()
-	at := func(eng *rooms.Engine, room string) int64 {
-		list := lobbySnapshot(t, eng, lobby.Query{Rooms: []string{room}})
+	at := func(eng *rooms.Engine, room wire.Room) int64 {
+		list := lobbySnapshot(t, eng, lobby.Query{Rooms: []string{string(room)}})
 		if len(list) != 1 {
 			return -1
 		}
@@ -147,7 +147,7 @@ func TestLobbyInParts(t *testing.T) {
 	const n = 2*rooms.LobbyPart + 7
 	one := newMember("one")
 	for i := range n {
-		if err := b.Join(within(t), fmt.Sprintf("table-%04d", i), one, "", rooms.Since{}); err != nil {
+		if err := b.Join(within(t), wire.Room(fmt.Sprintf("table-%04d", i)), one, "", rooms.Since{}); err != nil {
 			t.Fatal(err)
 		}
 	}

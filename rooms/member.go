@@ -22,7 +22,7 @@ type Member interface {
 	Deliver(b *Burst) error
 	// Left is called when the room has removed the member for another reason
 	// than its own Leave: an operator or a program did.
-	Left(room string)
+	Left(room wire.Room)
 	// Close ends the session with a close code.
 	Close(code wire.CloseCode)
 }

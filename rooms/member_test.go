@@ -77,10 +77,10 @@ func (m *member) hold() (release func()) {
 	return m.gate.Unlock
 }
 
-func (m *member) Left(room string) {
+func (m *member) Left(room wire.Room) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.left = append(m.left, room)
+	m.left = append(m.left, string(room))
 	m.tell()
 }
 

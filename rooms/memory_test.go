@@ -14,7 +14,7 @@ import (
 
 // store puts n events of so many bytes into the room's log and returns their
 // sequences.
-func store(t *testing.T, eng *rooms.Engine, room string, n, bytes int) []uint64 {
+func store(t *testing.T, eng *rooms.Engine, room wire.Room, n, bytes int) []uint64 {
 	t.Helper()
 	text := json.RawMessage(`"` + strings.Repeat("x", bytes) + `"`)
 	seqs := make([]uint64, n)
@@ -36,8 +36,8 @@ func TestRingsOfAllRoomsShareABudget(t *testing.T) {
 	seqs := make(map[string][]uint64)
 	for i := range 10 {
 		room := fmt.Sprint("r", i)
-		m := join(t, eng, room, "m"+room, rooms.Since{})
-		seqs[room] = store(t, eng, room, 20, 15_000)
+		m := join(t, eng, wire.Room(room), "m"+room, rooms.Since{})
+		seqs[room] = store(t, eng, wire.Room(room), 20, 15_000)
 		m.awaitSeq(t, seqs[room][19])
 		wantSeqs(t, m, seqs[room])
 		if used := eng.RingBytes(); used > budget+budget/8 { // small ones wait for the sweeper
@@ -46,13 +46,13 @@ func TestRingsOfAllRoomsShareABudget(t *testing.T) {
 	}
 	eventually(t, "a ring is cut", func() bool { return eng.Stats().RingsCut.Load() > 0 })
 	for room, want := range seqs {
-		m := join(t, eng, room, "again "+room, from(eng, want[0]))
+		m := join(t, eng, wire.Room(room), "again "+room, from(eng, want[0]))
 		if j := m.joined(t, 0); !j.Recovered || j.Replayed != 19 {
 			t.Errorf("%s: recovered %t, %d replayed", room, j.Recovered, j.Replayed)
 		}
 		m.awaitSeq(t, want[19])
 		wantSeqs(t, m, want[1:])
-		if got := pages(t, eng, room, 0, 100); !slices.Equal(got, want) {
+		if got := pages(t, eng, wire.Room(room), 0, 100); !slices.Equal(got, want) {
 			t.Errorf("history of %s: %s", room, firstDifference(got, want))
 		}
 	}
@@ -80,10 +80,10 @@ func TestResumedRoomsShareAnAllowance(t *testing.T) {
 	allowance := rooms.NewAllowance()
 	for i := range allowed + 2 {
 		room := fmt.Sprint("r", i)
-		seqs := store(t, eng, room, 10, each/10)
+		seqs := store(t, eng, wire.Room(room), 10, each/10)
 		since := from(eng, seqs[0]-1)
 		since.Allowance = allowance
-		m := join(t, eng, room, "m", since)
+		m := join(t, eng, wire.Room(room), "m", since)
 		j := m.joined(t, 0)
 		if want := i < allowed; j.Recovered != want || (j.Replayed == 10) != want {
 			t.Errorf("room %d: recovered %t, %d replayed", i, j.Recovered, j.Replayed)
@@ -106,11 +106,11 @@ func TestCopiesThatWaitAreBounded(t *testing.T) {
 	members, releases := make(map[string]*member), []func(){}
 	for i := range 4 {
 		room := fmt.Sprint("r", i)
-		members[room] = join(t, eng, room, "m"+room, rooms.Since{})
-		releases = append(releases, standStill(t, eng, room, members[room]))
+		members[room] = join(t, eng, wire.Room(room), "m"+room, rooms.Since{})
+		releases = append(releases, standStill(t, eng, wire.Room(room), members[room]))
 	}
 	for room := range members {
-		seqs[room] = store(t, eng, room, 30, 20_000)
+		seqs[room] = store(t, eng, wire.Room(room), 30, 20_000)
 		if used := eng.CopyBytes(); used > budget {
 			t.Errorf("copies cost %d, want %d at most", used, budget)
 		}

@@ -13,14 +13,14 @@ import (
 func TestNamesReachTheirOwnMembers(t *testing.T) {
 	eng, srv := start(t, nil)
 	nc := outsider(t, srv)
-	names := []string{"a", "a.b", "a.*", "a.>", "*", ">", "a b", "a%20b", "a=2Eb", "百家樂", "🎲", "100%", "A", "x.log", "@percy"}
+	names := []wire.Room{"a", "a.b", "a.*", "a.>", "*", ">", "a b", "a%20b", "a=2Eb", "百家樂", "🎲", "100%", "A", "x.log", "@percy"}
 	members := make([]*member, len(names))
 	for i, name := range names {
-		clean, err := wire.CleanRoom(name)
+		clean, err := wire.ParseRoom(string(name))
 		if err != nil || clean != name {
 			t.Fatalf("%q: %q, %v", name, clean, err)
 		}
-		members[i] = join(t, eng, name, name, rooms.Since{})
+		members[i] = join(t, eng, name, string(name), rooms.Since{})
 	}
 	want := make([][]uint64, len(names))
 	for i, name := range names {
@@ -35,7 +35,7 @@ func TestNamesReachTheirOwnMembers(t *testing.T) {
 		if string(events[0].Payload) != string(note(i).Payload) || string(events[1].Payload) != string(note(100+i).Payload) || len(events) != 2 {
 			t.Errorf("%q got %v", name, events)
 		}
-		label := name
+		label := string(name)
 		if name == "@percy" {
 			label = "@me"
 		}
@@ -51,11 +51,11 @@ func TestNamesReachTheirOwnMembers(t *testing.T) {
 			t.Errorf("%q got the signals %v", name, got)
 		}
 		page, err := eng.History(within(t), name, 0, 10)
-		if err != nil || len(page.Events) != 2 || page.RoomID != name {
+		if err != nil || len(page.Events) != 2 || page.RoomID != string(name) {
 			t.Errorf("%q has the history %v, %v", name, page, err)
 		}
 	}
-	var listed []string
+	var listed []wire.Room
 	for _, info := range eng.RoomsHere() {
 		listed = append(listed, info.Name)
 	}

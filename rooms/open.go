@@ -86,8 +86,8 @@ func roomsOf(st *store, rooms []*room) (of []*room) {
 	return of
 }
 
-func namesOf(rooms []*room) []string {
-	names := make([]string, len(rooms))
+func namesOf(rooms []*room) []wire.Room {
+	names := make([]wire.Room, len(rooms))
 	for i, r := range rooms {
 		names[i] = r.h.name
 	}

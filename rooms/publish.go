@@ -31,7 +31,7 @@ type PublishOptions struct {
 // the ack, says that it may be stored or not, and to send it again under the
 // same ID; busy, that too much waits for the log (Config.PublishBytes);
 // bad_payload, that it is larger than MaxEventBytes.
-func (e *Engine) Publish(ctx context.Context, room string, body wire.Body, opts PublishOptions) (PubAck, error) {
+func (e *Engine) Publish(ctx context.Context, room wire.Room, body wire.Body, opts PublishOptions) (PubAck, error) {
 	type outcome struct {
 		stored PubAck
 		err    error
@@ -53,7 +53,7 @@ func (e *Engine) Publish(ctx context.Context, room string, body wire.Body, opts 
 // on its way, and calls done once with the outcome, within 15 s, on any
 // goroutine, which done must not block. Those of one caller are stored in the
 // order of the calls.
-func (e *Engine) PublishAsync(room string, body wire.Body, opts PublishOptions, done func(PubAck, error)) {
+func (e *Engine) PublishAsync(room wire.Room, body wire.Body, opts PublishOptions, done func(PubAck, error)) {
 	if len(body.Bytes()) == 0 {
 		done(PubAck{}, wire.Errorf(wire.BadJSON, "there is no event to publish"))
 		return
@@ -81,7 +81,7 @@ type SignalOptions struct {
 // Signal delivers an event to the room's members on all nodes, now and without a
 // log: it returns when it is handed to NATS, and who is away misses it. ev's
 // type and payload count, its other fields do not.
-func (e *Engine) Signal(room string, ev wire.Event, opts SignalOptions) error {
+func (e *Engine) Signal(room wire.Room, ev wire.Event, opts SignalOptions) error {
 	msg := nats.NewMsg(wire.SignalSubject(room))
 	msg.Data = wire.AppendEvent(nil, wire.Event{Type: ev.Type, Payload: ev.Payload})
 	if opts.Except != "" {

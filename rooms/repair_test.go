@@ -20,7 +20,7 @@ const noCheck = time.Hour
 // loss loses live copies of one room as a test says.
 type loss struct{ losing atomic.Bool }
 
-func (l *loss) of(room string) func(*nats.Msg) bool {
+func (l *loss) of(room wire.Room) func(*nats.Msg) bool {
 	subject := wire.LogSubject(room)
 	return func(m *nats.Msg) bool { return m.Subject == subject && l.losing.Load() }
 }

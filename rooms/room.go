@@ -31,7 +31,8 @@ type room struct {
 
 // startRoom makes the receiver of a room's actor. It runs on the room's
 // goroutine.
-func (e *Engine) startRoom(name string, self *actor.Ref[message]) actor.Receiver[message] {
+func (e *Engine) startRoom(id string, self *actor.Ref[message]) actor.Receiver[message] {
+	name := wire.Room(id)
 	_, inbox := wire.InboxOwner(name)
 	h := &handle{store: e.storeOf(name), name: name, inbox: inbox, self: self}
 	h.active.Store(time.Now().UnixMilli())
@@ -231,7 +232,7 @@ func (r *room) Stopped(unread []message) {
 func (r *room) forward(m message) {
 	switch m := m.(type) {
 	case *joinRequest, *historyRequest, *membersRequest:
-		if r.eng.rooms.Send(r.h.name, m) != nil {
+		if r.eng.rooms.Send(string(r.h.name), m) != nil {
 			refuseMessage(m, errBusy)
 		}
 	case liveEvent:

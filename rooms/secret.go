@@ -112,19 +112,19 @@ func (s *secret) putScratch(w *scratch) {
 
 // sign returns the header that proves to other nodes that one of them publishes
 // body for an author of that kind; "" for a service, which needs none.
-func (s *secret) sign(purpose string, author wire.Author, room string, body []byte) string {
+func (s *secret) sign(purpose string, author wire.Author, room wire.Room, body []byte) string {
 	if author != wire.FromUser && author != wire.FromGuest {
 		return ""
 	}
 	w := s.getScratch()
 	defer s.putScratch(w)
 	kind := author.String()
-	return kind + "." + string(s.mac(w, body, purpose, kind, room))
+	return kind + "." + string(s.mac(w, body, purpose, kind, string(room)))
 }
 
 // author returns who body is from by its header: without a valid MAC it is from
 // a service.
-func (s *secret) author(purpose, by, room string, body []byte) wire.Author {
+func (s *secret) author(purpose, by string, room wire.Room, body []byte) wire.Author {
 	kind, mac, _ := strings.Cut(by, ".")
 	var author wire.Author
 	switch {
@@ -139,7 +139,7 @@ func (s *secret) author(purpose, by, room string, body []byte) wire.Author {
 	}
 	w := s.getScratch()
 	defer s.putScratch(w)
-	want := s.mac(w, body, purpose, kind, room)
+	want := s.mac(w, body, purpose, kind, string(room))
 	w.in = append(w.in[:0], mac...)
 	if subtle.ConstantTimeCompare(want, w.in) != 1 {
 		return wire.FromService
@@ -148,7 +148,7 @@ func (s *secret) author(purpose, by, room string, body []byte) wire.Author {
 }
 
 // storedAuthor is author for an event that was stored at logTime.
-func (s *secret) storedAuthor(by, room string, body []byte, logTime string) wire.Author {
+func (s *secret) storedAuthor(by string, room wire.Room, body []byte, logTime string) wire.Author {
 	if by == "" && !s.since.IsZero() {
 		if at, err := time.Parse(time.RFC3339Nano, logTime); err == nil && at.Before(s.since) {
 			return wire.FromUnknown
@@ -159,10 +159,10 @@ func (s *secret) storedAuthor(by, room string, body []byte, logTime string) wire
 
 // id returns the idempotency key of the nth event that a client's request
 // publishes. Nobody without the secret can compute it, and so use it first.
-func (s *secret) id(room, uid, id string, n int) string {
+func (s *secret) id(room wire.Room, uid, id string, n int) string {
 	w := s.getScratch()
 	defer s.putScratch(w)
-	return "by." + string(s.mac(w, nil, forID, room, uid, id, strconv.Itoa(n)))
+	return "by." + string(s.mac(w, nil, forID, string(room), uid, id, strconv.Itoa(n)))
 }
 
 // countUnsigned counts an event that claims an author but is from a service,
@@ -177,7 +177,7 @@ func (e *Engine) countUnsigned(author wire.Author, by string) wire.Author {
 // MessageID returns the idempotency key of the nth event that a user's request
 // `id` publishes in a room, the same on all nodes: no two users, rooms or
 // events share one, and nobody else can compute it. Without an id it is "".
-func (e *Engine) MessageID(room, uid, id string, n int) string {
+func (e *Engine) MessageID(room wire.Room, uid, id string, n int) string {
 	if id == "" {
 		return ""
 	}

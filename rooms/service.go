@@ -34,6 +34,8 @@ type serviceRequest struct {
 	Event  json.RawMessage `json:"event"` // of publish
 	ForS   *int64          `json:"for_s"` // of kick: seconds
 
+	room wire.Room // Room, parsed; "": none is named
+
 	Connections bool `json:"connections"` // of members: list these, for who follows the feed
 }
 
@@ -48,12 +50,12 @@ func (e *Engine) serve() error {
 		"list": e.serveList,
 		"members": func(ctx context.Context, r serviceRequest) (any, error) {
 			if r.Connections {
-				return e.Connections(ctx, r.Room, r.After, r.Limit)
+				return e.Connections(ctx, r.room, r.After, r.Limit)
 			}
-			return e.Online(ctx, r.Room, r.After, r.Limit)
+			return e.Online(ctx, r.room, r.After, r.Limit)
 		},
 		"history": func(ctx context.Context, r serviceRequest) (any, error) {
-			return e.History(ctx, r.Room, r.Before, r.Limit)
+			return e.History(ctx, r.room, r.Before, r.Limit)
 		},
 		"publish": e.servePublish,
 		"kick":    e.serveKick,
@@ -103,13 +105,13 @@ func (e *Engine) callService(ctx context.Context, name string, body []byte, fn f
 		}
 	}
 	if r.Room != "" || name != "list" && name != "kick" && !(name == "members" && r.Connections) {
-		room, err := wire.CleanRoom(r.Room)
+		room, err := wire.ParseRoom(r.Room)
 		if err != nil {
 			return nil, err
 		}
-		r.Room = room
+		r.room = room
 	}
-	if wire.SpaceOf(r.Room) == wire.SpaceInboxes && (name == "history" || name == "members") {
+	if wire.SpaceOf(r.room) == wire.SpaceInboxes && (name == "history" || name == "members") {
 		return nil, wire.Errorf(wire.Forbidden, "an inbox is read by its user only; rooms.%s is for rooms", name)
 	}
 	return fn(ctx, r)
@@ -135,9 +137,9 @@ func (e *Engine) servePublish(ctx context.Context, r serviceRequest) (any, error
 	}
 	msgID := ""
 	if r.ID != "" {
-		msgID = "service/" + wire.RoomKey(r.Room) + "/" + wire.RoomKey(r.ID)
+		msgID = "service/" + wire.RoomKey(r.room) + "/" + wire.RoomKey(r.ID)
 	}
-	stored, err := e.Publish(ctx, r.Room, body, PublishOptions{ID: msgID})
+	stored, err := e.Publish(ctx, r.room, body, PublishOptions{ID: msgID})
 	return map[string]any{"seq": stored.Seq, "duplicate": stored.Duplicate}, err
 }
 
@@ -148,7 +150,7 @@ func (e *Engine) serveKick(ctx context.Context, r serviceRequest) (any, error) {
 		return nil, wire.Errorf(wire.BadPayload, "uid must name a user")
 	}
 	if r.Room != "" {
-		n, err := e.Remove(ctx, r.Room, r.UID)
+		n, err := e.Remove(ctx, r.room, r.UID)
 		return map[string]any{"removed": n}, err
 	}
 	if err := e.revokeCredentials(ctx, r); err != nil {

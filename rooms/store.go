@@ -59,10 +59,10 @@ func (st *store) open(ctx context.Context) (err error) {
 }
 
 // storeOf returns the store of a room.
-func (e *Engine) storeOf(room string) *store { return e.stores[wire.SpaceOf(room)] }
+func (e *Engine) storeOf(room wire.Room) *store { return e.stores[wire.SpaceOf(room)] }
 
 // handleOf returns the handle of a room; nil if it is not open.
-func (e *Engine) handleOf(room string) *handle {
+func (e *Engine) handleOf(room wire.Room) *handle {
 	return e.storeOf(room).handles.get(wire.RoomToken(room))
 }
 

@@ -63,7 +63,7 @@ func (s *subscriber) ofRoom() *roomSubscriptions {
 
 // open subscribes a room, with what ofRoom returned; an inbox only to its log.
 // After an error subs holds the subscriptions made so far and must be ended.
-func (s *subscriber) open(subs *roomSubscriptions, room string, inbox bool) error {
+func (s *subscriber) open(subs *roomSubscriptions, room wire.Room, inbox bool) error {
 	switch {
 	case s.hearAll:
 		return nil

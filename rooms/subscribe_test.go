@@ -58,7 +58,7 @@ func testSubscriptionsOfRooms(t *testing.T, hearAll bool, wantSharing int, wantO
 	members := map[string]*member{}
 	for i := range 6 {
 		room := fmt.Sprint("room", i)
-		members[room] = join(t, eng, room, "m", rooms.Since{})
+		members[room] = join(t, eng, wire.Room(room), "m", rooms.Since{})
 	}
 	inbox := join(t, eng, wire.Inbox("ann"), "ann", rooms.Since{})
 	if sharing, own := eng.SharingRooms(); sharing != wantSharing || own != wantOwn {
@@ -72,7 +72,7 @@ func testSubscriptionsOfRooms(t *testing.T, hearAll bool, wantSharing int, wantO
 		inject(t, nc, wire.SignalSubject(wire.Inbox("ann")), `{"type":"signal","payload":"to an inbox"}`)
 		inject(t, nc, wire.SignalSubject("nobody"), `{"type":"signal","payload":"to nobody"}`)
 		for room := range members {
-			inject(t, nc, wire.SignalSubject(room), fmt.Sprintf(`{"type":"signal","payload":"%s-%d"}`, room, round))
+			inject(t, nc, wire.SignalSubject(wire.Room(room)), fmt.Sprintf(`{"type":"signal","payload":"%s-%d"}`, room, round))
 		}
 	}
 	publish(t, eng, "nobody", 100, 103)
@@ -80,7 +80,7 @@ func testSubscriptionsOfRooms(t *testing.T, hearAll bool, wantSharing int, wantO
 		// An event of the log behind the signals: what has not come then does
 		// not come.
 		m.await(t, "three signals", func() bool { return len(m.eventsLocked([]string{wire.TypeSignal})) >= 3 })
-		m.awaitSeq(t, publish(t, eng, room, 0, 5)[4])
+		m.awaitSeq(t, publish(t, eng, wire.Room(room), 0, 5)[4])
 		want := fmt.Sprintf(`["%[1]s-0" "%[1]s-1" "%[1]s-2"]`, room)
 		if got := fmt.Sprint(signalsOf(m)); got != want {
 			t.Errorf("%s got %s, want %s", room, got, want)
@@ -101,7 +101,7 @@ func testSubscriptionsOfRooms(t *testing.T, hearAll bool, wantSharing int, wantO
 	}
 
 	for room, m := range members {
-		eng.Leave(room, m, rooms.LeaveClosed)
+		eng.Leave(wire.Room(room), m, rooms.LeaveClosed)
 	}
 	eng.Leave(wire.Inbox("ann"), inbox, rooms.LeaveClosed)
 	eventually(t, "nothing is left", func() bool {
@@ -155,7 +155,7 @@ func TestSubscriptionsOfAFailedOpen(t *testing.T) {
 			var joins sync.WaitGroup
 			for i := range 3 {
 				joins.Go(func() {
-					if err := eng.Join(within(t), fmt.Sprint("x", i), newMember("m"), "", rooms.Since{}); code(err) != wire.Unavailable {
+					if err := eng.Join(within(t), wire.Room(fmt.Sprint("x", i)), newMember("m"), "", rooms.Since{}); code(err) != wire.Unavailable {
 						t.Errorf("a join without a log: %v, want unavailable", err)
 					}
 				})
@@ -189,13 +189,13 @@ func TestFirstEventsBesideAServer(t *testing.T) {
 	busy := join(t, eng, "busy", "b", rooms.Since{})
 	var quiet []*member
 	for i := range 10 {
-		quiet = append(quiet, join(t, eng, fmt.Sprint("quiet", i), "q", rooms.Since{}))
+		quiet = append(quiet, join(t, eng, wire.Room(fmt.Sprint("quiet", i)), "q", rooms.Since{}))
 	}
 	busy.awaitSeq(t, publish(t, eng, "busy", 0, 20)[19])
 	publish(t, eng, "nobody", 0, 5)
 	asked := eng.Asks()
 	for i, m := range quiet[:9] {
-		m.awaitSeq(t, publish(t, eng, fmt.Sprint("quiet", i), 0, 1)[0])
+		m.awaitSeq(t, publish(t, eng, wire.Room(fmt.Sprint("quiet", i)), 0, 1)[0])
 	}
 	if n := eng.Asks() - asked; n != 0 {
 		t.Errorf("the leader was asked %d times about rooms that nothing was lost of", n)

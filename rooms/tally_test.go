@@ -25,5 +25,5 @@ func (m *tally) Deliver(b *rooms.Burst) error {
 	return nil
 }
 
-func (m *tally) Left(string)          {}
+func (m *tally) Left(wire.Room)       {}
 func (m *tally) Close(wire.CloseCode) {}

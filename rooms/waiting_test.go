@@ -21,19 +21,23 @@ func TestRemovalReachesAJoinThatWaits(t *testing.T) {
 		{"removed from the room", "x", func(ctx context.Context, eng *rooms.Engine, uid string) (int, error) {
 			return eng.Remove(ctx, "x", uid)
 		}, 0},
-		{"closed", wire.Inbox("u-m"), func(ctx context.Context, eng *rooms.Engine, uid string) (int, error) {
+		{"closed", string(wire.Inbox("u-m")), func(ctx context.Context, eng *rooms.Engine, uid string) (int, error) {
 			return eng.CloseUser(ctx, uid, wire.CloseRemoved)
 		}, wire.CloseRemoved},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			eng, _ := start(t, undisturbed)
-			seqs := publish(t, eng, tc.room, 0, 10)
+			seqs := publish(t, eng, wire.Room(tc.room), 0, 10)
 			release := sync.OnceFunc(eng.HoldReads())
 			defer release() // or the engine could not close
 			m, bystander := newMember("m"), newMember("bystander")
 			answer, other := make(chan error, 1), make(chan error, 1)
-			go func() { answer <- eng.Join(within(t), tc.room, m, "j", fromOf(eng, tc.room, seqs[0])) }()
-			go func() { other <- eng.Join(within(t), tc.room, bystander, "j", fromOf(eng, tc.room, seqs[0])) }()
+			go func() {
+				answer <- eng.Join(within(t), wire.Room(tc.room), m, "j", fromOf(eng, wire.Room(tc.room), seqs[0]))
+			}()
+			go func() {
+				other <- eng.Join(within(t), wire.Room(tc.room), bystander, "j", fromOf(eng, wire.Room(tc.room), seqs[0]))
+			}()
 			// It is no member: what is found can only be the join.
 			eventually(t, "the waiting join is found", func() bool {
 				n, err := tc.remove(within(t), eng, m.user.UID)
@@ -50,8 +54,8 @@ func TestRemovalReachesAJoinThatWaits(t *testing.T) {
 			if err := <-other; err != nil {
 				t.Errorf("somebody else's join: %v", err)
 			}
-			bystander.awaitSeq(t, publish(t, eng, tc.room, 10, 11)[0])
-			if info, _ := eng.RoomHere(tc.room); info.Sessions != 1 {
+			bystander.awaitSeq(t, publish(t, eng, wire.Room(tc.room), 10, 11)[0])
+			if info, _ := eng.RoomHere(wire.Room(tc.room)); info.Sessions != 1 {
 				t.Errorf("%d sessions are in the room", info.Sessions)
 			}
 			if got := m.events(); len(got) != 0 {

@@ -324,7 +324,7 @@ func (c *Client) closeIfFlooding(now time.Duration) bool {
 }
 
 // spendRoom charges n bytes to what clients may send into a room.
-func (c *Client) spendRoom(room string, n int) error {
+func (c *Client) spendRoom(room wire.Room, n int) error {
 	if !c.m.budgets.rooms.Limits() {
 		return nil
 	}
@@ -332,7 +332,7 @@ func (c *Client) spendRoom(room string, n int) error {
 	if c.accounts[ofClient].Used(bytesSent, now) < lightPart {
 		part = lightExtra
 	}
-	if c.m.budgets.rooms.Get(room, now).TakeUpTo(bytesSent, now, c.m.roomCost(room, n), part) {
+	if c.m.budgets.rooms.Get(string(room), now).TakeUpTo(bytesSent, now, c.m.roomCost(room, n), part) {
 		return nil
 	}
 	c.m.stats.RateLimited.Add(1)
@@ -342,7 +342,7 @@ func (c *Client) spendRoom(room string, n int) error {
 
 // roomCost returns what a payload of n bytes costs a room, its envelope
 // included.
-func (m *Manager) roomCost(room string, n int) float64 {
+func (m *Manager) roomCost(room wire.Room, n int) float64 {
 	info, _ := m.eng.RoomHere(room) // not open: nobody is in it
 	return float64(n+envelopeBytes+len(room)) * max(1, float64(info.Sessions)/baseReach)
 }

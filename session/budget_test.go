@@ -142,7 +142,7 @@ type passerby int
 func (p passerby) ID() string               { return text("passerby-%d", int(p)) }
 func (p passerby) User() wire.User          { return wire.User{UID: p.ID()} }
 func (passerby) Deliver(*rooms.Burst) error { return nil }
-func (passerby) Left(string)                {}
+func (passerby) Left(wire.Room)             {}
 func (passerby) Close(wire.CloseCode)       {}
 
 // While all places are taken, pages of history and lists of people wait, and

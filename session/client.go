@@ -57,8 +57,8 @@ type Client struct {
 	unfinishedEntry *unfinishedEntry // guarded by m.unfinished.mu; nil: no message is begun and not ended
 
 	mu      sync.Mutex
-	rooms   []string      // clean names of the rooms it is in, the inbox not among them
-	current string        // one of rooms, or ""
+	rooms   []wire.Room   // that it is in, the inbox not among them
+	current wire.Room     // one of rooms, or ""
 	done    chan struct{} // closed when the connection has ended; nil: nobody has asked
 }
 
@@ -145,13 +145,13 @@ func (c *Client) end(how uint32) {
 
 // Rooms returns the rooms the client is in, its inbox not among them, and the
 // current one ("" when there is none).
-func (c *Client) Rooms() (in []string, current string) {
+func (c *Client) Rooms() (in []wire.Room, current wire.Room) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.rooms), c.current
 }
 
-func (c *Client) isIn(room string) bool {
+func (c *Client) isIn(room wire.Room) bool {
 	if room == c.inbox() {
 		return true
 	}
@@ -162,7 +162,7 @@ func (c *Client) isIn(room string) bool {
 
 // addRoom records that the client is in the room. It fails when the client is
 // in too many rooms, not counting the room `instead`, which will be left.
-func (c *Client) addRoom(room, instead string) error {
+func (c *Client) addRoom(room, instead wire.Room) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if slices.Contains(c.rooms, room) {
@@ -181,7 +181,7 @@ func (c *Client) addRoom(room, instead string) error {
 
 // setCurrent makes a room that the client is in the current one, if there is
 // none or if inAnyCase.
-func (c *Client) setCurrent(room string, inAnyCase bool) {
+func (c *Client) setCurrent(room wire.Room, inAnyCase bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if (inAnyCase || c.current == "") && slices.Contains(c.rooms, room) {
@@ -190,7 +190,7 @@ func (c *Client) setCurrent(room string, inAnyCase bool) {
 }
 
 // removeRoom records that the client has left the room.
-func (c *Client) removeRoom(room string) {
+func (c *Client) removeRoom(room wire.Room) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if i := slices.Index(c.rooms, room); i >= 0 {
@@ -201,7 +201,7 @@ func (c *Client) removeRoom(room string) {
 	}
 }
 
-func (c *Client) inbox() string { return wire.Inbox(c.who.UID) }
+func (c *Client) inbox() wire.Room { return wire.Inbox(c.who.UID) }
 
 // closeCode returns the code with which the connection ended, or will end; 0
 // while it is open.

@@ -247,7 +247,7 @@ type grenade struct{ id string }
 
 func (g *grenade) ID() string           { return g.id }
 func (g *grenade) User() wire.User      { return wire.User{UID: g.id} }
-func (g *grenade) Left(string)          {}
+func (g *grenade) Left(wire.Room)       {}
 func (g *grenade) Close(wire.CloseCode) {}
 func (g *grenade) Deliver(b *rooms.Burst) error {
 	if bytes.Contains(bytes.Join(b.Frames, nil), []byte("boom")) {

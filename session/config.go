@@ -7,6 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
@@ -53,7 +54,7 @@ const (
 // cannot do without, zero takes the default. DefaultConfig has the limits that
 // a server on the internet needs: start from it.
 type Config struct {
-	DefaultRoom string // joined when the client names none
+	DefaultRoom wire.Room // joined when the client names none
 
 	MaxMessage   int64         // bytes of one message, inflated; a larger one closes with 1009
 	Compress     bool          // agree on permessage-deflate with clients that offer it
@@ -131,6 +132,8 @@ func (c Config) withDefaults() Config {
 // Validate returns an error for the first field with an invalid value.
 func (c Config) Validate() error {
 	switch {
+	case !isRoom(c.DefaultRoom):
+		return fmt.Errorf("session: the default room is %q; it must be a room, no inbox, in the spelling of wire.ParseRoom", c.DefaultRoom)
 	case c.MaxMessage < 64:
 		return fmt.Errorf("session: the largest message is %d bytes; it must be at least 64", c.MaxMessage)
 	case c.RateBytes < 0 || c.RoomBytes < 0:
@@ -156,4 +159,9 @@ func (c Config) Validate() error {
 		return fmt.Errorf("session: messages that are not complete may hold %d bytes; it must not be negative", c.UnfinishedBytes)
 	}
 	return nil
+}
+
+func isRoom(room wire.Room) bool {
+	parsed, err := wire.ParseRoom(string(room))
+	return err == nil && parsed == room && wire.SpaceOf(room) == wire.SpaceRooms
 }

@@ -28,10 +28,14 @@ type traffic struct {
 
 // logEnd logs a connection that has ended; in are the rooms it was in then. It
 // runs on the reading goroutine, after the actor has ended.
-func (c *Client) logEnd(in []string) {
+func (c *Client) logEnd(in []wire.Room) {
 	e := c.m.cfg.Log.Debug()
 	if e == nil {
 		return
+	}
+	names := make([]string, len(in))
+	for i, room := range in {
+		names[i] = string(room)
 	}
 	by := "the server"
 	switch {
@@ -40,7 +44,7 @@ func (c *Client) logEnd(in []string) {
 	case c.closeCode() == wire.CloseAbnormal:
 		by = "nobody"
 	}
-	c.describe(e).Int64("lasted_ms", (c.m.now()-c.traffic.began).Milliseconds()).Strs("rooms", in).
+	c.describe(e).Int64("lasted_ms", (c.m.now()-c.traffic.began).Milliseconds()).Strs("rooms", names).
 		Int64("events_in", c.traffic.events).Int64("bytes_in", c.traffic.received).
 		Int64("events_out", c.traffic.frames).Int64("bytes_out", c.traffic.sent).Int64("refused", c.traffic.refused.Load()).
 		Int("code", int(c.closeCode())).Str("why", c.closeCode().String()).Str("closed_by", by).
@@ -67,13 +71,13 @@ func (c *Client) logRefused(ev *wire.Event, err error) {
 
 // logRoomRefused logs one of the first rooms that the client may not enter, or
 // not now.
-func (c *Client) logRoomRefused(room string, err error) {
+func (c *Client) logRoomRefused(room wire.Room, err error) {
 	e := c.m.cfg.Log.Debug()
 	if e == nil {
 		return
 	}
 	why := wire.AsError(err)
-	c.describe(e).Str("room", room).Str("error", string(why.Code)).Str("why", why.Message).Msg("a room was refused")
+	c.describe(e).Str("room", string(room)).Str("error", string(why.Code)).Str("why", why.Message).Msg("a room was refused")
 }
 
 func optional(e *zerolog.Event, key, value string) {

@@ -12,22 +12,22 @@ import (
 // cannot run with a NATS server, have another one.
 type engine interface {
 	Node() string
-	RoomHere(room string) (rooms.RoomInfo, bool)
+	RoomHere(room wire.Room) (rooms.RoomInfo, bool)
 	Waiting() *rooms.Waiting
-	Join(ctx context.Context, room string, m rooms.Member, id string, since rooms.Since) error
+	Join(ctx context.Context, room wire.Room, m rooms.Member, id string, since rooms.Since) error
 	Connected(m rooms.Member)
 	Disconnected(m rooms.Member, code wire.CloseCode)
-	Leave(room string, m rooms.Member, why rooms.LeaveReason)
-	LeaveAsked(ctx context.Context, room string, m rooms.Member, id string) error
-	PublishAsync(room string, body wire.Body, opts rooms.PublishOptions, done func(rooms.PubAck, error))
-	Signal(room string, ev wire.Event, opts rooms.SignalOptions) error
-	MessageID(room, uid, id string, n int) string
-	Online(ctx context.Context, room, after string, limit int) (wire.OnlineUsers, error)
+	Leave(room wire.Room, m rooms.Member, why rooms.LeaveReason)
+	LeaveAsked(ctx context.Context, room wire.Room, m rooms.Member, id string) error
+	PublishAsync(room wire.Room, body wire.Body, opts rooms.PublishOptions, done func(rooms.PubAck, error))
+	Signal(room wire.Room, ev wire.Event, opts rooms.SignalOptions) error
+	MessageID(room wire.Room, uid, id string, n int) string
+	Online(ctx context.Context, room wire.Room, after string, limit int) (wire.OnlineUsers, error)
 	MarkUserSeen(uid string)
 	UserKnownHere(uid string) bool
 	LookupUser(ctx context.Context, uid string) error
 	Lobby(ctx context.Context, q lobby.Query) (wire.Rooms, error)
-	History(ctx context.Context, room string, before uint64, limit int) (wire.History, error)
+	History(ctx context.Context, room wire.Room, before uint64, limit int) (wire.History, error)
 }
 
 var (

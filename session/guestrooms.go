@@ -30,27 +30,27 @@ const (
 // may be called from any goroutine.
 type guestRooms struct {
 	// fixed
-	maxRooms     int                    // 0: no limit
-	isOpen       func(room string) bool // on this node
-	general      string                 // Config.DefaultRoom
-	newByAddress *budget.Table          // rate of new rooms
+	maxRooms     int                       // 0: no limit
+	isOpen       func(room wire.Room) bool // on this node
+	general      wire.Room                 // Config.DefaultRoom
+	newByAddress *budget.Table             // rate of new rooms
 
 	mu    sync.Mutex
-	open  map[string]time.Duration // when the first guest entered, by room
+	open  map[wire.Room]time.Duration // when the first guest entered, by room
 	swept time.Duration
 }
 
-func newGuestRooms(cfg Config, isOpen func(string) bool) *guestRooms {
+func newGuestRooms(cfg Config, isOpen func(wire.Room) bool) *guestRooms {
 	return &guestRooms{
 		maxRooms: cfg.MaxGuestRooms, isOpen: isOpen, general: cfg.DefaultRoom,
 		newByAddress: budget.NewTable(budget.Rate{PerSecond: newRoomRate, Burst: newRoomBurst}, budget.Rate{}, maxIdleAccounts),
-		open:         make(map[string]time.Duration),
+		open:         make(map[wire.Room]time.Duration),
 	}
 }
 
 // admit lets a client enter a room; a guest may not open new ones beyond the
 // limits.
-func (g *guestRooms) admit(c *Client, room string) error {
+func (g *guestRooms) admit(c *Client, room wire.Room) error {
 	if g.maxRooms == 0 {
 		return nil
 	}
@@ -72,8 +72,8 @@ func (g *guestRooms) admit(c *Client, room string) error {
 // name with invisible characters, changes of direction, or superfluous white
 // space. A room that others are in, or that has events, exists already and may
 // be entered.
-func (c *Client) checkRoomName(room string) error {
-	if !c.who.Guest || room == c.m.cfg.DefaultRoom || room == c.inbox() || auth.CleanName(room) == room || grantedByName(c.who, room) {
+func (c *Client) checkRoomName(room wire.Room) error {
+	if !c.who.Guest || room == c.m.cfg.DefaultRoom || room == c.inbox() || auth.CleanName(string(room)) == string(room) || grantedByName(c.who, room) {
 		return nil
 	}
 	if info, _ := c.m.eng.RoomHere(room); info.Users > 0 {
@@ -90,16 +90,16 @@ func (c *Client) checkRoomName(room string) error {
 }
 
 // grantedByName reports whether a guest is granted a room by its full name.
-func grantedByName(who auth.Identity, room string) bool { return slices.Contains(who.Rooms, room) }
+func grantedByName(who auth.Identity, room wire.Room) bool { return slices.Contains(who.Rooms, string(room)) }
 
 // claim records that the room is no longer used by guests alone.
-func (g *guestRooms) claim(room string) {
+func (g *guestRooms) claim(room wire.Room) {
 	g.mu.Lock()
 	delete(g.open, room)
 	g.mu.Unlock()
 }
 
-func (g *guestRooms) enter(room string, c *Client) error {
+func (g *guestRooms) enter(room wire.Room, c *Client) error {
 	now, stats := c.m.now(), &c.m.stats
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -30,7 +30,7 @@ func builtin() map[string]HandlerFunc {
 }
 
 func heartbeat(r *Request) error {
-	r.Reply(wire.TypeHeartbeat, "", nil)
+	r.Reply(wire.Event{Type: wire.TypeHeartbeat}, nil)
 	return nil
 }
 
@@ -46,7 +46,7 @@ func sendMessage(r *Request) error {
 	if err != nil {
 		return err
 	}
-	msg.RoomID = room
+	msg.RoomID = string(room)
 	return r.publish(room, wire.MessageBody(&msg, in.Text))
 }
 
@@ -57,7 +57,7 @@ func privateMessage(r *Request) error {
 	if err != nil {
 		return err
 	}
-	inbox, err := wire.CleanRoom(wire.Inbox(in.ToUID))
+	inbox, err := wire.ParseRoom(string(wire.Inbox(in.ToUID)))
 	if err != nil || in.ToUID == "" || strings.HasPrefix(in.ToUID, "@") {
 		return wire.Errorf(wire.BadPayload, "to_uid must be the uid of a user")
 	}
@@ -187,7 +187,7 @@ func getOnlineUsers(r *Request) error {
 	if err != nil {
 		return err
 	}
-	r.replyAsked(wire.TypeOnlineUsers, online.RoomID, online)
+	r.replyAsked(wire.Event{Type: wire.TypeOnlineUsers, Room: online.RoomID}, online)
 	return nil
 }
 
@@ -210,7 +210,7 @@ func getHistory(r *Request) error {
 	if err != nil {
 		return err
 	}
-	r.replyAsked(wire.TypeHistory, page.RoomID, page)
+	r.replyAsked(wire.Event{Type: wire.TypeHistory, Room: page.RoomID}, page)
 	return nil
 }
 
@@ -235,14 +235,14 @@ func getRooms(r *Request) error {
 	if err != nil {
 		return err
 	}
-	page.List = slices.DeleteFunc(page.List, func(room wire.Room) bool { return !c.who.MayEnter(room.Name) })
-	r.replyAsked(wire.TypeRooms, "", page)
+	page.List = slices.DeleteFunc(page.List, func(room wire.ListedRoom) bool { return !c.who.MayEnter(wire.Room(room.Name)) })
+	r.replyAsked(wire.Event{Type: wire.TypeRooms}, page)
 	return nil
 }
 
 // roomRequest parses a payload that names a room in which the client must be;
 // without a name it is the event's room, or the current one.
-func (r *Request) roomRequest() (room string, p wire.RoomRequest, err error) {
+func (r *Request) roomRequest() (room wire.Room, p wire.RoomRequest, err error) {
 	if err := r.Bind(&p); err != nil {
 		return "", p, err
 	}
@@ -258,9 +258,9 @@ func (r *Request) roomRequest() (room string, p wire.RoomRequest, err error) {
 }
 
 // roomLabel returns a room's name as this client sees it.
-func roomLabel(c *Client, room string) string {
+func roomLabel(c *Client, room wire.Room) string {
 	if room == c.inbox() {
 		return wire.InboxAlias
 	}
-	return room
+	return string(room)
 }

@@ -15,7 +15,7 @@ import (
 
 // firstRoom is a room that a connection enters when it opens.
 type firstRoom struct {
-	name    string // clean; as the client wrote it when it is refused
+	name    wire.Room // as the client wrote it when it is refused
 	since   rooms.Since
 	named   bool  // by ?room=, or the default: if it is refused, the connection is
 	asked   bool  // Hooks.Join was asked
@@ -160,7 +160,7 @@ func (m *Manager) firstRooms(r *http.Request, who auth.Identity) ([]firstRoom, e
 	list := []firstRoom{{name: wire.Inbox(who.UID)}}
 	if name := query.Get("room"); name != "" || len(resume) == 0 {
 		if name == "" {
-			if name = m.cfg.DefaultRoom; !who.MayEnter(name) {
+			if name = string(m.cfg.DefaultRoom); !who.MayEnter(m.cfg.DefaultRoom) {
 				return nil, wire.Errorf(wire.Forbidden, "you may not enter the room %q, in which a connection begins that names none; name one that you may: ?room=", name)
 			}
 		}
@@ -168,16 +168,16 @@ func (m *Manager) firstRooms(r *http.Request, who auth.Identity) ([]firstRoom, e
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, firstRoom{name: strings.Clone(room), named: true})
+		list = append(list, firstRoom{name: wire.Room(strings.Clone(string(room))), named: true})
 	}
 	allowance := rooms.NewAllowance()
 	for _, item := range resume {
 		room, err := resolve(who, item.Room)
 		if err != nil {
-			list = append(list, firstRoom{name: item.Room, refused: err})
+			list = append(list, firstRoom{name: wire.Room(item.Room), refused: err})
 			continue
 		}
-		list = appendRoom(list, strings.Clone(room), rooms.Since{Position: &item.Since, Allowance: allowance})
+		list = appendRoom(list, wire.Room(strings.Clone(string(room))), rooms.Since{Position: &item.Since, Allowance: allowance})
 	}
 	if len(list) > MaxRooms+1 {
 		return nil, wire.Errorf(wire.TooManyRooms, "a client is in at most %d rooms; resume fewer", MaxRooms)
@@ -187,7 +187,7 @@ func (m *Manager) firstRooms(r *http.Request, who auth.Identity) ([]firstRoom, e
 
 // appendRoom adds a room once; if it is in the list already, its position is
 // set there.
-func appendRoom(list []firstRoom, room string, since rooms.Since) []firstRoom {
+func appendRoom(list []firstRoom, room wire.Room, since rooms.Since) []firstRoom {
 	for i := range list {
 		if list[i].name == room {
 			if since.Position != nil {
@@ -199,13 +199,13 @@ func appendRoom(list []firstRoom, room string, since rooms.Since) []firstRoom {
 	return append(list, firstRoom{name: room, since: since})
 }
 
-// resolve turns a name as a client writes it into a room's clean name, and
+// resolve turns a name as a client writes it into a room, and
 // checks that the user may enter it.
-func resolve(who auth.Identity, name string) (string, error) {
+func resolve(who auth.Identity, name string) (wire.Room, error) {
 	if name == wire.InboxAlias {
 		return wire.Inbox(who.UID), nil
 	}
-	room, err := wire.CleanRoom(name)
+	room, err := wire.ParseRoom(name)
 	if err != nil {
 		return "", err
 	}

@@ -68,15 +68,15 @@ type Hooks struct {
 // JoinRequest asks whether a client may enter a room.
 type JoinRequest struct {
 	Who    auth.Identity
-	Room   string // clean name
-	Resume bool   // it resumes from a position
+	Room   wire.Room
+	Resume bool // it resumes from a position
 }
 
 // PublishRequest is an event of a client that is about to be stored.
 type PublishRequest struct {
 	Who  auth.Identity
-	Room string // clean name; of a private message the receiver's inbox, "@uid"
-	ID   string // the event's id, by the client; "": none
+	Room wire.Room // of a private message the receiver's inbox, "@uid"
+	ID   string    // the event's id, by the client; "": none
 	// Event is the event as it will be stored: its type and payload, in which
 	// messages have their sender already. It must not be changed.
 	Event json.RawMessage
@@ -124,7 +124,7 @@ func (m *Manager) recoverHook(hook string, err *error) {
 
 // mayEnter calls Hooks.Join, if there is one, about a room that the client is
 // not in.
-func (c *Client) mayEnter(room string, resume bool) error {
+func (c *Client) mayEnter(room wire.Room, resume bool) error {
 	if c.m.cfg.Hooks.Join == nil || room == c.inbox() || c.isIn(room) {
 		return nil
 	}

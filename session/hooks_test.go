@@ -95,7 +95,7 @@ func (g *gate) join(_ context.Context, j JoinRequest) error {
 	g.mu.Lock()
 	g.asked = append(g.asked, fmt.Sprintf("%s %s %v", j.Who.UID, j.Room, j.Resume))
 	g.mu.Unlock()
-	switch kind, _, _ := strings.Cut(j.Room, "-"); kind {
+	switch kind, _, _ := strings.Cut(string(j.Room), "-"); kind {
 	case "no":
 		return wire.Errorf(wire.Forbidden, "members only")
 	case "down":
@@ -266,7 +266,7 @@ func TestPublishHookKeepsTheOrder(t *testing.T) {
 // storedIn is how many events a room's log has.
 func (s *stack) storedIn(room string) int {
 	s.t.Helper()
-	page, err := s.eng.History(s.t.Context(), room, 0, 100)
+	page, err := s.eng.History(s.t.Context(), wire.Room(room), 0, 100)
 	must(s.t, err)
 	return len(page.Events)
 }

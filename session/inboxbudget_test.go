@@ -142,7 +142,7 @@ func TestInboxesHaveTheirOwnRates(t *testing.T) {
 	ann.acked(wire.TypePrivateMessage, "", privately("ann", "a note to myself"))
 	s.user("carol")
 	ann.acked(wire.TypePrivateMessage, "", privately("carol", "to another"))
-	_, err := s.fromService(wire.Inbox("bob"), wire.Event{Type: wire.TypePrivateMessage, Payload: []byte(`{"message":"from a service"}`)})
+	_, err := s.fromService(string(wire.Inbox("bob")), wire.Event{Type: wire.TypePrivateMessage, Payload: []byte(`{"message":"from a service"}`)})
 	must(t, err)
 	same(t, "what bob has", count(s.wholeInbox("bob"), ""), 1)
 	same(t, "what ann has", count(s.wholeInbox("ann"), ""), 2)

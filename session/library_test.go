@@ -30,7 +30,7 @@ func ownServer(t *testing.T, s *stack, who auth.Identity, room string, add func(
 		}
 		ws.SetReadLimit(100) // both are the manager's now
 		_ = ws.SetReadDeadline(time.Now())
-		c, err := s.m.AddClient(ws, who, room)
+		c, err := s.m.AddClient(ws, who, wire.Room(room))
 		add(c, err, ws)
 	}))
 	t.Cleanup(srv.Close)
@@ -118,7 +118,7 @@ func TestHandlersOfAProgram(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		r.Reply("bet.taken", room, map[string]string{"by": r.Client().User().UID})
+		r.Reply(wire.Event{Type: "bet.taken", Room: string(room)}, map[string]string{"by": r.Client().User().UID})
 		return r.Publish(room, wire.Event{Type: "bet.placed", Payload: wire.MarshalPayload(bet)})
 	})
 	id, ack := p.ask("bet.place", "", `{"amount":5}`)
@@ -199,7 +199,7 @@ func TestPublishRefusesWhatNobodyWouldSee(t *testing.T) {
 	s := newStack(t)
 	var ev wire.Event
 	var room string
-	s.m.Handle("try", func(r *Request) error { return r.Publish(room, ev) })
+	s.m.Handle("try", func(r *Request) error { return r.Publish(wire.Room(room), ev) })
 	p := s.user("ann")
 	cases := []struct {
 		name, room string

@@ -145,11 +145,11 @@ func TestReliefSparesWhoOwesLittle(t *testing.T) {
 type joinSpy struct {
 	engine
 	client *Client
-	room   string
+	room   wire.Room
 	owed   chan int64
 }
 
-func (e joinSpy) Join(ctx context.Context, room string, m rooms.Member, id string, since rooms.Since) error {
+func (e joinSpy) Join(ctx context.Context, room wire.Room, m rooms.Member, id string, since rooms.Since) error {
 	if room == e.room {
 		e.owed <- e.client.pendingBytes()
 	}

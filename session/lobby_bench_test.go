@@ -30,7 +30,7 @@ func BenchmarkLobby(b *testing.B) {
 	})
 	one := quietMember{}
 	for i := range open {
-		must(b, other.Join(b.Context(), text("table-%05d", i), one, "", rooms.Since{}))
+		must(b, other.Join(b.Context(), wire.Room(text("table-%05d", i)), one, "", rooms.Since{}))
 	}
 	eventually(b, "all rooms are listed", func() bool {
 		page, err := s.eng.Lobby(b.Context(), lobby.Query{After: text("table-%05d", open-2)})
@@ -78,5 +78,5 @@ type quietMember struct{}
 func (quietMember) ID() string                 { return "quiet" }
 func (quietMember) User() wire.User            { return wire.User{UID: "quiet", Username: "quiet"} }
 func (quietMember) Deliver(*rooms.Burst) error { return nil }
-func (quietMember) Left(string)                {}
+func (quietMember) Left(wire.Room)             {}
 func (quietMember) Close(wire.CloseCode)       {}

@@ -10,7 +10,7 @@ import (
 )
 
 // lobby is every room that a peer is shown, page by page.
-func (p *peer) lobby(ask wire.GetRooms) (list []wire.Room) {
+func (p *peer) lobby(ask wire.GetRooms) (list []wire.ListedRoom) {
 	p.t.Helper()
 	for {
 		id, ack := p.ask(wire.TypeGetRooms, "", ask)
@@ -29,7 +29,7 @@ func (p *peer) lobby(ask wire.GetRooms) (list []wire.Room) {
 	}
 }
 
-func roomNames(list []wire.Room) string {
+func roomNames(list []wire.ListedRoom) string {
 	names := make([]string, len(list))
 	for i, r := range list {
 		names[i] = r.Name

@@ -106,7 +106,7 @@ func (s *stack) fromService(room string, ev wire.Event) (rooms.PubAck, error) {
 	s.t.Helper()
 	body, err := wire.NewBody(ev)
 	must(s.t, err)
-	return s.eng.Publish(s.t.Context(), room, body, rooms.PublishOptions{})
+	return s.eng.Publish(s.t.Context(), wire.Room(room), body, rooms.PublishOptions{})
 }
 
 // authenticator takes JWTs, tickets and guests.

@@ -82,7 +82,7 @@ func newManager(eng engine, who Authenticator, cfg Config) (*Manager, error) {
 	m.waiting.OnFull(m.shedSoon)
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	m.upgrader = socket.NewUpgrader(cfg.Handshake, refuseUpgrade)
-	m.guestRooms = newGuestRooms(cfg, func(room string) bool { _, open := eng.RoomHere(room); return open })
+	m.guestRooms = newGuestRooms(cfg, func(room wire.Room) bool { _, open := eng.RoomHere(room); return open })
 	m.wheel = newWheel(cfg.Ping/wheelSteps, (*Client).onDue)
 	m.actors = &actor.Config[outgoing]{
 		MaxMessages: cfg.QueueMessages, MaxBytes: cfg.QueueBytes, Cost: outgoingCost(cfg.QueueBytes), OnPanic: m.onPanic, OnUnread: m.releaseUnread, Yield: true,
@@ -134,14 +134,14 @@ func (m *Manager) handler(typ string) HandlerFunc { return (*m.handlers.Load())[
 // set on it no longer apply. It fails for an identity whose uid is not
 // wire.ValidUID, for a room that the user may not enter, and when the manager
 // is stopping; then ws still belongs to the caller.
-func (m *Manager) AddClient(ws *websocket.Conn, who auth.Identity, room string) (*Client, error) {
+func (m *Manager) AddClient(ws *websocket.Conn, who auth.Identity, room wire.Room) (*Client, error) {
 	if err := checkIdentity(who); err != nil {
 		return nil, fmt.Errorf("session: add a client: %w", err)
 	}
 	if room == "" {
 		room = m.cfg.DefaultRoom
 	}
-	name, err := resolve(who, room)
+	name, err := resolve(who, string(room))
 	if err != nil {
 		return nil, fmt.Errorf("session: add a client: %w", err)
 	}

@@ -49,7 +49,7 @@ func (c *Client) queue(b *rooms.Burst) error {
 }
 
 // Left is called by a room that has removed the client.
-func (m *member) Left(room string) { m.client().removeRoom(room) }
+func (m *member) Left(room wire.Room) { m.client().removeRoom(room) }
 
 // member returns the client as its rooms see it.
 func (c *Client) member() *member { return (*member)(c) }

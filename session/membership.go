@@ -5,9 +5,9 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// resolve turns a name as a client writes it into a clean room name, and checks
+// resolve turns a name as a client writes it into a room, and checks
 // that the client may enter the room.
-func (c *Client) resolve(name string) (string, error) { return resolve(c.who, name) }
+func (c *Client) resolve(name string) (wire.Room, error) { return resolve(c.who, name) }
 
 func joinRoom(r *Request) error {
 	room, p, err := r.target()
@@ -68,7 +68,7 @@ func leaveRoom(r *Request) error {
 }
 
 // target parses the payload of an event that names a room to enter.
-func (r *Request) target() (room string, p wire.RoomRequest, err error) {
+func (r *Request) target() (room wire.Room, p wire.RoomRequest, err error) {
 	if err := r.Bind(&p); err != nil {
 		return "", p, err
 	}
@@ -85,7 +85,7 @@ func (r *Request) target() (room string, p wire.RoomRequest, err error) {
 // join makes the client a member of the room. It records that before, so that
 // the room can already remove it again. The room becomes the current one if
 // there is none, or if makeCurrent; `instead` is the one that will be left.
-func (c *Client) join(room, id string, since rooms.Since, makeCurrent bool, instead string) error {
+func (c *Client) join(room wire.Room, id string, since rooms.Since, makeCurrent bool, instead wire.Room) error {
 	was := c.isIn(room)
 	if !was {
 		if err := c.m.guestRooms.admit(c, room); err != nil {
@@ -116,13 +116,13 @@ func (c *Client) join(room, id string, since rooms.Since, makeCurrent bool, inst
 
 // removeRoomUnless undoes addRoom after a failed join, unless the client was in
 // the room before.
-func (c *Client) removeRoomUnless(was bool, room string) {
+func (c *Client) removeRoomUnless(was bool, room wire.Room) {
 	if !was {
 		c.removeRoom(room)
 	}
 }
 
-func (c *Client) leave(room, id string) error {
+func (c *Client) leave(room wire.Room, id string) error {
 	ctx, cancel := c.request()
 	defer cancel()
 	c.removeRoom(room)
@@ -131,7 +131,7 @@ func (c *Client) leave(room, id string) error {
 
 // maySpeak returns why the client may not publish to a room, or to the inbox of
 // a user; nil if it may.
-func (c *Client) maySpeak(room string) error {
+func (c *Client) maySpeak(room wire.Room) error {
 	if c.who.MaySpeak(room) {
 		return nil
 	}

@@ -239,7 +239,7 @@ func (s *stack) awaitCurrent(p *peer, room string) {
 	s.t.Helper()
 	eventually(s.t, "the current room is "+room, func() bool {
 		_, current := s.client(p).Rooms()
-		return current == room
+		return string(current) == room
 	})
 }
 

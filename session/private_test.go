@@ -78,10 +78,10 @@ func TestWhoCountsAsHavingBeenHere(t *testing.T) {
 // inboxAway is the real engine, which does not store what is for one room.
 type inboxAway struct {
 	engine
-	room string
+	room wire.Room
 }
 
-func (e inboxAway) PublishAsync(room string, body wire.Body, opts rooms.PublishOptions, done func(rooms.PubAck, error)) {
+func (e inboxAway) PublishAsync(room wire.Room, body wire.Body, opts rooms.PublishOptions, done func(rooms.PubAck, error)) {
 	if room == e.room {
 		go done(rooms.PubAck{}, wire.Errorf(wire.Unavailable, "it is away"))
 		return
@@ -95,15 +95,15 @@ func TestPrivateMessageIsStoredForBothOrNone(t *testing.T) {
 	s := newStack(t)
 	s.user("bob")
 	p := s.user("ann")
-	for _, room := range []string{wire.Inbox("bob"), wire.Inbox("ann")} {
+	for _, room := range []string{string(wire.Inbox("bob")), string(wire.Inbox("ann"))} {
 		whole := s.m.eng
-		s.m.eng = inboxAway{whole, room}
+		s.m.eng = inboxAway{whole, wire.Room(room)}
 		p.send(wire.TypePrivateMessage, "id-"+room, "", `{"to_uid":"bob","message":"to `+room+`"}`)
 		told := p.answer("id-" + room)
 		p.wantError(told, wire.Unavailable)
 		same(t, "the room of the error", told.Room, wire.InboxAlias)
 		s.m.eng = whole
-		if room == wire.Inbox("bob") && len(s.inboxOf("ann"))+len(s.inboxOf("bob")) != 0 {
+		if room == string(wire.Inbox("bob")) && len(s.inboxOf("ann"))+len(s.inboxOf("bob")) != 0 {
 			t.Errorf("ann has %v, bob has %v", s.inboxOf("ann"), s.inboxOf("bob"))
 		}
 		p.send(wire.TypePrivateMessage, "id-"+room, "", `{"to_uid":"bob","message":"to `+room+`"}`)

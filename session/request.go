@@ -55,16 +55,17 @@ func jsonProblem(err error) string {
 
 // Room returns the room that the event is for: the one it names, or the
 // client's current one. The client must be in it, else the error is not_member.
-func (r *Request) Room() (string, error) { return r.memberOf(r.Event.Room) }
+func (r *Request) Room() (wire.Room, error) { return r.memberOf(r.Event.Room) }
 
 // memberOf resolves a name and checks that the client is in the room; "" is the
 // current room.
-func (r *Request) memberOf(name string) (string, error) {
+func (r *Request) memberOf(name string) (wire.Room, error) {
 	if name == "" {
-		if _, name = r.client.Rooms(); name == "" {
+		_, current := r.client.Rooms()
+		if current == "" {
 			return "", wire.Errorf(wire.NotMember, "you have no current room; join one or name one")
 		}
-		return name, nil
+		return current, nil
 	}
 	room, err := r.client.resolve(name)
 	if err != nil {
@@ -76,9 +77,10 @@ func (r *Request) memberOf(name string) (string, error) {
 	return room, nil
 }
 
-// Reply sends an event to the client, with the request's id.
-func (r *Request) Reply(typ, room string, payload any) {
-	ev := wire.Event{Type: typ, ID: r.Event.ID, Room: room}
+// Reply sends an event to the client, with ev's type and room, the payload, which
+// may be nil, and the request's id.
+func (r *Request) Reply(ev wire.Event, payload any) {
+	ev = wire.Event{Type: ev.Type, ID: r.Event.ID, Room: ev.Room}
 	// An error has closed the connection.
 	if payload == nil {
 		_ = r.client.Send(ev)
@@ -89,8 +91,8 @@ func (r *Request) Reply(typ, room string, payload any) {
 
 // replyAsked is Reply with an answer that is charged to the client: see
 // answerShare.
-func (r *Request) replyAsked(typ, room string, payload any) {
-	b := rooms.PayloadBurst(wire.Event{Type: typ, ID: r.Event.ID, Room: room}, payload)
+func (r *Request) replyAsked(ev wire.Event, payload any) {
+	b := rooms.PayloadBurst(wire.Event{Type: ev.Type, ID: r.Event.ID, Room: ev.Room}, payload)
 	b.Asked = max(b.Bytes, answerLeast)
 	_ = r.client.sendOwn(b) // an error has closed the connection
 }
@@ -111,8 +113,8 @@ func (r *Request) replyAsked(typ, room string, payload any) {
 //
 // Publish does not wait for the log, unless publishWindow of the client's
 // events have no ack: then the client is read no further.
-func (r *Request) Publish(room string, ev wire.Event) error {
-	clean, err := wire.CleanRoom(room)
+func (r *Request) Publish(room wire.Room, ev wire.Event) error {
+	parsed, err := wire.ParseRoom(string(room))
 	if err != nil {
 		return fmt.Errorf("session: publish to the room %q: %w", room, err)
 	}
@@ -125,11 +127,11 @@ func (r *Request) Publish(room string, ev wire.Event) error {
 	if err != nil {
 		return fmt.Errorf("session: publish an event of type %q to the room %q: %w", ev.Type, room, err)
 	}
-	return r.publish(clean, body)
+	return r.publish(parsed, body)
 }
 
-// publish is Publish with a clean room name and a valid body.
-func (r *Request) publish(room string, body wire.Body) error {
+// publish is Publish with a valid body.
+func (r *Request) publish(room wire.Room, body wire.Body) error {
 	c := r.client
 	if err := c.maySpeak(room); err != nil {
 		return err
@@ -157,7 +159,7 @@ func (r *Request) publish(room string, body wire.Body) error {
 
 // store publishes as number n of the request with that id. The caller has
 // acquired the window.
-func (c *Client) store(t *pendingAnswer, n int, id, room string, body wire.Body) {
+func (c *Client) store(t *pendingAnswer, n int, id string, room wire.Room, body wire.Body) {
 	opts := rooms.PublishOptions{ID: c.m.eng.MessageID(room, c.who.UID, id, n), Author: c.author()}
 	c.m.eng.PublishAsync(room, body, opts, func(stored rooms.PubAck, err error) {
 		<-c.window
@@ -171,7 +173,7 @@ func (c *Client) store(t *pendingAnswer, n int, id, room string, body wire.Body)
 func (r *Request) publishPrivate(to string, body wire.Body) error {
 	c := r.client
 	first, second := wire.Inbox(to), c.inbox()
-	for _, room := range []string{first, second} {
+	for _, room := range []wire.Room{first, second} {
 		if err := c.maySpeak(room); err != nil {
 			return err
 		}
@@ -180,7 +182,7 @@ func (r *Request) publishPrivate(to string, body wire.Body) error {
 	if err := c.spendInbox(c.m.now(), to, 2*size); err != nil {
 		return err
 	}
-	for _, room := range []string{first, second} {
+	for _, room := range []wire.Room{first, second} {
 		if err := c.spendRoom(room, size); err != nil {
 			return err
 		}
@@ -198,7 +200,7 @@ func (r *Request) publishPrivate(to string, body wire.Body) error {
 }
 
 // storeBoth is store for one room and, when it is stored there, for another.
-func (c *Client) storeBoth(t *pendingAnswer, n int, id, first, second string, body wire.Body) {
+func (c *Client) storeBoth(t *pendingAnswer, n int, id string, first, second wire.Room, body wire.Body) {
 	done := func(stored rooms.PubAck, err error) {
 		<-c.window
 		t.published(n, roomLabel(c, second), stored, err)

@@ -171,7 +171,7 @@ type holdingEngine struct {
 	publish func(done func(rooms.PubAck, error))
 }
 
-func (h *holdingEngine) PublishAsync(_ string, _ wire.Body, _ rooms.PublishOptions, done func(rooms.PubAck, error)) {
+func (h *holdingEngine) PublishAsync(_ wire.Room, _ wire.Body, _ rooms.PublishOptions, done func(rooms.PubAck, error)) {
 	h.publish(done)
 }
 

@@ -27,29 +27,30 @@ import (
 // live in a synctest bubble. Joins succeed and nothing else happens.
 type quietEngine struct{}
 
-func (quietEngine) Node() string                           { return "n1" }
-func (quietEngine) RoomHere(string) (rooms.RoomInfo, bool) { return rooms.RoomInfo{}, false }
-func (quietEngine) Waiting() *rooms.Waiting                { return rooms.NewWaiting(0) }
-func (quietEngine) Join(_ context.Context, room string, m rooms.Member, id string, _ rooms.Since) error {
-	return m.Deliver(rooms.EventBurst(wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: room}))
+func (quietEngine) Node() string                              { return "n1" }
+func (quietEngine) RoomHere(wire.Room) (rooms.RoomInfo, bool) { return rooms.RoomInfo{}, false }
+func (quietEngine) Waiting() *rooms.Waiting                   { return rooms.NewWaiting(0) }
+func (quietEngine) Join(_ context.Context, room wire.Room, m rooms.Member, id string, _ rooms.Since) error {
+	return m.Deliver(rooms.EventBurst(wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: string(room)}))
 }
-func (quietEngine) Connected(rooms.Member)                        {}
-func (quietEngine) Disconnected(rooms.Member, wire.CloseCode)     {}
-func (quietEngine) Leave(string, rooms.Member, rooms.LeaveReason) {}
-func (quietEngine) LeaveAsked(context.Context, string, rooms.Member, string) error {
+func (quietEngine) Connected(rooms.Member)                           {}
+func (quietEngine) Disconnected(rooms.Member, wire.CloseCode)        {}
+func (quietEngine) Leave(wire.Room, rooms.Member, rooms.LeaveReason) {}
+func (quietEngine) LeaveAsked(context.Context, wire.Room, rooms.Member, string) error {
 	return nil
 }
-func (quietEngine) PublishAsync(string, wire.Body, rooms.PublishOptions, func(rooms.PubAck, error)) {}
-func (quietEngine) Signal(string, wire.Event, rooms.SignalOptions) error                            { return nil }
-func (quietEngine) MessageID(string, string, string, int) string                                    { return "" }
-func (quietEngine) MarkUserSeen(string)                                                             {}
-func (quietEngine) UserKnownHere(string) bool                                                       { return true }
-func (quietEngine) LookupUser(context.Context, string) error                                        { return nil }
-func (quietEngine) Online(context.Context, string, string, int) (wire.OnlineUsers, error) {
+func (quietEngine) PublishAsync(wire.Room, wire.Body, rooms.PublishOptions, func(rooms.PubAck, error)) {
+}
+func (quietEngine) Signal(wire.Room, wire.Event, rooms.SignalOptions) error { return nil }
+func (quietEngine) MessageID(wire.Room, string, string, int) string         { return "" }
+func (quietEngine) MarkUserSeen(string)                                     {}
+func (quietEngine) UserKnownHere(string) bool                               { return true }
+func (quietEngine) LookupUser(context.Context, string) error                { return nil }
+func (quietEngine) Online(context.Context, wire.Room, string, int) (wire.OnlineUsers, error) {
 	return wire.OnlineUsers{}, nil
 }
 func (quietEngine) Lobby(context.Context, lobby.Query) (wire.Rooms, error) { return wire.Rooms{}, nil }
-func (quietEngine) History(context.Context, string, uint64, int) (wire.History, error) {
+func (quietEngine) History(context.Context, wire.Room, uint64, int) (wire.History, error) {
 	return wire.History{}, nil
 }
 

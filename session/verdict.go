@@ -20,13 +20,13 @@ const maxVerdicts = 64
 type verdicts struct {
 	waiting atomic.Int32 // any goroutine
 
-	last map[string]chan struct{} // owned by the reading goroutine: closed when the newest event of the room is published or refused
+	last map[wire.Room]chan struct{} // owned by the reading goroutine: closed when the newest event of the room is published or refused
 }
 
 // queue puts one more event behind those of its room. turn is closed when the
 // event may be published; the caller closes done after it was published or
 // refused.
-func (v *verdicts) queue(room string) (turn <-chan struct{}, done chan struct{}) {
+func (v *verdicts) queue(room wire.Room) (turn <-chan struct{}, done chan struct{}) {
 	if len(v.last) >= 2*maxVerdicts { // at least half of them are over
 		for name, ended := range v.last {
 			select {
@@ -47,11 +47,11 @@ func (v *verdicts) queue(room string) (turn <-chan struct{}, done chan struct{})
 
 // consult lets Hooks.Publish decide about an event, and then stores it, on a
 // goroutine of its own. It runs on the reading goroutine and does not wait.
-func (r *Request) consult(room string, body wire.Body, store func(t *pendingAnswer, n int, body wire.Body)) error {
+func (r *Request) consult(room wire.Room, body wire.Body, store func(t *pendingAnswer, n int, body wire.Body)) error {
 	c, id := r.client, r.Event.ID
 	c.openWindow()
 	if c.verdicts == nil {
-		c.verdicts = &verdicts{last: make(map[string]chan struct{})}
+		c.verdicts = &verdicts{last: make(map[wire.Room]chan struct{})}
 	}
 	if c.verdicts.waiting.Load() >= maxVerdicts {
 		c.m.stats.HookWaits.Add(1)

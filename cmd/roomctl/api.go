@@ -41,11 +41,11 @@ type roomAPI struct {
 
 // room prepares to ask about a room. The caller closes it.
 func (a *api) room(t terminal, name string) (*roomAPI, error) {
-	clean, err := wire.CleanRoom(name)
+	room, err := wire.ParseRoom(name)
 	if err != nil {
 		return nil, fmt.Errorf("ROOM %q: %w", name, err)
 	}
-	return a.below(t, "/api/rooms/"+url.PathEscape(clean))
+	return a.below(t, "/api/rooms/"+url.PathEscape(string(room)))
 }
 
 // below prepares to ask about what is at a path of the API, and below it.

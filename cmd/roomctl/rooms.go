@@ -49,7 +49,7 @@ func (cmd *roomsCmd) run(ctx context.Context, t terminal) error {
 
 // line is one room, as the API tells it, for people or for a program.
 func (cmd *roomsCmd) line(raw json.RawMessage) (string, error) {
-	var room wire.Room
+	var room wire.ListedRoom
 	if err := json.Unmarshal(raw, &room); err != nil {
 		return "", fmt.Errorf("the list holds what is no room: %w", err)
 	}

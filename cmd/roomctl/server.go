@@ -26,14 +26,14 @@ type server struct {
 
 // dial connects with room as the first room.
 func (s *server) dial(ctx context.Context, t terminal, room string, cfg client.Config) (*client.Client, error) {
-	clean, err := wire.CleanRoom(room)
+	first, err := wire.ParseRoom(room)
 	if err != nil {
 		return nil, fmt.Errorf("ROOM %q: %w", room, err)
 	}
 	if s.Timeout <= 0 {
 		return nil, fmt.Errorf("--timeout is %v; it must be positive", s.Timeout)
 	}
-	cfg.URL, cfg.Username, cfg.AvatarID, cfg.Room = s.URL, s.Name, s.Avatar, clean
+	cfg.URL, cfg.Username, cfg.AvatarID, cfg.Room = s.URL, s.Name, s.Avatar, string(first)
 	cfg.HandshakeTimeout = s.Timeout
 	if cfg.TLS, err = s.config(); err != nil {
 		return nil, err

@@ -34,7 +34,7 @@ func (cmd *tokenCmd) run(_ context.Context, t terminal) error {
 		return fmt.Errorf("--ttl is %v; it must be positive", cmd.TTL)
 	}
 	for _, room := range cmd.Room {
-		if _, err := wire.CleanRoom(room); err != nil {
+		if _, err := wire.ParseRoom(room); err != nil {
 			return fmt.Errorf("--room %q: %w", room, err)
 		}
 	}

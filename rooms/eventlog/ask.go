@@ -15,7 +15,7 @@ import (
 // answers that the log ends before that sequence only when a majority of the
 // replicas has answered the leader since; until then, and while there is no
 // leader, it asks again, until ctx ends.
-func (l *Log) Ask(ctx context.Context, room string, seq uint64) (v follow.Verdict, err error) {
+func (l *Log) Ask(ctx context.Context, room wire.Room, seq uint64) (v follow.Verdict, err error) {
 	began := time.Now()
 	err = l.retry(ctx, func() error {
 		v, err = l.askOnce(ctx, room, seq, began)
@@ -27,7 +27,7 @@ func (l *Log) Ask(ctx context.Context, room string, seq uint64) (v follow.Verdic
 // askOnce puts a verdict together from several answers. It asks the leader for
 // the state of the stream before and after: the answers in between are from one
 // leader only if that is the same both times.
-func (l *Log) askOnce(ctx context.Context, room string, seq uint64, began time.Time) (v follow.Verdict, err error) {
+func (l *Log) askOnce(ctx context.Context, room wire.Room, seq uint64, began time.Time) (v follow.Verdict, err error) {
 	subject := wire.EventSubject(room)
 	before, err := l.info(ctx, jetstream.WithSubjectFilter(subject))
 	if err != nil {

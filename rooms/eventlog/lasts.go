@@ -28,7 +28,7 @@ var errBehind = errors.New("the log's replica is behind its leader")
 
 // Openings returns where the logs of rooms stand, by token, including
 // everything stored before the call. It retries until ctx ends.
-func (l *Log) Openings(ctx context.Context, rooms []string) (openings map[string]follow.Opening, err error) {
+func (l *Log) Openings(ctx context.Context, rooms []wire.Room) (openings map[string]follow.Opening, err error) {
 	err = l.retry(ctx, func() error {
 		checks, _, after, err := l.lasts(ctx, rooms, true)
 		if err != nil {
@@ -46,7 +46,7 @@ func (l *Log) Openings(ctx context.Context, rooms []string) (openings map[string
 // Checks returns, by token, what some replica, which may lag behind, has as the
 // newest event of each room, and the last sequence that the log's leader had
 // before.
-func (l *Log) Checks(ctx context.Context, rooms []string) (checks map[string]follow.Check, last uint64, err error) {
+func (l *Log) Checks(ctx context.Context, rooms []wire.Room) (checks map[string]follow.Check, last uint64, err error) {
 	checks, before, _, err := l.lasts(ctx, rooms, false)
 	return checks, before.Last, err
 }
@@ -54,7 +54,7 @@ func (l *Log) Checks(ctx context.Context, rooms []string) (checks map[string]fol
 // lasts asks for the newest event of each room. The leader is asked for the
 // stream's state before and after, so that all answers are of one epoch; if
 // current, they must have everything that the leader had before.
-func (l *Log) lasts(ctx context.Context, rooms []string, current bool) (checks map[string]follow.Check, before, after StreamState, err error) {
+func (l *Log) lasts(ctx context.Context, rooms []wire.Room, current bool) (checks map[string]follow.Check, before, after StreamState, err error) {
 	if before, err = l.info(ctx); err != nil {
 		return nil, before, after, err
 	}
@@ -81,7 +81,7 @@ func (l *Log) lasts(ctx context.Context, rooms []string, current bool) (checks m
 // may end early: the rest is asked for again. An answer without any result does
 // not say how far the replica was, so one more subject, the companion, which
 // has events, is asked for as well.
-func (l *Log) lastOf(ctx context.Context, rooms []string, now StreamState, current bool, checks map[string]follow.Check) error {
+func (l *Log) lastOf(ctx context.Context, rooms []wire.Room, now StreamState, current bool, checks map[string]follow.Check) error {
 	left := make([]string, len(rooms))
 	for i, room := range rooms {
 		left[i] = wire.EventSubject(room)

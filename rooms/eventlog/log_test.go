@@ -50,7 +50,7 @@ func reopen(t *testing.T, nc *nats.Conn, history int64) *Log {
 }
 
 // store appends n events of a room and returns their sequences.
-func store(t *testing.T, l *Log, room string, n int) []uint64 {
+func store(t *testing.T, l *Log, room wire.Room, n int) []uint64 {
 	t.Helper()
 	seqs := make([]uint64, n)
 	for i := range seqs {
@@ -83,7 +83,7 @@ func TestRead(t *testing.T) {
 	last := x[5]
 	for _, tc := range []struct {
 		name       string
-		room       string
+		room       wire.Room
 		q          follow.Range
 		want       []uint64
 		start, cut bool
@@ -230,7 +230,7 @@ func TestRoomsWithoutEvents(t *testing.T) {
 	l, _ := open(t, 100)
 	check := func(when string, through, last uint64) {
 		t.Helper()
-		rooms := []string{"none", "x", "百家樂"}
+		rooms := []wire.Room{"none", "x", "百家樂"}
 		openings, err := l.Openings(within(t), rooms)
 		if err != nil {
 			t.Fatal(err)
@@ -244,8 +244,8 @@ func TestRoomsWithoutEvents(t *testing.T) {
 			if room == "x" {
 				want = last
 			}
-			o, ok := openings[wire.RoomToken(room)]
-			c, found := checks[wire.RoomToken(room)]
+			o, ok := openings[wire.RoomToken(wire.Room(room))]
+			c, found := checks[wire.RoomToken(wire.Room(room))]
 			if !ok || !found || o.HighWatermark != through || c.HighWatermark != through || o.Last != want || c.Last != want || o.Epoch == "" || (o.LastTime != "") != (want != 0) {
 				t.Errorf("%s: %s opens at %+v, its check is %+v; want %d of %d", when, room, o, c, want, through)
 			}

@@ -148,7 +148,7 @@ func NewPublisher(nc *nats.Conn, stats *PublishStats, times PublishTimes, maxByt
 // on another goroutine or on this one, and must not block. An event without a
 // message id is tried again only while it is certain that it was not stored.
 // by, if not empty, is its HeaderBy.
-func (p *Publisher) Send(room, msgID, by string, body []byte, done func(PubAck, error)) {
+func (p *Publisher) Send(room wire.Room, msgID, by string, body []byte, done func(PubAck, error)) {
 	now := time.Now()
 	pub := &publish{space: wire.SpaceOf(room), subject: wire.EventSubject(room), msgID: msgID, by: by, body: body, done: done, firstSent: now, lastSent: now}
 

@@ -33,7 +33,7 @@ var errInconsistent = errors.New("the log dropped events, or has another leader,
 // while ReadsAtOnce reads are running; a read for history also while
 // PagesAtOnce of those are. An error means that there was no answer, or an
 // inconsistent one.
-func (l *Log) Read(ctx context.Context, room string, q follow.Range) (p follow.Page, err error) {
+func (l *Log) Read(ctx context.Context, room wire.Room, q follow.Range) (p follow.Page, err error) {
 	if q.Upto <= q.After {
 		return follow.Page{Op: q.Op, HighWatermark: q.Upto}, nil
 	}
@@ -58,7 +58,7 @@ func (l *Log) Read(ctx context.Context, room string, q follow.Range) (p follow.P
 
 // readNewest looks for the newest events in ranges that grow backwards, because
 // the log can only be read forward.
-func (l *Log) readNewest(ctx context.Context, room string, q follow.Range) (p follow.Page, err error) {
+func (l *Log) readNewest(ctx context.Context, room wire.Room, q follow.Range) (p follow.Page, err error) {
 	for width := uint64(q.Newest); ; width *= 8 {
 		part := q
 		part.After = q.Upto - min(width, q.Upto)
@@ -74,7 +74,7 @@ func (l *Log) readNewest(ctx context.Context, room string, q follow.Range) (p fo
 	}
 }
 
-func (l *Log) readOnce(ctx context.Context, room string, q follow.Range) (follow.Page, error) {
+func (l *Log) readOnce(ctx context.Context, room wire.Room, q follow.Range) (follow.Page, error) {
 	if q.From == follow.Leader {
 		return l.readLeader(ctx, room, q)
 	}
@@ -84,7 +84,7 @@ func (l *Log) readOnce(ctx context.Context, room string, q follow.Range) (follow
 // readAny sends direct gets. A second one is needed when the first answer is
 // full; it starts at the last event of the room that is known, which must be in
 // the answer, else the two do not fit together.
-func (l *Log) readAny(ctx context.Context, room string, q follow.Range) (follow.Page, error) {
+func (l *Log) readAny(ctx context.Context, room wire.Room, q follow.Range) (follow.Page, error) {
 	c := newCollector(room, q)
 	unfiltered := q.Upto-q.After <= MaxUnfiltered
 	for from := max(q.After, 1); ; {
@@ -118,7 +118,7 @@ func (l *Log) readAny(ctx context.Context, room string, q follow.Range) (follow.
 // readLeader reads one event at a time. It asks the leader for the state of the
 // stream before and after: the answers in between are from one leader only if
 // that is the same both times.
-func (l *Log) readLeader(ctx context.Context, room string, q follow.Range) (follow.Page, error) {
+func (l *Log) readLeader(ctx context.Context, room wire.Room, q follow.Range) (follow.Page, error) {
 	c := newCollector(room, q)
 	before, err := l.info(ctx)
 	if err != nil {
@@ -159,7 +159,7 @@ type collector struct {
 	full  bool   // the page has as many as the Range allows
 }
 
-func newCollector(room string, q follow.Range) collector {
+func newCollector(room wire.Room, q follow.Range) collector {
 	q.Bytes = cmp.Or(q.Bytes, MaxPageBytes)
 	return collector{token: wire.RoomToken(room), q: q}
 }

@@ -97,7 +97,7 @@ func FuzzResume(f *testing.F) {
 		var written []byte
 		for i, r := range list {
 			if !utf8.ValidString(r.Room) {
-				return // no room; CleanRoom refuses it
+				return // no room; ParseRoom refuses it
 			}
 			if i > 0 {
 				written = append(written, ',')

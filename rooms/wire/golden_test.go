@@ -30,7 +30,7 @@ func serverEvents() []Event {
 		{Type: TypeOnlineUsers, ID: "c-2", Room: "general", Payload: MarshalPayload(OnlineUsers{RoomID: "general"})},
 		{Type: TypeHistory, ID: "c-3", Room: "general", Payload: MarshalPayload(History{RoomID: "general", Events: []json.RawMessage{logged}, More: true})},
 		{Type: TypeHistory, ID: "c-3", Room: "general", Payload: MarshalPayload(History{RoomID: "general"})},
-		{Type: TypeRooms, ID: "c-6", Payload: MarshalPayload(Rooms{List: []Room{{Name: "general", Count: 3, At: 1701624959834}, {Name: "百家樂", Label: json.RawMessage(`{"stakes":[1,100]}`)}}, Next: "百家樂"})},
+		{Type: TypeRooms, ID: "c-6", Payload: MarshalPayload(Rooms{List: []ListedRoom{{Name: "general", Count: 3, At: 1701624959834}, {Name: "百家樂", Label: json.RawMessage(`{"stakes":[1,100]}`)}}, Next: "百家樂"})},
 		{Type: TypeRooms, ID: "c-6", Payload: MarshalPayload(Rooms{})},
 		{Type: TypeSignal, Room: "general", Payload: []byte(`{"typing":true,"uid":"u-1","from":"percy"}`)},
 		{Type: TypeAck, ID: "c-4", Room: "general", Seq: 44, Payload: MarshalPayload(Ack{Duplicate: true})},

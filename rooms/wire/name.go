@@ -20,10 +20,16 @@ const InboxAlias = "@me"
 // inboxPrefix marks the room that is a user's inbox.
 const inboxPrefix = "@"
 
-// CleanRoom returns the one spelling of a room's name (NFC), or a *Error with
+// Room is a room's name in its one spelling. ParseRoom makes one of what somebody
+// wrote, Inbox of a uid, Space.Room of a subject; a literal of a program's own is
+// one when ParseRoom would leave it as it is. What was only read from JSON, as
+// Event.Room, is a string: nobody has looked at it.
+type Room string
+
+// ParseRoom returns the one spelling of a room's name (NFC), or a *Error with
 // code BadRoom. Two names that look alike but differ in composition are the
 // same room.
-func CleanRoom(name string) (string, error) {
+func ParseRoom(name string) (Room, error) {
 	if name == "" {
 		return "", Errorf(BadRoom, "a room's name is empty; give it at least one character")
 	}
@@ -42,18 +48,18 @@ func CleanRoom(name string) (string, error) {
 	if name == inboxPrefix {
 		return "", Errorf(BadRoom, "an inbox is named by a uid behind the %s", inboxPrefix)
 	}
-	return name, nil
+	return Room(name), nil
 }
 
 // Inbox is the room that is the inbox of the user. The uid must be one that
-// CleanRoom leaves as it is behind the "@" (ValidUID), or two users could share
+// ParseRoom leaves as it is behind the "@" (ValidUID), or two users could share
 // an inbox.
-func Inbox(uid string) string { return inboxPrefix + uid }
+func Inbox(uid string) Room { return Room(inboxPrefix + uid) }
 
 // ValidUID reports whether uid has an inbox of its own: it is not empty, NFC,
 // without control characters, and short enough for a room's name.
 func ValidUID(uid string) bool {
-	room, err := CleanRoom(Inbox(uid))
+	room, err := ParseRoom(string(Inbox(uid)))
 	return err == nil && uid != "" && room == Inbox(uid)
 }
 
@@ -64,22 +70,22 @@ const GuestPrefix = "guest-"
 func IsGuest(uid string) bool { return strings.HasPrefix(uid, GuestPrefix) }
 
 // InboxOwner returns whose inbox a room is; ok is false for any other room.
-func InboxOwner(room string) (uid string, ok bool) {
-	return strings.CutPrefix(room, inboxPrefix)
+func InboxOwner(room Room) (uid string, ok bool) {
+	return strings.CutPrefix(string(room), inboxPrefix)
 }
 
 // RoomToken writes a room's name as one token of a NATS subject, and that of an
 // inbox as its owner's uid: which of the two it is says the subject's Space.
 // What would be a separator or a wildcard there, and "=" itself, becomes =XX per
 // byte.
-func RoomToken(room string) string {
-	return escape(strings.TrimPrefix(room, inboxPrefix), tokenSafe)
+func RoomToken(room Room) string {
+	return escape(strings.TrimPrefix(string(room), inboxPrefix), tokenSafe)
 }
 
-// RoomKey writes a room's name as a key of a KV bucket: every byte outside
+// RoomKey writes a room's name, or another text, as a key of a KV bucket: every byte outside
 // A-Z a-z 0-9 _ - becomes =XX. It has up to 3*MaxRoomBytes bytes and is
 // case-sensitive, so not every file system takes it as a file name.
-func RoomKey(room string) string { return escape(room, keySafe) }
+func RoomKey[S ~string](room S) string { return escape(string(room), keySafe) }
 
 func tokenSafe(r rune) bool {
 	switch r {

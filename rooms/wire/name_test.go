@@ -35,9 +35,9 @@ func TestCleanRoom(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := CleanRoom(tt.in)
-			if got != tt.want || (err != nil) != (tt.want == "") || err != nil && codeOf(err) != BadRoom {
-				t.Errorf("CleanRoom(%q) = %q, %v; want %q", tt.in, got, err, tt.want)
+			got, err := ParseRoom(tt.in)
+			if string(got) != tt.want || (err != nil) != (tt.want == "") || err != nil && codeOf(err) != BadRoom {
+				t.Errorf("ParseRoom(%q) = %q, %v; want %q", tt.in, got, err, tt.want)
 			}
 		})
 	}
@@ -54,7 +54,7 @@ func TestRoomToken(t *testing.T) {
 		"@u-1":           "u-1",
 		"\u2028":         "=E2=80=A8",
 	} {
-		if got := RoomToken(room); got != want {
+		if got := RoomToken(Room(room)); got != want {
 			t.Errorf("RoomToken(%q) = %q, want %q", room, got, want)
 		}
 	}
@@ -77,7 +77,7 @@ func TestATokenHasOneSpelling(t *testing.T) {
 // first word, and no name of a room reaches an inbox.
 func TestSpaces(t *testing.T) {
 	for _, tc := range []struct {
-		room    string
+		room    Room
 		space   Space
 		subject string
 	}{
@@ -92,14 +92,14 @@ func TestSpaces(t *testing.T) {
 		if room, err := space.Room(token); err != nil || room != tc.room {
 			t.Errorf("%s is of %q, %v; want %q", tc.subject, room, err, tc.room)
 		}
-		if got := space.Rejected(token); got != RejectedSubject(tc.room) {
-			t.Errorf("%s is not %s", got, RejectedSubject(tc.room))
+		if got := space.Rejected(token); got != RejectedSubject(Room(tc.room)) {
+			t.Errorf("%s is not %s", got, RejectedSubject(Room(tc.room)))
 		}
 	}
 	if room, err := SpaceRooms.Room("@alice"); codeOf(err) != BadRoom || !strings.Contains(err.Error(), "inbox.alice.event") {
 		t.Errorf("room.@alice.event is of %q, %v", room, err)
 	}
-	if room, err := CleanRoom("@"); codeOf(err) != BadRoom {
+	if room, err := ParseRoom("@"); codeOf(err) != BadRoom {
 		t.Errorf("nobody's inbox is %q, %v", room, err)
 	}
 	for s, want := range map[Space][3]string{
@@ -166,13 +166,13 @@ func FuzzRoomNames(f *testing.F) {
 	f.Add("=", "=3D")
 	f.Add("@a", "a")
 	f.Fuzz(func(t *testing.T, a, b string) {
-		cleanA, err := CleanRoom(a)
+		cleanA, err := ParseRoom(a)
 		if err != nil {
 			return
 		}
 		token, key := RoomToken(cleanA), RoomKey(cleanA)
-		if again, err := CleanRoom(cleanA); err != nil || again != cleanA || !norm.NFC.IsNormalString(cleanA) {
-			t.Fatalf("CleanRoom(%q) = %q, cleaned again %q, %v", a, cleanA, again, err)
+		if again, err := ParseRoom(string(cleanA)); err != nil || again != cleanA || !norm.NFC.IsNormalString(string(cleanA)) {
+			t.Fatalf("ParseRoom(%q) = %q, cleaned again %q, %v", a, cleanA, again, err)
 		}
 		if len(token) > MaxRoomBytes || !literalToken.MatchString(token) || strings.ContainsFunc(token, unicode.IsSpace) {
 			t.Fatalf("token %q of room %q", token, cleanA)
@@ -189,7 +189,7 @@ func FuzzRoomNames(f *testing.F) {
 				t.Fatalf("SubjectToken(%q) = %d, %q, %v", subject, in, got, ok)
 			}
 		}
-		if cleanB, err := CleanRoom(b); err == nil && cleanA != cleanB && (SpaceOf(cleanB) == space && RoomToken(cleanB) == token || RoomKey(cleanB) == key) {
+		if cleanB, err := ParseRoom(b); err == nil && cleanA != cleanB && (SpaceOf(cleanB) == space && RoomToken(cleanB) == token || RoomKey(cleanB) == key) {
 			t.Fatalf("rooms %q and %q share token %q or key %q", cleanA, cleanB, token, key)
 		}
 		if room, err := space.Room(b); err == nil && room == cleanA && b != token {

@@ -137,12 +137,12 @@ func (p *GetRooms) Clean() error {
 // each of the two by name. Next is what After takes for the next page; empty on
 // the last.
 type Rooms struct {
-	List []Room `json:"list"`
-	Next string `json:"next"`
+	List []ListedRoom `json:"list"`
+	Next string       `json:"next"`
 }
 
-// Room is a room as a lobby shows it.
-type Room struct {
+// ListedRoom is a room as a lobby shows it.
+type ListedRoom struct {
 	Name  string          `json:"name"`
 	Count int64           `json:"count"`           // people in it, as in RoomJoined
 	At    int64           `json:"at"`              // of the newest event, in ms since 1970; 0: none that is known

@@ -51,7 +51,7 @@ type Resume struct {
 // ParseResume reads "room:epoch:seq,room:epoch:seq". In a room's name "=", ","
 // and ":" are written =3D, =2C, =3A; a plain colon is refused, as what stands
 // around it may be the name of another room. Names come back as the client
-// wrote them: CleanRoom is for the caller, and so are repeats. Failures are
+// wrote them: ParseRoom is for the caller, and so are repeats. Failures are
 // *Error with BadRoom, or TooManyRooms above MaxResume.
 func ParseResume(s string) ([]Resume, error) {
 	if s == "" {

@@ -16,8 +16,8 @@ const (
 var spaceWords = [Spaces]string{"room.", "inbox."}
 
 // SpaceOf is the space of a room's subjects.
-func SpaceOf(room string) Space {
-	if strings.HasPrefix(room, inboxPrefix) {
+func SpaceOf(room Room) Space {
+	if strings.HasPrefix(string(room), inboxPrefix) {
 		return SpaceInboxes
 	}
 	return SpaceRooms
@@ -56,15 +56,15 @@ func (s Space) Rejected(token string) string { return spaceWords[s] + token + ".
 // Room is the room whose subjects in this space have that token. It fails with
 // BadRoom for a token that RoomToken would not have written, so that one room
 // has exactly one subject, and for that of an inbox among those of rooms.
-func (s Space) Room(token string) (string, error) {
+func (s Space) Room(token string) (Room, error) {
 	name := unescape(token)
 	switch inbox := strings.HasPrefix(name, inboxPrefix); {
 	case s == SpaceInboxes:
-		name = Inbox(name)
+		name = string(Inbox(name))
 	case inbox:
-		return "", Errorf(BadRoom, "an inbox has subjects of its own; publish on %q", subject(name, verbEvent))
+		return "", Errorf(BadRoom, "an inbox has subjects of its own; publish on %q", subject(Room(name), verbEvent))
 	}
-	room, err := CleanRoom(name)
+	room, err := ParseRoom(name)
 	if err != nil {
 		return "", err
 	}
@@ -75,24 +75,24 @@ func (s Space) Room(token string) (string, error) {
 }
 
 // EventSubject is where an event is published to be logged.
-func EventSubject(room string) string { return subject(room, verbEvent) }
+func EventSubject(room Room) string { return subject(room, verbEvent) }
 
 // LogSubject is where the stream republishes what it stored.
-func LogSubject(room string) string { return subject(room, verbLog) }
+func LogSubject(room Room) string { return subject(room, verbLog) }
 
 // SignalSubject carries what is delivered now and not logged.
-func SignalSubject(room string) string { return subject(room, verbSignal) }
+func SignalSubject(room Room) string { return subject(room, verbSignal) }
 
 // PresenceSubject carries the membership changes of one node.
-func PresenceSubject(room string) string { return subject(room, verbPresence) }
+func PresenceSubject(room Room) string { return subject(room, verbPresence) }
 
 // RejectedSubject gets injected events that were not valid.
-func RejectedSubject(room string) string { return subject(room, verbRejected) }
+func RejectedSubject(room Room) string { return subject(room, verbRejected) }
 
 // LabelSubject is where a service sets a room's label.
-func LabelSubject(room string) string { return subject(room, verbLabel) }
+func LabelSubject(room Room) string { return subject(room, verbLabel) }
 
-func subject(room, verb string) string {
+func subject(room Room, verb string) string {
 	return spaceWords[SpaceOf(room)] + RoomToken(room) + "." + verb
 }
 

@@ -46,26 +46,26 @@ func NewIdentity(c Claims) (Identity, error) {
 // unnamed reports whether it is a guest's that is to get a uid.
 func (id Identity) unnamed() bool { return id.Guest && id.UID == "" }
 
-// MayEnter reports whether the identity may join room, given in its one spelling (wire.CleanRoom). An inbox, "@uid", is open to
-// its owner always and to nobody else ever; for other rooms the grant decides: a pattern is a room's name, or a prefix and "*".
-func (id Identity) MayEnter(room string) bool {
+// MayEnter reports whether the identity may join room. An inbox, "@uid", is open to its owner always and to nobody else ever; for
+// other rooms the grant decides: a pattern is a room's name, or a prefix and "*".
+func (id Identity) MayEnter(room wire.Room) bool {
 	if owner, inbox := wire.InboxOwner(room); inbox {
 		return owner == id.UID && owner != ""
 	}
 	if room == "" {
 		return false
 	}
-	return id.Rooms == nil || matches(id.Rooms, room)
+	return id.Rooms == nil || matches(id.Rooms, string(room))
 }
 
-// MaySpeak reports whether the identity may put an event into room, given in its one spelling: a room that it may enter, or the
+// MaySpeak reports whether the identity may put an event into room: a room that it may enter, or the
 // inbox of a user, "@uid", to whom a private message goes. Where the right to speak is limited, a pattern must name the room; for
 // private messages one such as "@support" or "@*", or "*", which is everything. One's own inbox is always open.
-func (id Identity) MaySpeak(room string) bool {
+func (id Identity) MaySpeak(room wire.Room) bool {
 	if owner, inbox := wire.InboxOwner(room); inbox {
-		return owner != "" && (owner == id.UID || id.Speak == nil || matches(id.Speak, room))
+		return owner != "" && (owner == id.UID || id.Speak == nil || matches(id.Speak, string(room)))
 	}
-	return id.MayEnter(room) && (id.Speak == nil || matches(id.Speak, room))
+	return id.MayEnter(room) && (id.Speak == nil || matches(id.Speak, string(room)))
 }
 
 // matches reports whether one of the patterns is the room, or a prefix of it and "*".
@@ -92,14 +92,14 @@ func ParsePatterns(list []string) ([]string, error) {
 		return patterns, nil
 	}
 	for _, pattern := range list {
-		clean, err := wire.CleanRoom(pattern)
+		clean, err := wire.ParseRoom(pattern)
 		if err != nil {
 			return nil, fmt.Errorf("auth: %q is no room: %w", pattern, err)
 		}
-		if strings.Contains(strings.TrimSuffix(clean, "*"), "*") {
+		if strings.Contains(strings.TrimSuffix(string(clean), "*"), "*") {
 			return nil, fmt.Errorf("auth: %q has a * before its end; write a room, or a prefix and *", pattern)
 		}
-		patterns = append(patterns, clean)
+		patterns = append(patterns, string(clean))
 	}
 	return patterns, nil
 }

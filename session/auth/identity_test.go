@@ -5,12 +5,14 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 func TestMayEnter(t *testing.T) {
 	for _, tc := range []struct {
 		rooms []string
-		room  string
+		room  wire.Room
 		want  bool
 	}{
 		{nil, "general", true},
@@ -46,7 +48,7 @@ func TestMayEnter(t *testing.T) {
 func TestMaySpeak(t *testing.T) {
 	for _, tc := range []struct {
 		rooms, speak []string
-		room         string
+		room         wire.Room
 		want         bool
 	}{
 		{nil, nil, "general", true},

@@ -120,9 +120,11 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.Room == "" {
 		cfg.Room = DefaultRoom
 	}
-	if cfg.Room, err = wire.CleanRoom(cfg.Room); err != nil {
+	room, err := wire.ParseRoom(cfg.Room)
+	if err != nil {
 		return cfg, fmt.Errorf("client: Room: %w", err)
 	}
+	cfg.Room = string(room)
 	for _, d := range []struct {
 		name  string
 		value *time.Duration

@@ -154,17 +154,17 @@ func (l *link) here(room string) {
 // trackName is what we call a room: the server may call our inbox by its
 // owner.
 func trackName(room string) string {
-	if _, inbox := wire.InboxOwner(room); inbox {
+	if _, inbox := wire.InboxOwner(wire.Room(room)); inbox {
 		return wire.InboxAlias
 	}
-	if clean, err := wire.CleanRoom(room); err == nil {
-		return clean
+	if clean, err := wire.ParseRoom(room); err == nil {
+		return string(clean)
 	}
 	return room
 }
 
 func tracked(ev wire.Event) wire.Event {
-	if _, inbox := wire.InboxOwner(ev.Room); inbox {
+	if _, inbox := wire.InboxOwner(wire.Room(ev.Room)); inbox {
 		ev.Room = wire.InboxAlias
 	}
 	return ev

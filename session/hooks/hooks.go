@@ -119,4 +119,4 @@ func (h *Hooks) Ask() func(r *http.Request, token string) (auth.Identity, error)
 
 // Kicked forgets what was kept for a user in a room, or in all for "". It is to
 // be called on every node when somebody is removed.
-func (h *Hooks) Kicked(room, uid string) { h.kept.kick(uid, room) }
+func (h *Hooks) Kicked(room wire.Room, uid string) { h.kept.kick(uid, room) }

@@ -25,7 +25,7 @@ import (
 )
 
 func joinOf(uid, room string) session.JoinRequest {
-	return session.JoinRequest{Who: auth.Identity{UID: uid}, Room: room}
+	return session.JoinRequest{Who: auth.Identity{UID: uid}, Room: wire.Room(room)}
 }
 
 // handshake is a request as a browser makes it.
@@ -125,7 +125,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func event(id, room string) session.PublishRequest {
-	return session.PublishRequest{Who: auth.Identity{UID: "ann"}, ID: id, Room: room, Event: []byte(`{"type":"new_message","payload":{"message":"hi"}}`)}
+	return session.PublishRequest{Who: auth.Identity{UID: "ann"}, ID: id, Room: wire.Room(room), Event: []byte(`{"type":"new_message","payload":{"message":"hi"}}`)}
 }
 
 // What makes no sense refuses nobody.

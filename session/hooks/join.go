@@ -7,15 +7,16 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session"
 )
 
 type joinQuestion struct {
-	ID     string `json:"id"` // of the question
-	UID    string `json:"uid"`
-	Guest  bool   `json:"guest"`
-	Room   string `json:"room"`
-	Resume bool   `json:"resume"`
+	ID     string    `json:"id"` // of the question
+	UID    string    `json:"uid"`
+	Guest  bool      `json:"guest"`
+	Room   wire.Room `json:"room"`
+	Resume bool      `json:"resume"`
 }
 
 type joinAnswer struct {

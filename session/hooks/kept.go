@@ -3,6 +3,8 @@ package hooks
 import (
 	"sync"
 	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 const (
@@ -21,7 +23,10 @@ type kept struct {
 	kicks int // so far
 }
 
-type place struct{ uid, room string }
+type place struct {
+	uid  string
+	room wire.Room
+}
 
 // has reports whether the user may enter without asking, and if not how many
 // kicks there were before the question.
@@ -58,7 +63,7 @@ func (k *kept) keep(p place, until time.Time, kicks int) bool {
 }
 
 // kick forgets a user's yes to a room, or to all for "".
-func (k *kept) kick(uid, room string) {
+func (k *kept) kick(uid string, room wire.Room) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.kicks++

@@ -16,7 +16,7 @@ type publishQuestion struct {
 	ID    string          `json:"id"` // of the question; the event has its own
 	UID   string          `json:"uid"`
 	Guest bool            `json:"guest"`
-	Room  string          `json:"room"`
+	Room  wire.Room       `json:"room"`
 	Event json.RawMessage `json:"event"`
 }
 

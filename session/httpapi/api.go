@@ -62,7 +62,7 @@ func NewAPI(engine *rooms.Engine, opts APIOptions) http.Handler {
 }
 
 // roomOf is the room in the path, in its one spelling.
-func roomOf(r *http.Request) (string, error) { return wire.CleanRoom(r.PathValue("room")) }
+func roomOf(r *http.Request) (wire.Room, error) { return wire.ParseRoom(r.PathValue("room")) }
 
 func userOf(r *http.Request) (string, error) {
 	uid := r.PathValue("uid")
@@ -113,7 +113,7 @@ type stored struct {
 	Duplicate bool   `json:"duplicate"`
 }
 
-func (a *api) publish(r *http.Request, room string) (any, error) {
+func (a *api) publish(r *http.Request, room wire.Room) (any, error) {
 	text, err := readJSON(r, rooms.MaxEventBytes)
 	if err != nil {
 		return nil, err
@@ -123,7 +123,7 @@ func (a *api) publish(r *http.Request, room string) (any, error) {
 		return nil, err
 	}
 	if ev.Room != "" {
-		if named, err := wire.CleanRoom(ev.Room); err != nil || named != room {
+		if named, err := wire.ParseRoom(ev.Room); err != nil || named != room {
 			return nil, wire.Errorf(wire.BadRoom, "the event names the room %q, the URL another; leave it out of the event", ev.Room)
 		}
 	}
@@ -137,7 +137,7 @@ func (a *api) publish(r *http.Request, room string) (any, error) {
 
 // messageID is the log's idempotency key: from the Idempotency-Key or else the event's id. It begins with a word of its
 // own, so that no client's id and no other room's can equal it.
-func messageID(r *http.Request, room, id string) (string, error) {
+func messageID(r *http.Request, room wire.Room, id string) (string, error) {
 	key := r.Header.Get("Idempotency-Key")
 	if key == "" {
 		key = id

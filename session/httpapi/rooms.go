@@ -75,7 +75,7 @@ func (a *api) removeLabel(r *http.Request) (any, error) {
 	return a.labelled(r, room, nil)
 }
 
-func (a *api) labelled(r *http.Request, room string, label json.RawMessage) (any, error) {
+func (a *api) labelled(r *http.Request, room wire.Room, label json.RawMessage) (any, error) {
 	if err := a.engine.SetLabel(r.Context(), room, label); err != nil {
 		return nil, err
 	}

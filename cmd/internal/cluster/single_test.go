@@ -121,7 +121,7 @@ func TestALostCopyInAQuietRoomIsFound(t *testing.T) {
 		}
 		// A room that was just opened is looked at again; this one is quiet.
 		last(t, 5*time.Second)
-		dropped := nodes[0].links.dropNth(wire.LogSubject(room), 1)
+		dropped := nodes[0].links.dropNth(wire.LogSubject(wire.Room(room)), 1)
 		want = append(want, send("lost"))
 		far.until(t, "the event at the other node", time.Minute, func() bool { return slices.Equal(far.seqs, want) })
 		took := near.until(t, "the lost event", time.Minute, func() bool { return len(near.seqs) > 1 })
@@ -131,7 +131,7 @@ func TestALostCopyInAQuietRoomIsFound(t *testing.T) {
 		t.Logf("a lost copy in a quiet room: the members have it after %.2fs", took.Seconds())
 
 		// Another one is lost, and the next event shows the hole.
-		dropped = nodes[0].links.dropNth(wire.LogSubject(room), 1)
+		dropped = nodes[0].links.dropNth(wire.LogSubject(wire.Room(room)), 1)
 		want = append(want, send("lost too"), send("and on"))
 		near.until(t, "the next event", time.Minute, func() bool { return slices.Contains(near.seqs, want[3]) })
 		if dropped.Load() == 0 {

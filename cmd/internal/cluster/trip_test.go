@@ -36,7 +36,7 @@ func (p press) store(ctx context.Context, room, path string, ev wire.Event) (seq
 		if p.nc == nil {
 			err = p.node.ask(attempt, http.MethodPost, path+"/events", json.RawMessage(body), &answer)
 		} else {
-			msg := &nats.Msg{Subject: wire.EventSubject(room), Data: body, Header: nats.Header{nats.MsgIdHdr: {ev.ID}}}
+			msg := &nats.Msg{Subject: wire.EventSubject(wire.Room(room)), Data: body, Header: nats.Header{nats.MsgIdHdr: {ev.ID}}}
 			var ack *nats.Msg
 			if ack, err = p.nc.RequestMsgWithContext(attempt, msg); err == nil {
 				err = json.Unmarshal(ack.Data, &answer)

@@ -27,7 +27,7 @@ func (a *attack) fill(nc *nats.Conn, rooms []string, each, size int) {
 	text := strings.Repeat("x", size)
 	for n := range each {
 		for _, room := range rooms {
-			if _, err := js.PublishAsync(wire.EventSubject(room), fmt.Appendf(nil, `{"type":"new_message","payload":{"message":"%s","from":"service","n":%d}}`, text, n),
+			if _, err := js.PublishAsync(wire.EventSubject(wire.Room(room)), fmt.Appendf(nil, `{"type":"new_message","payload":{"message":"%s","from":"service","n":%d}}`, text, n),
 				jetstream.WithStallWait(patience)); err != nil {
 				a.t.Fatal(err)
 			}

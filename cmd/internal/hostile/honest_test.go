@@ -112,7 +112,7 @@ func TestAServiceThatInjects(t *testing.T) {
 			<-tick.C
 		}
 		for table := range tables {
-			ack, err := js.PublishAsync(wire.EventSubject(fmt.Sprint("table-", table)), fmt.Appendf(nil, `{"type":"card_dealt","payload":{"n":%d,"card":"TD"}}`, n))
+			ack, err := js.PublishAsync(wire.EventSubject(wire.Room(fmt.Sprint("table-", table))), fmt.Appendf(nil, `{"type":"card_dealt","payload":{"n":%d,"card":"TD"}}`, n))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -183,7 +183,7 @@ func TestRoomsInPages(t *testing.T) {
 		s.want(t, 200, "GET", "/api/rooms"+query, "").json(t, &list)
 		var names []string
 		for _, r := range list.Rooms {
-			names = append(names, r.Name)
+			names = append(names, string(r.Name))
 		}
 		if got := strings.Join(names, " ") + " > " + list.Next; got != want {
 			t.Errorf("%q is answered %s, want %s", query, got, want)

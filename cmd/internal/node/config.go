@@ -131,7 +131,7 @@ func (c Config) guestRights() (enter, speak []string, err error) {
 		granted *[]string
 	}{{"guest-rooms", c.GuestRooms, &enter}, {"guest-speak", c.GuestSpeak, &speak}} {
 		if len(right.given) == 0 && c.takesTokens() {
-			right.given = []string{session.DefaultConfig().DefaultRoom}
+			right.given = []string{string(session.DefaultConfig().DefaultRoom)}
 		}
 		if *right.granted, err = auth.ParsePatterns(right.given); err != nil {
 			return nil, nil, wrong(right.flag, "%s; write a room, a prefix and * such as table-*, or - for none", strings.TrimPrefix(err.Error(), "auth: "))

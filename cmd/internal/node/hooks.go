@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/hooks"
 )
@@ -118,7 +119,7 @@ func (n *Node) startHooks(context.Context) error {
 }
 
 // kicked is called by the engine, which was there first.
-func (n *Node) kicked(room, uid string) {
+func (n *Node) kicked(room wire.Room, uid string) {
 	if h := n.hooks.Load(); h != nil {
 		h.Kicked(room, uid)
 	}
