@@ -99,7 +99,7 @@ func TestSite(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		who  auth.Identity
-		room string
+		room wire.Room
 		want wire.Code // "": enters
 	}{{who, "vip", ""}, {auth.Identity{UID: "guest-1", Guest: true}, "general", ""}, {auth.Identity{UID: "guest-1", Guest: true}, "vip", wire.Forbidden}} {
 		err := h.Join(t.Context(), session.JoinRequest{Who: tt.who, Room: tt.room})
