@@ -233,7 +233,7 @@ func TestServiceListsWhatFits(t *testing.T) {
 		}
 	}
 	last := fmt.Sprintf("table-%04d", n-1)
-	eventually(t, "the last label is there", func() bool { return eng.Label(last) != nil })
+	eventually(t, "the last label is there", func() bool { return eng.Label(wire.Room(last)) != nil })
 	seen, pages := 0, 0
 	for after := ""; ; pages++ {
 		list := listRooms(t, nc, fmt.Sprintf(`{"after":%q}`, after))

@@ -90,7 +90,9 @@ func (c *Client) checkRoomName(room wire.Room) error {
 }
 
 // grantedByName reports whether a guest is granted a room by its full name.
-func grantedByName(who auth.Identity, room wire.Room) bool { return slices.Contains(who.Rooms, string(room)) }
+func grantedByName(who auth.Identity, room wire.Room) bool {
+	return slices.Contains(who.Rooms, string(room))
+}
 
 // claim records that the room is no longer used by guests alone.
 func (g *guestRooms) claim(room wire.Room) {
