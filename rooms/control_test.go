@@ -247,6 +247,42 @@ func TestServiceListsWhatFits(t *testing.T) {
 	}
 }
 
+// TestServiceHistoryThatFits: the largest page of history is more than NATS takes
+// in one message, so rooms.history gives less of it; the rest is on the next page.
+func TestServiceHistoryThatFits(t *testing.T) {
+	eng, srv := start(t, nil)
+	nc := outsider(t, srv)
+	const events = 16
+	const one = rooms.MaxHistoryBytes / events // in the log; clients see its room, sequence and time as well
+	const around = len(`{"type":"large","payload":""}`)
+	for range events {
+		ev := wire.Event{Type: "large", Payload: json.RawMessage(`"` + strings.Repeat("x", one-around) + `"`)}
+		if _, err := publishOne(within(t), eng, "large", "", ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish(t, eng, "large", 1, rooms.MaxReplay+1) // and nothing of them is in memory
+	if page, err := eng.History(within(t), "large", events+1, 0); err != nil || len(page.Events) != events {
+		t.Fatalf("a page has %d events of %d bytes, %v", len(page.Events), one, err)
+	}
+	seen := 0
+	for before := uint64(events + 1); before > 1; {
+		msg, err := nc.RequestWithContext(within(t), "rooms.history", fmt.Appendf(nil, `{"room":"large","before":%d}`, before))
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := decode[wire.History](t, msg.Data)
+		if len(page.Events) == 0 {
+			t.Fatalf("an empty page before %d: %s", before, msg.Data)
+		}
+		seen += len(page.Events)
+		before = decode[struct{ Seq uint64 }](t, page.Events[0]).Seq
+	}
+	if seen != events {
+		t.Errorf("the pages have %d of %d events", seen, events)
+	}
+}
+
 // TestControlNamesSilentNodes: silence is not taken for nobody there.
 func TestControlNamesSilentNodes(t *testing.T) {
 	a, b := twoNodes(t, immortal)

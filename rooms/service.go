@@ -54,9 +54,7 @@ func (e *Engine) serve() error {
 			}
 			return e.Online(ctx, r.room, r.After, r.Limit)
 		},
-		"history": func(ctx context.Context, r serviceRequest) (any, error) {
-			return e.History(ctx, r.room, r.Before, r.Limit)
-		},
+		"history": e.serveHistory,
 		"publish": e.servePublish,
 		"kick":    e.serveKick,
 	}
@@ -117,8 +115,26 @@ func (e *Engine) callService(ctx context.Context, name string, body []byte, fn f
 	return fn(ctx, r)
 }
 
-// listFrame is more than the bytes of an answer of rooms.list beside its rooms.
-const listFrame = 1 << 10
+// serveHistory answers one page, of the newest events of which NATS takes in one
+// message; the rest are on the next page.
+func (e *Engine) serveHistory(ctx context.Context, r serviceRequest) (any, error) {
+	page, err := e.History(ctx, r.room, r.Before, r.Limit)
+	if err != nil {
+		return nil, err
+	}
+	left := int(e.nc.MaxPayload()) - answerFrame
+	for i := len(page.Events) - 1; i >= 0; i-- {
+		if left -= len(page.Events[i]) + len(","); left < 0 {
+			page.Events, page.More = page.Events[i+1:], true
+			break
+		}
+	}
+	return page, nil
+}
+
+// answerFrame is more than the bytes of an answer of rooms.list, or
+// rooms.history, beside its rooms, or events.
+const answerFrame = 1 << 10
 
 // serveList lists as many rooms as NATS takes in one message.
 func (e *Engine) serveList(ctx context.Context, r serviceRequest) (any, error) {
@@ -126,7 +142,7 @@ func (e *Engine) serveList(ctx context.Context, r serviceRequest) (any, error) {
 	if err := ask.Clean(); err != nil {
 		return nil, err
 	}
-	most := min(int(e.nc.MaxPayload())-listFrame, MaxRoomsBytes)
+	most := min(int(e.nc.MaxPayload())-answerFrame, MaxRoomsBytes)
 	return e.Rooms(ctx, lobby.Query{Prefix: ask.Prefix, After: ask.After, Limit: ask.Limit}, most)
 }
 
