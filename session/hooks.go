@@ -28,12 +28,12 @@ type Authenticator interface {
 type revoker interface {
 	// Refuses reports whether the sessions of the user were ended after the
 	// credential behind id was issued. It is called for every connection.
-	Refuses(id auth.Identity) bool
+	Revoked(id auth.Identity) bool
 }
 
 // revoked reports whether the user's sessions were ended after the credential
 // was issued.
-func (m *Manager) revoked(id auth.Identity) bool { return m.revoker != nil && m.revoker.Refuses(id) }
+func (m *Manager) revoked(id auth.Identity) bool { return m.revoker != nil && m.revoker.Revoked(id) }
 
 // Hooks are functions of the program that may observe, refuse or change what
 // clients do. A nil one costs nothing. They may be called from any number of

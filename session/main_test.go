@@ -132,7 +132,7 @@ func (s *stack) token(uid string, change ...func(*auth.Claims)) string {
 	for _, f := range change {
 		f(&c)
 	}
-	token, err := auth.Sign(secret, c)
+	token, err := auth.SignToken(secret, c)
 	must(s.t, err)
 	return token
 }

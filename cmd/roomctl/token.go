@@ -45,7 +45,7 @@ func (cmd *tokenCmd) run(_ context.Context, t terminal) error {
 	if !wire.ValidUID(cmd.Sub) {
 		return fmt.Errorf("--sub %q cannot be a user's id: use 1-63 characters without control characters", cmd.Sub)
 	}
-	token, err := auth.Sign(key, auth.Claims{
+	token, err := auth.SignToken(key, auth.Claims{
 		UID: cmd.Sub, Name: cmd.Name, AvatarID: cmd.Avatar, Rooms: cmd.Room, Speak: speak, Issuer: cmd.Issuer, Audience: cmd.Aud,
 		Expires: time.Now().Add(cmd.TTL),
 	})

@@ -44,7 +44,7 @@ func (cmd *verifyCmd) signer(t terminal) (func(uid string) (string, error), erro
 	}
 	sign := func(uid string) (string, error) {
 		const life = time.Hour // of one connect; every reconnect makes a new one
-		token, err := auth.Sign(key, auth.Claims{UID: uid, Name: uid, Expires: time.Now().Add(life + cmd.Duration)})
+		token, err := auth.SignToken(key, auth.Claims{UID: uid, Name: uid, Expires: time.Now().Add(life + cmd.Duration)})
 		if err != nil {
 			return "", fmt.Errorf("sign with the key of %s: %w", source, err)
 		}

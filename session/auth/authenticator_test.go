@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// request builds GET /ws?<query>, with an Authorization header if it is not empty.
+// request builds GET /ws?<query>, with an Authorization header if it is not
+// empty.
 func request(query, authorization string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "/ws", nil)
 	r.URL.RawQuery = query

@@ -17,23 +17,26 @@ import (
 )
 
 const (
-	// Leeway is how far the clocks of the token's issuer and of this server may differ.
+	// Leeway is how far the clocks of the token's issuer and of this server may
+	// differ.
 	Leeway = 10 * time.Second
-	// MaxToken is the length of a token in bytes; a longer one is refused before it is looked at.
+	// MaxToken is the most bytes of a token; a longer one is refused before it
+	// is parsed.
 	MaxToken = 8192
 )
 
-// maxTime is the last time that has a JSON form. Issuers that count in milliseconds are far beyond it.
+// maxTime is the latest time that can be encoded as JSON. A time that an issuer
+// wrote in milliseconds is far later.
 var maxTime = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
 
-// tokenClaims is what is read of a token's claims. Others are ignored, whatever they hold; so are aud and iss unless a Verifier
-// asks for them.
+// tokenClaims are the claims of a token that are read. Others are ignored,
+// whatever their type; so are aud and iss unless a Verifier requires them.
 type tokenClaims struct {
 	Subject   string           `json:"sub"`
 	Name      string           `json:"name,omitempty"`
 	Avatar    text             `json:"avatar,omitempty"`
 	Rooms     []string         `json:"rooms,omitzero"` // absent or null: every room; []: none
-	Speak     []string         `json:"speak,omitzero"` // the same of where it may speak
+	Speak     []string         `json:"speak,omitzero"` // likewise, where it may speak
 	ExpiresAt *jwt.NumericDate `json:"exp,omitempty"`
 	NotBefore *jwt.NumericDate `json:"nbf,omitempty"`
 	IssuedAt  *issuedAt        `json:"iat,omitempty"`
@@ -44,14 +47,16 @@ type tokenClaims struct {
 // claimNames are the names in tokenClaims.
 var claimNames = []string{"sub", "name", "avatar", "rooms", "speak", "exp", "nbf", "iat", "aud", "iss"}
 
-// maxSeconds is the largest number that exp, nbf and iat may be, before or after 1970: up to it each whole second is a number of
-// its own, and no time overflows. Beyond it nobody means a time.
+// maxSeconds is the largest absolute value of exp, nbf and iat: up to it a
+// float64 represents every whole second, and time.Time does not overflow.
 const maxSeconds = 1 << 53
 
-// UnmarshalJSON reads claims by exactly their names, as RFC 7519 has them in section 4.1: to encoding/json "SUB", which an issuer may
-// let users choose, would be "sub" too. Each of them is there once at most, so that no two readers see different ones.
+// UnmarshalJSON matches the names of claims case-sensitively (RFC 7519, section
+// 4.1): encoding/json would take "SUB", which an issuer may let users set, for
+// "sub". A claim that is there twice is an error, as two parsers could take
+// different ones.
 func (c *tokenClaims) UnmarshalJSON(data []byte) error {
-	if !utf8.Valid(data) { // encoding/json would make the same character of all bytes that are none
+	if !utf8.Valid(data) { // encoding/json replaces every invalid byte by the same character
 		return refuse("the token's claims are not UTF-8")
 	}
 	known, err := knownClaims(data)
@@ -71,7 +76,8 @@ func (c *tokenClaims) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(exact, (*plain)(c))
 }
 
-// knownClaims are those of claimNames that data holds; data is JSON.
+// knownClaims returns the claims in data, which is JSON, whose names are in
+// claimNames.
 func knownClaims(data []byte) (map[string]json.RawMessage, error) {
 	known := make(map[string]json.RawMessage, len(claimNames))
 	read := json.NewDecoder(bytes.NewReader(data))
@@ -99,9 +105,10 @@ func knownClaims(data []byte) (map[string]json.RawMessage, error) {
 	return known, nil
 }
 
-// checkSeconds refuses a number that can be no time. What is no number is for others to judge.
+// checkSeconds refuses a number that cannot be a time. A value that is no
+// number is left to the caller's decoder.
 func checkSeconds(name string, value json.RawMessage) error {
-	var number json.Number // a quoted one, too, which exp and nbf may be
+	var number json.Number // also a quoted one, which is allowed in exp and nbf
 	if json.Unmarshal(value, &number) != nil || number == "" {
 		return nil
 	}
@@ -109,13 +116,13 @@ func checkSeconds(name string, value json.RawMessage) error {
 	switch {
 	case err != nil || math.Abs(seconds) > maxSeconds:
 		return refuse("the token's %s claim is no time: it must be in seconds since 1970", name)
-	case name != "iat" && seconds > float64(maxTime.Unix()): // iat counts only where it is plausible
+	case name != "iat" && seconds > float64(maxTime.Unix()): // an implausible iat is ignored instead
 		return refuse("the token's %s claim is after the year 9999: it must be in seconds since 1970, not in milliseconds", name)
 	}
 	return nil
 }
 
-// The methods of jwt.Claims that its validator reads; what is nil is not checked.
+// These methods implement jwt.Claims; its validator does not check what is nil.
 func (c *tokenClaims) GetExpirationTime() (*jwt.NumericDate, error) { return c.ExpiresAt, nil }
 func (c *tokenClaims) GetNotBefore() (*jwt.NumericDate, error)      { return c.NotBefore, nil }
 func (c *tokenClaims) GetIssuedAt() (*jwt.NumericDate, error)       { return nil, nil }
@@ -123,24 +130,25 @@ func (c *tokenClaims) GetAudience() (jwt.ClaimStrings, error)       { return nil
 func (c *tokenClaims) GetIssuer() (string, error)                   { return "", nil }
 func (c *tokenClaims) GetSubject() (string, error)                  { return c.Subject, nil }
 
-// identity translates the claims; the caller has checked the subject.
+// identity returns the identity in the claims; the caller has checked the
+// subject.
 func (c *tokenClaims) identity() Identity {
 	id := Identity{UID: c.Subject, Username: CleanName(c.Name), AvatarID: CleanName(string(c.Avatar))}
 	if id.Username == "" {
-		id.Username = CleanName(c.Subject) // of a uid something can be seen, or it is none
+		id.Username = CleanName(c.Subject) // not empty: checkUID refuses a uid that is invisible
 	}
 	if c.ExpiresAt != nil {
 		id.Expires = c.ExpiresAt.Time
 	}
-	if c.IssuedAt != nil && time.Until(c.IssuedAt.Time) <= Leeway { // what was made in the future does not say when it was made
+	if c.IssuedAt != nil && time.Until(c.IssuedAt.Time) <= Leeway { // an iat in the future is ignored
 		id.IssuedAt = c.IssuedAt.Time
 	}
-	id.Rooms, id.Speak = composed(c.Rooms), composed(c.Speak)
+	id.Rooms, id.Speak = normalize(c.Rooms), normalize(c.Speak)
 	return id
 }
 
-// composed writes patterns as the names of rooms are; nil stays nil.
-func composed(patterns []string) []string {
+// normalize returns the patterns in NFC, as names of rooms are; nil stays nil.
+func normalize(patterns []string) []string {
 	if patterns == nil {
 		return nil
 	}
@@ -158,7 +166,7 @@ func (t *text) UnmarshalJSON(data []byte) error {
 	if bytes.Equal(data, []byte("null")) {
 		return nil
 	}
-	var number json.Number // a quoted number, too, which the next line would read the same
+	var number json.Number // accepts a quoted number too; the last line handles those
 	if data[0] != '"' && json.Unmarshal(data, &number) == nil {
 		*t = text(number)
 		return nil
@@ -166,8 +174,9 @@ func (t *text) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*string)(t))
 }
 
-// issuedAt is when a token was made. It counts only where a user's sessions were ended: what is no time there is none. It is
-// written to the millisecond, so that a token made right after that end is told from one made right before it.
+// issuedAt is the iat claim. It matters only for revocation; a value that is no
+// time is ignored. It is written with milliseconds, to tell a token issued just
+// after a revocation from one issued just before.
 type issuedAt struct{ time.Time }
 
 func (i *issuedAt) UnmarshalJSON(data []byte) error {
@@ -183,13 +192,13 @@ func (i issuedAt) MarshalJSON() ([]byte, error) {
 	return strconv.AppendFloat(nil, float64(i.UnixMilli())/1000, 'f', -1, 64), nil
 }
 
-// parseToken checks form, signature and times of a token against the keys that choose returns, and returns its claims. Its errors
-// are *Error.
+// parseToken verifies the form, signature and times of a token, with the keys
+// that choose returns, and returns its claims. Its errors are *Error.
 func parseToken(token string, choose jwt.Keyfunc) (*tokenClaims, error) {
 	if len(token) > MaxToken {
 		return nil, errLongToken()
 	}
-	if strings.ContainsAny(token, "\r\n") { // which Go's base64 passes over: a token has one spelling
+	if strings.ContainsAny(token, "\r\n") { // Go's base64 ignores these, and a token must have one encoding only
 		return nil, tokenError(jwt.ErrTokenMalformed)
 	}
 	claims := &tokenClaims{}
@@ -202,13 +211,14 @@ func parseToken(token string, choose jwt.Keyfunc) (*tokenClaims, error) {
 
 func errLongToken() *Error { return refuse("the token is longer than %d bytes", MaxToken) }
 
-// isJWT reports whether a token has the form of a JWT, whoever made it.
+// isJWT reports whether a token has the form of a JWT; nothing is verified.
 func isJWT(token string) bool {
-	_, _, err := jwt.NewParser().ParseUnverified(token, jwt.MapClaims{}) // whatever its claims are: they are for a Verifier to refuse
+	_, _, err := jwt.NewParser().ParseUnverified(token, jwt.MapClaims{}) // the Verifier checks its claims
 	return err == nil
 }
 
-// tokenError finds the sentence for an error of the jwt package. The error itself is not kept: it may quote the token.
+// tokenError translates an error of the jwt package. The error itself is not
+// wrapped: it may quote the token.
 func tokenError(err error) *Error {
 	var own *Error
 	switch {
@@ -226,7 +236,8 @@ func tokenError(err error) *Error {
 	return refuse("the token is not a well-formed JWT with the claims of this server")
 }
 
-// describe names an algorithm in an error; it comes from a token, so only known ones are shown.
+// describe names an algorithm in an error. method is one that the jwt package
+// knows, so no text of the token is shown.
 func describe(method jwt.SigningMethod) string {
 	switch alg := method.Alg(); alg {
 	case "none":

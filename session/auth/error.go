@@ -9,20 +9,25 @@ import (
 )
 
 var (
-	// ErrBadCredential is what every *Error is that the client caused: its credential is missing, malformed, wrong or expired.
+	// ErrBadCredential is wrapped by every *Error that the client caused: its
+	// credential is missing, malformed, wrong, expired or revoked.
 	ErrBadCredential = errors.New("bad credential")
-	// ErrUnavailable is what an *Error is when what it needs could not be asked: the same credential may work in a moment.
+	// ErrUnavailable is wrapped by an *Error if a service that was needed, such
+	// as NATS or the issuer of keys, could not be reached: the same credential
+	// may work in a moment.
 	ErrUnavailable = errors.New("login is unavailable")
 )
 
-// Error is why nobody was identified. errors.Is tells ErrBadCredential from ErrUnavailable.
+// Error says why a request could not be authenticated. errors.Is tells
+// ErrBadCredential from ErrUnavailable.
 type Error struct {
 	// Message is one sentence for people. It never contains the credential.
 	Message string
-	// Claimed is the uid that the refused credential is for by its own account, which may be anybody's; "" if it names none, or
-	// what can be no uid. It is for the log.
+	// Claimed is the uid in the refused credential, which is not verified; ""
+	// if there is none, or none that is valid. It is for the log.
 	Claimed string
-	// Err is ErrBadCredential, or wraps ErrUnavailable and its cause, which is for the log.
+	// Err is ErrBadCredential, or wraps ErrUnavailable and its cause, which is
+	// for the log.
 	Err error
 }
 
@@ -35,7 +40,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Status is the HTTP status to answer with: 401 or 503.
+// Status returns the HTTP status to answer with: 401 or 503.
 func (e *Error) Status() int {
 	if errors.Is(e.Err, ErrUnavailable) {
 		return http.StatusServiceUnavailable
@@ -43,14 +48,14 @@ func (e *Error) Status() int {
 	return http.StatusUnauthorized
 }
 
-// Refused is an *Error of ErrBadCredential with that Message.
+// Refused returns an *Error of ErrBadCredential with that Message.
 func Refused(format string, args ...any) *Error { return refuse(format, args...) }
 
 func refuse(format string, args ...any) *Error {
 	return &Error{Message: fmt.Sprintf(format, args...), Err: ErrBadCredential}
 }
 
-// of is the error with Claimed.
+// of returns a copy of the error with Claimed set, if uid is valid.
 func (e *Error) of(uid string) *Error {
 	if !wire.ValidUID(uid) {
 		return e
@@ -60,7 +65,8 @@ func (e *Error) of(uid string) *Error {
 	return &claimed
 }
 
-// Unavailable is an *Error of ErrUnavailable: doing and cause are for the log.
+// Unavailable returns an *Error of ErrUnavailable; doing and cause are for the
+// log.
 func Unavailable(doing string, cause error) *Error {
 	return &Error{
 		Message: "logging in is not possible right now; try again in a moment",

@@ -12,7 +12,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// FuzzIdentify: whatever a request carries, it is a guest of a clean name, somebody who has a signed token, or refused.
+// FuzzIdentify: whatever a request carries, it is a guest of a clean name,
+// somebody who has a signed token, or refused.
 func FuzzIdentify(f *testing.F) {
 	guests := &Guests{secret: []byte(strings.Repeat("g", 32))}
 	a := &Authenticator{Verifier: NewVerifier(mustKey(f, secret)), Guests: guests}
@@ -51,8 +52,9 @@ func FuzzIdentify(f *testing.F) {
 	})
 }
 
-// FuzzPeer: who made a request is what the nearest proxy that is not trusted, or else the last trusted one, says; what a client
-// puts before that changes nothing.
+// FuzzPeer: who made a request is what the nearest proxy that is not trusted,
+// or else the last trusted one, says; what a client puts before that changes
+// nothing.
 func FuzzPeer(f *testing.F) {
 	proxies, err := ParseProxies([]string{"127.0.0.1", "10.0.0.0/8", "fd00::/8"})
 	if err != nil {

@@ -12,28 +12,32 @@ import (
 )
 
 const (
-	// GuestTokenTTL is how long a guest's token, and with it the guest's uid, may be used to connect. It does not end a session:
-	// Identity.Expires of a guest is zero.
+	// GuestTokenTTL is how long a guest's token, and with it the guest's uid,
+	// can be used to connect. It does not end sessions: Identity.Expires of a
+	// guest is zero.
 	GuestTokenTTL = 30 * 24 * time.Hour
 
 	guestUIDBytes = 10 // 80 bits, 16 characters
-	// guestTokenType in a token's typ header says whom to ask. Nothing rests on it: the key does not verify anything else.
+	// guestTokenType in a token's typ header selects the verifier. It is no
+	// security check: guests' tokens have a key of their own.
 	guestTokenType = "roomd-guest+jwt"
 )
 
 var guestEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// Guests makes identities for people without a login, and tokens that let them keep their uid. Its exported fields are set before
-// use; then any goroutine may use it.
+// Guests creates identities for users without an account, and tokens with which
+// they keep their uid. Its exported fields are set before the first use; its
+// methods may be called from any goroutine.
 type Guests struct {
 	Rooms []string // Identity.Rooms of every guest; nil: every room
-	Speak []string // Identity.Speak of every guest; nil: wherever it may enter, and to every user
+	Speak []string // Identity.Speak of every guest; nil: wherever it may enter, and to every user's inbox
 
 	secret []byte // fixed; shared by the nodes of the cluster
 }
 
-// NewGuests returns Guests whose tokens are signed with secret, of MinSecret bytes at least; every node of a cluster has the same one,
-// which store.NewGuests shares.
+// NewGuests returns Guests whose tokens are signed with secret, which has at
+// least MinSecret bytes and is the same on every node of a cluster;
+// store.NewGuests shares one.
 func NewGuests(secret []byte) (*Guests, error) {
 	if err := checkSecret(secret); err != nil {
 		return nil, err
@@ -41,36 +45,40 @@ func NewGuests(secret []byte) (*Guests, error) {
 	return &Guests{secret: bytes.Clone(secret)}, nil
 }
 
-// Profile is how somebody asks to be shown. What comes of it is cleaned by the rules of MaxName.
+// Profile is the name and avatar that a guest profile for. Both are passed through
+// CleanName.
 type Profile struct {
 	Username string `json:"username"`  // "": as before, or GuestName
 	AvatarID string `json:"avatar_id"` // "": as before, or none
 }
 
-// New returns the identity of a new guest: a uid of its own that cannot be guessed, and what it asks for.
-func (g *Guests) New(asks Profile) Identity {
+// New returns the identity of a new guest: a random uid that cannot be guessed,
+// and the profile.
+func (g *Guests) New(profile Profile) Identity {
 	random := make([]byte, guestUIDBytes)
 	rand.Read(random) // never fails
 	id := Identity{
 		UID: guestPrefix + strings.ToLower(guestEncoding.EncodeToString(random)), Username: GuestName, Guest: true,
 		IssuedAt: time.Now().Truncate(time.Millisecond), Rooms: g.Rooms, Speak: g.Speak,
 	}
-	return renamed(id, asks)
+	return withProfile(id, profile)
 }
 
-// renamed gives a guest the name it asks for now; what it does not ask for stays. The names are copies: as parts of the request's
-// URL they would keep all of it for as long as the session lasts.
-func renamed(id Identity, asks Profile) Identity {
-	if name := CleanName(asks.Username); name != "" {
+// withProfile returns a guest with the profile applied; empty fields change
+// nothing. The strings are cloned: as substrings of the request's URL they
+// would keep it in memory as long as the session lasts.
+func withProfile(id Identity, profile Profile) Identity {
+	if name := CleanName(profile.Username); name != "" {
 		id.Username = strings.Clone(name)
 	}
-	if avatar := CleanName(asks.AvatarID); avatar != "" {
+	if avatar := CleanName(profile.AvatarID); avatar != "" {
 		id.AvatarID = strings.Clone(avatar)
 	}
 	return id
 }
 
-// Token returns a token from which Verify, on any node, makes id again, for GuestTokenTTL from now.
+// Token returns a token for which Verify, on any node, returns id, until
+// GuestTokenTTL from now. It is an error if id is no guest's.
 func (g *Guests) Token(id Identity) (string, error) {
 	if !id.Guest {
 		return "", fmt.Errorf("auth: %q is no guest and gets no guest's token", id.UID)
@@ -88,7 +96,8 @@ func (g *Guests) Token(id Identity) (string, error) {
 	return signed, nil
 }
 
-// Verify returns the guest a token of Token is for. Its errors are *Error of ErrBadCredential.
+// Verify returns the guest that a token made by Token is for. Its errors are
+// *Error of ErrBadCredential.
 func (g *Guests) Verify(token string) (Identity, error) {
 	claims, err := parseToken(token, secretKey(g.secret).choose)
 	if err != nil {
@@ -98,11 +107,12 @@ func (g *Guests) Verify(token string) (Identity, error) {
 		return Identity{}, refuse("the token is not a guest's")
 	}
 	id := claims.identity()
-	id.Guest, id.Expires, id.Rooms, id.Speak = true, time.Time{}, g.Rooms, g.Speak // what this server grants now
+	id.Guest, id.Expires, id.Rooms, id.Speak = true, time.Time{}, g.Rooms, g.Speak // as configured now, not when the token was made
 	return id, nil
 }
 
-// isGuestToken reports whether a token says that it is a guest's; anybody can write that.
+// isGuestToken reports whether a token says that it is a guest's; nothing is
+// verified.
 func isGuestToken(token string) bool {
 	if len(token) > MaxToken {
 		return false

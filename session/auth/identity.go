@@ -11,28 +11,31 @@ import (
 )
 
 const (
-	// MaxName is the length of a username and of an avatar id in characters. What is longer is cut: a name is for display.
+	// MaxName is the most characters of a username and of an avatar id. Longer
+	// ones are truncated: they are for display only.
 	MaxName = 64
-	// GuestName is the username of a guest who gave none.
+	// GuestName is the username of a guest who asked for none.
 	GuestName = "guest"
-	// guestPrefix starts every guest's uid and no other's.
+	// guestPrefix begins every guest's uid and no user's.
 	guestPrefix = wire.GuestPrefix
 )
 
-// Identity is who a session belongs to. It is a value; nobody changes it after it was made.
+// Identity is who a session belongs to. It is immutable.
 type Identity struct {
 	UID      string    `json:"uid"`      // unique; a valid inbox name behind an "@"
-	Username string    `json:"username"` // for display, cleaned by the rules of MaxName; never empty
+	Username string    `json:"username"` // for display, see CleanName; never empty
 	AvatarID string    `json:"avatar_id"`
-	Guest    bool      `json:"guest"`     // the name proves nothing
-	IssuedAt time.Time `json:"issued_at"` // when the credential was made; zero: it does not say
+	Guest    bool      `json:"guest"`     // not authenticated: anybody may choose the same name
+	IssuedAt time.Time `json:"issued_at"` // when the credential was issued; zero: unknown
 	Expires  time.Time `json:"expires"`   // when the session must end; zero: never
-	Rooms    []string  `json:"rooms"`     // granted rooms, exact or a prefix and "*"; nil: every room; empty: none
-	Speak    []string  `json:"speak"`     // where it may speak, by the same rules; nil: wherever it may enter, and to every user; empty: nowhere
+	Rooms    []string  `json:"rooms"`     // rooms it may enter, exact or a prefix and "*"; nil: every room; empty: none
+	Speak    []string  `json:"speak"`     // where it may speak, by the same rules; nil: wherever it may enter, and to every user's inbox; empty: nowhere
 }
 
-// NewIdentity is who a user is by the word of somebody who knows, such as the site that the user is logged in at: c.UID must be one
-// that a token could have, the other texts are cleaned by the rules of MaxName, Rooms and Speak composed (NFC). IssuedAt is now.
+// NewIdentity returns the identity of a user whom somebody else has
+// authenticated, such as the site that the user is logged in at. c.UID must be
+// valid in a token, the name and avatar are passed through CleanName, Rooms and
+// Speak are normalized (NFC). IssuedAt is now.
 func NewIdentity(c Claims) (Identity, error) {
 	if wrong := checkUID(c.UID); wrong != "" {
 		return Identity{}, fmt.Errorf("auth: the user id %q cannot be used: %s", c.UID, wrong)
@@ -43,11 +46,12 @@ func NewIdentity(c Claims) (Identity, error) {
 	return id, nil
 }
 
-// unnamed reports whether it is a guest's that is to get a uid.
-func (id Identity) unnamed() bool { return id.Guest && id.UID == "" }
+// needsUID reports whether it is a guest's without a uid.
+func (id Identity) needsUID() bool { return id.Guest && id.UID == "" }
 
-// MayEnter reports whether the identity may join room. An inbox, "@uid", is open to its owner always and to nobody else ever; for
-// other rooms the grant decides: a pattern is a room's name, or a prefix and "*".
+// MayEnter reports whether the identity may join room. Only the owner may join
+// an inbox, "@uid"; for other rooms Rooms decides: a pattern is a room's name,
+// or a prefix and "*".
 func (id Identity) MayEnter(room wire.Room) bool {
 	if owner, inbox := wire.InboxOwner(room); inbox {
 		return owner == id.UID && owner != ""
@@ -58,9 +62,11 @@ func (id Identity) MayEnter(room wire.Room) bool {
 	return id.Rooms == nil || matches(id.Rooms, string(room))
 }
 
-// MaySpeak reports whether the identity may put an event into room: a room that it may enter, or the
-// inbox of a user, "@uid", to whom a private message goes. Where the right to speak is limited, a pattern must name the room; for
-// private messages one such as "@support" or "@*", or "*", which is everything. One's own inbox is always open.
+// MaySpeak reports whether the identity may publish into room: a room that it
+// may enter, or, with a private message, the inbox of a user, "@uid". Unless
+// Speak is nil, one of its patterns must match the room; for inboxes one such
+// as "@support" or "@*", or "*", which matches everything. One's own inbox is
+// always allowed.
 func (id Identity) MaySpeak(room wire.Room) bool {
 	if owner, inbox := wire.InboxOwner(room); inbox {
 		return owner != "" && (owner == id.UID || id.Speak == nil || matches(id.Speak, string(room)))
@@ -68,7 +74,8 @@ func (id Identity) MaySpeak(room wire.Room) bool {
 	return id.MayEnter(room) && (id.Speak == nil || matches(id.Speak, string(room)))
 }
 
-// matches reports whether one of the patterns is the room, or a prefix of it and "*".
+// matches reports whether one of the patterns is the room, or a prefix of it
+// with "*".
 func matches(patterns []string, room string) bool {
 	for _, pattern := range patterns {
 		if prefix, wild := strings.CutSuffix(pattern, "*"); wild && strings.HasPrefix(room, prefix) || pattern == room {
@@ -78,11 +85,12 @@ func matches(patterns []string, room string) bool {
 	return false
 }
 
-// NoRoom is the pattern that stands alone for no room at all, where a list of patterns is written as flags.
+// NoRoom alone in a list for ParsePatterns means no room at all.
 const NoRoom = "-"
 
-// ParsePatterns reads a list of rooms, exact or a prefix and "*", as people write it in flags, for Identity.Rooms and Speak: none
-// is nil, NoRoom alone is the empty list.
+// ParsePatterns parses patterns of rooms, exact or a prefix and "*", as given
+// in flags, for Identity.Rooms and Speak. An empty list returns nil, NoRoom
+// alone the empty list. The error names the pattern that is invalid.
 func ParsePatterns(list []string) ([]string, error) {
 	if len(list) == 0 {
 		return nil, nil
@@ -104,14 +112,15 @@ func ParsePatterns(list []string) ([]string, error) {
 	return patterns, nil
 }
 
-// checkUID says what is wrong with the uid of a user who is no guest; "" if nothing is.
+// checkUID returns what is wrong with the uid of a user, who is no guest; "" if
+// it is valid.
 func checkUID(uid string) string {
 	switch {
 	case uid == "":
 		return "it is empty"
 	case !utf8.ValidString(uid):
 		return "it is not valid UTF-8"
-	case strings.ContainsRune(uid, utf8.RuneError): // to which encoding/json makes whatever is no character
+	case strings.ContainsRune(uid, utf8.RuneError): // by which encoding/json replaces invalid UTF-8
 		return "it contains the replacement character U+FFFD"
 	case strings.HasPrefix(uid, "@"):
 		return `it starts with "@"`

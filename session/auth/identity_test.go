@@ -129,7 +129,8 @@ func TestCleanNameCuts(t *testing.T) {
 	}
 }
 
-// TestIdentityJSON: "every room" and "no room" must stay apart on their way through the bucket.
+// TestIdentityJSON: "every room" and "no room" must stay apart on their way
+// through the bucket.
 func TestIdentityJSON(t *testing.T) {
 	for _, rooms := range [][]string{nil, {}, {"a*"}} {
 		data, err := json.Marshal(Identity{UID: "u", Rooms: rooms})

@@ -30,8 +30,9 @@ type jwk struct {
 	D   string `json:"d"` // private
 }
 
-// parseJWKS reads a key set, or a single key. Keys for other purposes are passed over, as issuers put several kinds into one
-// document; that none is left, or that one of ours is damaged, is an error.
+// parseJWKS parses a key set, or a single key. Keys for other purposes are
+// skipped, as issuers put several kinds into one document. It is an error if
+// none is left, or if a key for signatures is invalid.
 func parseJWKS(data []byte) (Key, error) {
 	list, err := readJWKS(data)
 	if err != nil {
@@ -53,8 +54,9 @@ func parseJWKS(data []byte) (Key, error) {
 	return key, nil
 }
 
-// parseIssuerKeys reads a key set that was fetched. Here a key that cannot be used does not keep the others out, as nobody is there
-// to mend it (RFC 7517, section 5), and a secret that everybody can read is none.
+// parseIssuerKeys parses a key set that was fetched. An invalid key is skipped,
+// as the operator cannot correct it (RFC 7517, section 5); so is a symmetric
+// one, as a published secret is none.
 func parseIssuerKeys(data []byte) (Key, error) {
 	list, err := readJWKS(data)
 	if err != nil {
@@ -75,7 +77,7 @@ func parseIssuerKeys(data []byte) (Key, error) {
 	return key, nil
 }
 
-// readJWKS returns the keys of a document, or the one that it is.
+// readJWKS returns the keys of a JWKS document, or the single key that it is.
 func readJWKS(data []byte) ([]jwk, error) {
 	var doc struct {
 		jwk
@@ -90,7 +92,8 @@ func readJWKS(data []byte) ([]jwk, error) {
 	return doc.Keys, nil
 }
 
-// verifyKey is the key with the algorithm that it pins; nil if it is for something else.
+// verifyKey returns the key with its algorithm; nil if it is not for signatures
+// that are supported.
 func (j *jwk) verifyKey() (*verifyKey, error) {
 	public, err := j.public()
 	if err != nil || public == nil {
@@ -108,7 +111,8 @@ func (j *jwk) verifyKey() (*verifyKey, error) {
 	return &verifyKey{kid: j.Kid, method: method, public: public}, nil
 }
 
-// public is the key in the form the jwt package wants; nil if it is not one of ours.
+// public returns the key as the jwt package takes it; nil if it is not for
+// signatures that are supported.
 func (j *jwk) public() (any, error) {
 	if j.Use != "" && j.Use != "sig" {
 		return nil, nil
@@ -165,7 +169,7 @@ func (j *jwk) p256() (any, error) {
 		if len(b) > size {
 			return nil, fmt.Errorf("%s has %d bytes, want %d", c.name, len(b), size)
 		}
-		point = append(point, make([]byte, size-len(b))...) // some issuers drop leading zeros
+		point = append(point, make([]byte, size-len(b))...) // some issuers omit leading zeros
 		point = append(point, b...)
 	}
 	return ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)

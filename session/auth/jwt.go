@@ -7,31 +7,38 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// keySource is where a Verifier has its keys from: a Key, or a KeySet that is fetched.
+// keySource provides the keys of a Verifier: a Key, or a KeySet that is
+// fetched.
 type keySource interface {
-	// choose is a jwt.Keyfunc. Its errors are *Error.
+	// choose is a jwt.Keyfunc. It may block. Its errors are *Error.
 	choose(token *jwt.Token) (any, error)
 }
 
-// Verifier checks the tokens of users. Its exported fields are set before use; then any goroutine may use it.
+// Verifier verifies the tokens of users. Its exported fields are set before the
+// first use; its methods may be called from any goroutine.
 type Verifier struct {
-	Audience      []string // a token's aud must name one of these; empty: aud is not looked at
-	Issuer        string   // a token's iss must be this; "": iss is not looked at
+	Audience      []string // aud must contain one of these; empty: aud is not checked
+	Issuer        string   // iss must be this; "": iss is not checked
 	RequireExpiry bool     // a token without exp is refused
 
 	keys keySource // fixed
 }
 
-// NewVerifier returns a Verifier for tokens signed with (one of) key.
+// NewVerifier returns a Verifier for tokens signed with key, or with one of its
+// keys.
 func NewVerifier(key Key) *Verifier { return &Verifier{keys: key} }
 
-// NewIssuerVerifier returns a Verifier for tokens signed with one of the keys of an issuer, which it fetches.
+// NewIssuerVerifier returns a Verifier for tokens signed with one of the keys
+// of an issuer, which it fetches.
 func NewIssuerVerifier(keys *KeySet) *Verifier { return &Verifier{keys: keys} }
 
-// Verify returns who token is for. The claims it reads: sub (required: the uid, up to 63 characters without white space, not
-// starting with "@" or "guest-"), name (default: the uid), avatar (text or number), rooms and speak (see Identity.MayEnter and
-// MaySpeak; absent or null: every room), exp and nbf (honoured within Leeway), iat (Identity.IssuedAt), and aud and iss where the
-// fields ask for them. Its errors are *Error: of ErrBadCredential, or of ErrUnavailable where the keys could not be fetched.
+// Verify returns the identity in token. The claims it reads: sub (required: the
+// uid, up to 63 characters without white space, not starting with "@" or
+// "guest-"), name (default: the uid), avatar (text or number), rooms and speak
+// (see Identity.MayEnter and MaySpeak; absent or null: every room), exp and nbf
+// (checked with Leeway), iat (Identity.IssuedAt), and aud and iss if the fields
+// are set. Its errors are *Error: of ErrBadCredential, or of ErrUnavailable if
+// the keys could not be fetched. With a KeySet it may block for up to 2 s.
 func (v *Verifier) Verify(token string) (Identity, error) {
 	claims, err := parseToken(token, v.keys.choose)
 	if err != nil {
@@ -46,7 +53,7 @@ func (v *Verifier) Verify(token string) (Identity, error) {
 	return claims.identity(), nil
 }
 
-// check is of the claims that not every server asks for.
+// check checks the claims that are optional: exp, iss and aud.
 func (v *Verifier) check(c *tokenClaims) *Error {
 	if v.RequireExpiry && c.ExpiresAt == nil {
 		return refuse("the token has no exp claim and would be good for ever; its issuer must add one")
@@ -61,7 +68,7 @@ func (v *Verifier) check(c *tokenClaims) *Error {
 		}
 	}
 	if len(v.Audience) > 0 {
-		var audience jwt.ClaimStrings // one text, or a list of them
+		var audience jwt.ClaimStrings // a string, or a list of strings
 		switch err := json.Unmarshal(c.Audience, &audience); {
 		case len(c.Audience) == 0:
 			return refuse("the token has no aud claim; this server takes tokens for %q only", v.Audience)

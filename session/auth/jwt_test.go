@@ -299,7 +299,8 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 }
 
-// Who counts in milliseconds, and would make tokens that never end, hears of it with the first one.
+// Who counts in milliseconds, and would make tokens that never end, hears of it
+// with the first one.
 func TestTimesInMilliseconds(t *testing.T) {
 	last := int64(253402300799) // 9999-12-31T23:59:59Z, which other servers write for never
 	verifier := NewVerifier(mustKey(t, secret))
@@ -336,7 +337,7 @@ func TestSignRefuses(t *testing.T) {
 		{"no beginning", secret, Claims{UID: "u", NotBefore: time.Unix(253402300800, 0)}, "after 9999-12-31"},
 		{"too long", secret, Claims{UID: "u", Rooms: []string{strings.Repeat("r", MaxToken)}}, "fewer rooms"},
 	} {
-		if _, err := Sign(tc.key, tc.claims); err == nil || !strings.Contains(err.Error(), tc.want) {
+		if _, err := SignToken(tc.key, tc.claims); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: got %v, want %q in it", tc.name, err, tc.want)
 		}
 	}
@@ -344,13 +345,15 @@ func TestSignRefuses(t *testing.T) {
 
 func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
-// FuzzVerify: of what is not signed here nothing is accepted but the seeds, up to what does not change their meaning; the same text
-// signed as claims is refused, or is somebody whose name and times are what everybody reads in it.
+// FuzzVerify: of what is not signed here nothing is accepted but the seeds, up
+// to what does not change their meaning; the same text signed as claims is
+// refused, or is somebody whose name and times are what everybody reads in it.
 func FuzzVerify(f *testing.F) {
 	es := ecPair(f)
 	verifiers := []*Verifier{NewVerifier(mustKey(f, secret)), NewVerifier(mustKey(f, es.public))}
 	seeds := []string{
-		// The same in every process that fuzzes, as corpora are kept from run to run.
+		// The same in every process that fuzzes, as corpora are kept from run
+		// to run.
 		forge(f, jwt.SigningMethodHS256, secret, jwt.MapClaims{"sub": "u1", "name": "n", "rooms": []string{"a", "b*"}}, "kid", "k"),
 		mustSign(f, es.private, Claims{UID: "u2", Expires: time.Now().Add(time.Hour)}),
 		forge(f, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, jwt.MapClaims{"sub": "u3"}),

@@ -18,30 +18,34 @@ import (
 )
 
 const (
-	// MinSecret is the length of the shortest HS256 secret in bytes: enough against guessing if it is random. RFC 7518 asks
-	// for 32, and that is what to use outside development.
+	// MinSecret is the fewest bytes of an HS256 secret: enough against guessing
+	// if it is random. RFC 7518 requires 32; use as many outside development.
 	MinSecret = 16
-	// minRSABits is the size of the smallest RSA key.
+	// minRSABits is the fewest bits of an RSA key.
 	minRSABits = 2048
-	// maxRSABits is that of the largest: checking a signature takes the longer the larger its key is.
+	// maxRSABits is the most bits of an RSA key: the larger it is, the longer a
+	// verification takes.
 	maxRSABits = 8192
 )
 
-// Key is what tokens are checked with: one or more keys, each of which pins its algorithm. Immutable.
+// Key is one or more keys to verify tokens with, each for one algorithm. It is
+// immutable.
 type Key struct {
 	keys []verifyKey
-	set  bool // from a JWKS: a token's kid selects
+	set  bool // from a JWKS: the kid of a token selects a key
 }
 
 type verifyKey struct {
 	kid    string // "" outside a JWKS
 	method jwt.SigningMethod
-	public any // []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey, as method wants it
+	public any // []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey, as method takes it
 }
 
-// ParseKey reads a key by what data looks like: PEM public keys or certificates (several are all accepted, for a change of keys),
-// a JWKS or a single JWK in JSON, or else an HS256 secret, taken as it is but for a newline at its end. RSA gives RS256, P-256
-// ES256, Ed25519 EdDSA. A private key is refused: this side needs none.
+// ParseKey parses a key, whose format it detects: PEM public keys or
+// certificates (if there are several, all of them count, for key rotation), a
+// JWKS or a single JWK in JSON, or else an HS256 secret, which is used as it
+// is, without a newline at its end. An RSA key is for RS256, P-256 for ES256,
+// Ed25519 for EdDSA. A private key is an error: verifying needs none.
 func ParseKey(data []byte) (Key, error) {
 	trimmed := bytes.TrimSpace(data)
 	switch {
@@ -114,7 +118,7 @@ func parsePublic(block *pem.Block) (public any, err error) {
 	return public, nil
 }
 
-// methodFor is the algorithm that a public key pins.
+// methodFor returns the algorithm that a public key is for.
 func methodFor(public crypto.PublicKey) (jwt.SigningMethod, error) {
 	switch k := public.(type) {
 	case *rsa.PublicKey:
@@ -136,20 +140,22 @@ func methodFor(public crypto.PublicKey) (jwt.SigningMethod, error) {
 	return nil, fmt.Errorf("auth: a key of type %T is not supported; use RSA, P-256 or Ed25519", public)
 }
 
-// names reports whether the key that a token names is in the set; a token that names none may be of any.
-func (k Key) names(token *jwt.Token) bool {
+// has reports whether the key that a token names by its kid is in the set; a
+// token without a kid may be signed with any.
+func (k Key) has(token *jwt.Token) bool {
 	kid, named := token.Header["kid"].(string)
 	return !named || slices.ContainsFunc(k.keys, func(key verifyKey) bool { return key.kid == kid })
 }
 
-// choose is the jwt.Keyfunc: the keys that may have signed the token. The algorithm in the token's header selects among keys,
-// and never how a key is used.
+// choose is a jwt.Keyfunc. It returns the keys that may have signed the token.
+// The algorithm in the token's header only selects among keys; it never
+// determines how a key is used.
 func (k Key) choose(token *jwt.Token) (any, error) {
 	if _, found := token.Header["crit"]; found {
 		return nil, refuse("the token asks for extensions that this server does not have")
 	}
 	kid, named := token.Header["kid"].(string)
-	var known bool // is there a key of this name, whatever its algorithm
+	var known bool // whether there is a key with this kid, for any algorithm
 	var chosen jwt.VerificationKeySet
 	for _, key := range k.keys {
 		if k.set && named && key.kid != kid {

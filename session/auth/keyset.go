@@ -19,63 +19,68 @@ import (
 )
 
 const (
-	// KeyRefresh is how often an issuer's keys are fetched anew, give or take a tenth.
+	// KeyRefresh is how often an issuer's keys are fetched, with a jitter of a
+	// tenth either way.
 	KeyRefresh = 5 * time.Minute
-	// MaxKeyAge is how long keys count after they were fetched last. While the issuer is away those that are known go on to do;
-	// beyond this age no token is accepted until it is back.
+	// MaxKeyAge is how long keys stay valid after they were fetched. While the
+	// issuer is unreachable the cached ones are used; beyond this age no token
+	// is accepted until it is back.
 	MaxKeyAge = 24 * time.Hour
-	// KeyAskEvery is the least time between two fetches because tokens name keys that are not known.
-	KeyAskEvery = 10 * time.Second
-	// MaxKeySet is the size of a JWKS document that is fetched, in bytes, and MaxKeys of how many keys; a larger one counts as a
-	// failure to fetch it.
+	// KeyMissInterval is the least time between two fetches for tokens with an
+	// unknown kid.
+	KeyMissInterval = 10 * time.Second
+	// MaxKeySet is the most bytes of a JWKS document that is fetched, and
+	// MaxKeys the most keys in it; a larger one is a failed fetch.
 	MaxKeySet = 256 << 10
 	MaxKeys   = 100
 
 	keyTimeout   = 5 * time.Second  // of one fetch
 	keyWait      = 2 * time.Second  // of a login for a fetch
 	keyRetry     = time.Second      // after a fetch that failed, doubled with each
-	keyRetryMost = 30 * time.Second // up to this
+	keyRetryMax  = 30 * time.Second // up to this
 	keyRedirects = 3
 )
 
-// KeySet is the keys of an issuer of tokens, fetched from its JWKS document and followed when they change. What was fetched is kept
-// in memory. Its methods may be called from any goroutine.
+// KeySet caches the keys of an issuer of tokens, which it fetches from its JWKS
+// document, and refreshes. Its methods may be called from any goroutine.
 type KeySet struct {
 	// fixed
 	address string
 	client  *http.Client
 	log     zerolog.Logger
 	stop    context.CancelFunc
-	done    chan struct{}         // closed when fetching has ended
-	wake    chan struct{}         // a login wants a fetch
-	tick    time.Duration         // KeyRefresh, except in tests
-	now     func() time.Time      // time.Now, except in tests
-	known   atomic.Pointer[keyed] // nil: nothing was fetched yet
+	done    chan struct{}              // closed when the refreshing goroutine has ended
+	wake    chan struct{}              // requests a fetch
+	tick    time.Duration              // KeyRefresh, except in tests
+	now     func() time.Time           // time.Now, except in tests
+	known   atomic.Pointer[fetchedKey] // nil: no fetch has succeeded yet
 	stats   KeyStats
 
 	mu      sync.Mutex
-	pending chan struct{} // closed when the fetch that a login wants has ended; nil: none wants one
-	tried   time.Time     // end of the last fetch
+	pending chan struct{} // closed when the requested fetch has ended; nil: none was requested
+	tried   time.Time     // when the last fetch ended
 	failed  error         // of the last fetch
 }
 
-// keyed is a set of keys and when it was fetched.
-type keyed struct {
+// fetchedKey is the keys and when they were fetched.
+type fetchedKey struct {
 	key Key
 	at  time.Time
 }
 
-// KeyStats counts what a KeySet did. Any goroutine may read.
+// KeyStats are the counters of a KeySet. They may be read from any goroutine.
 type KeyStats struct {
-	Fetched     atomic.Int64 // key sets that came
-	FetchErrors atomic.Int64 // fetches that failed
-	FetchSaved  atomic.Int64 // tokens of unknown keys that came too soon after a fetch for another
-	Outdated    atomic.Int64 // tokens refused with 503, as no keys are known that are not too old
+	Fetched     atomic.Int64 // successful fetches
+	FetchErrors atomic.Int64 // failed fetches
+	FetchSaved  atomic.Int64 // tokens with an unknown kid that came within KeyMissInterval of a fetch
+	Outdated    atomic.Int64 // tokens refused with 503, as no keys younger than MaxKeyAge were cached
 }
 
-// NewKeySet fetches the keys at a URL of https, or of http on a loopback host, and goes on to do so until Close. When it returns
-// the first fetch has ended, whether it has succeeded or not: an issuer that is away is no error, tokens are then refused as
-// ErrUnavailable until it is back. The error says what is wrong with the address.
+// NewKeySet fetches the keys at an https URL, or http on a loopback host, and
+// refreshes them until Close. It returns after the first fetch, whether that
+// succeeded or not: an issuer that is unreachable is no error; tokens are then
+// refused as ErrUnavailable until it is back. ctx bounds the first fetch. The
+// error says what is wrong with the address.
 func NewKeySet(ctx context.Context, address string, log zerolog.Logger) (*KeySet, error) {
 	s, err := newKeySet(address, log)
 	if err != nil {
@@ -91,7 +96,7 @@ func newKeySet(address string, log zerolog.Logger) (*KeySet, error) {
 		return nil, err
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.DisableKeepAlives = true // one request in minutes
+	transport.DisableKeepAlives = true // there is one request every few minutes
 	transport.MaxResponseHeaderBytes = 64 << 10
 	s := &KeySet{
 		address: address, log: log.With().Str("keys", u.Scheme+"://"+u.Host+u.Path).Logger(),
@@ -101,15 +106,15 @@ func newKeySet(address string, log zerolog.Logger) (*KeySet, error) {
 	return s, nil
 }
 
-// start fetches once and then beside the caller.
+// start fetches once, and starts the goroutine that refreshes.
 func (s *KeySet) start(ctx context.Context) {
 	s.fetch(ctx)
-	following, stop := context.WithCancel(context.Background())
+	refreshing, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	go s.follow(following)
+	go s.refresh(refreshing)
 }
 
-// CheckKeyURL says what is wrong with the address of a KeySet.
+// CheckKeyURL returns an error if address is not valid for NewKeySet.
 func CheckKeyURL(address string) error {
 	_, err := parseKeyURL(address)
 	return err
@@ -117,13 +122,13 @@ func CheckKeyURL(address string) error {
 
 func parseKeyURL(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
-	if err != nil { // whose text may hold a password
+	if err != nil { // its text may contain a password
 		return nil, errors.New("auth: the address of the keys is no URL; write one such as https://login.example.com/.well-known/jwks.json")
 	}
 	return u, checkKeyURL(u)
 }
 
-// checkKeyURL refuses what anybody on the way could change.
+// checkKeyURL refuses a URL whose answer could be tampered with on the way.
 func checkKeyURL(u *url.URL) error {
 	switch {
 	case u.Host == "":
@@ -154,37 +159,40 @@ func checkRedirect(r *http.Request, via []*http.Request) error {
 	return checkKeyURL(r.URL)
 }
 
-// Close ends fetching and waits for it. What is known stays.
+// Close stops refreshing, and waits until it has stopped. The cached keys stay
+// in use.
 func (s *KeySet) Close() {
 	s.stop()
 	<-s.done
 }
 
-// Stats are the counters; they may be read at any time.
+// Stats returns the counters, which may be read at any time.
 func (s *KeySet) Stats() *KeyStats { return &s.stats }
 
-// choose is a jwt.Keyfunc. For a key that is not known it has the keys fetched, which it waits for.
+// choose is a jwt.Keyfunc. For an unknown kid it requests a fetch, and waits
+// for it for up to keyWait.
 func (s *KeySet) choose(token *jwt.Token) (any, error) {
 	known, failed := s.fresh(), error(nil)
 	if known != nil {
-		if known.key.names(token) {
+		if known.key.has(token) {
 			return known.key.choose(token)
 		}
-		failed = s.again()
+		failed = s.refetch()
 		known = s.fresh()
 	}
 	switch {
 	case known == nil:
 		s.stats.Outdated.Add(1)
 		return nil, Unavailable("check a token", errors.New("the keys of its issuer could not be fetched"))
-	case failed != nil && !known.key.names(token): // it may be a new key
+	case failed != nil && !known.key.has(token): // the kid may be that of a new key
 		return nil, Unavailable("check a token of a key that is not known", failed)
 	}
 	return known.key.choose(token)
 }
 
-// fresh is what is known, unless it is too old.
-func (s *KeySet) fresh() *keyed {
+// fresh returns the cached keys; nil if there are none, or they are older than
+// MaxKeyAge.
+func (s *KeySet) fresh() *fetchedKey {
 	known := s.known.Load()
 	if known == nil || s.now().Sub(known.at) > MaxKeyAge {
 		return nil
@@ -194,11 +202,12 @@ func (s *KeySet) fresh() *keyed {
 
 var errKeyWait = errors.New("the issuer of the keys takes long to answer")
 
-// again has the keys fetched, unless they just were, and waits for that. The error is why they are not known as of now.
-func (s *KeySet) again() error {
+// refetch requests a fetch and waits for it, unless the last one was within
+// KeyMissInterval. It returns the error of that fetch.
+func (s *KeySet) refetch() error {
 	s.mu.Lock()
 	if s.pending == nil {
-		if s.now().Sub(s.tried) < KeyAskEvery {
+		if s.now().Sub(s.tried) < KeyMissInterval {
 			defer s.mu.Unlock()
 			s.stats.FetchSaved.Add(1)
 			return s.failed
@@ -206,7 +215,7 @@ func (s *KeySet) again() error {
 		s.pending = make(chan struct{})
 		select {
 		case s.wake <- struct{}{}:
-		default: // it was woken already
+		default: // a fetch is requested already
 		}
 	}
 	pending := s.pending
@@ -225,15 +234,15 @@ func (s *KeySet) again() error {
 	}
 }
 
-// follow fetches the keys at times and when a login wants them, until ctx ends.
-func (s *KeySet) follow(ctx context.Context) {
+// refresh fetches the keys periodically and on request, until ctx ends.
+func (s *KeySet) refresh(ctx context.Context) {
 	defer close(s.done)
 	retry := keyRetry
 	for {
 		wait := s.tick + time.Duration((rand.Float64()-0.5)/5*float64(s.tick))
 		if s.lastError() != nil {
 			wait = min(retry, s.tick)
-			retry = min(2*retry, keyRetryMost)
+			retry = min(2*retry, keyRetryMax)
 		} else {
 			retry = keyRetry
 		}
@@ -256,7 +265,7 @@ func (s *KeySet) lastError() error {
 	return s.failed
 }
 
-// fetch gets the keys. One that fails changes nothing of what is known.
+// fetch fetches the keys. If that fails, the cached ones stay.
 func (s *KeySet) fetch(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, keyTimeout)
 	defer cancel()
@@ -264,7 +273,7 @@ func (s *KeySet) fetch(ctx context.Context) {
 	before := s.known.Load()
 	if err == nil {
 		s.stats.Fetched.Add(1)
-		s.known.Store(&keyed{key, s.now()})
+		s.known.Store(&fetchedKey{key, s.now()})
 	} else if !errors.Is(ctx.Err(), context.Canceled) { // closed
 		s.stats.FetchErrors.Add(1)
 	}
@@ -279,8 +288,8 @@ func (s *KeySet) fetch(ctx context.Context) {
 	s.report(err, failedBefore, before)
 }
 
-// report logs what has changed.
-func (s *KeySet) report(err, failedBefore error, before *keyed) {
+// report logs when fetches begin to fail, and when they succeed again.
+func (s *KeySet) report(err, failedBefore error, before *fetchedKey) {
 	switch {
 	case err != nil && failedBefore == nil && before == nil:
 		s.log.Error().Err(err).Msg("the keys of the tokens' issuer cannot be fetched (--jwks-url); until they can, tokens are answered with 503")
@@ -291,7 +300,7 @@ func (s *KeySet) report(err, failedBefore error, before *keyed) {
 	}
 }
 
-// get is one request.
+// get makes one request.
 func (s *KeySet) get(ctx context.Context) (Key, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.address, nil)
 	if err != nil {

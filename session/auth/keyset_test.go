@@ -92,7 +92,8 @@ type clock struct{ ahead atomic.Int64 }
 func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
 func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
-// follower follows the issuer, but fetches nothing unasked, unless something failed.
+// follower follows the issuer, but fetches nothing unasked, unless something
+// failed.
 func follower(t *testing.T, i *issuer, change ...func(*KeySet)) (*KeySet, *clock) {
 	t.Helper()
 	s, err := newKeySet(i.URL+"/jwks.json", zerolog.Nop())
@@ -143,7 +144,7 @@ func TestKeysRotate(t *testing.T) {
 	accepted(t, s, tokenOf(t, "", old)) // names none
 
 	i.publishes(map[string]pair{"old": old, "new": fresh})
-	c.advance(KeyAskEvery)
+	c.advance(KeyMissInterval)
 	accepted(t, s, tokenOf(t, "new", fresh)) // asked for
 	accepted(t, s, tokenOf(t, "old", old))
 	if n := i.asked.Load(); n != 2 {
@@ -151,12 +152,13 @@ func TestKeysRotate(t *testing.T) {
 	}
 
 	i.publishes(map[string]pair{"new": fresh})
-	c.advance(KeyAskEvery)
+	c.advance(KeyMissInterval)
 	refused(t, s, tokenOf(t, "unknown", old), "not in this server's key set")
 	refused(t, s, tokenOf(t, "old", old), "not in this server's key set")
 }
 
-// Without being asked for, too: a key that was withdrawn must not go on to count.
+// Without being asked for, too: a key that was withdrawn must not go on to
+// count.
 func TestKeysAreRefreshed(t *testing.T) {
 	i, old, fresh := newIssuer(t), edPair(t), edPair(t)
 	i.publishes(map[string]pair{"old": old})
@@ -167,12 +169,13 @@ func TestKeysAreRefreshed(t *testing.T) {
 	await(t, "the old key's end", func() bool { _, err := verifier.Verify(token); return err != nil })
 }
 
-// Tokens of keys that nobody has make the issuer be asked once in a while, and no oftener.
+// Tokens of keys that nobody has make the issuer be asked once in a while, and
+// no oftener.
 func TestUnknownKeysAreAskedForSeldom(t *testing.T) {
 	i, key := newIssuer(t), edPair(t)
 	i.publishes(map[string]pair{"a": key})
 	s, c := follower(t, i)
-	c.advance(KeyAskEvery)
+	c.advance(KeyMissInterval)
 	var all sync.WaitGroup
 	verifier := NewIssuerVerifier(s)
 	for n := range 50 {
@@ -196,7 +199,7 @@ func TestIssuerGoesAway(t *testing.T) {
 	i.publishes(map[string]pair{"a": key})
 	s, c := follower(t, i)
 	i.fails()
-	c.advance(KeyAskEvery)
+	c.advance(KeyMissInterval)
 	notNow(t, s, tokenOf(t, "b", later)) // it may be a new key
 	accepted(t, s, tokenOf(t, "a", key))
 	refused(t, s, tokenOf(t, "a", later), "not signed with")
@@ -215,7 +218,8 @@ func TestIssuerGoesAway(t *testing.T) {
 	accepted(t, s, tokenOf(t, "a", key))
 }
 
-// An issuer that is away when this server starts does not keep it from starting.
+// An issuer that is away when this server starts does not keep it from
+// starting.
 func TestIssuerIsAwayAtTheStart(t *testing.T) {
 	i, key := newIssuer(t), edPair(t)
 	i.fails()
@@ -227,7 +231,8 @@ func TestIssuerIsAwayAtTheStart(t *testing.T) {
 	await(t, "the issuer's coming", func() bool { _, err := verifier.Verify(token); return err == nil })
 }
 
-// What an issuer answers is bounded, and what is no key set leaves the last one as it is.
+// What an issuer answers is bounded, and what is no key set leaves the last one
+// as it is.
 func TestWhatIsNoKeySet(t *testing.T) {
 	i, key := newIssuer(t), edPair(t)
 	elsewhere := httptest.NewServer(http.NotFoundHandler())
@@ -283,14 +288,15 @@ func TestWhatIsNoKeySet(t *testing.T) {
 	}
 }
 
-// A secret in a document that everybody can read signs nothing, and a public key is no secret.
+// A secret in a document that everybody can read signs nothing, and a public
+// key is no secret.
 func TestIssuerPinsTheAlgorithm(t *testing.T) {
 	i, key := newIssuer(t), edPair(t)
 	i.text(fmt.Sprintf(`{"keys":[{"kty":"oct","kid":"s","k":%q},{"kty":"OKP","crv":"Ed25519","kid":"a","x":%q}]}`,
 		base64.RawURLEncoding.EncodeToString(secret), jwkOf("a", key)["x"]))
 	s, c := follower(t, i)
 	accepted(t, s, tokenOf(t, "a", key))
-	c.advance(KeyAskEvery)
+	c.advance(KeyMissInterval)
 	claims := jwt.MapClaims{"sub": "ann"}
 	refused(t, s, forge(t, jwt.SigningMethodHS256, secret, claims, "kid", "s"), "not in this server's key set")
 	refused(t, s, forge(t, jwt.SigningMethodHS256, []byte(key.signer.Public().(ed25519.PublicKey)), claims, "kid", "a"), "signed with HS256")

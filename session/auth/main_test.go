@@ -87,7 +87,7 @@ func mustKey(t testing.TB, data []byte) Key {
 
 func mustSign(t testing.TB, key []byte, c Claims) string {
 	t.Helper()
-	token, err := Sign(key, c)
+	token, err := SignToken(key, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,8 @@ func forge(t testing.TB, method jwt.SigningMethod, key any, claims jwt.MapClaims
 	return signed
 }
 
-// wantRefused checks that err is an *Error with status 401 whose message has want and none of the secrets.
+// wantRefused checks that err is an *Error with status 401 whose message has
+// want and none of the secrets.
 func wantRefused(t *testing.T, err error, want string, secrets ...string) {
 	t.Helper()
 	var refused *Error

@@ -8,19 +8,21 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxMarks is how many marks that take no room of their own may stand on one letter of a name. Hebrew with vowels and accents
-// has three, Tibetan four.
+// maxMarks is the most combining marks on one letter of a name. Hebrew with
+// vowels and accents has three, Tibetan four.
 const maxMarks = 4
 
-// CleanName makes a name fit for display, and of names that look the same one name, as far as that is possible: composed (NFC)
-// valid UTF-8 of at most MaxName characters, without what cannot be seen, changes the direction of the text around it or stands
-// on nothing, with single spaces between its words. It is "" when nothing is left. Joiners stay where they show: within emoji, and
-// in the scripts that need them.
+// CleanName returns a name in a form fit for display, in which names that look
+// the same are equal, as far as that is possible: valid UTF-8 in NFC of at most
+// MaxName characters, without invisible characters, those that change the
+// direction of text, and marks without a letter, with single spaces between
+// words. It returns "" if nothing is left. Joiners stay where they are visible:
+// within emoji, and in the scripts that need them.
 func CleanName(name string) string {
 	if plainName(name) {
 		return name
 	}
-	runes := []rune(norm.NFC.String(strings.ToValidUTF8(bounded(name), "")))
+	runes := []rune(norm.NFC.String(strings.ToValidUTF8(truncate(name), "")))
 	kept := make([]rune, 0, len(runes))
 	marks := 0
 	for i, r := range runes {
@@ -54,14 +56,15 @@ func CleanName(name string) string {
 	return norm.NFC.String(string(kept))
 }
 
-// bounded cuts what is far too long before it is looked at: no name needs as many bytes, and more of them than its MaxName
-// characters may be dropped.
-func bounded(name string) string {
-	const most = 16 * MaxName * utf8.UTFMax
-	return name[:min(len(name), most)]
+// truncate truncates a name before it is parsed. The limit leaves room for
+// characters that are dropped.
+func truncate(name string) string {
+	const limit = 16 * MaxName * utf8.UTFMax
+	return name[:min(len(name), limit)]
 }
 
-// plainName reports whether a name is as CleanName would give it because it is printable ASCII with single spaces, as most are.
+// plainName reports whether CleanName would return name unchanged because it is
+// printable ASCII with single spaces, as most names are.
 func plainName(name string) bool {
 	if len(name) > MaxName {
 		return false
@@ -77,14 +80,15 @@ func plainName(name string) bool {
 	return !space || name == ""
 }
 
-// invisible reports whether a character shows nothing of its own, or who knows what: control and format characters with those
-// for direction and the tags, private ones, and what is to be ignored where it is not supported; and the few that are drawn as
-// nothing although they count as letters or symbols.
+// invisible reports whether a character is not visible, or may be drawn as
+// anything: control and format characters, including those for direction and
+// tags, private-use and default-ignorable ones; and the few letters and symbols
+// that are drawn blank.
 func invisible(r rune) bool {
 	switch r {
-	case 0x2800, 0xfffc, 0x1d159, 0x13441, 0x13442: // blank Braille, an object that is not there, a note without its head, hieroglyphic blanks
+	case 0x2800, 0xfffc, 0x1d159, 0x13441, 0x13442: // blank Braille, object replacement, null notehead, hieroglyphic blanks
 		return true
-	case 0x16fe4: // the filler of Khitan
+	case 0x16fe4: // Khitan small script filler
 		return true
 	}
 	return unicode.In(r, unicode.C, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point,
@@ -94,15 +98,16 @@ func invisible(r rune) bool {
 const (
 	zeroWidthNonJoiner = 0x200c
 	zeroWidthJoiner    = 0x200d
-	emojiStyle         = 0xfe0f // the variation selector that asks for the picture
+	emojiStyle         = 0xfe0f // variation selector 16: shown as emoji
 )
 
 func isJoiner(r rune) bool {
 	return r == zeroWidthNonJoiner || r == zeroWidthJoiner || r == emojiStyle
 }
 
-// joins reports whether a joiner shows between what comes before and after it. It follows RFC 5892, appendix A, where names of
-// hosts have the same problem, and Unicode's sequences of emoji.
+// joins reports whether a joiner has a visible effect between what comes before
+// and after it, by RFC 5892, appendix A (the rules for host names), and
+// Unicode's emoji sequences.
 func joins(before []rune, r rune, after []rune) bool {
 	if len(before) == 0 {
 		return false
@@ -126,17 +131,19 @@ func joins(before []rune, r rune, after []rune) bool {
 	return false
 }
 
-// virama is the combining class of the signs that silence a vowel, after which Indic scripts use joiners.
+// virama is the canonical combining class of the signs that suppress a vowel,
+// after which Indic scripts use joiners.
 const virama = 9
 
-// joinsOn reports whether an Arabic letter would be tied to the next one: a non-joiner after one that is not shows nothing.
+// joinsOn reports whether an Arabic letter connects to the next one: a
+// non-joiner after one that does not has no effect.
 func joinsOn(r rune) bool {
 	const never = "ءآأؤإاٱٲٳٵدذرزوىةژڈڑڌڎړڕږڗۀۃۄۅۆۇۈۉۊۋۍۏےۓە"
 	return unicode.Is(unicode.Arabic, r) && unicode.IsLetter(r) && !strings.ContainsRune(never, r)
 }
 
-// emoji reports whether a character is one of those that sequences of emoji are made of: the blocks of pictures, arrows and
-// symbols, and the tones of skin.
+// emoji reports whether a character may be part of an emoji sequence: the
+// blocks of pictographs, arrows and symbols, and the skin tones.
 func emoji(r rune) bool {
 	if r < 0x2190 || r > 0x27bf && r < 0x2b00 || r > 0x2bff && r < 0x1f000 || r > 0x1faff || r >= 0x2500 && r < 0x2600 {
 		return r == 0xa9 || r == 0xae || r == 0x203c || r == 0x2049 || r == 0x2122 || r == 0x2139 || r == 0x25b6 || r == 0x25c0

@@ -66,7 +66,8 @@ func TestCleanName(t *testing.T) {
 	}
 }
 
-// FuzzCleanName: what is left can be seen, is short, and is left as it is the next time.
+// FuzzCleanName: what is left can be seen, is short, and is left as it is the
+// next time.
 func FuzzCleanName(f *testing.F) {
 	for _, tc := range nameCases {
 		f.Add(tc.in)

@@ -8,20 +8,24 @@ import (
 	"strings"
 )
 
-// Origins says which web pages may connect. The zero value allows a page of the server's own host only. Immutable.
+// Origins are the origins whose web pages may connect. The zero value allows
+// that of the server's own host only. It is immutable.
 type Origins struct {
 	any   bool
 	exact map[origin]bool
-	below []origin // host is a suffix that begins with a dot
+	below []origin // host is a suffix beginning with a dot
 }
 
-// origin is a scheme, host and port in one spelling: lower case, "" for the scheme's default port.
+// origin is a normalized scheme, host and port: lower case, "" for the scheme's
+// default port.
 type origin struct{ scheme, host, port string }
 
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
-// ParseOrigins reads the origins that are allowed besides the server's own: "https://example.com", with a port if it is not the
-// scheme's own; "https://*.example.com" for every host below example.com, at any depth, but not itself; or "*" for every page.
+// ParseOrigins parses the origins that are allowed besides the server's own:
+// "https://example.com", with a port if it is not the scheme's default;
+// "https://*.example.com" for every host below example.com, at any depth, but
+// not itself; or "*" for every page.
 func ParseOrigins(patterns []string) (Origins, error) {
 	o := Origins{exact: make(map[origin]bool)}
 	for _, pattern := range patterns {
@@ -45,9 +49,11 @@ func ParseOrigins(patterns []string) (Origins, error) {
 	return o, nil
 }
 
-// Allowed reports whether the page that made the request may connect. A request without an Origin header comes from no browser
-// and is allowed. Without a pattern that fits, the origin's host and port must be those the request was sent to (its Host; the
-// scheme is not compared, as a proxy may end TLS). "null", a page without an origin, is allowed by the pattern "*" only.
+// Allowed reports whether the page that made the request may connect. A request
+// without an Origin header is not from a browser and is allowed. If no pattern
+// matches, the origin's host and port must be those of the Host header (the
+// scheme is not compared, as a proxy may terminate TLS). "null", a page without
+// an origin, is allowed by the pattern "*" only.
 func (o Origins) Allowed(r *http.Request) bool {
 	values := r.Header["Origin"]
 	if len(values) == 0 || o.any {
@@ -71,8 +77,9 @@ func (o Origins) Allowed(r *http.Request) bool {
 	return false
 }
 
-// Names reports whether one of the patterns names the host of a Host header, whatever its port.
-func (o Origins) Names(host string) bool {
+// AllowsHost reports whether one of the patterns matches the host of a Host
+// header, on any port.
+func (o Origins) AllowsHost(host string) bool {
 	to, ok := parseOrigin("https://" + host)
 	if o.any || !ok {
 		return o.any
@@ -90,7 +97,8 @@ func (o Origins) Names(host string) bool {
 	return false
 }
 
-// sameHost compares an origin with a Host header, which may or may not name the default port.
+// sameHost compares an origin with a Host header, which may contain the default
+// port.
 func sameHost(from origin, host string) bool {
 	if defaultPorts[from.scheme] == "" {
 		return false
@@ -99,7 +107,8 @@ func sameHost(from origin, host string) bool {
 	return ok && to == from
 }
 
-// parseOrigin reads what a browser sends: scheme://host or scheme://host:port and nothing else.
+// parseOrigin parses an Origin header: scheme://host or scheme://host:port and
+// nothing else.
 func parseOrigin(s string) (origin, bool) {
 	s = strings.ToLower(s)
 	u, err := url.Parse(s)
@@ -108,7 +117,7 @@ func parseOrigin(s string) (origin, bool) {
 	}
 	host, port := u.Hostname(), u.Port()
 	for _, c := range []byte(host) {
-		if c <= ' ' || c >= 0x7f { // a browser writes such a name in punycode
+		if c <= ' ' || c >= 0x7f { // browsers send such a name in punycode
 			return origin{}, false
 		}
 	}
@@ -116,7 +125,7 @@ func parseOrigin(s string) (origin, bool) {
 		return origin{}, false
 	}
 	if ip := net.ParseIP(host); ip != nil {
-		host = ip.String() // an IPv6 address has many spellings
+		host = ip.String() // IPv6 addresses have several notations
 	}
 	if port == defaultPorts[u.Scheme] {
 		port = ""

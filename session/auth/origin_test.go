@@ -85,7 +85,8 @@ func TestParseOriginsRefuses(t *testing.T) {
 	}
 }
 
-// FuzzOrigins compares with what the standard library thinks is the host of the origin.
+// FuzzOrigins compares with what the standard library thinks is the host of the
+// origin.
 func FuzzOrigins(f *testing.F) {
 	origins, err := ParseOrigins([]string{"https://example.com", "https://*.example.org"})
 	if err != nil {
@@ -111,7 +112,8 @@ func FuzzOrigins(f *testing.F) {
 	})
 }
 
-// sameName lets IPv6 addresses differ in spelling; that they are the same is tested above.
+// sameName lets IPv6 addresses differ in spelling; that they are the same is
+// tested above.
 func sameName(a, b string) bool {
 	return strings.EqualFold(a, b) || strings.Contains(a, ":") && strings.Contains(b, ":")
 }
@@ -125,15 +127,15 @@ func TestOriginsName(t *testing.T) {
 		"game.example": true, "GAME.example:443": true, "game.example:1": true, "a.tables.example": true, "a.b.tables.example:80": true,
 		"": false, "tables.example": false, "xgame.example": false, "game.example.evil.example": false, ".tables.example": false, "game.example/": false, "a b": false,
 	} {
-		if o.Names(host) != want {
+		if o.AllowsHost(host) != want {
 			t.Errorf("%q is named: %v", host, !want)
 		}
 	}
-	if (Origins{}).Names("localhost") {
+	if (Origins{}).AllowsHost("localhost") {
 		t.Error("nothing is named by no pattern")
 	}
 	every, err := ParseOrigins([]string{"*"})
-	if err != nil || !every.Names("anything") || !every.Names("") {
+	if err != nil || !every.AllowsHost("anything") || !every.AllowsHost("") {
 		t.Errorf("* does not name everything (%v)", err)
 	}
 }

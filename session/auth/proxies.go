@@ -9,10 +9,12 @@ import (
 	"strings"
 )
 
-// Proxies says whose X-Forwarded-For counts. The zero value is nobody. Immutable.
+// Proxies are the trusted proxies, whose X-Forwarded-For is believed. The zero
+// value is none. It is immutable.
 type Proxies struct{ trusted []netip.Prefix }
 
-// ParseProxies reads addresses ("10.0.0.5", "::1") and networks ("10.0.0.0/8") of proxies.
+// ParseProxies parses addresses ("10.0.0.5", "::1") and networks ("10.0.0.0/8")
+// of proxies.
 func ParseProxies(list []string) (Proxies, error) {
 	var p Proxies
 	for _, item := range list {
@@ -24,7 +26,7 @@ func ParseProxies(list []string) (Proxies, error) {
 			}
 			prefix = netip.PrefixFrom(addr, addr.BitLen())
 		}
-		if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= 96 { // the peers' addresses are compared without this cover
+		if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= 96 { // peers' addresses are unmapped before they are compared
 			prefix = netip.PrefixFrom(addr.Unmap(), prefix.Bits()-96)
 		}
 		p.trusted = append(p.trusted, prefix.Masked())
@@ -32,26 +34,28 @@ func ParseProxies(list []string) (Proxies, error) {
 	return p, nil
 }
 
-// Trusts reports whether what comes from this address is a proxy's word.
+// Trusts reports whether the address is a trusted proxy's.
 func (p Proxies) Trusts(addr netip.Addr) bool {
 	return slices.ContainsFunc(p.trusted, func(prefix netip.Prefix) bool { return prefix.Contains(addr) })
 }
 
-// Peer is who made a request, as far as that is certain.
+// Peer is where a request comes from, as far as that is certain.
 type Peer struct {
-	Addr netip.Addr // not valid if the request's own address cannot be read
+	Addr netip.Addr // the zero Addr if the request's RemoteAddr cannot be parsed
 
-	// Forwarded: a trusted proxy named the address in X-Forwarded-For.
+	// Forwarded: Addr is from the X-Forwarded-For of a trusted proxy.
 	Forwarded bool
-	// Hidden: a proxy passed the request on, but who made it is not known: the proxy is not trusted, or what it says cannot be
-	// read. Addr is then the last one that is known, a proxy's.
+	// Hidden: the request came through a proxy, and the client's address is not
+	// known: the proxy is not trusted, or its X-Forwarded-For cannot be parsed.
+	// Addr is then that of the proxy.
 	Hidden bool
 }
 
-// proxyHeaders are what a proxy adds.
+// proxyHeaders are the headers that proxies add.
 var proxyHeaders = []string{"X-Forwarded-For", "Forwarded", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
 
-// ProxyHeader is a header of the request that only a proxy adds; "" when there is none.
+// ProxyHeader returns the name of a header of the request that only a proxy
+// adds; "" if there is none.
 func ProxyHeader(r *http.Request) string {
 	for _, name := range proxyHeaders {
 		if r.Header.Get(name) != "" {
@@ -61,9 +65,10 @@ func ProxyHeader(r *http.Request) string {
 	return ""
 }
 
-// Peer is who made the request. Of X-Forwarded-For, to which each proxy adds at the right whom it was called by, the rightmost
-// address that is no trusted proxy's counts: what stands left of it may be anybody's invention. If all are trusted it is the
-// leftmost.
+// Peer returns where the request comes from. Each proxy appends the address of
+// its caller to X-Forwarded-For, so the rightmost address that is no trusted
+// proxy's is returned: those left of it may be forged. If all are trusted it is
+// the leftmost.
 func (p Proxies) Peer(r *http.Request) Peer {
 	peer := Peer{Addr: AddrOf(r.RemoteAddr)}
 	if !peer.Addr.IsValid() || !p.Trusts(peer.Addr) {
@@ -93,7 +98,8 @@ func (p Proxies) Peer(r *http.Request) Peer {
 	return peer
 }
 
-// AddrKey is what is counted by for an address: of IPv6 the /64, which is what one subscriber has at least.
+// AddrKey returns the key for limits per address: the address, or of IPv6 its
+// /64, which is the least that one subscriber has.
 func AddrKey(addr netip.Addr) string {
 	if addr.Is6() && !addr.IsLoopback() {
 		return netip.PrefixFrom(addr, 64).Masked().String()
@@ -101,7 +107,8 @@ func AddrKey(addr netip.Addr) string {
 	return addr.String()
 }
 
-// AddrOf reads an address, with a port or without, in the one spelling that is compared. What is none is not valid.
+// AddrOf parses an address, with or without a port, and normalizes it:
+// unmapped, without a zone. It returns the zero Addr if s is none.
 func AddrOf(s string) netip.Addr {
 	if host, _, err := net.SplitHostPort(s); err == nil {
 		s = host

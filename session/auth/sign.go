@@ -13,10 +13,10 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Claims is what Sign puts into a token.
+// Claims are the claims that SignToken puts into a token.
 type Claims struct {
 	UID       string
-	Name      string    // "": Verify will use the uid
+	Name      string    // "": Verify uses the uid
 	AvatarID  string    // "": none
 	Rooms     []string  // nil: every room; empty: none
 	Speak     []string  // nil: wherever it may enter; empty: nowhere
@@ -24,12 +24,14 @@ type Claims struct {
 	Issuer    string    // "": the token has no iss
 	NotBefore time.Time // zero: at once
 	Expires   time.Time // zero: never
-	KeyID     string    // which key of a JWKS signs; "" outside one
+	KeyID     string    // kid of the key, if it is in a JWKS; else ""
 }
 
-// Sign makes a token that Verify accepts under the matching key: key is an HS256 secret, by the rules of ParseKey, or a private
-// key in PEM (RSA, P-256 or Ed25519).
-func Sign(key []byte, c Claims) (string, error) {
+// SignToken returns a token that a Verifier with the matching key accepts. key
+// is an HS256 secret, as for ParseKey, or a private key in PEM (RSA, P-256 or
+// Ed25519). It is an error if the uid or a time is invalid, or the token is
+// longer than MaxToken.
+func SignToken(key []byte, c Claims) (string, error) {
 	if wrong := checkUID(c.UID); wrong != "" {
 		return "", fmt.Errorf("auth: the user id %q cannot be used: %s", c.UID, wrong)
 	}
@@ -45,7 +47,7 @@ func Sign(key []byte, c Claims) (string, error) {
 	claims := &tokenClaims{
 		Subject: c.UID, Name: c.Name, Avatar: text(c.AvatarID), Rooms: c.Rooms, Speak: c.Speak, IssuedAt: &issuedAt{time.Now()},
 	}
-	if err := c.address(claims); err != nil {
+	if err := c.setAudience(claims); err != nil {
 		return "", err
 	}
 	if !c.Expires.IsZero() {
@@ -68,8 +70,8 @@ func Sign(key []byte, c Claims) (string, error) {
 	return signed, nil
 }
 
-// address writes from whom and for whom the token is.
-func (c *Claims) address(to *tokenClaims) (err error) {
+// setAudience sets the iss and aud claims.
+func (c *Claims) setAudience(to *tokenClaims) (err error) {
 	if c.Issuer != "" {
 		if to.Issuer, err = json.Marshal(c.Issuer); err != nil {
 			return fmt.Errorf("auth: write the iss claim: %w", err)
@@ -121,7 +123,7 @@ func parsePrivate(data []byte) (private any, err error) {
 			private, err = x509.ParsePKCS1PrivateKey(block.Bytes)
 		case "EC PRIVATE KEY":
 			private, err = x509.ParseECPrivateKey(block.Bytes)
-		case "EC PARAMETERS": // what openssl ecparam writes before the key
+		case "EC PARAMETERS": // openssl ecparam writes them before the key
 			continue
 		default:
 			return nil, fmt.Errorf("auth: the key file holds a PEM block %q; signing needs a PRIVATE KEY without a passphrase", block.Type)

@@ -2,8 +2,9 @@ package auth
 
 import "sync/atomic"
 
-// Stats counts what an Authenticator did since it was made. Any goroutine may read.
+// Stats are the counters of an Authenticator. They may be read from any
+// goroutine.
 type Stats struct {
-	RefusedInAddress atomic.Int64 // guests' tokens that came in a URL
-	RefusedEnded     atomic.Int64 // credentials from before their user's sessions were ended
+	RefusedInAddress atomic.Int64 // guests' tokens in a URL
+	RefusedEnded     atomic.Int64 // revoked credentials
 }

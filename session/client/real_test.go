@@ -90,7 +90,7 @@ func (s *server) dial(uid string, cfg client.Config) *client.Client {
 	cfg.HandshakeTimeout = time.Minute // for a busy machine: the first connect is not tried again
 	cfg.MinBackoff, cfg.MaxBackoff = time.Millisecond, 20*time.Millisecond
 	cfg.Token = func(context.Context) (string, error) {
-		return auth.Sign([]byte(secret), auth.Claims{UID: uid, Name: uid, Expires: time.Now().Add(time.Hour)})
+		return auth.SignToken([]byte(secret), auth.Claims{UID: uid, Name: uid, Expires: time.Now().Add(time.Hour)})
 	}
 	c, err := client.Dial(s.t.Context(), cfg)
 	if err != nil {
@@ -274,7 +274,7 @@ func TestExpiredTokenIsRenewed(t *testing.T) {
 // One who is given the same token again is asked no third time.
 func TestTokenThatIsNotRenewedEndsTheClient(t *testing.T) {
 	s := newServer(t)
-	token, err := auth.Sign([]byte(secret), auth.Claims{UID: "percy", Expires: time.Now().Add(2 * time.Second)})
+	token, err := auth.SignToken([]byte(secret), auth.Claims{UID: "percy", Expires: time.Now().Add(2 * time.Second)})
 	if err != nil {
 		t.Fatal(err)
 	}

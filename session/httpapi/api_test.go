@@ -55,18 +55,18 @@ func TestEndOfSessions(t *testing.T) {
 	}
 	refused(t, ask(plain, http.MethodDelete, "/api/users/ann/sessions?for=1h", ""), 400, wire.BadPayload)
 
-	list, err := store.NewEnded(t.Context(), s.logins, nil, s.logger())
+	list, err := store.NewRevocations(t.Context(), s.logins, nil, s.logger())
 	must(t, err)
 	t.Cleanup(list.Close)
 	end := EndUser(list, s.logger())
 	h := NewAPI(s.engine, APIOptions{EndUser: end})
 	ann, err := auth.NewIdentity(auth.Claims{UID: "ann"})
 	must(t, err)
-	if w := ask(h, http.MethodDelete, "/api/users/ann/sessions?for=1h", ""); w.Code != 200 || !list.Refuses(ann) {
-		t.Errorf("answered %d %s; what ann has is refused: %v", w.Code, w.Body, list.Refuses(ann))
+	if w := ask(h, http.MethodDelete, "/api/users/ann/sessions?for=1h", ""); w.Code != 200 || !list.Revoked(ann) {
+		t.Errorf("answered %d %s; what ann has is refused: %v", w.Code, w.Body, list.Revoked(ann))
 	}
 	refused(t, ask(h, http.MethodDelete, "/api/users/ann/sessions?for=9999h", ""), 400, wire.BadPayload)
-	for uid, lasts := range map[string]time.Duration{"": time.Hour, "\n": time.Hour, "ann": store.MaxEndFor + 1} {
+	for uid, lasts := range map[string]time.Duration{"": time.Hour, "\n": time.Hour, "ann": store.MaxRevocation + 1} {
 		if err := end(t.Context(), uid, lasts); wire.AsError(err).Code != wire.BadPayload {
 			t.Errorf("%q for %s: %v", uid, lasts, err)
 		}

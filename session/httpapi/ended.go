@@ -20,24 +20,24 @@ const endedGrace = 3 * time.Second
 
 // EndUser is what rooms.Config and APIOptions take as EndUser: it refuses, on
 // every node, what was issued to the user up to now, for lasts, or for
-// store.DefaultEndFor if that is negative. Its errors are *wire.Error:
+// store.DefaultRevocation if that is negative. Its errors are *wire.Error:
 // bad_payload, busy and unavailable. list is also the Authenticator's, and
-// closes by CloseEnded who is connected.
-func EndUser(list *store.Ended, log zerolog.Logger) func(ctx context.Context, uid string, lasts time.Duration) error {
+// closes by CloseRevoked who is connected.
+func EndUser(list *store.Revocations, log zerolog.Logger) func(ctx context.Context, uid string, lasts time.Duration) error {
 	return func(ctx context.Context, uid string, lasts time.Duration) error {
 		if lasts < 0 {
-			lasts = store.DefaultEndFor
+			lasts = store.DefaultRevocation
 		}
 		switch {
 		case !wire.ValidUID(uid):
 			return wire.Errorf(wire.BadPayload, "%q cannot be the uid of a user", uid)
-		case lasts > store.MaxEndFor:
-			return wire.Errorf(wire.BadPayload, "sessions can be ended for %s at most", store.MaxEndFor)
+		case lasts > store.MaxRevocation:
+			return wire.Errorf(wire.BadPayload, "sessions can be ended for %s at most", store.MaxRevocation)
 		}
-		err := list.End(ctx, uid, lasts)
+		err := list.Revoke(ctx, uid, lasts)
 		switch {
-		case errors.Is(err, store.ErrTooManyEnded):
-			return wire.Errorf(wire.Busy, "the sessions of %d users are ended already; end them for a shorter time", store.MaxEnded)
+		case errors.Is(err, store.ErrTooManyRevocations):
+			return wire.Errorf(wire.Busy, "the sessions of %d users are ended already; end them for a shorter time", store.MaxRevocations)
 		case errors.Is(err, auth.ErrUnavailable):
 			log.Error().Err(err).Str("uid", uid).Msg("a user's sessions could not be ended")
 			return wire.Errorf(wire.Unavailable, "it could not be stored that the sessions of %q are ended; try again", uid)
@@ -46,9 +46,9 @@ func EndUser(list *store.Ended, log zerolog.Logger) func(ctx context.Context, ui
 	}
 }
 
-// CloseEnded is what store.Ended.OnEnd takes: it closes, on this node, who came in
+// CloseRevoked is what store.Revocations.OnRevoke takes: it closes, on this node, who came in
 // while the user's sessions were ended elsewhere, or while this node did not
 // hear of it.
-func CloseEnded(sessions *session.Manager) func(uid string) {
-	return func(uid string) { time.AfterFunc(endedGrace, func() { sessions.CloseEndedHere(uid) }) }
+func CloseRevoked(sessions *session.Manager) func(uid string) {
+	return func(uid string) { time.AfterFunc(endedGrace, func() { sessions.CloseRevokedHere(uid) }) }
 }

@@ -27,15 +27,15 @@ func Example() {
 	logins, err := nats.Connect("login")
 	check(err)
 	config := session.DefaultConfig() // of sessions; has the log, too
-	ended, err := store.NewEnded(ctx, logins, nil, config.Log)
+	revoked, err := store.NewRevocations(ctx, logins, nil, config.Log)
 	check(err)
-	defer ended.Close()
-	endUser := httpapi.EndUser(ended, config.Log)
+	defer revoked.Close()
+	endUser := httpapi.EndUser(revoked, config.Log)
 	engine, err := rooms.New(ctx, nats, rooms.Config{Memory: true, EndUser: endUser})
 	check(err)
 	defer engine.Close(ctx)
 
-	who := &auth.Authenticator{Ended: ended}
+	who := &auth.Authenticator{Revocations: revoked}
 	who.Guests, err = store.NewGuests(ctx, logins, nil)
 	check(err)
 	who.Tickets, err = store.NewTickets(ctx, logins, nil)
@@ -43,7 +43,7 @@ func Example() {
 	manager, err := session.NewManager(engine, who, config)
 	check(err)
 	defer manager.Close()
-	ended.OnEnd(httpapi.CloseEnded(manager))
+	revoked.OnRevoke(httpapi.CloseRevoked(manager))
 
 	mux := http.NewServeMux()
 	mux.Handle("/ws", manager)

@@ -15,11 +15,11 @@ import (
 // maxLogin is the most bytes of a body of POST /login; more is answered 413.
 const maxLogin = 4 << 10
 
-// Issuer makes a ticket for who asks: *auth.Authenticator, or a program's own.
+// Issuer makes a ticket for who profile: *auth.Authenticator, or a program's own.
 // Its errors are answered as those of session.Authenticator. It is called from
 // any goroutine; the request's context bounds what it waits for.
 type Issuer interface {
-	Login(r *http.Request, asks auth.Profile) (auth.LoginResult, error)
+	Login(r *http.Request, profile auth.Profile) (auth.LoginResult, error)
 }
 
 // LoginOptions say who may log in from where. The zero value lets pages of the
@@ -98,17 +98,17 @@ func (l *login) admit(w http.ResponseWriter, r *http.Request) bool {
 // login answers the one-time ticket and, to a guest, its token. The body may be
 // left out.
 func (l *login) login(r *http.Request) (any, error) {
-	var asks auth.Profile
+	var profile auth.Profile
 	if r.ContentLength != 0 {
 		body, err := readJSON(r, maxLogin)
 		if err != nil {
 			return nil, err
 		}
-		if err := json.Unmarshal(body, &asks); err != nil {
+		if err := json.Unmarshal(body, &profile); err != nil {
 			return nil, wire.Errorf(wire.BadJSON, `the body must be a JSON object such as {"username":"percy","avatar_id":"7"}`)
 		}
 	}
-	result, err := l.who.Login(r, asks)
+	result, err := l.who.Login(r, profile)
 	if err == nil {
 		return result, nil
 	}

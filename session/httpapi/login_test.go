@@ -12,10 +12,10 @@ import (
 )
 
 // issuer is a program's own login.
-type issuer func(r *http.Request, asks auth.Profile) (auth.LoginResult, error)
+type issuer func(r *http.Request, profile auth.Profile) (auth.LoginResult, error)
 
-func (f issuer) Login(r *http.Request, asks auth.Profile) (auth.LoginResult, error) {
-	return f(r, asks)
+func (f issuer) Login(r *http.Request, profile auth.Profile) (auth.LoginResult, error) {
+	return f(r, profile)
 }
 
 // What a program's own issuer says is answered as an Authenticator's; an error of
@@ -24,8 +24,8 @@ func TestLoginOfOnesOwn(t *testing.T) {
 	s := newStack(t)
 	var asked auth.Profile
 	var fails error
-	h := NewLogin(issuer(func(_ *http.Request, asks auth.Profile) (auth.LoginResult, error) {
-		asked = asks
+	h := NewLogin(issuer(func(_ *http.Request, profile auth.Profile) (auth.LoginResult, error) {
+		asked = profile
 		return auth.LoginResult{OTP: "ticket", ExpiresIn: 30}, fails
 	}), s.sessions, LoginOptions{Log: s.logger()})
 	if w := ask(h, http.MethodPost, "/login", `{"username":"percy","avatar_id":"7"}`); w.Code != 200 || strings.TrimSpace(w.Body.String()) != `{"otp":"ticket","expires_in":30}` {

@@ -139,7 +139,7 @@ func (a *api) closeSessions(r *http.Request) (any, error) {
 	lasts := time.Duration(-1)
 	if text := r.URL.Query().Get("for"); text != "" {
 		if lasts, err = time.ParseDuration(text); err != nil || lasts < 0 {
-			return nil, wire.Errorf(wire.BadPayload, "for is %q; it must be a duration such as 1h, at most %s, or 0s to lift what an earlier call set", text, store.MaxEndFor)
+			return nil, wire.Errorf(wire.BadPayload, "for is %q; it must be a duration such as 1h, at most %s, or 0s to lift what an earlier call set", text, store.MaxRevocation)
 		}
 	}
 	switch {

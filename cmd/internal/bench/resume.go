@@ -71,7 +71,7 @@ func (b *returner) prepare(room string) {
 // without a token is somebody else.
 func (s *swarm) returners(key string) error {
 	for _, c := range s.conns {
-		token, err := auth.Sign([]byte(key), auth.Claims{UID: userOf(c), Expires: s.start.Add(24 * time.Hour)})
+		token, err := auth.SignToken([]byte(key), auth.Claims{UID: userOf(c), Expires: s.start.Add(24 * time.Hour)})
 		if err != nil {
 			return err
 		}

@@ -87,6 +87,6 @@ func (x *node) ws() string { return "ws://" + address(x.port) + "/ws" }
 // token is a user's.
 func token(uid string) func(context.Context) (string, error) {
 	return func(context.Context) (string, error) {
-		return auth.Sign([]byte(jwtKey), auth.Claims{UID: uid, Name: uid, Expires: time.Now().Add(time.Hour)})
+		return auth.SignToken([]byte(jwtKey), auth.Claims{UID: uid, Name: uid, Expires: time.Now().Add(time.Hour)})
 	}
 }

@@ -37,7 +37,7 @@ func (n *Node) onlyOurNames(next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !httpapi.SentToLoopback(r) && !origins.Names(r.Host) {
+		if !httpapi.SentToLoopback(r) && !origins.AllowsHost(r.Host) {
 			httpapi.WriteError(w, r, n.log, wire.Errorf(wire.Forbidden, "the request was sent to %q, and a server on a loopback address answers to localhost only, as any web page could point a name at it (DNS rebinding); if a proxy serves that name, allow it: --allow-origin https://%[1]s", r.Host))
 			return
 		}

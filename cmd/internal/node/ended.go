@@ -10,7 +10,7 @@ import (
 
 // endUser is httpapi.EndUser, which the engine has before there is a list.
 func (n *Node) endUser(ctx context.Context, uid string, lasts time.Duration) error {
-	list := n.ended.Load()
+	list := n.revoked.Load()
 	if list == nil {
 		return wire.Errorf(wire.Unavailable, "this node is starting; try again in a moment")
 	}

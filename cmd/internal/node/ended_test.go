@@ -119,7 +119,7 @@ func TestSessionsEndWithAnotherParameter(t *testing.T) {
 	}
 }
 
-// Unless it is said for how long, it is store.DefaultEndFor; and the service on NATS ends as the API does.
+// Unless it is said for how long, it is store.DefaultRevocation; and the service on NATS ends as the API does.
 func TestSessionsEndByTheService(t *testing.T) {
 	one, other := two(t)
 	token := func(uid string) string { return sign(t, auth.Claims{UID: uid, Expires: time.Now().Add(time.Hour)}) }
@@ -167,7 +167,7 @@ func TestWhoSlippedInIsClosed(t *testing.T) {
 	old := sign(t, auth.Claims{UID: "ann", Expires: time.Now().Add(time.Hour)})
 	m := other.dial(t, "", old)
 	// What the command that closes connections does not reach: here nobody sends one.
-	if err := one.ended.Load().End(t.Context(), "ann", time.Hour); err != nil {
+	if err := one.revoked.Load().Revoke(t.Context(), "ann", time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	<-m.Done()

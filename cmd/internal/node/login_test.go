@@ -21,7 +21,7 @@ import (
 
 func sign(t *testing.T, c auth.Claims) string {
 	t.Helper()
-	token, err := auth.Sign([]byte(secret), c)
+	token, err := auth.SignToken([]byte(secret), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func TestKeysByURL(t *testing.T) {
 	cfg := testConfig()
 	cfg.JWKSURL = issuer.URL
 	s := serve(t, cfg)
-	token, err := auth.Sign(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}), auth.Claims{UID: "ann", KeyID: "k1", Expires: time.Now().Add(time.Hour)})
+	token, err := auth.SignToken(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}), auth.Claims{UID: "ann", KeyID: "k1", Expires: time.Now().Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}

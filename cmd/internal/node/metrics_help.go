@@ -106,14 +106,14 @@ var httpHelp = map[string]string{
 // loginHelp says what each counter of auth.Stats counts, keysHelp those of auth.KeyStats.
 var (
 	loginHelp = map[string]string{
-		"RefusedInAddress": "Guests' tokens that came in a URL.",
-		"RefusedEnded":     "Credentials from before their user's sessions were ended.",
+		"RefusedInAddress": "Guests' tokens in a URL, which are refused.",
+		"RefusedEnded":     "Credentials that were revoked, as they were issued before their user's sessions were ended.",
 	}
 	keysHelp = map[string]string{
 		"Fetched":     "Key sets fetched from --jwks-url.",
 		"FetchErrors": "Fetches of --jwks-url that failed.",
-		"FetchSaved":  "Tokens of unknown keys that came too soon after a fetch for another.",
-		"Outdated":    "Tokens answered with 503, as no keys are known that are not too old.",
+		"FetchSaved":  "Tokens with an unknown key ID that came too soon after the last fetch for another one.",
+		"Outdated":    "Tokens answered with 503, as there were no keys, or only too old ones.",
 	}
 )
 

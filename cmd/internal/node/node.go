@@ -47,7 +47,7 @@ type Node struct {
 	engine   *rooms.Engine
 	who      *auth.Authenticator
 	logins   interface{ Close() } // the connection to NATS of who
-	ended    atomic.Pointer[store.Ended]
+	revoked  atomic.Pointer[store.Revocations]
 	hooks    atomic.Pointer[hooks.Hooks] // nil: no --hook
 	asking   interface{ Close() }        // the connection to NATS of hooks
 	keys     *auth.KeySet                // nil: no --jwks-url
@@ -166,12 +166,12 @@ func (n *Node) startLogin(ctx context.Context) error {
 	if n.who.Tickets, err = store.NewTickets(ctx, nc, opts); err != nil {
 		return err
 	}
-	ended, err := store.NewEnded(ctx, nc, opts, n.log)
+	revoked, err := store.NewRevocations(ctx, nc, opts, n.log)
 	if err != nil {
 		return err
 	}
-	n.who.Ended = ended
-	n.ended.Store(ended)
+	n.who.Revocations = revoked
+	n.revoked.Store(revoked)
 	if n.cfg.Guests() || n.cfg.AllowGuests == nil && n.cfg.asksLogin() { // then the hook says who is one
 		if n.who.Guests, err = store.NewGuests(ctx, nc, opts); err != nil {
 			return err
@@ -202,7 +202,7 @@ func (n *Node) startSessions(context.Context) error {
 		Hooks: asked, Origins: origins, Log: n.log,
 	})
 	if err == nil {
-		n.ended.Load().OnEnd(httpapi.CloseEnded(n.sessions))
+		n.revoked.Load().OnRevoke(httpapi.CloseRevoked(n.sessions))
 	}
 	return err
 }
@@ -250,7 +250,7 @@ func (n *Node) stop(drain time.Duration) error {
 		if n.keys != nil {
 			n.keys.Close()
 		}
-		if list := n.ended.Load(); list != nil {
+		if list := n.revoked.Load(); list != nil {
 			list.Close()
 		}
 		if n.logins != nil {

@@ -27,7 +27,7 @@ const secret = "only for these tests, 32 bytes.."
 
 // sign makes a token that server takes.
 func sign(uid string) (string, error) {
-	return auth.Sign([]byte(secret), auth.Claims{UID: uid, Name: uid, Expires: time.Now().Add(time.Hour)})
+	return auth.SignToken([]byte(secret), auth.Claims{UID: uid, Name: uid, Expires: time.Now().Add(time.Hour)})
 }
 
 // server is the real one.

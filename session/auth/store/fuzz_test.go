@@ -12,7 +12,8 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
-// FuzzTicket: of what somebody has put into the bucket, a ticket is redeemed once at most, and only in time.
+// FuzzTicket: of what somebody has put into the bucket, a ticket is redeemed
+// once at most, and only in time.
 func FuzzTicket(f *testing.F) {
 	srv, err := embedded.Start(embedded.Config{Addr: embedded.InProcessOnly, Memory: true})
 	if err != nil {

@@ -12,8 +12,9 @@ import (
 
 const guestKeyName = "guest-hs256" // in KeyBucket
 
-// NewGuests opens the bucket of the key that signs guests' tokens, and creates both if need be; of nodes that start together the
-// first one's key wins. opts may be nil.
+// NewGuests opens the bucket with the key that signs guests' tokens, and
+// creates both if needed; if several nodes do so at once, all use the key that
+// was stored first. ctx bounds the call. opts may be nil.
 func NewGuests(ctx context.Context, nc *nats.Conn, opts *Options) (*auth.Guests, error) {
 	kv, err := openBucket(ctx, nc, KeyBucket, 0, opts)
 	if err != nil {

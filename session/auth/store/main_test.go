@@ -16,7 +16,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var secret = []byte("0123456789abcdef0123456789abcdef")
 
-// nodes starts a server and connects to it n times, as that many nodes of a cluster do.
+// nodes starts a server and connects to it n times, as that many nodes of a
+// cluster do.
 func nodes(t *testing.T, n int) (*embedded.Server, []*nats.Conn) {
 	t.Helper()
 	s, err := embedded.Start(embedded.Config{Addr: embedded.InProcessOnly, StoreDir: t.TempDir()})
@@ -48,14 +49,15 @@ func mustKey(t *testing.T, data []byte) auth.Key {
 
 func mustSign(t *testing.T, key []byte, c auth.Claims) string {
 	t.Helper()
-	token, err := auth.Sign(key, c)
+	token, err := auth.SignToken(key, c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return token
 }
 
-// wantRefused checks that err is an *auth.Error with status 401 whose message has want and none of the secrets.
+// wantRefused checks that err is an *auth.Error with status 401 whose message
+// has want and none of the secrets.
 func wantRefused(t *testing.T, err error, want string, secrets ...string) {
 	t.Helper()
 	var refused *auth.Error

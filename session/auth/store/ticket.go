@@ -17,29 +17,32 @@ import (
 )
 
 const (
-	// TicketTTL is how long a ticket may be redeemed after it was issued, by the clocks of the nodes, which should agree to a
-	// second or so.
+	// TicketTTL is how long a ticket can be redeemed after it was issued, by
+	// the clocks of the nodes, which should agree to within a second or so.
 	TicketTTL = 30 * time.Second
 
-	ticketBytes = 24 // random ones
+	ticketBytes = 24 // of randomness
 )
 
 var ticketLength = base64.RawURLEncoding.EncodedLen(ticketBytes)
 
-// Tickets issues and redeems one-time tickets: short-lived stand-ins for a credential that may appear in a URL. A ticket issued by
-// one node is redeemed by any. Any goroutine may use it.
+// Tickets issues and redeems one-time tickets: short-lived stand-ins for a
+// credential that may appear in a URL. A ticket issued by one node is redeemed
+// by any. Any goroutine may use it.
 type Tickets struct {
 	kv  jetstream.KeyValue // fixed
 	now func() time.Time   // fixed
 }
 
-// ticket is what is stored under the hash of a ticket: who reads the bucket learns no ticket from it.
+// ticket is the value in the bucket, under the hash of a ticket: who can read
+// the bucket cannot redeem what is in it.
 type ticket struct {
 	Expires  time.Time     `json:"expires"`
 	Identity auth.Identity `json:"identity"`
 }
 
-// NewTickets opens the bucket of the tickets, and creates it if need be. opts may be nil. nc must outlive the Tickets.
+// NewTickets opens the bucket of the tickets, and creates it if needed; ctx
+// bounds that. opts may be nil. nc must outlive the Tickets.
 func NewTickets(ctx context.Context, nc *nats.Conn, opts *Options) (*Tickets, error) {
 	kv, err := openBucket(ctx, nc, TicketBucket, TicketTTL, opts)
 	if err != nil {
@@ -48,7 +51,8 @@ func NewTickets(ctx context.Context, nc *nats.Conn, opts *Options) (*Tickets, er
 	return &Tickets{kv: kv, now: time.Now}, nil
 }
 
-// Issue returns a new ticket for id and how long it is good for. Its error is an *auth.Error of auth.ErrUnavailable.
+// Issue returns a new ticket for id and how long it is valid. Its error is an
+// *auth.Error of auth.ErrUnavailable.
 func (t *Tickets) Issue(ctx context.Context, id auth.Identity) (otp string, expiresIn time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, backendTimeout)
 	defer cancel()
@@ -65,8 +69,10 @@ func (t *Tickets) Issue(ctx context.Context, id auth.Identity) (otp string, expi
 	return otp, TicketTTL, nil
 }
 
-// Redeem returns who otp was issued to, and uses it up: of any number of concurrent calls, on any nodes, one succeeds. An unknown,
-// used or expired ticket is an *auth.Error of auth.ErrBadCredential; after auth.ErrUnavailable the ticket may or may not be used up.
+// Redeem returns the identity that otp was issued to, and invalidates it: of
+// any number of concurrent calls, on any nodes, one succeeds. The error for an
+// unknown, used or expired ticket is an *auth.Error of auth.ErrBadCredential;
+// after auth.ErrUnavailable the ticket may or may not be valid.
 func (t *Tickets) Redeem(ctx context.Context, otp string) (auth.Identity, error) {
 	ctx, cancel := context.WithTimeout(ctx, backendTimeout)
 	defer cancel()
@@ -83,7 +89,7 @@ func (t *Tickets) Redeem(ctx context.Context, otp string) (auth.Identity, error)
 	if err := json.Unmarshal(entry.Value(), &found); err != nil {
 		return auth.Identity{}, auth.Unavailable("read a ticket", err)
 	}
-	// Whoever deletes the revision that was read has the ticket.
+	// Only one caller can delete the revision that was read.
 	err = t.kv.Delete(ctx, entry.Key(), jetstream.LastRevision(entry.Revision()))
 	if errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
 		return auth.Identity{}, errTicket()
@@ -91,7 +97,7 @@ func (t *Tickets) Redeem(ctx context.Context, otp string) (auth.Identity, error)
 		return auth.Identity{}, auth.Unavailable("use up a ticket", err)
 	}
 	now := t.now()
-	if !now.Before(found.Expires) { // the server removes old entries only every now and then
+	if !now.Before(found.Expires) { // the server may remove expired entries later
 		return auth.Identity{}, errTicket()
 	}
 	if exp := found.Identity.Expires; !exp.IsZero() && now.After(exp.Add(auth.Leeway)) {

@@ -169,7 +169,8 @@ func TestBucketConfig(t *testing.T) {
 	if cfg.MaxAge != TicketTTL || cfg.MaxMsgsPerSubject != 1 || cfg.AllowRollup || cfg.AllowDirect || cfg.Replicas != 1 || cfg.Storage != jetstream.FileStorage {
 		t.Errorf("config %+v", cfg)
 	}
-	// A kind of storage cannot be changed, and a single server has no second replica: both are errors, not silence.
+	// A kind of storage cannot be changed, and a single server has no second
+	// replica: both are errors, not silence.
 	if _, err := NewTickets(t.Context(), conns[0], &Options{Memory: true}); err == nil {
 		t.Error("the storage was changed")
 	}

@@ -15,9 +15,9 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
-func newEnded(t *testing.T, nc *nats.Conn) *Ended {
+func newEnded(t *testing.T, nc *nats.Conn) *Revocations {
 	t.Helper()
-	e, err := NewEnded(t.Context(), nc, nil, zerolog.Nop())
+	e, err := NewRevocations(t.Context(), nc, nil, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,9 +25,9 @@ func newEnded(t *testing.T, nc *nats.Conn) *Ended {
 	return e
 }
 
-func end(t *testing.T, e *Ended, uid string, lasts time.Duration) {
+func end(t *testing.T, e *Revocations, uid string, lasts time.Duration) {
 	t.Helper()
-	if err := e.End(t.Context(), uid, lasts); err != nil {
+	if err := e.Revoke(t.Context(), uid, lasts); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -55,22 +55,22 @@ func TestEnded(t *testing.T) {
 	old.UID = "百/.*>"
 	bob := auth.Identity{UID: "bob", IssuedAt: before}
 	end(t, one, old.UID, time.Hour)
-	if !one.Refuses(old) {
+	if !one.Revoked(old) {
 		t.Error("where sessions were ended they are not refused")
 	}
-	await(t, "the other node's refusal", func() bool { return two.Refuses(old) })
+	await(t, "the other node's refusal", func() bool { return two.Revoked(old) })
 	three := newEnded(t, conns[2])
-	if !three.Refuses(old) {
+	if !three.Revoked(old) {
 		t.Error("a node that starts later does not know")
 	}
-	for i, e := range []*Ended{one, two, three} {
-		if !e.Refuses(auth.Identity{UID: old.UID}) {
+	for i, e := range []*Revocations{one, two, three} {
+		if !e.Revoked(auth.Identity{UID: old.UID}) {
 			t.Errorf("node %d takes a credential that does not say when it was made", i)
 		}
-		if e.Refuses(auth.Identity{UID: old.UID, IssuedAt: time.Now().Add(time.Second)}) {
+		if e.Revoked(auth.Identity{UID: old.UID, IssuedAt: time.Now().Add(time.Second)}) {
 			t.Errorf("node %d refuses what was made later", i)
 		}
-		if e.Refuses(bob) {
+		if e.Revoked(bob) {
 			t.Errorf("node %d refuses somebody else", i)
 		}
 	}
@@ -83,10 +83,10 @@ func TestEnded(t *testing.T) {
 		t.Errorf("it holds for %v more", left)
 	}
 	end(t, three, old.UID, 0)
-	for i, e := range []*Ended{three, two, one} {
-		await(t, fmt.Sprintf("lifting it on node %d", i), func() bool { return !e.Refuses(old) })
+	for i, e := range []*Revocations{three, two, one} {
+		await(t, fmt.Sprintf("lifting it on node %d", i), func() bool { return !e.Revoked(old) })
 	}
-	if four := newEnded(t, conns[0]); four.Refuses(old) {
+	if four := newEnded(t, conns[0]); four.Revoked(old) {
 		t.Error("it was lifted, and holds at a node that starts later")
 	}
 }
@@ -96,11 +96,11 @@ func TestEndedForATime(t *testing.T) {
 	e := newEnded(t, conns[0])
 	old := auth.Identity{UID: "ann", IssuedAt: time.Now().Add(-time.Hour)}
 	end(t, e, "ann", 1200*time.Millisecond)
-	if !e.Refuses(old) {
+	if !e.Revoked(old) {
 		t.Error("it does not hold")
 	}
-	await(t, "the end of the time", func() bool { return !e.Refuses(old) })
-	e.forget()
+	await(t, "the end of the time", func() bool { return !e.Revoked(old) })
+	e.expire()
 	if len(e.byUser) != 0 {
 		t.Errorf("%d users are remembered", len(e.byUser))
 	}
@@ -108,7 +108,7 @@ func TestEndedForATime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stream, err := js.Stream(t.Context(), "KV_"+EndedBucket)
+	stream, err := js.Stream(t.Context(), "KV_"+RevocationBucket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,15 +116,15 @@ func TestEndedForATime(t *testing.T) {
 		info, err := stream.Info(t.Context())
 		return err == nil && info.State.Msgs == 0
 	})
-	if info := stream.CachedInfo(); info.Config.MaxMsgs != MaxEnded || info.Config.MaxAge != MaxEndFor {
+	if info := stream.CachedInfo(); info.Config.MaxMsgs != MaxRevocations || info.Config.MaxAge != MaxRevocation {
 		t.Errorf("the bucket is %+v", info.Config)
 	}
-	for _, lasts := range []time.Duration{-1, MaxEndFor + 1} {
-		if err := e.End(t.Context(), "ann", lasts); err == nil {
+	for _, lasts := range []time.Duration{-1, MaxRevocation + 1} {
+		if err := e.Revoke(t.Context(), "ann", lasts); err == nil {
 			t.Errorf("ended for %v", lasts)
 		}
 	}
-	if err := e.End(t.Context(), "", time.Hour); err == nil {
+	if err := e.Revoke(t.Context(), "", time.Hour); err == nil {
 		t.Error("ended for nobody")
 	}
 }
@@ -137,7 +137,7 @@ func TestEndedIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stream, err := js.Stream(t.Context(), "KV_"+EndedBucket)
+	stream, err := js.Stream(t.Context(), "KV_"+RevocationBucket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,18 +148,19 @@ func TestEndedIsBounded(t *testing.T) {
 	}
 	end(t, e, "a", time.Hour)
 	end(t, e, "b", time.Hour)
-	if err := e.End(t.Context(), "c", time.Hour); !errors.Is(err, ErrTooManyEnded) {
+	if err := e.Revoke(t.Context(), "c", time.Hour); !errors.Is(err, ErrTooManyRevocations) {
 		t.Errorf("one more: %v", err)
 	}
 	end(t, e, "a", 2*time.Hour) // is in it
 	for uid, refused := range map[string]bool{"a": true, "b": true, "c": false} {
-		if e.Refuses(auth.Identity{UID: uid}) != refused {
+		if e.Revoked(auth.Identity{UID: uid}) != refused {
 			t.Errorf("%s refused: %v", uid, !refused)
 		}
 	}
 }
 
-// While NATS is away what was known last holds; when it is back, what was ended meanwhile is heard.
+// While NATS is away what was known last holds; when it is back, what was ended
+// meanwhile is heard.
 func TestEndedWhileNATSIsAway(t *testing.T) {
 	dir := t.TempDir()
 	cfg := embedded.Config{Addr: "127.0.0.1:0", StoreDir: dir}
@@ -179,7 +180,7 @@ func TestEndedWhileNATSIsAway(t *testing.T) {
 	}
 	e := newEnded(t, connect("one"))
 	heard := make(chan string, 16)
-	e.OnEnd(func(uid string) { heard <- uid })
+	e.OnRevoke(func(uid string) { heard <- uid })
 	end(t, e, "ann", time.Hour)
 	if uid := <-heard; uid != "ann" {
 		t.Errorf("heard %q", uid)
@@ -188,13 +189,13 @@ func TestEndedWhileNATSIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	ann, bob := auth.Identity{UID: "ann"}, auth.Identity{UID: "bob"}
-	if !e.Refuses(ann) {
+	if !e.Revoked(ann) {
 		t.Error("without NATS it does not hold")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	wantUnavailable(t, e.End(ctx, "bob", time.Hour))
-	if e.Refuses(bob) {
+	wantUnavailable(t, e.Revoke(ctx, "bob", time.Hour))
+	if e.Revoked(bob) {
 		t.Error("what was not stored holds")
 	}
 
@@ -207,22 +208,23 @@ func TestEndedWhileNATSIsAway(t *testing.T) {
 		}
 	})
 	two := newEnded(t, connect("two"))
-	if !two.Refuses(ann) {
+	if !two.Revoked(ann) {
 		t.Error("it is not in the bucket")
 	}
 	end(t, two, "bob", time.Hour)
-	await(t, "hearing of it", func() bool { return e.Refuses(bob) })
+	await(t, "hearing of it", func() bool { return e.Revoked(bob) })
 	if uid := <-heard; uid != "bob" {
 		t.Errorf("heard %q", uid)
 	}
 }
 
-// Tokens, guests' tokens and tickets from before are refused, those from after are taken.
+// Tokens, guests' tokens and tickets from before are refused, those from after
+// are taken.
 func TestEndedCredentials(t *testing.T) {
 	_, conns := nodes(t, 1)
 	ended := newEnded(t, conns[0])
 	who := &auth.Authenticator{
-		Verifier: auth.NewVerifier(mustKey(t, secret)), Tickets: newTickets(t, conns[0]), Guests: newGuests(t, conns[0]), Ended: ended,
+		Verifier: auth.NewVerifier(mustKey(t, secret)), Tickets: newTickets(t, conns[0]), Guests: newGuests(t, conns[0]), Revocations: ended,
 	}
 	user := mustSign(t, secret, auth.Claims{UID: "ann", Expires: time.Now().Add(time.Hour)})
 	guest, err := who.Login(request("", ""), auth.Profile{Username: "Gina"})
