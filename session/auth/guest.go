@@ -45,7 +45,7 @@ func NewGuests(secret []byte) (*Guests, error) {
 	return &Guests{secret: bytes.Clone(secret)}, nil
 }
 
-// Profile is the name and avatar that a guest profile for. Both are passed through
+// Profile is the name and avatar that a guest asks for. Both are passed through
 // CleanName.
 type Profile struct {
 	Username string `json:"username"`  // "": as before, or GuestName

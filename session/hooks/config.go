@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// OverNATS is a hook's address that stands for its NATS subject.
+	// OverNATS as the address of a hook selects its NATS subject.
 	OverNATS = "nats"
 
 	// Subjects of the requests.
@@ -24,33 +24,33 @@ const (
 	JoinSubject    = "roomd.hook.join"
 	PublishSubject = "roomd.hook.publish"
 
-	// Timeout is what the backend has to answer one question.
+	// Timeout is how long the backend may take to answer a request.
 	Timeout = time.Second
-	// MaxAsking is how many questions of one hook a node has under way; one more
-	// is answered unavailable.
-	MaxAsking = 256
-	// MaxAnswer is the size of an answer in bytes; a larger one is none.
-	MaxAnswer = 64 << 10
-	// MinKey is the least length of Config.Key.
+	// MaxInFlight is how many requests of one hook a node may have in flight;
+	// one more fails as unavailable without being sent.
+	MaxInFlight = 256
+	// MaxResponse is the most bytes of a response; a larger one is a failure.
+	MaxResponse = 64 << 10
+	// MinKey is the fewest bytes of Config.Key.
 	MinKey = 16
 )
 
-// Config says who is asked what. An address is a URL of https, or of http on a
-// loopback host, or OverNATS; "": the hook is not asked.
+// Config says which hooks are called, and where. An address is an https URL, an
+// http URL on a loopback host, or OverNATS; "": the hook is not called.
 type Config struct {
 	Login   string
 	Join    string
-	Publish string // OverNATS only: it is asked for every event, in order
+	Publish string // OverNATS only: it is called for every event, in order
 
-	Headers []string     // of the handshake, that the login hook gets; others it does not see
-	Key     []byte       // signs what is posted to a URL; at least MinKey bytes where there is one
+	Headers []string     // headers of the handshake that are passed to the login hook
+	Key     []byte       // signs requests to URLs; at least MinKey bytes if there are any
 	Node    string       // name of this node, for the backend
-	Proxies auth.Proxies // whose X-Forwarded-For counts
-	Origins auth.Origins // pages that may log in; for others the hook is not asked
+	Proxies auth.Proxies // whose X-Forwarded-For is believed
+	Origins auth.Origins // pages that may log in; for others the hook is not called
 	Log     zerolog.Logger
 }
 
-// Validate reports the first field that cannot work.
+// Validate returns an error for the first field that is invalid.
 func (c Config) Validate() error {
 	for _, hook := range []struct{ name, address string }{{"login", c.Login}, {"join", c.Join}, {"publish", c.Publish}} {
 		if err := CheckAddress(hook.name, hook.address); err != nil {
@@ -71,7 +71,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// ambient reports whether browsers send a header with requests of any page.
+// ambient reports whether browsers add a header to requests of any page.
 func ambient(name string) bool {
 	switch http.CanonicalHeaderKey(name) {
 	case "Cookie", "Authorization":
@@ -80,7 +80,8 @@ func ambient(name string) bool {
 	return false
 }
 
-// validHeader reports whether a header can have that name (RFC 9110, 5.6.2).
+// validHeader reports whether name is a valid name of a header (RFC 9110,
+// 5.6.2).
 func validHeader(name string) bool {
 	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
 		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
@@ -89,8 +90,8 @@ func validHeader(name string) bool {
 
 func overHTTP(address string) bool { return address != "" && address != OverNATS }
 
-// CheckAddress says what is wrong with the address of a hook, which is login,
-// join or publish.
+// CheckAddress returns an error if address is not valid for hook, which is
+// login, join or publish.
 func CheckAddress(hook, address string) error {
 	if !overHTTP(address) {
 		return nil
@@ -99,7 +100,7 @@ func CheckAddress(hook, address string) error {
 	switch {
 	case hook == "publish":
 		return errors.New("hooks: the publish hook is asked over NATS only, as it is for every event; leave its URL out")
-	case err != nil || u.Host == "": // whose text may hold a password
+	case err != nil || u.Host == "": // its text may contain a password
 		return fmt.Errorf("hooks: the address of the %s hook is no URL; write one such as https://example.com/roomd/%s", hook, hook)
 	case u.User != nil:
 		return fmt.Errorf("hooks: the URL of the %s hook holds a password; requests are signed, and need none", hook)

@@ -1,5 +1,5 @@
 // Package hooks lets a backend in any language decide who may log in, who may
-// enter a room, and what is said there.
+// join a room, and what may be published there.
 //
 //	h, err := hooks.New(nc, hooks.Config{Login: "https://example.com/roomd/login", Join: hooks.OverNATS, Key: key})
 //	who := &auth.Authenticator{Guests: guests, Tickets: tickets, Ask: h.Ask()}
@@ -7,23 +7,25 @@
 //	cfg.Hooks = h.Session()
 //	manager, err := session.NewManager(engine, who, cfg)
 //
-// A hook is a NATS request to [LoginSubject], [JoinSubject] or [PublishSubject],
-// or, for a site without a NATS client, a POST of the same JSON to a URL. Fields
-// and answers are in rooms/wire/README.md.
+// A hook is a NATS request to [LoginSubject], [JoinSubject] or
+// [PublishSubject], or, for a site without a NATS client, a POST of the same
+// JSON to a URL. The fields of requests and responses are in
+// rooms/wire/README.md.
 //
 // # What is promised
 //
-// The backend has [Timeout] to answer, and a node has at most [MaxAsking]
-// questions of each hook under way. It is asked once. Only {"error":…} refuses.
-// Silence, an answer that makes no sense, a status that is not 2xx, an answer of
-// more than [MaxAnswer] bytes, a redirect, or one question too many say nothing
-// about the client: that is wire.Unavailable, 503 with Retry-After at the
-// handshake, and the client tries again. Who is connected, and what the hook
-// has no part in, goes on meanwhile.
+// The backend has [Timeout] to respond, and a node has at most [MaxInFlight]
+// requests of each hook in flight. Requests are not retried. Only {"error":…}
+// refuses. A timeout, an invalid response, a status other than 2xx, a response
+// of more than [MaxResponse] bytes, a redirect, or too many requests in flight
+// say nothing about the client: it gets wire.Unavailable, at the handshake 503
+// with Retry-After, and tries again. Existing connections, and everything that
+// calls no hook, are not affected.
 //
-// A yes to a join with for_s is kept for that long on this node, at most
-// [MaxKept] of them and for [MaxKeepFor], until [Hooks.Kicked].
+// A join that is allowed with for_s is cached for so many seconds on this node,
+// at most [MaxCacheTTL], and at most [MaxCached] of them, until [Hooks.Kicked].
 //
-// The certificate of a URL must be one that the system trusts, or the file that
-// SSL_CERT_FILE names. One that is not, or is over, is as silence.
+// The certificate of a URL must be signed by an authority that the system
+// trusts, or one in the file that SSL_CERT_FILE names. Otherwise, or if it has
+// expired, the call fails as by a timeout.
 package hooks

@@ -11,22 +11,24 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
-// Hooks asks a backend. Its methods may be called from any goroutine.
+// Hooks calls a backend. Its methods may be called from any goroutine.
 type Hooks struct {
 	// fixed
 	cfg     Config
-	login   *hook // nil: not asked, as the others
+	login   *hook // nil: not called; so the others
 	join    *hook
 	publish *hook
-	nats    *natsWay // nil: no hook is asked over NATS
-	posts   []*httpWay
+	nats    *natsTransport // nil: no hook is called over NATS
+	https   []*httpTransport
 
-	kept  kept
+	cache joinCache
 	stats Stats
 }
 
-// New returns hooks that ask over nc, which must outlive them, and may be nil
-// where all have URLs. The caller ends them with Close, after the manager.
+// New returns hooks that call the backend. Those over NATS use nc, which must
+// outlive them, and may be nil if all have URLs. The caller closes them after
+// the manager. The error is that of Validate, or of the subscription for
+// responses.
 func New(nc *nats.Conn, cfg Config) (*Hooks, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -38,7 +40,7 @@ func New(nc *nats.Conn, cfg Config) (*Hooks, error) {
 		name, address string
 		subject       string
 		refusal       wire.Code
-		sorry         string
+		failure       string
 		count         counters
 	}{
 		{&h.login, "login", cfg.Login, LoginSubject, wire.Unauthorized, "logging in is not possible right now; try again in a moment",
@@ -51,41 +53,42 @@ func New(nc *nats.Conn, cfg Config) (*Hooks, error) {
 		if one.address == "" {
 			continue
 		}
-		way, err := h.way(nc, one.address, one.subject)
+		tr, err := h.transport(nc, one.address, one.subject)
 		if err != nil {
 			return nil, errors.Join(err, h.Close())
 		}
 		*one.target = &hook{
-			name: one.name, way: way, refusal: one.refusal, sorry: one.sorry, count: one.count, log: cfg.Log,
-			asking: make(chan struct{}, MaxAsking),
+			name: one.name, transport: tr, refusal: one.refusal, failure: one.failure, count: one.count, log: cfg.Log,
+			inFlight: make(chan struct{}, MaxInFlight),
 		}
 	}
 	return h, nil
 }
 
-// way is how a hook is asked.
-func (h *Hooks) way(nc *nats.Conn, address, subject string) (asker, error) {
+// transport returns the transport to an address.
+func (h *Hooks) transport(nc *nats.Conn, address, subject string) (transport, error) {
 	if overHTTP(address) {
-		post := newHTTPWay(address, h.cfg.Key)
-		h.posts = append(h.posts, post)
+		post := newHTTPTransport(address, h.cfg.Key)
+		h.https = append(h.https, post)
 		return post, nil
 	}
 	if h.nats == nil {
 		if nc == nil {
 			return nil, errors.New("hooks: a hook is to be asked over NATS, and there is no connection to it")
 		}
-		ways, err := newNATSWay(nc)
+		t, err := newNATSTransport(nc)
 		if err != nil {
 			return nil, err
 		}
-		h.nats = ways
+		h.nats = t
 	}
 	return h.nats.on(subject), nil
 }
 
-// Close lets go of connections. What is under way ends within Timeout.
+// Close closes idle connections and the subscription for responses. Requests in
+// flight end within Timeout.
 func (h *Hooks) Close() error {
-	for _, post := range h.posts {
+	for _, post := range h.https {
 		post.close()
 	}
 	if h.nats == nil {
@@ -94,11 +97,11 @@ func (h *Hooks) Close() error {
 	return h.nats.close()
 }
 
-// Stats are the counters; they may be read at any time.
+// Stats returns the counters, which may be read at any time.
 func (h *Hooks) Stats() *Stats { return &h.stats }
 
-// Session is what a session.Config takes: of join and publish those that are
-// asked.
+// Session returns the join and publish hooks that are configured, for
+// session.Config.Hooks.
 func (h *Hooks) Session() (list session.Hooks) {
 	if h.join != nil {
 		list.Join = h.Join
@@ -109,7 +112,8 @@ func (h *Hooks) Session() (list session.Hooks) {
 	return list
 }
 
-// Ask is what an auth.Authenticator takes; nil: the login hook is not asked.
+// Ask returns the login hook for auth.Authenticator.Ask; nil if it is not
+// configured.
 func (h *Hooks) Ask() func(r *http.Request, token string) (auth.Identity, error) {
 	if h.login == nil {
 		return nil
@@ -117,6 +121,6 @@ func (h *Hooks) Ask() func(r *http.Request, token string) (auth.Identity, error)
 	return h.Login
 }
 
-// Kicked forgets what was kept for a user in a room, or in all for "". It is to
-// be called on every node when somebody is removed.
-func (h *Hooks) Kicked(room wire.Room, uid string) { h.kept.kick(uid, room) }
+// Kicked drops the cached permission of a user to join a room, or with "" all
+// rooms. Call it on every node when somebody is removed.
+func (h *Hooks) Kicked(room wire.Room, uid string) { h.cache.kick(uid, room) }

@@ -138,7 +138,7 @@ func TestGarbage(t *testing.T) {
 	b.serve(t, JoinSubject, say)
 	b.serve(t, PublishSubject, say)
 	h := b.hooks(t, Config{Login: OverNATS, Join: OverNATS, Publish: OverNATS, Log: zerolog.New(&log)})
-	big := `{"ok":true,"uid":"ann","x":"` + strings.Repeat("x", MaxAnswer) + `"}`
+	big := `{"ok":true,"uid":"ann","x":"` + strings.Repeat("x", MaxResponse) + `"}`
 	of := map[string][]string{
 		"login": {`{}`, `null`, `[]`, `x`, `{"uid":""}`, `{"uid":"guest-1"}`, `{"uid":"@ann"}`, `{"uid":"a b"}`, `{"uid":true}`, `{"uid":"ann","guest":true}`,
 			`{"guest":false}`, `{"error":""}`, `{"error":true}`, `{"ok":true}`, `{"uid":"ann","rooms":"general"}`, `{"uid":"ann","expires_at":1700000000}`, big},
@@ -169,7 +169,7 @@ func TestGarbage(t *testing.T) {
 }
 
 // Nobody there is known at once; silence after Timeout, and until then no more
-// than MaxAsking are asked. An answer that comes late is nobody's.
+// than MaxInFlight are asked. An answer that comes late is nobody's.
 func TestSilenceAndOverload(t *testing.T) {
 	b := newBackend(t)
 	h := b.hooks(t, Config{Join: OverNATS})
@@ -191,10 +191,10 @@ func TestSilenceAndOverload(t *testing.T) {
 		before := len(unanswered)
 		mu.Unlock()
 		var all sync.WaitGroup
-		for i := range MaxAsking {
+		for i := range MaxInFlight {
 			all.Go(func() { mustRefuse(t, "silence", h.Join(t.Context(), joinOf(fmt.Sprint(i), "r")), wire.Unavailable) })
 		}
-		eventually(t, "all are asked", func() bool { mu.Lock(); defer mu.Unlock(); return len(unanswered) >= before+MaxAsking })
+		eventually(t, "all are asked", func() bool { mu.Lock(); defer mu.Unlock(); return len(unanswered) >= before+MaxInFlight })
 		mustRefuse(t, "one more", h.Join(t.Context(), joinOf("one", "r")), wire.Unavailable)
 		all.Wait()
 		return h.Stats().JoinOverloaded.Load() > 0
@@ -264,17 +264,17 @@ func TestKeptYes(t *testing.T) {
 
 	join("ann", "short", 9)
 	eventually(t, "it is over", func() bool {
-		yes, _ := h.kept.has(place{"ann", "short"}, time.Now())
+		yes, _ := h.cache.has(cacheKey{"ann", "short"}, time.Now())
 		return !yes
 	})
 	join("ann", "short", 10)
-	if until := h.kept.until[place{"eve", "long"}]; until.After(time.Now().Add(MaxKeepFor)) {
+	if until := h.cache.until[cacheKey{"eve", "long"}]; until.After(time.Now().Add(MaxCacheTTL)) {
 		t.Errorf("a yes is kept until %s", until)
 	}
-	for i := range MaxKept + 10 {
-		h.kept.keep(place{strconv.Itoa(i), "r"}, time.Now().Add(time.Hour), h.kept.kicks)
+	for i := range MaxCached + 10 {
+		h.cache.put(cacheKey{strconv.Itoa(i), "r"}, time.Now().Add(time.Hour), h.cache.kicks)
 	}
-	same(t, "how many are kept", len(h.kept.until), MaxKept)
+	same(t, "how many are kept", len(h.cache.until), MaxCached)
 }
 
 // The backend hears of the events in the order in which they were asked about,

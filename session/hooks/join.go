@@ -11,21 +11,21 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session"
 )
 
-type joinQuestion struct {
-	ID     string    `json:"id"` // of the question
+type joinRequest struct {
+	ID     string    `json:"id"` // of the request
 	UID    string    `json:"uid"`
 	Guest  bool      `json:"guest"`
 	Room   wire.Room `json:"room"`
 	Resume bool      `json:"resume"`
 }
 
-type joinAnswer struct {
+type joinResponse struct {
 	refusable
 	OK   bool    `json:"ok"`
 	ForS float64 `json:"for_s"`
 }
 
-func (a *joinAnswer) check() error {
+func (a *joinResponse) validate() error {
 	switch {
 	case !a.OK:
 		return errors.New("the answer has no ok: true and no error")
@@ -35,24 +35,25 @@ func (a *joinAnswer) check() error {
 	return nil
 }
 
-// Join asks whether a client may enter a room, unless a yes from before counts.
+// Join asks the backend whether a client may join a room, unless that is
+// cached. It blocks for up to Timeout. Its error is a *wire.Error.
 func (h *Hooks) Join(ctx context.Context, j session.JoinRequest) error {
-	p := place{j.Who.UID, j.Room}
-	yes, kicks := h.kept.has(p, time.Now())
-	if yes {
+	p := cacheKey{j.Who.UID, j.Room}
+	allowed, kicks := h.cache.has(p, time.Now())
+	if allowed {
 		h.stats.JoinKept.Add(1)
 		return nil
 	}
-	answer, err := h.join.ask(ctx, joinQuestion{ID: rand.Text(), UID: j.Who.UID, Guest: j.Who.Guest, Room: j.Room, Resume: j.Resume})
+	receive, err := h.join.call(ctx, joinRequest{ID: rand.Text(), UID: j.Who.UID, Guest: j.Who.Guest, Room: j.Room, Resume: j.Resume})
 	if err != nil {
 		return err
 	}
-	var a joinAnswer
-	if err := answer(&a); err != nil {
+	var a joinResponse
+	if err := receive(&a); err != nil {
 		return err
 	}
-	keepFor := time.Duration(min(a.ForS, MaxKeepFor.Seconds()) * float64(time.Second))
-	if keepFor > 0 && h.kept.keep(p, time.Now().Add(keepFor), kicks) {
+	ttl := time.Duration(min(a.ForS, MaxCacheTTL.Seconds()) * float64(time.Second))
+	if ttl > 0 && h.cache.put(p, time.Now().Add(ttl), kicks) {
 		h.stats.Kept.Add(1)
 	}
 	return nil

@@ -13,9 +13,9 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
-// loginQuestion is the body of a request for a login.
-type loginQuestion struct {
-	ID      string            `json:"id"` // of the question
+// loginRequest is the body of a request of the login hook.
+type loginRequest struct {
+	ID      string            `json:"id"` // of the request
 	Node    string            `json:"node"`
 	IP      string            `json:"ip"`
 	Origin  string            `json:"origin"`
@@ -24,8 +24,9 @@ type loginQuestion struct {
 	Headers map[string]string `json:"headers"` // names in lower case
 }
 
-// loginAnswer is {uid, name, avatar, rooms, speak, expires_at}, or {guest: true}.
-type loginAnswer struct {
+// loginResponse is {uid, name, avatar, rooms, speak, expires_at}, or {guest:
+// true}.
+type loginResponse struct {
 	refusable
 	UID       text     `json:"uid"`
 	Name      string   `json:"name"`
@@ -38,10 +39,11 @@ type loginAnswer struct {
 	identity auth.Identity // set by check
 }
 
-// maxExpires is the last time that a JSON text can tell, in ms.
+// maxExpires is the latest time that time.Time can encode as JSON, in ms since
+// 1970.
 const maxExpires = 253402300799000
 
-func (a *loginAnswer) check() (err error) {
+func (a *loginResponse) validate() (err error) {
 	switch {
 	case a.Guest && a.UID != "":
 		return errors.New("the answer has guest and a uid; a guest gets one by itself")
@@ -62,27 +64,28 @@ func (a *loginAnswer) check() (err error) {
 	return err
 }
 
-// Login asks who a request is from. Pages that may not connect are refused
-// without asking: their requests carry their visitor's cookies.
+// Login asks the backend who a request is from. Pages that may not connect are
+// refused before: their requests carry their visitors' cookies. It blocks for
+// up to Timeout. Its error is a *wire.Error.
 func (h *Hooks) Login(r *http.Request, token string) (auth.Identity, error) {
 	if !h.cfg.Origins.Allowed(r) {
 		return auth.Identity{}, wire.Errorf(wire.Forbidden, "pages of %s may not connect; allow them with --allow-origin", r.Header.Get("Origin"))
 	}
 	began := time.Now()
-	answer, err := h.login.ask(r.Context(), h.loginQuestion(r, token))
+	receive, err := h.login.call(r.Context(), h.loginRequest(r, token))
 	if err != nil {
 		return auth.Identity{}, err
 	}
-	var a loginAnswer
-	if err := answer(&a); err != nil {
+	var a loginResponse
+	if err := receive(&a); err != nil {
 		return auth.Identity{}, err
 	}
-	a.identity.IssuedAt = began // whose sessions were ended since then is not let in
+	a.identity.IssuedAt = began // so a revocation during the call counts
 	return a.identity, nil
 }
 
-func (h *Hooks) loginQuestion(r *http.Request, token string) loginQuestion {
-	q := loginQuestion{
+func (h *Hooks) loginRequest(r *http.Request, token string) loginRequest {
+	q := loginRequest{
 		ID: rand.Text(), Node: h.cfg.Node, Origin: r.Header.Get("Origin"), Room: r.URL.Query().Get("room"),
 		Token: token, Headers: make(map[string]string),
 	}
@@ -106,7 +109,7 @@ func (h *Hooks) loginQuestion(r *http.Request, token string) loginQuestion {
 	return q
 }
 
-// text is a JSON string or number, as text: many sites count their users.
+// text is a JSON string or number, as text: many sites have numeric user IDs.
 type text string
 
 func (t *text) UnmarshalJSON(data []byte) error {

@@ -2,18 +2,18 @@ package hooks
 
 import "sync/atomic"
 
-// Stats counts what was asked of the backend. Any goroutine may read. Of each
-// hook: Asked are questions that were sent; of these Refused were answered
-// {"error":…}, and Failed not at all, or not with an answer; Overloaded were
-// not sent, as too many were under way.
+// Stats are the counters of the calls to the backend. They may be read from any
+// goroutine. Of each hook: Asked counts the requests that were sent; of these
+// Refused got {"error":…}, and Failed no response, or an invalid one;
+// Overloaded were not sent, as too many were in flight.
 type Stats struct {
 	LoginAsked, LoginRefused, LoginFailed, LoginOverloaded         atomic.Int64
 	JoinAsked, JoinRefused, JoinFailed, JoinOverloaded             atomic.Int64
 	PublishAsked, PublishRefused, PublishFailed, PublishOverloaded atomic.Int64
 
-	JoinKept atomic.Int64 // joins let in by a yes from before
-	Kept     atomic.Int64 // yeses that were kept
+	JoinKept atomic.Int64 // joins that were allowed from the cache
+	Kept     atomic.Int64 // permissions that were cached
 }
 
-// counters are those of one hook.
+// counters are the counters of one hook.
 type counters struct{ asked, refused, failed, overloaded *atomic.Int64 }

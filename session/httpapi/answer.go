@@ -14,7 +14,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// Codes of HTTP answers for which events have no use.
+// Error codes that only HTTP responses have.
 const (
 	MethodNotAllowed wire.Code = "method_not_allowed"
 	codeMedia        wire.Code = "unsupported_media_type"
@@ -35,7 +35,8 @@ var statuses = map[wire.Code]int{
 	wire.Internal:     http.StatusInternalServerError,
 }
 
-// statusOf is the status of an error; what is not listed is the client's mistake.
+// statusOf returns the HTTP status of an error; codes that are not listed are
+// the client's mistakes.
 func statusOf(code wire.Code) int {
 	if status, ok := statuses[code]; ok {
 		return status
@@ -43,14 +44,17 @@ func statusOf(code wire.Code) int {
 	return http.StatusBadRequest
 }
 
-// Action answers one request with a body, which becomes JSON, or an error, which
-// becomes {"error":…} with the status of its code; see WriteError.
+// Action handles one request. It returns a body, which is encoded as JSON, or
+// an error, which becomes {"error":…} with the status of its code; see
+// WriteError. It is called on the request's goroutine.
 type Action func(r *http.Request) (any, error)
 
-// Methods are the actions of one path. GET answers HEAD too.
+// Methods are the actions of one path by HTTP method. That of GET also handles
+// HEAD.
 type Methods map[string]Action
 
-// Endpoint serves them; guard, if not nil, decides first.
+// Endpoint returns a handler that calls the action for the request's method,
+// after guard, unless that is nil, has let the request in.
 func Endpoint(log zerolog.Logger, guard Guard, on Methods) http.Handler {
 	allow := ""
 	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {
@@ -84,7 +88,7 @@ func Endpoint(log zerolog.Logger, guard Guard, on Methods) http.Handler {
 	})
 }
 
-// WriteError answers with an error as everywhere in rooms/wire/README.md. One
+// WriteError responds with an error in the form of rooms/wire/README.md. One
 // that is no *wire.Error is logged and shown as internal.
 func WriteError(w http.ResponseWriter, r *http.Request, log zerolog.Logger, err error) {
 	shown := wire.AsError(err)
@@ -103,13 +107,13 @@ func WriteError(w http.ResponseWriter, r *http.Request, log zerolog.Logger, err 
 	WriteJSON(w, status, map[string]any{"error": wire.ErrorInfo{Code: shown.Code, Message: shown.Message, Retryable: shown.Code.Retryable()}})
 }
 
-// WriteJSON answers with a body, which must be one that JSON can encode.
+// WriteJSON responds with body as JSON. It panics if body cannot be encoded.
 func WriteJSON(w http.ResponseWriter, status int, body any) {
 	var buf bytes.Buffer
 	encoder := json.NewEncoder(&buf)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(body); err != nil {
-		panic(fmt.Sprintf("httpapi: an answer cannot be encoded: %v", err)) // the caller's own types
+		panic(fmt.Sprintf("httpapi: an answer cannot be encoded: %v", err)) // a mistake in the caller's types
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")
@@ -117,7 +121,8 @@ func WriteJSON(w http.ResponseWriter, status int, body any) {
 	w.Write(buf.Bytes()) // an error means that the client is gone
 }
 
-// readJSON reads a body of at most limit bytes, which must call itself JSON: a form of a foreign page cannot do that.
+// readJSON reads a body of at most limit bytes, whose Content-Type must be
+// JSON: a form on a page of another origin cannot send that.
 func readJSON(r *http.Request, limit int64) ([]byte, error) {
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
 		return nil, wire.Errorf(codeMedia, "send the body with Content-Type: application/json")

@@ -13,29 +13,30 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
-// maxIdempotencyKey is the most bytes of an Idempotency-Key; a longer one is answered 400.
+// maxIdempotencyKey is the most bytes of an Idempotency-Key; a longer one is
+// answered 400.
 const maxIdempotencyKey = 128
 
-// APIOptions say who may use the API, and what it does besides asking the engine.
+// APIOptions configure the API.
 type APIOptions struct {
 	Guard Guard // nil: LocalOnly, programs of this machine
-	// EndUser keeps out, for a time, what was issued to a user before, when the
-	// user's sessions are ended: see EndUser. It should be the one of
-	// rooms.Config, so that the service on NATS does the same. nil: connections
-	// are ended, and ?for= is refused.
+	// EndUser revokes a user's credentials when the user's sessions are ended:
+	// see the function EndUser. It should be that of rooms.Config, so that the
+	// service on NATS does the same. nil: only connections are closed, and
+	// ?for= is refused.
 	EndUser func(ctx context.Context, uid string, lasts time.Duration) error
 	Log     zerolog.Logger // zero: nothing is logged
 }
 
-// api serves /api/.
+// api handles /api/.
 type api struct {
 	engine *rooms.Engine
 	APIOptions
 }
 
-// NewAPI serves everything under /api/ of rooms/wire/README.md. It is mounted at
-// "/api/". A service may do what a client may not: publish into inboxes and read
-// them.
+// NewAPI returns a handler of everything under /api/ in rooms/wire/README.md,
+// to be mounted at "/api/". Unlike clients, callers may publish into inboxes
+// and read them.
 func NewAPI(engine *rooms.Engine, opts APIOptions) http.Handler {
 	if opts.Guard == nil {
 		opts.Guard = LocalOnly(auth.Proxies{}, "")
@@ -61,7 +62,7 @@ func NewAPI(engine *rooms.Engine, opts APIOptions) http.Handler {
 	return mux
 }
 
-// roomOf is the room in the path, in its one spelling.
+// roomOf returns the room in the path.
 func roomOf(r *http.Request) (wire.Room, error) { return wire.ParseRoom(r.PathValue("room")) }
 
 func userOf(r *http.Request) (string, error) {
@@ -72,7 +73,7 @@ func userOf(r *http.Request) (string, error) {
 	return uid, nil
 }
 
-// number reads a parameter of the URL that may be left out.
+// number parses an optional parameter of the URL.
 func number(r *http.Request, name string, least, otherwise uint64) (uint64, error) {
 	text := r.URL.Query().Get(name)
 	if text == "" {
@@ -85,7 +86,7 @@ func number(r *http.Request, name string, least, otherwise uint64) (uint64, erro
 	return value, nil
 }
 
-// limitOf reads ?limit=; more than most is cut to it.
+// limitOf parses ?limit=, which is capped at most.
 func limitOf(r *http.Request, most int) (int, error) {
 	limit, err := number(r, "limit", 1, uint64(most))
 	return int(min(limit, uint64(most))), err
@@ -107,7 +108,7 @@ func (a *api) publishToUser(r *http.Request) (any, error) {
 	return a.publish(r, wire.Inbox(uid))
 }
 
-// stored answers a publish.
+// stored is the response to a publish.
 type stored struct {
 	Seq       uint64 `json:"seq"`
 	Duplicate bool   `json:"duplicate"`
@@ -135,8 +136,9 @@ func (a *api) publish(r *http.Request, room wire.Room) (any, error) {
 	return stored{Seq: at.Seq, Duplicate: at.Duplicate}, err
 }
 
-// messageID is the log's idempotency key: from the Idempotency-Key or else the event's id. It begins with a word of its
-// own, so that no client's id and no other room's can equal it.
+// messageID returns the message ID by which the log removes duplicates: from
+// the Idempotency-Key, or else the event's id. It has a prefix of its own, so
+// that it cannot equal that of a client's event or of another room.
 func messageID(r *http.Request, room wire.Room, id string) (string, error) {
 	key := r.Header.Get("Idempotency-Key")
 	if key == "" {

@@ -1,6 +1,6 @@
-// Package httpapi is the HTTP side of rooms/wire/README.md beside the WebSocket,
-// for a program that puts a server together itself: the login that gives a
-// ticket, and the API that a backend, an operator or a terminal asks.
+// Package httpapi is the HTTP part of rooms/wire/README.md besides the
+// WebSocket, for a program that assembles a server itself: the login that
+// issues tickets, and the API for backends and operators.
 //
 //	http.Handle("/ws", manager)
 //	http.Handle("/login", httpapi.NewLogin(authenticator, manager, httpapi.LoginOptions{}))
@@ -8,19 +8,19 @@
 //
 // # Who may ask
 //
-// Who may use the API may do everything: speak as a service in every room, read
-// every inbox, and end everybody's sessions. A Guard decides, before anything is
-// read. WithKey takes who has a key. LocalOnly, the default, takes programs of
-// this machine; it is not for a server behind a proxy that does not say that it
-// is one (X-Forwarded-For): all that comes through that is from this machine.
+// A caller of the API may do everything: publish as a service in every room,
+// read every inbox, and end everybody's sessions. A Guard decides before the
+// body is read. WithKey requires a key. LocalOnly, the default, allows programs
+// on this machine; do not use it behind a proxy that adds no header such as
+// X-Forwarded-For: every request through it would count as local.
 //
-// Login is for everybody whom the Issuer knows; session.Config.AddressLoginRate
-// bounds how often an address may try.
+// Login is for everybody whom the Issuer can authenticate;
+// session.Config.AddressLoginRate limits the attempts of an address.
 //
-// # What is not in here
+// # What is not in this package
 //
-// TLS, deadlines of requests, security headers and a recovery from panics are
-// the program's, as they are the same for all of its paths: see http.Server.
-// Bodies are bounded here: events by rooms.MaxEventBytes, a login by 4 KiB, a
-// label by eight times wire.MaxLabelBytes; a longer one is answered 413.
+// TLS, timeouts of requests, security headers and recovery from panics are up
+// to the program, as they concern all of its paths: see http.Server. Bodies are
+// limited here: an event to rooms.MaxEventBytes, a login to 4 KiB, a label to
+// eight times wire.MaxLabelBytes; a longer one is answered 413.
 package httpapi

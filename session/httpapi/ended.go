@@ -13,16 +13,17 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth/store"
 )
 
-// endedGrace is how long the command that ends a user's connections has, before
-// a node closes by itself what is left: so the one who asked hears how many
-// there were.
-const endedGrace = 3 * time.Second
+// revokeGrace is how long the command that closes a user's connections has
+// before a node closes the rest by itself: so the caller gets the right number
+// of closed connections.
+const revokeGrace = 3 * time.Second
 
-// EndUser is what rooms.Config and APIOptions take as EndUser: it refuses, on
-// every node, what was issued to the user up to now, for lasts, or for
-// store.DefaultRevocation if that is negative. Its errors are *wire.Error:
-// bad_payload, busy and unavailable. list is also the Authenticator's, and
-// closes by CloseRevoked who is connected.
+// EndUser returns the function EndUser of rooms.Config and APIOptions. It
+// revokes, on every node, credentials that were issued to the user up to now,
+// for the time lasts, or for store.DefaultRevocation if that is negative. Its
+// errors are *wire.Error: bad_payload, busy and unavailable. It may be called
+// from any goroutine. list is also that of the Authenticator; with CloseRevoked
+// it closes the user's connections.
 func EndUser(list *store.Revocations, log zerolog.Logger) func(ctx context.Context, uid string, lasts time.Duration) error {
 	return func(ctx context.Context, uid string, lasts time.Duration) error {
 		if lasts < 0 {
@@ -46,9 +47,9 @@ func EndUser(list *store.Revocations, log zerolog.Logger) func(ctx context.Conte
 	}
 }
 
-// CloseRevoked is what store.Revocations.OnRevoke takes: it closes, on this node, who came in
-// while the user's sessions were ended elsewhere, or while this node did not
-// hear of it.
+// CloseRevoked returns a function for store.Revocations.OnRevoke. It closes, on
+// this node, connections that were made while the user's sessions were being
+// ended, or while this node was not connected to NATS.
 func CloseRevoked(sessions *session.Manager) func(uid string) {
-	return func(uid string) { time.AfterFunc(endedGrace, func() { sessions.CloseRevokedHere(uid) }) }
+	return func(uid string) { time.AfterFunc(revokeGrace, func() { sessions.CloseRevokedHere(uid) }) }
 }

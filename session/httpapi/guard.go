@@ -13,21 +13,23 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
-// Guard decides whether a request is answered: nil, or why it is not, which is a
-// *wire.Error. It is called from any goroutine, before anything is read.
+// Guard decides whether a request is let in. It returns nil, or a *wire.Error
+// that says why not. It is called on the request's goroutine, before the body
+// is read.
 type Guard func(r *http.Request) error
 
-// Limiter limits how often an address may be wrong: *session.Manager, where a
-// wrong key counts as a failed login.
+// Limiter limits the failed attempts of an address. *session.Manager is one;
+// with it a wrong key counts as a failed login.
 type Limiter interface {
 	AdmitLogin(*http.Request) (wait time.Duration, refusal *wire.Error)
 	ForgiveLogin(*http.Request)
 }
 
-// WithKey lets in who sends "Authorization: Bearer" and the key, from anywhere.
-// A wrong key spends one of the address's guesses, and of an address that has
-// none left the right key is not looked at either: else the answer would tell it
-// from the others. It panics without a key, which everybody could send.
+// WithKey returns a Guard that lets in requests with "Authorization: Bearer"
+// and the key, from anywhere. A wrong key uses up one of the address's
+// attempts; an address that has none left is refused even with the right key,
+// as the response would otherwise tell it from wrong ones. It panics if key is
+// empty.
 func WithKey(key string, limit Limiter) Guard {
 	if key == "" {
 		panic("httpapi: WithKey was given no key; for programs of this machine there is LocalOnly")
@@ -50,10 +52,12 @@ func WithKey(key string, limit Limiter) Guard {
 	}
 }
 
-// LocalOnly lets in programs of this machine and our own page in a browser on it, and nothing else that such a browser
-// could be made to send: not a page of another origin, nor one whose name was pointed at this machine (DNS rebinding). What
-// came through a proxy counts as from there only if the proxy is trusted and says so: else who is behind it may be anywhere.
-// hint, if not "", says at the end of a refusal what an operator may do.
+// LocalOnly returns a Guard that lets in programs on this machine and the
+// server's own page in a browser on it, but no page of another origin, and none
+// whose name resolves to this machine (DNS rebinding). A request through a
+// proxy is let in only if the proxy is trusted and forwards for a client on
+// this machine. hint, if not "", is appended to a refusal: what an operator may
+// do.
 func LocalOnly(proxies auth.Proxies, hint string) Guard {
 	if hint != "" {
 		hint = "; " + hint
@@ -78,7 +82,8 @@ func localOnly(r *http.Request, proxies auth.Proxies, hint string) error {
 	return nil
 }
 
-// SentToLoopback reports whether the request names this machine as where it was sent to.
+// SentToLoopback reports whether the request's Host is a loopback name or
+// address.
 func SentToLoopback(r *http.Request) bool {
 	host := r.Host
 	if name, _, err := net.SplitHostPort(host); err == nil {
@@ -87,14 +92,15 @@ func SentToLoopback(r *http.Request) bool {
 	return LoopbackHost(host)
 }
 
-// FromAnotherSite reports whether a browser says that a page of another origin asks.
+// FromAnotherSite reports whether the request is from a page of another origin,
+// by the browser's Sec-Fetch-Site.
 func FromAnotherSite(r *http.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	return site == "cross-site" || site == "same-site"
 }
 
-// LoopbackHost reports whether a name or an address, without a port, is certainly
-// this machine. A name other than localhost could be anywhere.
+// LoopbackHost reports whether a name or an address, without a port, is
+// certainly this machine. Any name other than localhost may resolve to another.
 func LoopbackHost(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {

@@ -12,35 +12,37 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
-// maxLogin is the most bytes of a body of POST /login; more is answered 413.
+// maxLogin is the most bytes of the body of POST /login; a longer one is
+// answered 413.
 const maxLogin = 4 << 10
 
-// Issuer makes a ticket for who profile: *auth.Authenticator, or a program's own.
-// Its errors are answered as those of session.Authenticator. It is called from
-// any goroutine; the request's context bounds what it waits for.
+// Issuer authenticates a login and issues a ticket: *auth.Authenticator, or a
+// program's own. Its errors are answered like those of session.Authenticator.
+// It is called on the request's goroutine, whose context bounds it.
 type Issuer interface {
 	Login(r *http.Request, profile auth.Profile) (auth.LoginResult, error)
 }
 
-// LoginOptions say who may log in from where. The zero value lets pages of the
-// server's own origin log in.
+// LoginOptions configure NewLogin. The zero value lets pages of the server's
+// own origin log in.
 type LoginOptions struct {
-	Origins    auth.Origins   // pages that may log in, and read the answer; as session.Config.Origins
-	OriginHint string         // ends the refusal of other pages: what an operator may do
+	Origins    auth.Origins   // pages that may log in, and read the response; as session.Config.Origins
+	OriginHint string         // appended to the refusal of other pages: what an operator may do
 	Log        zerolog.Logger // zero: nothing is logged
 }
 
-// login serves /login.
+// login handles /login.
 type login struct {
 	who      Issuer
 	sessions *session.Manager
 	LoginOptions
 }
 
-// NewLogin serves POST /login of rooms/wire/README.md, by which a person gets the
-// one-time ticket that opens a connection; and the preflight requests (CORS) of
-// the pages that may log in. It is mounted at "/login". Logins spend what
-// session.Config.AddressLoginRate allows; sessions counts and logs refusals.
+// NewLogin returns a handler of POST /login in rooms/wire/README.md, which
+// issues the one-time ticket that opens a connection, and of the preflight
+// requests (CORS) of pages that may log in. It is to be mounted at "/login".
+// Logins are limited by session.Config.AddressLoginRate; sessions counts and
+// logs refusals.
 func NewLogin(who Issuer, sessions *session.Manager, opts LoginOptions) http.Handler {
 	if opts.OriginHint != "" {
 		opts.OriginHint = "; " + opts.OriginHint
@@ -64,8 +66,8 @@ func (l *login) checkOrigin(r *http.Request) error {
 	return refusal
 }
 
-// preflight tells a browser which pages may log in, and reports whether that was
-// all that it asked.
+// preflight sets the CORS headers, and reports whether the request was a
+// preflight, which it has then answered.
 func (l *login) preflight(w http.ResponseWriter, r *http.Request) (answered bool) {
 	w.Header().Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")
@@ -83,7 +85,8 @@ func (l *login) preflight(w http.ResponseWriter, r *http.Request) (answered bool
 	return true
 }
 
-// admit answers 429 to an address that logs in too often.
+// admit reports whether the address is below its rate of logins; if not it
+// responds with 429.
 func (l *login) admit(w http.ResponseWriter, r *http.Request) bool {
 	wait, refusal := l.sessions.AdmitLogin(r)
 	if refusal == nil {
@@ -95,8 +98,8 @@ func (l *login) admit(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// login answers the one-time ticket and, to a guest, its token. The body may be
-// left out.
+// login returns the one-time ticket and, for a guest, its token. The body is
+// optional.
 func (l *login) login(r *http.Request) (any, error) {
 	var profile auth.Profile
 	if r.ContentLength != 0 {

@@ -18,8 +18,8 @@ func (f issuer) Login(r *http.Request, profile auth.Profile) (auth.LoginResult, 
 	return f(r, profile)
 }
 
-// What a program's own issuer says is answered as an Authenticator's; an error of
-// no known kind is logged, and not shown.
+// What a program's own issuer says is answered as an Authenticator's; an error
+// of no known kind is logged, and not shown.
 func TestLoginOfOnesOwn(t *testing.T) {
 	s := newStack(t)
 	var asked auth.Profile

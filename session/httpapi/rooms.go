@@ -11,7 +11,8 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth/store"
 )
 
-// listRooms answers the rooms of all nodes that a lobby shows to who may enter them all; without a limit as many as fit.
+// listRooms returns the rooms of all nodes, as the lobby shows them to users
+// who may enter all of them; without a limit as many as fit.
 func (a *api) listRooms(r *http.Request) (any, error) {
 	query := r.URL.Query()
 	ask := wire.GetRooms{Prefix: query.Get("prefix"), After: query.Get("after")}
@@ -28,7 +29,7 @@ func (a *api) listRooms(r *http.Request) (any, error) {
 	return a.engine.Rooms(r.Context(), lobby.Query{Prefix: ask.Prefix, After: ask.After, Limit: ask.Limit}, rooms.MaxRoomsBytes)
 }
 
-// showRoom answers one room: an open one, or one that has a log or a label.
+// showRoom returns one room: one that is open, or has a log or a label.
 func (a *api) showRoom(r *http.Request) (any, error) {
 	room, err := roomOf(r)
 	if err != nil {
@@ -43,7 +44,7 @@ func (a *api) showRoom(r *http.Request) (any, error) {
 		return nil, err
 	}
 	label := info.Label
-	info, ok = a.engine.RoomHere(room) // reading its log has opened it
+	info, ok = a.engine.RoomHere(room) // it is open now, as its log was read
 	info.Label = label
 	if !ok || len(page.Events) == 0 && info.Users == 0 && label == nil {
 		return nil, wire.Errorf(wire.NotFound, "nobody is in the room %q and nothing was said there", room)
@@ -51,10 +52,11 @@ func (a *api) showRoom(r *http.Request) (any, error) {
 	return info, nil
 }
 
-// maxLabelBody is the most bytes of a request with a label: white space between its parts does not count later.
+// maxLabelBody is the most bytes of a request with a label: more than
+// wire.MaxLabelBytes, as white space is removed later.
 const maxLabelBody = 8 * wire.MaxLabelBytes
 
-// setLabel says in public what a room is.
+// setLabel sets the public label of a room.
 func (a *api) setLabel(r *http.Request) (any, error) {
 	room, err := roomOf(r)
 	if err != nil {
@@ -110,7 +112,7 @@ func (a *api) listEvents(r *http.Request) (any, error) {
 	return a.engine.History(r.Context(), room, before, limit)
 }
 
-// removeMember takes a user out of a room; the connections stay.
+// removeMember removes a user from a room; the connections stay open.
 func (a *api) removeMember(r *http.Request) (any, error) {
 	room, err := roomOf(r)
 	if err != nil {
@@ -124,8 +126,8 @@ func (a *api) removeMember(r *http.Request) (any, error) {
 	return map[string]int{"removed": removed}, err
 }
 
-// closeSessions ends a user's connections; the code tells the client not to come back by itself, and for a time (?for=1h)
-// nobody comes back with what was issued to the user before.
+// closeSessions closes a user's connections, with a code after which clients do
+// not reconnect, and revokes the user's credentials for a time (?for=1h).
 func (a *api) closeSessions(r *http.Request) (any, error) {
 	uid, err := userOf(r)
 	if err != nil {
