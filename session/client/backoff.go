@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// backoff is the wait before a reconnect, with full jitter: many clients that
-// lost the same server do not come back at the same moment.
+// backoff is exponential backoff with full jitter, so that clients that lost
+// the same server do not reconnect at the same moment.
 type backoff struct {
 	min, max time.Duration
 	failures int
@@ -29,10 +29,10 @@ func (b *backoff) ceiling() time.Duration {
 	return ceiling
 }
 
-// lasted is told how long a connection lived. Only one that outlived the
-// longest wait counts as a success, so that a server which accepts and then
-// closes is not hammered.
-func (b *backoff) lasted(d time.Duration) {
+// connectionEnded takes how long a connection lasted. Only one that lasted
+// longer than max resets the backoff, so that a server that accepts and then
+// closes is not overloaded.
+func (b *backoff) connectionEnded(d time.Duration) {
 	if d >= b.max {
 		b.failures = 0
 	}

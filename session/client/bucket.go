@@ -2,8 +2,8 @@ package client
 
 import "time"
 
-// bucket paces what we write to what the server takes: it answers what is
-// above its rate with rate_limited, and ends a client that goes on.
+// bucket is a token bucket that paces writes to the server's rate limit: the
+// server refuses events above it, and closes a client that keeps exceeding it.
 type bucket struct {
 	rate   float64 // events per second; 0: no limit
 	burst  float64
@@ -15,7 +15,8 @@ func newBucket(rate float64, burst int, now time.Time) bucket {
 	return bucket{rate: max(0, rate), burst: float64(burst), tokens: float64(burst), last: now}
 }
 
-// wait is how long to wait for the next event; at 0 it may go out now.
+// wait returns how long to wait before the next event; at 0 it may be written
+// now.
 func (b *bucket) wait(now time.Time) time.Duration {
 	if b.rate == 0 {
 		return 0
@@ -25,7 +26,7 @@ func (b *bucket) wait(now time.Time) time.Duration {
 	if b.tokens >= 1 {
 		return 0
 	}
-	// Rounded up, so that a timer of this length finds a whole token.
+	// Rounded up, so that there is a whole token when the timer fires.
 	return time.Duration((1-b.tokens)/b.rate*float64(time.Second)) + time.Microsecond
 }
 

@@ -10,16 +10,16 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// Ack is the server's word that an event is stored.
+// Ack is the server's acknowledgement that an event is stored.
 type Ack struct {
-	ID        string // under which it was sent
+	ID        string // of the event
 	Room      string
-	Seq       uint64 // its place in the room's log
-	Duplicate bool   // it was stored before, under the same id
+	Seq       uint64 // its sequence in the room's log
+	Duplicate bool   // it was stored before under the same ID
 }
 
-// JoinOptions say what of the past to replay: what came after Since, or the
-// Last events; the zero value replays nothing.
+// JoinOptions say which events to replay: those after Since, or else the Last
+// newest. The zero value replays none.
 type JoinOptions struct {
 	Since *wire.Position
 	Last  int
@@ -28,8 +28,8 @@ type JoinOptions struct {
 // Publish sends an event into a room and waits until it is stored. Events are
 // sent in the order of the calls. An empty room is the current one. After an
 // error that is ErrOutcomeUnknown, or a *wire.Error with the code
-// wire.Unavailable, the event may be stored or not; what to do about the former
-// it says, and for the latter use Send with an id of your own, which may be
+// wire.Unavailable, the event may be stored or not. For the former, look in the
+// room's history; for the latter, use Send with an ID of your own, which may be
 // sent again.
 func (c *Client) Publish(ctx context.Context, room, typ string, payload any) (Ack, error) {
 	raw, err := encode(payload)
@@ -44,10 +44,10 @@ func (c *Client) Publish(ctx context.Context, room, typ string, payload any) (Ac
 	return c.Send(ctx, wire.Event{Type: typ, Room: room, Payload: raw})
 }
 
-// Send publishes an event as it is. Its ID is the key under which the server
-// stores it once, for this uid and for 2 minutes; "" takes a new one. Whoever
-// calls Send again with the same ID keeps within ResendFor of the first call.
-// Seq is not sent.
+// Send publishes an event and waits until it is stored. The server stores
+// events of one uid with the same ID once, for 2 minutes; "" generates an ID.
+// Send with the same ID only within ResendFor of the first call. Seq is not
+// sent.
 func (c *Client) Send(ctx context.Context, ev wire.Event) (Ack, error) {
 	r, err := c.do(ctx, ev)
 	if err != nil {
@@ -63,8 +63,8 @@ func (c *Client) Send(ctx context.Context, ev wire.Event) (Ack, error) {
 }
 
 // Request sends an event that the server answers, such as get_history, and
-// returns the answer. The answer of a program's own handler may be absent: its
-// Type is then "".
+// returns the answer. A program's own handler may only acknowledge the event:
+// the Type of the answer is then "".
 func (c *Client) Request(ctx context.Context, ev wire.Event) (wire.Event, error) {
 	r, err := c.do(ctx, ev)
 	if err != nil || r.answer == nil {
@@ -73,8 +73,8 @@ func (c *Client) Request(ctx context.Context, ev wire.Event) (wire.Event, error)
 	return *r.answer, nil
 }
 
-// Join joins one more room. What it replays comes through Config.OnEvent, after
-// the room_joined and maybe after Join has returned.
+// Join joins another room. Replayed events come to Config.OnEvent, after the
+// room_joined and maybe after Join has returned.
 func (c *Client) Join(ctx context.Context, room string, opts JoinOptions) (wire.RoomJoined, error) {
 	request := map[string]any{"name": room}
 	if opts.Since != nil {
@@ -107,10 +107,10 @@ func (c *Client) join(ctx context.Context, typ, room string, payload any) (wire.
 	return joined, nil
 }
 
-// Rooms returns one page of the rooms that this client may enter, on all nodes,
-// those with a label first, each of the two by name: those whose names begin
-// with ask.Prefix, behind ask.After, ask.Limit of them at most (0, and more than
-// 100: 100). The page's Next is After for the next one; empty on the last.
+// Rooms returns one page of the rooms on all nodes that this client may enter,
+// those with a label first, then sorted by name: rooms whose names begin with
+// ask.Prefix, after ask.After, at most ask.Limit (0, or more than 100: 100).
+// Next is the After of the next page; it is empty on the last.
 func (c *Client) Rooms(ctx context.Context, ask wire.GetRooms) (wire.Rooms, error) {
 	raw, err := encode(ask)
 	if err != nil {
@@ -127,7 +127,7 @@ func (c *Client) Rooms(ctx context.Context, ask wire.GetRooms) (wire.Rooms, erro
 	return page, nil
 }
 
-// Leave leaves a room. Having left it already is no error.
+// Leave leaves a room. It is no error if the client is not a member.
 func (c *Client) Leave(ctx context.Context, room string) error {
 	raw, err := encode(map[string]any{"name": room})
 	if err != nil {
@@ -144,9 +144,9 @@ func (c *Client) Leave(ctx context.Context, room string) error {
 	return err
 }
 
-// Signal tells the other members of a room something that only matters now. It
-// returns when it is written. It is not kept for the next connection: without
-// one, and when it is lost before, the error is ErrNotConnected.
+// Signal sends an ephemeral event to the other members of a room, which is not
+// stored. It returns when the event is written. It is not sent again: if there
+// is no connection, or it is lost before, the error is ErrNotConnected.
 func (c *Client) Signal(ctx context.Context, room string, payload any) error {
 	raw, err := encode(payload)
 	if err != nil {
@@ -160,7 +160,7 @@ func (c *Client) Signal(ctx context.Context, room string, payload any) error {
 	return c.wait(ctx, r)
 }
 
-// do sends an event under an id and waits for the ack.
+// do sends an event, with an ID, and waits for the ack.
 func (c *Client) do(ctx context.Context, ev wire.Event) (*request, error) {
 	if ev.ID == "" {
 		c.mu.Lock()
@@ -175,8 +175,8 @@ func (c *Client) do(ctx context.Context, ev wire.Event) (*request, error) {
 	return r, c.wait(ctx, r)
 }
 
-// prepare writes the event as the server will read it. What the server could
-// not even read is refused here: it has no id to answer under.
+// prepare encodes the event. One that the server could not decode is refused
+// here, as the server's error would not have its ID.
 func (c *Client) prepare(ev wire.Event) (*request, error) {
 	ev.Seq = 0
 	text := wire.AppendEvent(nil, ev)
@@ -189,8 +189,9 @@ func (c *Client) prepare(ev wire.Event) (*request, error) {
 	return &request{event: ev, text: text, done: make(chan struct{})}, nil
 }
 
-// wait puts a request into the outbox and waits until it is closed. When ctx
-// ends first it is not sent again, and the error says if it may be stored.
+// wait puts a request into the outbox and waits until it is done. If ctx ends
+// first it is not sent again, and the error says whether the event may be
+// stored.
 func (c *Client) wait(ctx context.Context, r *request) error {
 	if err := c.enqueue(r); err != nil {
 		return fmt.Errorf("send %s: %w", r.event.Type, err)
@@ -202,7 +203,7 @@ func (c *Client) wait(ctx context.Context, r *request) error {
 		if c.take(r) {
 			return fmt.Errorf("send %s: %w", r.event.Type, r.failed(context.Cause(ctx)))
 		}
-		<-r.done // it was closed at the same moment
+		<-r.done // it was finished at the same moment
 	}
 	if r.err != nil {
 		return fmt.Errorf("send %s: %w", r.event.Type, r.err)
@@ -222,7 +223,8 @@ func (c *Client) enqueue(r *request) error {
 	return c.outbox.add(r)
 }
 
-// take gets a request out of the outbox; whoever got it finishes it.
+// take removes a request from the outbox; the caller that gets true finishes
+// it.
 func (c *Client) take(r *request) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

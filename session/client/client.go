@@ -11,23 +11,23 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// Client is one user's connection to the server, over however many
-// WebSockets. Dial makes one; its methods may be called from any goroutine.
+// Client is one user's connection to the server, which it reestablishes when it
+// is lost. Dial returns one; its methods may be called from any goroutine.
 type Client struct {
 	// fixed after Dial
 	cfg      Config
-	ctx      context.Context // of the Client's life
+	ctx      context.Context // ends with the Client
 	cancel   context.CancelCauseFunc
 	idPrefix string
-	wake     chan struct{} // the writer has something to look at; holds one
+	wake     chan struct{} // wakes the writer; buffered by one
 	done     chan struct{}
 
 	// owned by the goroutine that connects: Dial's, then the reader's
 	backoff    backoff
 	guestToken string
-	at         int       // where to connect, in cfg.addresses()
-	notBefore  time.Time // the server asked to come back then; zero: it did not
-	renewing   bool      // a fresh token was asked for, because the last one had ended, and none has come yet
+	at         int       // index of the current address in cfg.addresses()
+	notBefore  time.Time // the server asked to reconnect then; zero: it did not
+	renewing   bool      // a new token was requested, as the last one had expired, and none was accepted yet
 
 	// guarded by mu
 	mu      sync.Mutex
@@ -35,21 +35,20 @@ type Client struct {
 	outbox  *outbox
 	rooms   *tracker
 	link    *link       // nil while there is no connection
-	expiry  *time.Timer // for expire; while there is nothing to end it does nothing
+	expiry  *time.Timer // calls expire; stopped while nothing can expire
 	welcome wire.Welcome
 	ended   bool
 	err     error
 }
 
-// Dial connects and returns when the server has said welcome; the first rooms
-// follow, and an answer to any request means that they have been joined. The
-// first connect is not tried again, but at the other addresses: the last
-// failure is the error, a *RefusedError when the server answered it. ctx bounds
-// this call and nothing after it; its values are those of Config.Token's context.
-// From then on the Client reconnects by itself, until Close is called, or the
-// server says that it is of no use: see wire.CloseCode.Reconnect, and the HTTP
-// statuses 400, 401 and 403. When the token has ended (4500) Config.Token is asked
-// once for a fresh one first.
+// Dial connects and returns after the server's welcome. The first rooms are
+// joined after that, before the answer to any request. The first connect is
+// tried once at each address: the error is that of the last, a *RefusedError if
+// the server answered. ctx bounds only this call; its values are passed to
+// Config.Token. Afterwards the Client reconnects by itself, until Close is
+// called, or the server says that this is pointless: see
+// wire.CloseCode.Reconnect, and the HTTP statuses 400, 401 and 403. If the
+// token has expired (4500) Config.Token is called for a new one once.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -65,12 +64,12 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 		rooms:    newTracker(cfg.Room),
 	}
 	c.expiry = time.AfterFunc(time.Hour, c.onExpiry)
-	c.expiry.Stop() // until something was written and not answered
+	c.expiry.Stop() // until an event is unacknowledged
 	c.ctx, c.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { c.cancel(context.Cause(ctx)) })
 	cfg.OnStatus(Status{State: Connecting})
 	l, err := c.first()
-	if !stop() { // ctx has ended, and the Client with it
+	if !stop() { // ctx has ended, and so has the Client
 		err = context.Cause(ctx)
 		if l != nil {
 			c.drop(l)
@@ -85,7 +84,7 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// first connects to the first address that takes us.
+// first connects to the first address that accepts the connection.
 func (c *Client) first() (*link, error) {
 	for {
 		l, err := c.connect()
@@ -96,36 +95,39 @@ func (c *Client) first() (*link, error) {
 	}
 }
 
-// url is where to connect.
+// url returns the current address.
 func (c *Client) url() string { return c.cfg.addresses()[c.at] }
 
-// Close tells the server, ends both goroutines and then returns. Requests that
-// wait fail with ErrClosed. It may be called again, but not from a callback.
+// Close sends a close frame, and returns when both goroutines have ended.
+// Pending requests fail with ErrClosed. It may be called again, but not from a
+// callback.
 func (c *Client) Close() {
 	c.cancel(ErrClosed)
 	<-c.done
 }
 
-// Done is closed when the Client has ended; Err then says why.
+// Done returns a channel that is closed when the Client has ended; Err then
+// says why.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
-// Err is nil while the Client lives. Then it is ErrClosed after Close, or what
-// the server said: a *ClosedError or *RefusedError.
+// Err returns nil until the Client has ended. Then it returns ErrClosed after
+// Close, or why the server refused it: a *ClosedError or *RefusedError.
 func (c *Client) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
 }
 
-// Welcome is the first event of the latest connection: who we are there.
+// Welcome returns the first event of the latest connection, which says who the
+// client is.
 func (c *Client) Welcome() wire.Welcome {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.welcome
 }
 
-// Position is how far room was read: up to and with the event that OnEvent was
-// handed last. False when it is not joined.
+// Position returns the position in room: that of the last event that was passed
+// to OnEvent. It returns false if the room is not joined.
 func (c *Client) Position(room string) (wire.Position, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -133,14 +135,14 @@ func (c *Client) Position(room string) (wire.Position, bool) {
 	return p, ok
 }
 
-// run reads one connection after the other. It is the reader goroutine.
+// run is the reader goroutine. It reads one connection after the other.
 func (c *Client) run(l *link) {
 	defer close(c.done)
 	for {
 		start := time.Now()
 		err := c.read(l)
 		c.drop(l)
-		c.backoff.lasted(time.Since(start))
+		c.backoff.connectionEnded(time.Since(start))
 		if l, err = c.reconnect(err); err != nil {
 			c.end(err)
 			return
@@ -148,7 +150,7 @@ func (c *Client) run(l *link) {
 	}
 }
 
-// reconnect waits and connects until it works; its error is final.
+// reconnect retries with backoff until it is connected; its error is final.
 func (c *Client) reconnect(why error) (*link, error) {
 	for {
 		if c.ctx.Err() != nil {
@@ -175,8 +177,8 @@ func (c *Client) reconnect(why error) (*link, error) {
 	}
 }
 
-// renews reports whether a connection ended because its token did, and there may
-// be a fresh one; it is asked for once.
+// renews reports whether a connection ended because its token expired, and
+// Config.Token may return a new one. That is tried once.
 func (c *Client) renews(why error) bool {
 	var closed *ClosedError
 	if c.cfg.Token == nil || c.renewing || !errors.As(why, &closed) || closed.Code != wire.CloseTokenExpired {
@@ -186,7 +188,7 @@ func (c *Client) renews(why error) bool {
 	return true
 }
 
-// delay is what the server asked for, once, or the backoff.
+// delay returns the delay that the server asked for, once, or else the backoff.
 func (c *Client) delay() time.Duration {
 	if c.notBefore.IsZero() {
 		return c.backoff.next()
@@ -196,7 +198,7 @@ func (c *Client) delay() time.Duration {
 	return delay
 }
 
-// drop takes a connection out of use and waits for its writer.
+// drop closes a connection and waits for its writer.
 func (c *Client) drop(l *link) {
 	l.end()
 	c.mu.Lock()
@@ -229,6 +231,6 @@ func (c *Client) end(err error) {
 func (c *Client) poke() {
 	select {
 	case c.wake <- struct{}{}:
-	default: // it will look anyway
+	default: // it will be woken anyway
 	}
 }

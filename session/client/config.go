@@ -29,86 +29,85 @@ const (
 	DefaultBurst            = 30
 )
 
-// Config says where to connect, as whom, and what to do with what comes. Only
-// URL is required; a zero value of any other field means its default. Dial
-// copies it.
+// Config configures a Client. Only URL is required; the zero value of any other
+// field means its default. Dial copies it.
 type Config struct {
 	// URL is the server's WebSocket address: ws://host:port/ws or wss://….
 	URL string
-	// Others are the addresses of more nodes of the same service. After a
-	// lost connection, and after a connect that failed, the next address is
-	// tried, round and round beginning with URL.
+	// Others are the addresses of other nodes of the same service. After a lost
+	// connection or a failed connect the next address is tried, round-robin,
+	// beginning with URL.
 	Others []string
-	// Token returns the JWT to connect with. It is called for every connect,
-	// so it can return a fresh one, which it should once the last one has ended
-	// (4500); an error of a reconnect is tried again later. Nil connects as a guest, who keeps its uid as long as the server
-	// takes its token, and has another one on every connection of a server
-	// that gives none.
+	// Token returns the JWT to connect with. It is called before every connect,
+	// and should return a new one if the last one has expired (4500); after an
+	// error a reconnect is retried later. Nil connects as a guest, who keeps
+	// its uid as long as the server accepts its token; if the server issues
+	// none, each connection has another uid.
 	Token func(context.Context) (string, error)
-	// Username and AvatarID are what a guest is called. They are not used
-	// with a Token, which says it itself.
+	// Username and AvatarID are the profile of a guest. They are ignored with
+	// Token, as the JWT has its own.
 	Username, AvatarID string
 	// Room is the first room; "" is DefaultRoom.
 	Room string
 
-	// OnEvent gets every event of the server in order, acks and errors
-	// included, and no event of a room's log twice, unless OnGap was told
-	// that the room went back. The event is its to keep.
-	// While it runs nothing else is read: a slow one makes the server close
-	// the connection, and the Client resume.
+	// OnEvent is called with every event of the server in order, including acks
+	// and errors, and with no event of a room's log twice, unless OnGap was
+	// called because the log was rolled back. It may keep the event. Nothing is
+	// read while it runs: if it is slow the server closes the connection, and
+	// the Client resumes.
 	OnEvent func(wire.Event)
-	// OnRepeat gets an event of a room's log that is not above the present
-	// position: it came before, or too late. OnEvent does not get it. A
-	// server that keeps its promise makes none.
+	// OnRepeat is called instead of OnEvent with an event of a room's log that
+	// is not after the current position: a duplicate, or out of order. A
+	// correct server sends none.
 	OnRepeat func(wire.Event)
-	// OnGap is told when what is shown of a room must be fetched anew: the
-	// room came back without all that was missed, or the server says unasked
-	// that its log has a hole or was rolled back. It is called once for each
-	// room_joined that says so, before OnEvent gets that, and not for the
-	// first join of a room without a position.
+	// OnGap is called when the history that is shown of a room must be fetched
+	// again: the room was resumed without all missed events, or the server says
+	// that its log has a gap or was rolled back. It is called once for each
+	// such room_joined, before OnEvent, and not for the first join of a room
+	// without a position.
 	OnGap func(Gap)
-	// OnStatus is told about every change of state. All callbacks run one at
-	// a time: those of the first connect on Dial's goroutine, all others on
-	// the Client's reader.
+	// OnStatus is called with every change of state. Callbacks never run
+	// concurrently: those of the first connect run on Dial's goroutine, all
+	// others on the Client's reader goroutine.
 	OnStatus func(Status)
 
-	// MinBackoff and MaxBackoff bound the wait before a reconnect: a random
-	// time up to MinBackoff, doubled with each failure up to MaxBackoff.
+	// MinBackoff and MaxBackoff bound the backoff before a reconnect: a random
+	// time up to MinBackoff, which doubles with each failure up to MaxBackoff.
 	MinBackoff, MaxBackoff time.Duration
 	// HandshakeTimeout bounds a connect up to the first event, and how long
-	// requests wait for the rooms to be joined again after it.
+	// requests wait after that until the rooms are joined again.
 	HandshakeTimeout time.Duration
-	// AckTimeout is how long a request may stay unanswered before the
-	// connection counts as dead. It must be longer than the server's own
-	// limit of 15 s for storing an event.
+	// AckTimeout is how long the server may take to answer a request before the
+	// connection is considered dead. It must be longer than the 15 s for which
+	// the server tries to store an event.
 	AckTimeout time.Duration
 	// WriteTimeout bounds one write to the connection.
 	WriteTimeout time.Duration
-	// Outbox is how many requests may wait for their answer; one more fails
-	// with ErrOutboxFull.
+	// Outbox is how many requests may be pending; one more fails with
+	// ErrOutboxFull.
 	Outbox int
-	// MaxSend is the longest event in bytes of JSON; a longer one fails with
-	// ErrTooBig, because the server would close the connection over it. Set
-	// it to the server's --max-message.
+	// MaxSend is the most bytes of an event as JSON; a longer one fails with
+	// ErrTooBig, as the server would close the connection. It should equal the
+	// server's --max-message.
 	MaxSend int
-	// MaxReceive is the longest message taken from the server, in bytes; a
-	// longer one ends the Client.
+	// MaxReceive is the most bytes of a message from the server; a longer one
+	// ends the Client.
 	MaxReceive int64
 	// Rate and Burst are how many events are written per second, and at once.
-	// The defaults stay within the server's own, with some room in the burst
-	// for events that the network lets arrive closer together. A negative
-	// Rate is no limit.
+	// The defaults are below the server's, with some margin in the burst for
+	// events that arrive closer together than they were sent. A negative Rate
+	// is no limit.
 	Rate  float64
 	Burst int
-	// TLS says whom to trust at wss:// addresses; nil is whom the system
-	// trusts. It is not used with a Dialer, which says it itself.
+	// TLS is the TLS configuration for wss:// addresses; nil trusts the
+	// system's authorities. It is ignored with Dialer, which has its own.
 	TLS *tls.Config
-	// Dialer makes the connections; nil is one that heeds the proxy variables
-	// of the environment. The guest's login goes the same way.
+	// Dialer opens the connections, and that of a guest's login; nil is one
+	// that uses the proxy variables of the environment.
 	Dialer *websocket.Dialer
 }
 
-// withDefaults checks the configuration and fills it up.
+// withDefaults validates the configuration and sets defaults.
 func (cfg Config) withDefaults() (Config, error) {
 	for _, address := range cfg.addresses() {
 		u, err := url.Parse(address)

@@ -15,8 +15,8 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// connect opens one connection: login, upgrade, welcome. When it returns
-// without an error, the link's writer runs.
+// connect opens one connection: login, upgrade, welcome. If it returns no
+// error, the link's writer is running.
 func (c *Client) connect() (*link, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.cfg.HandshakeTimeout)
 	defer cancel()
@@ -43,11 +43,11 @@ func (c *Client) connect() (*link, error) {
 	return l, nil
 }
 
-// spentToken is the expires_in of a token that is taken although it has ended,
-// or ends within a second or two.
-const spentToken = 1
+// expiredToken is the expires_in of a token that is accepted although it has
+// expired, or expires within a second or two.
+const expiredToken = 1
 
-// await reads the first event, which is welcome.
+// await waits for the welcome, the first event.
 func (c *Client) await(l *link) error {
 	l.silence = c.cfg.HandshakeTimeout
 	ev, err := l.next()
@@ -63,11 +63,11 @@ func (c *Client) await(l *link) error {
 	} else {
 		l.silence = defaultSilence
 	}
-	if welcome.ExpiresIn != spentToken {
+	if welcome.ExpiresIn != expiredToken {
 		c.renewing = false
 	}
 	c.mu.Lock()
-	c.cameBack(welcome.UID)
+	c.connectedAs(welcome.UID)
 	c.welcome = welcome
 	c.link = l
 	c.mu.Unlock()
@@ -100,7 +100,7 @@ func (c *Client) roomsQuery(query url.Values) []string {
 	return names
 }
 
-// address is the configured URL with more query parameters.
+// address returns the current address with more query parameters.
 func (c *Client) address(add url.Values) string {
 	u, err := url.Parse(c.url())
 	if err != nil {
@@ -114,8 +114,8 @@ func (c *Client) address(add url.Values) string {
 	return u.String()
 }
 
-// refused makes an error of an HTTP answer. A guest whose token is no longer
-// taken logs in anew next time.
+// refused returns the error of an HTTP response. A guest whose token is not
+// accepted any more logs in again next time.
 func (c *Client) refused(response *http.Response) error {
 	err := refusal(response)
 	if err.Status == http.StatusUnauthorized && c.guestToken != "" {
@@ -128,7 +128,7 @@ func (c *Client) refused(response *http.Response) error {
 	return err
 }
 
-// refusal reads the body {"error":{"code","message"}} of an HTTP answer.
+// refusal decodes the body {"error":{"code","message"}} of an HTTP response.
 func refusal(response *http.Response) *RefusedError {
 	const limit = 4 << 10
 	body, readErr := io.ReadAll(io.LimitReader(response.Body, limit))

@@ -7,9 +7,9 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// What a request can fail with, besides the *wire.Error of the server, the
-// error of its own context, and Err of the Client when it ended meanwhile.
-// Use errors.Is: more than one may be in the same error.
+// Errors of a request, besides the *wire.Error of the server, the error of its
+// context, and Err of the Client if it has ended. Use errors.Is: one error may
+// wrap several.
 var (
 	ErrClosed       = errors.New("client: closed")
 	ErrOutboxFull   = errors.New("client: too many requests wait for an answer; wait for some, or raise Config.Outbox")
@@ -17,20 +17,19 @@ var (
 	ErrSameID       = errors.New("client: a request with the same id still waits for its answer")
 	ErrNotConnected = errors.New("client: not connected, and signals are not kept")
 
-	// ErrOutcomeUnknown is part of the error of an event that was written and
-	// not answered, and will not be sent again: because it is too late (see
-	// ResendFor), because we came back under another uid, because its context
-	// or the Client ended, or because the server refused it when it was sent
-	// again. Without it, such an error means that the event is not stored; but
-	// see wire.Unavailable.
+	// ErrOutcomeUnknown is wrapped by the error of an event that was written,
+	// may be stored, and will not be sent again: because it is too late (see
+	// ResendFor), because the uid has changed, because its context or the
+	// Client has ended, or because the server refused it when it was sent
+	// again. An error that does not wrap it means that the event is not stored;
+	// except wire.Unavailable.
 	ErrOutcomeUnknown = errors.New("client: the event may be stored or not; look in the room's history (get_history) before you send it again")
 )
 
-// RefusedError is a connect that the server answered with an HTTP status
-// instead of a WebSocket.
+// RefusedError is a connect that the server refused with an HTTP status.
 type RefusedError struct {
 	Status  int
-	Code    wire.Code // "" when the answer was not the server's own
+	Code    wire.Code // "" if the response was not a room server's
 	Message string
 }
 
@@ -41,7 +40,7 @@ func (e *RefusedError) Error() string {
 // final reports whether the same connect would be refused again.
 func (e *RefusedError) final() bool { return e.Status == 400 || e.Status == 401 || e.Status == 403 }
 
-// ClosedError is a connection that the server closed.
+// ClosedError is a connection that the server closed with a close frame.
 type ClosedError struct {
 	Code   wire.CloseCode
 	Reason string
@@ -51,12 +50,12 @@ func (e *ClosedError) Error() string {
 	return fmt.Sprintf("closed by the server with %d: %s", uint16(e.Code), e.Reason)
 }
 
-// finalError ends the Client.
+// finalError is an error after which the Client does not reconnect.
 type finalError struct{ error }
 
 func (e finalError) Unwrap() error { return e.error }
 
-// isFinal reports whether connecting again makes no sense after err.
+// isFinal reports whether there is no point in reconnecting after err.
 func isFinal(err error) bool {
 	var final finalError
 	var refused *RefusedError

@@ -14,22 +14,22 @@ import (
 )
 
 const (
-	// defaultSilence is how long a server may say nothing when its welcome
-	// does not name a heartbeat.
+	// defaultSilence is how long the server may be silent if its welcome
+	// contains no heartbeat.
 	defaultSilence = time.Minute
-	// closeWait is how long the server has to answer our close frame.
+	// closeWait is how long the server may take to answer our close frame.
 	closeWait = time.Second
 )
 
-// link is one WebSocket. Its writer goroutine is the only one that writes
-// events; control frames may be written beside it.
+// link is one WebSocket connection. Only its writer goroutine writes events;
+// others may write control frames.
 type link struct {
 	// fixed
-	client *Client
-	conn   *websocket.Conn
-	stop   chan struct{} // closed by end
-	gone   chan struct{} // closed by the writer
-	gate   time.Time     // when requests go out even if rooms are missing
+	client       *Client
+	conn         *websocket.Conn
+	stop         chan struct{} // closed by end
+	writerDone   chan struct{} // closed by the writer
+	joinDeadline time.Time     // when requests are sent even if rooms are still missing
 
 	// owned by the reader
 	silence time.Duration
@@ -38,18 +38,18 @@ type link struct {
 	pace bucket
 
 	// guarded by client.mu
-	missing map[string]bool // rooms that the server still has to let us into
-	moveAt  time.Time       // when the server asked us to come back; zero: it did not
+	missing     map[string]bool // rooms that the server has not joined again yet
+	reconnectAt time.Time       // when the server asked us to reconnect; zero: it did not
 
 	mu      sync.Mutex
 	closing bool  // the read deadline is final
-	err     error // why we ended it ourselves
+	err     error // why the client closed it
 }
 
 func newLink(c *Client, conn *websocket.Conn, rooms []string) *link {
 	l := &link{
-		client: c, conn: conn, stop: make(chan struct{}), gone: make(chan struct{}),
-		gate: time.Now().Add(c.cfg.HandshakeTimeout), pace: newBucket(c.cfg.Rate, c.cfg.Burst, time.Now()), missing: make(map[string]bool),
+		client: c, conn: conn, stop: make(chan struct{}), writerDone: make(chan struct{}),
+		joinDeadline: time.Now().Add(c.cfg.HandshakeTimeout), pace: newBucket(c.cfg.Rate, c.cfg.Burst, time.Now()), missing: make(map[string]bool),
 	}
 	for _, room := range rooms {
 		l.missing[room] = true
@@ -58,12 +58,12 @@ func newLink(c *Client, conn *websocket.Conn, rooms []string) *link {
 	return l
 }
 
-// next reads one event. Its error says why the connection is over.
+// next reads one event. Its error says why the connection has ended.
 func (l *link) next() (wire.Event, error) {
 	l.extend()
 	kind, body, err := l.conn.ReadMessage()
 	if err != nil {
-		return wire.Event{}, l.why(err)
+		return wire.Event{}, l.readError(err)
 	}
 	ev, err := wire.DecodeServer(body)
 	if err == nil && kind != websocket.TextMessage {
@@ -75,12 +75,13 @@ func (l *link) next() (wire.Event, error) {
 	return ev, nil
 }
 
-// extend gives the server the whole silence again: any frame counts as life.
+// extend resets the read deadline: any frame is a sign of life.
 func (l *link) extend() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.closing {
-		// An error means that the connection is closed; the read will say so.
+		// It fails only if the connection is closed, which the next read
+		// returns.
 		_ = l.conn.SetReadDeadline(time.Now().Add(l.silence))
 	}
 }
@@ -95,8 +96,8 @@ func (l *link) pong(data string) error {
 	return err
 }
 
-// why translates the error of a read.
-func (l *link) why(err error) error {
+// readError translates the error of a read.
+func (l *link) readError(err error) error {
 	l.mu.Lock()
 	own := l.err
 	l.mu.Unlock()
@@ -117,26 +118,26 @@ func (l *link) why(err error) error {
 	return fmt.Errorf("connection lost: %w", err)
 }
 
-// fail ends the connection for a reason of our own.
+// fail closes the connection for a reason of the client's.
 func (l *link) fail(err error) {
 	l.mu.Lock()
 	if l.err == nil {
 		l.err = err
 	}
 	l.mu.Unlock()
-	l.conn.Close() // its error would only say that it is closed
+	l.conn.Close() // fails only if it is closed already
 }
 
 // end closes the connection and waits for the writer.
 func (l *link) end() {
 	close(l.stop)
-	l.conn.Close() // its error would only say that it is closed
-	<-l.gone
+	l.conn.Close() // fails only if it is closed already
+	<-l.writerDone
 }
 
 // write is the writer goroutine.
 func (l *link) write() {
-	defer close(l.gone)
+	defer close(l.writerDone)
 	c := l.client
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -166,7 +167,7 @@ func (l *link) write() {
 	}
 }
 
-// due is what the writer does now: write a request, wait, or give up.
+// due returns what the writer does now: write r, wait, or end with err.
 func (l *link) due(now time.Time) (r *request, wait time.Duration, err error) {
 	c := l.client
 	c.mu.Lock()
@@ -175,8 +176,8 @@ func (l *link) due(now time.Time) (r *request, wait time.Duration, err error) {
 		return nil, time.Hour, nil
 	}
 	wait = time.Hour
-	if !l.moveAt.IsZero() {
-		if wait = l.moveAt.Sub(now); wait <= 0 {
+	if !l.reconnectAt.IsZero() {
+		if wait = l.reconnectAt.Sub(now); wait <= 0 {
 			return nil, 0, errors.New("the server asked for a reconnect")
 		}
 	}
@@ -187,10 +188,10 @@ func (l *link) due(now time.Time) (r *request, wait time.Duration, err error) {
 		}
 		wait = min(wait, left)
 	}
-	if closed := l.gate.Sub(now); closed > 0 && len(l.missing) > 0 {
+	if closed := l.joinDeadline.Sub(now); closed > 0 && len(l.missing) > 0 {
 		return nil, min(wait, closed), nil
 	}
-	// The timer is not enough: it may be late, and not run while the machine sleeps.
+	// The expiry timer may be late, as it stops while the machine sleeps.
 	if r := c.outbox.head(); r != nil && r.late(now) {
 		c.expire(now)
 	}
@@ -221,7 +222,7 @@ func (l *link) send(r *request) error {
 	return nil
 }
 
-// bye says that we leave for good, and gives the server a moment to answer.
+// bye sends a close frame, and gives the server closeWait to answer.
 func (l *link) bye() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -233,6 +234,6 @@ func (l *link) bye() {
 	}
 	if err != nil {
 		l.err = context.Cause(l.client.ctx)
-		l.conn.Close() // its error would only say that it is closed
+		l.conn.Close() // fails only if it is closed already
 	}
 }

@@ -10,7 +10,8 @@ import (
 	"path"
 )
 
-// login adds to header or to the returned query who we are.
+// login adds the credential to header, or a guest's profile to the returned
+// query.
 func (c *Client) login(ctx context.Context, header http.Header) (url.Values, error) {
 	query := url.Values{}
 	token := c.guestToken
@@ -36,9 +37,9 @@ func (c *Client) login(ctx context.Context, header http.Header) (url.Values, err
 	return query, nil
 }
 
-// guestLogin gets the token that keeps a guest's uid over reconnects. A server
-// without POST /login, such as a program that mounts only the WebSocket,
-// gives none: "".
+// guestLogin requests the token with which a guest keeps its uid across
+// reconnects. It returns "" if the server has no POST /login, as a program that
+// mounts only the WebSocket.
 func (c *Client) guestLogin(ctx context.Context) (string, error) {
 	body, err := json.Marshal(map[string]string{"username": c.cfg.Username, "avatar_id": c.cfg.AvatarID})
 	if err != nil {
@@ -74,7 +75,7 @@ func (c *Client) guestLogin(ctx context.Context) (string, error) {
 	return answer.Token, nil
 }
 
-// loginAddress is /login beside /ws.
+// loginAddress returns the URL of /login beside that of the WebSocket.
 func loginAddress(ws string) string {
 	u, err := url.Parse(ws)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// request is one event on its way to the server.
+// request is one event to be sent.
 type request struct {
 	// fixed
 	event wire.Event
@@ -17,7 +17,7 @@ type request struct {
 	// guarded by Client.mu
 	first  attempt     // on any connection
 	sentAt time.Time   // on this connection; zero before
-	answer *wire.Event // came with the id, before the ack
+	answer *wire.Event // received with the ID, before the ack
 
 	// set before done is closed
 	done chan struct{}
@@ -25,15 +25,15 @@ type request struct {
 	err  error
 }
 
-// finish lets the waiting caller go. It is called once, by whoever took the
-// request out of the outbox.
+// finish wakes the waiting caller. It is called once, by whoever removed the
+// request from the outbox.
 func (r *request) finish(err error) {
 	r.err = err
 	close(r.done)
 }
 
-// outbox is the requests without an answer, in the order they are sent: first
-// those written on this connection, then those that wait.
+// outbox holds the pending requests, in the order of sending: first those
+// written on this connection, then the unwritten ones.
 type outbox struct {
 	limit   int
 	queue   []*request
@@ -59,18 +59,19 @@ func (o *outbox) add(r *request) error {
 	return nil
 }
 
-// idle reports whether nothing waits to be written.
+// idle reports whether there is nothing to write.
 func (o *outbox) idle() bool { return o.written == len(o.queue) }
 
-// unwrite is for a write that failed: the server got a part at most, which it
-// cannot read. The connection is over, so nothing else changes.
+// unwrite undoes next after a failed write: the server has got at most a part
+// of the event, which it cannot decode. The connection has ended, so nothing
+// else changes.
 func (o *outbox) unwrite(r *request) {
 	if o.byID[r.event.ID] == r && !r.repeated() {
 		r.first = attempt{}
 	}
 }
 
-// head is the request to write next, or nil.
+// head returns the next request to write, or nil.
 func (o *outbox) head() *request {
 	if o.idle() {
 		return nil
@@ -78,8 +79,8 @@ func (o *outbox) head() *request {
 	return o.queue[o.written]
 }
 
-// next is the request to write now to the connection of uid, or nil. It counts
-// as written.
+// next returns the next request, or nil, and marks it as written to the
+// connection of uid.
 func (o *outbox) next(now time.Time, uid string) *request {
 	r := o.head()
 	if r == nil {
@@ -91,7 +92,7 @@ func (o *outbox) next(now time.Time, uid string) *request {
 	return r
 }
 
-// remove takes a request out; false if it was out already.
+// remove removes a request; it returns false if it was removed before.
 func (o *outbox) remove(r *request) bool {
 	i := slices.Index(o.queue, r)
 	if i < 0 {
@@ -105,13 +106,13 @@ func (o *outbox) remove(r *request) bool {
 	return true
 }
 
-// pick takes out and returns those of the requests that wait to be written
-// for which it is true.
-func (o *outbox) pick(when func(*request) bool) (picked []*request) {
+// removeUnwritten removes and returns the unwritten requests for which match
+// returns true.
+func (o *outbox) removeUnwritten(match func(*request) bool) (removed []*request) {
 	keep := o.queue[:o.written]
 	for _, r := range o.queue[o.written:] {
-		if when(r) {
-			picked = append(picked, r)
+		if match(r) {
+			removed = append(removed, r)
 			delete(o.byID, r.event.ID)
 		} else {
 			keep = append(keep, r)
@@ -119,28 +120,28 @@ func (o *outbox) pick(when func(*request) bool) (picked []*request) {
 	}
 	clear(o.queue[len(keep):])
 	o.queue = keep
-	return picked
+	return removed
 }
 
-// rewind is for a lost connection: everything is to be written again. It
-// takes out and returns what makes no sense later.
+// rewind is called when the connection is lost: all requests are to be written
+// again. It removes and returns those that must not be.
 func (o *outbox) rewind() (lost []*request) {
 	o.written = 0
-	lost = o.pick(func(r *request) bool { return r.once })
+	lost = o.removeUnwritten(func(r *request) bool { return r.once })
 	for _, r := range o.queue {
 		r.sentAt, r.answer = time.Time{}, nil
 	}
 	return lost
 }
 
-// drain takes everything out.
+// drain removes and returns all requests.
 func (o *outbox) drain() []*request {
 	all := o.queue
 	*o = *newOutbox(o.limit)
 	return all
 }
 
-// oldest is when the request that waits longest for its answer was written.
+// oldest returns when the oldest unanswered request was written.
 func (o *outbox) oldest() (time.Time, bool) {
 	if o.written == 0 {
 		return time.Time{}, false

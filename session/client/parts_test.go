@@ -22,10 +22,10 @@ func TestBackoff(t *testing.T) {
 			t.Errorf("waits %v of at most %vs", d, want)
 		}
 	}
-	if b.lasted(19 * time.Second); b.failures == 0 {
+	if b.connectionEnded(19 * time.Second); b.failures == 0 {
 		t.Error("a short connection counts as a success")
 	}
-	if b.lasted(20 * time.Second); b.failures != 0 {
+	if b.connectionEnded(20 * time.Second); b.failures != 0 {
 		t.Error("a long connection does not count as a success")
 	}
 	if huge := (backoff{min: 1, max: 1<<63 - 1, failures: 200}); huge.ceiling() != huge.max {
@@ -116,10 +116,10 @@ func TestTracker(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tr := newTracker("")
-			if _, gap := tr.join("a", joined("e", 10, false), asked{}); gap {
+			if _, gap := tr.join("a", joined("e", 10, false), joinCause{}); gap {
 				t.Error("the first join is a gap")
 			}
-			_, gap := tr.join("a", tt.second, asked{})
+			_, gap := tr.join("a", tt.second, joinCause{})
 			if gap != tt.gap || tr.joined["a"] != tt.want || tr.current != "a" {
 				t.Errorf("gap %v, position %+v, current %q", gap, tr.joined["a"], tr.current)
 			}
@@ -129,7 +129,7 @@ func TestTracker(t *testing.T) {
 
 func TestTrackerSees(t *testing.T) {
 	tr := newTracker("a")
-	tr.join("a", wire.RoomJoined{Epoch: "e", Seq: 10}, asked{})
+	tr.join("a", wire.RoomJoined{Epoch: "e", Seq: 10}, joinCause{})
 	for _, tt := range []struct {
 		ev   wire.Event
 		want bool

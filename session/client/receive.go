@@ -9,10 +9,10 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// maxMove bounds the wait that a reconnect event can ask for.
-const maxMove = time.Minute
+// maxReconnectAfter bounds the delay that a reconnect event can ask for.
+const maxReconnectAfter = time.Minute
 
-// read handles the events of a connection until it is over.
+// read handles the events of a connection until it has ended.
 func (c *Client) read(l *link) error {
 	for {
 		ev, err := l.next()
@@ -28,8 +28,8 @@ func (c *Client) read(l *link) error {
 // receive handles one event. An error ends the connection.
 func (c *Client) receive(l *link, ev wire.Event) error {
 	c.mu.Lock()
-	answered, verdict := c.match(ev)
-	gap, missed, err := c.follow(l, ev)
+	answered, outcome := c.match(ev)
+	gap, missed, err := c.track(l, ev)
 	fresh := c.rooms.see(tracked(ev))
 	c.mu.Unlock()
 	if missed {
@@ -40,16 +40,17 @@ func (c *Client) receive(l *link, ev wire.Event) error {
 	} else {
 		c.cfg.OnRepeat(ev)
 	}
-	// Last, so that whoever waits finds all before the answer delivered.
+	// Last, so that everything before the answer has been delivered when the
+	// caller continues.
 	if answered != nil {
-		answered.finish(verdict)
+		answered.finish(outcome)
 	}
 	return err
 }
 
-// match finds the request that an event belongs to, and takes it out of the
-// outbox when the event closes it. c.mu is held.
-func (c *Client) match(ev wire.Event) (closed *request, verdict error) {
+// match finds the request that an event answers, and removes it from the outbox
+// if the event completes it. c.mu is held.
+func (c *Client) match(ev wire.Event) (closed *request, outcome error) {
 	r := c.outbox.byID[ev.ID]
 	if ev.ID == "" || r == nil {
 		return nil, nil
@@ -57,21 +58,21 @@ func (c *Client) match(ev wire.Event) (closed *request, verdict error) {
 	switch ev.Type {
 	case wire.TypeAck:
 		r.ack = ev
-		c.moved(r)
+		c.applyAck(r)
 	case wire.TypeError:
-		if verdict = errorOf(ev); r.repeated() {
-			verdict = r.failed(verdict) // it speaks of this copy only
+		if outcome = errorOf(ev); r.repeated() {
+			outcome = r.failed(outcome) // an earlier copy may have been stored
 		}
 	default:
 		r.answer = &ev
 		return nil, nil
 	}
 	c.outbox.remove(r)
-	return r, verdict
+	return r, outcome
 }
 
-// moved notes what an acknowledged request did to our rooms. c.mu is held.
-func (c *Client) moved(r *request) {
+// applyAck updates the rooms after an acknowledged request. c.mu is held.
+func (c *Client) applyAck(r *request) {
 	switch {
 	case r.event.Type == wire.TypeLeaveRoom:
 		c.rooms.leave(trackName(r.event.Room))
@@ -80,9 +81,9 @@ func (c *Client) moved(r *request) {
 	}
 }
 
-// follow keeps up with what the event says about rooms and the connection.
-// c.mu is held.
-func (c *Client) follow(l *link, ev wire.Event) (gap Gap, missed bool, err error) {
+// track applies what an event says about rooms and the connection. c.mu is
+// held.
+func (c *Client) track(l *link, ev wire.Event) (gap Gap, missed bool, err error) {
 	switch ev.Type {
 	case wire.TypeRoomJoined:
 		var p wire.RoomJoined
@@ -90,11 +91,11 @@ func (c *Client) follow(l *link, ev wire.Event) (gap Gap, missed bool, err error
 			return gap, false, finalError{fmt.Errorf("the server sent a room_joined that cannot be read: %w", err)}
 		}
 		room := trackName(nonEmpty(ev.Room, p.RoomID))
-		gap, missed = c.rooms.join(room, p, c.asked(l, ev.ID, room))
-		l.here(room)
+		gap, missed = c.rooms.join(room, p, c.joinCause(l, ev.ID, room))
+		l.settled(room)
 	case wire.TypeRoomLeft:
 		c.rooms.leave(trackName(ev.Room))
-		l.here(trackName(ev.Room))
+		l.settled(trackName(ev.Room))
 	case wire.TypeError:
 		if room := trackName(ev.Room); ev.ID == "" && l.missing[room] {
 			return gap, false, c.notJoined(l, room, errorOf(ev))
@@ -104,26 +105,25 @@ func (c *Client) follow(l *link, ev wire.Event) (gap Gap, missed bool, err error
 		if err := json.Unmarshal(ev.Payload, &p); err != nil {
 			return gap, false, finalError{fmt.Errorf("the server sent a reconnect that cannot be read: %w", err)}
 		}
-		after := time.Duration(min(max(p.AfterMS, 0), maxMove.Milliseconds())) * time.Millisecond
-		l.moveAt = time.Now().Add(after)
-		c.notBefore = l.moveAt
+		after := time.Duration(min(max(p.AfterMS, 0), maxReconnectAfter.Milliseconds())) * time.Millisecond
+		l.reconnectAt = time.Now().Add(after)
+		c.notBefore = l.reconnectAt
 		c.poke()
 	}
 	return gap, missed, nil
 }
 
-// asked is for which request of ours the server said room_joined. c.mu is
-// held.
-func (c *Client) asked(l *link, id, room string) asked {
+// joinCause returns which request, if any, a room_joined answers. c.mu is held.
+func (c *Client) joinCause(l *link, id, room string) joinCause {
 	if id == "" {
-		return asked{}
+		return joinCause{}
 	}
 	_, member := c.rooms.joined[room]
-	why := asked{again: member && !l.missing[room]}
-	// The request is gone when nobody waits for it any more.
+	why := joinCause{again: member && !l.missing[room]}
+	// The request has been removed if its context has ended.
 	if r := c.outbox.byID[id]; r != nil && r.event.Type == wire.TypeJoinRoom {
 		var request wire.RoomRequest
-		// A payload that cannot be read the server has not acted on either.
+		// The server cannot have acted on a payload that cannot be decoded.
 		if json.Unmarshal(r.event.Payload, &request) == nil && request.Since != nil && *request.Since != (wire.Position{}) {
 			why.since = request.Since
 		}
@@ -131,27 +131,28 @@ func (c *Client) asked(l *link, id, room string) asked {
 	return why
 }
 
-// notJoined handles a room that the server did not let us into again: for now,
-// which another connect may mend, or for good. c.mu is held.
+// notJoined handles a room that the server refuses to join again: after a
+// retryable error the connection is ended, to reconnect; otherwise the room is
+// left. c.mu is held.
 func (c *Client) notJoined(l *link, room string, err error) error {
 	var refused *wire.Error
 	if errors.As(err, &refused) && refused.Code.Retryable() {
 		return fmt.Errorf("join room %q again: %w", room, err)
 	}
 	c.rooms.leave(room)
-	l.here(room)
+	l.settled(room)
 	return nil
 }
 
-// here notes that the fate of a room is known. c.mu is held.
-func (l *link) here(room string) {
+// settled marks a room as joined again or left. c.mu is held.
+func (l *link) settled(room string) {
 	delete(l.missing, room)
 	if len(l.missing) == 0 {
 		l.client.poke()
 	}
 }
 
-// trackName is what we call a room: the server may call our inbox by its
+// trackName normalizes a room's name: the server may name our inbox by its
 // owner.
 func trackName(room string) string {
 	if _, inbox := wire.InboxOwner(wire.Room(room)); inbox {

@@ -8,24 +8,23 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// ResendFor is how long an event that the server does not answer is written
-// again under its id, counted from the first time that it was written. The log
-// knows an id for 2 minutes from when it stored the event. The last copy must
-// be stored within them, and may need DefaultWriteTimeout to be written and the
-// 15 s for which a server tries to store it.
+// ResendFor is how long after its first write an unanswered event may be sent
+// again with its ID. The log remembers an ID for 2 minutes after it stored the
+// event. The last copy must be stored within that time, and may take
+// DefaultWriteTimeout to be written and 15 s to be stored.
 const ResendFor = 100 * time.Second
 
-// Why a request is not written again.
+// Why a request is not sent again.
 var (
 	errTooLate = fmt.Errorf("the server did not answer within the %v in which the event can be sent again under its id", ResendFor)
 	errNewUID  = errors.New("the connection was lost before the server's answer, and we came back under another uid, under which it does not know the event's id")
 )
 
-// attempt is the first time that a request was written.
+// attempt is the first write of a request.
 type attempt struct {
 	at   time.Time // zero: never
-	wall time.Time // the same without the monotonic clock, which may stand still while the machine sleeps
-	uid  string    // whose connection it was
+	wall time.Time // the same without the monotonic clock, which may stop while the machine sleeps
+	uid  string    // of the connection
 }
 
 func (a *attempt) note(now time.Time, uid string) {
@@ -34,32 +33,32 @@ func (a *attempt) note(now time.Time, uid string) {
 	}
 }
 
-// unsure reports whether the event may be stored although no answer has come.
-// c.mu is held, or the request is out of the outbox.
-func (r *request) unsure() bool { return !r.first.at.IsZero() && mayBeStored(r.event.Type) }
+// maybeStored reports whether the event may be stored although there is no
+// answer. c.mu is held, or the request has been removed from the outbox.
+func (r *request) maybeStored() bool { return !r.first.at.IsZero() && storesEvent(r.event.Type) }
 
-// repeated reports whether what was written on this connection was written
-// before.
+// repeated reports whether the request was also written on an earlier
+// connection.
 func (r *request) repeated() bool { return !r.first.at.Equal(r.sentAt) }
 
-// late reports whether the server may not know the request's id any more.
+// late reports whether the server may have forgotten the request's ID.
 func (r *request) late(now time.Time) bool {
 	age := max(now.Sub(r.first.at), now.Round(0).Sub(r.first.wall))
-	return r.unsure() && age >= ResendFor
+	return r.maybeStored() && age >= ResendFor
 }
 
-// failed adds to the reason why a request ends without an answer that the
-// event may be stored, if it may.
+// failed returns the error of a request that ends without an answer: it wraps
+// ErrOutcomeUnknown if the event may be stored.
 func (r *request) failed(why error) error {
-	if r.unsure() {
+	if r.maybeStored() {
 		return fmt.Errorf("%w: %w", why, ErrOutcomeUnknown)
 	}
 	return why
 }
 
-// mayBeStored is false for what can be asked twice without anything being
-// there twice. What a program's own handler makes of an event we cannot know.
-func mayBeStored(typ string) bool {
+// storesEvent reports whether the server stores, or may store, events of this
+// type: what a program's own handler does is not known.
+func storesEvent(typ string) bool {
 	switch typ {
 	case wire.TypeJoinRoom, wire.TypeChangeRoom, wire.TypeLeaveRoom, wire.TypeGetHistory, wire.TypeGetOnlineUsers,
 		wire.TypeSignal, wire.TypeHeartbeat:
@@ -68,31 +67,31 @@ func mayBeStored(typ string) bool {
 	return true
 }
 
-// giveUp ends those of the requests that wait to be written for which it is
-// true. c.mu is held.
-func (c *Client) giveUp(why error, when func(*request) bool) {
-	for _, r := range c.outbox.pick(when) {
+// giveUp ends the unwritten requests for which match returns true. c.mu is
+// held.
+func (c *Client) giveUp(why error, match func(*request) bool) {
+	for _, r := range c.outbox.removeUnwritten(match) {
 		r.finish(r.failed(why))
 	}
 }
 
-// cameBack is told on every connection who we are there, before anything is
-// written to it. Under another uid ids mean nothing, and there is another inbox.
-// What was never written goes out under the new uid: it has no other copy.
-// c.mu is held.
-func (c *Client) cameBack(uid string) {
+// connectedAs is called on every connection with its uid, before anything is
+// written to it. With another uid, the IDs of written events mean nothing, and
+// there is another inbox. What was never written is sent with the new uid:
+// there is no other copy. c.mu is held.
+func (c *Client) connectedAs(uid string) {
 	if uid == "" || uid != c.welcome.UID {
 		c.rooms.leave(wire.InboxAlias)
 	}
-	c.giveUp(errNewUID, func(r *request) bool { return r.unsure() && (uid == "" || uid != r.first.uid) })
+	c.giveUp(errNewUID, func(r *request) bool { return r.maybeStored() && (uid == "" || uid != r.first.uid) })
 }
 
-// expire ends the requests that it is too late to write again, and sets the
+// expire ends the requests that it is too late to send again, and sets the
 // timer for the next. c.mu is held.
 func (c *Client) expire(now time.Time) {
 	c.giveUp(errTooLate, func(r *request) bool { return r.late(now) })
 	for _, r := range c.outbox.queue[c.outbox.written:] {
-		if r.unsure() { // the first one was written first
+		if r.maybeStored() { // the first one was written first
 			c.expiry.Reset(r.first.at.Add(ResendFor).Sub(now))
 			return
 		}

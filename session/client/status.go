@@ -6,10 +6,10 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// State is where a Client is in its life.
+// State is the state of a Client.
 type State int
 
-// Connecting comes once, first; Ended once, last.
+// States of a Client. Connecting comes once, first; Ended once, last.
 const (
 	Connecting State = iota
 	Connected
@@ -25,12 +25,13 @@ func (s State) String() string {
 type Status struct {
 	State State
 	Err   error         // why, for Reconnecting and Ended
-	Delay time.Duration // Reconnecting: the wait before the next connect
+	Delay time.Duration // Reconnecting: the time until the next connect
 }
 
-// Gap is a break in what a Client was told of a room: it had read up to From
-// and goes on from To, without what may be between. To can be lower than From,
-// or in another epoch: then what was shown may not be in the log any more.
+// Gap is a gap in the events of a room: the Client had read up to From and
+// continues from To, without the events that may be between. To can be lower
+// than From, or in another epoch: then events that were delivered may not be in
+// the log any more.
 type Gap struct {
 	Room     string
 	From, To wire.Position

@@ -7,8 +7,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// tracker knows which rooms the server has let us into, and how far we have
-// read each.
+// tracker holds the joined rooms, and the position in each.
 type tracker struct {
 	joined  map[string]wire.Position
 	current string // the server's default for events without a room; "" for none
@@ -18,22 +17,21 @@ func newTracker(first string) *tracker {
 	return &tracker{joined: make(map[string]wire.Position), current: first}
 }
 
-// asked is what we had asked for when the server said room_joined. Zero: it
-// said so unasked, or brings us back after a reconnect.
-type asked struct {
-	since *wire.Position // a join_room was to go on from here
-	again bool           // a join of a room that this connection had let us into before
+// joinCause is the request that a room_joined answers. Zero: it was
+// unsolicited, or resumes the room after a reconnect.
+type joinCause struct {
+	since *wire.Position // of a join_room
+	again bool           // a join of a room that was joined already on this connection
 }
 
-// join takes a room_joined. It returns a gap when it cannot be said that we
-// have read, or will be sent, everything between our position and the
-// server's.
+// join applies a room_joined. It returns a gap unless all events between our
+// position and the server's have been read, or will be sent.
 //
-// What is not recovered puts us where the server is, even if that is further
-// back: the log was rolled back, or we were shown what it never had, and
-// whoever stayed at the higher position would take all that comes for
-// repeats. What is recovered never puts us back: the replay was seen.
-func (t *tracker) join(room string, p wire.RoomJoined, why asked) (Gap, bool) {
+// Unless recovered, the position becomes the server's, even if that is lower:
+// the log was rolled back, or has never had what we read, and at the higher
+// position all further events would be taken for repeats. If recovered, the
+// position never moves back.
+func (t *tracker) join(room string, p wire.RoomJoined, why joinCause) (Gap, bool) {
 	now := wire.Position{Epoch: p.Epoch, Seq: p.Seq}
 	was, member := t.joined[room]
 	if !member && why.since != nil {
@@ -41,12 +39,12 @@ func (t *tracker) join(room string, p wire.RoomJoined, why asked) (Gap, bool) {
 	}
 	missed := false
 	switch {
-	case !member && why.since == nil: // we were nowhere
+	case !member && why.since == nil: // no earlier position
 	case was.Epoch != now.Epoch:
 		missed = true
 	case p.Recovered:
 		now.Seq = max(now.Seq, t.joined[room].Seq)
-	case why.again: // it asked for nothing: nothing was recovered, and nothing missed
+	case why.again: // it requested no replay: nothing was recovered, and nothing missed
 		missed = now.Seq < was.Seq
 	default:
 		missed = true
@@ -65,9 +63,9 @@ func (t *tracker) leave(room string) {
 	}
 }
 
-// see moves the position of the event's room; false means that the event was
-// seen before. Only what stands in a log moves it: the ack of our own event
-// has its seq too, and may come before the event.
+// see advances the position of the event's room; it returns false if the event
+// was seen before. Only logged events advance it: the ack of our own event has
+// its seq too, and may come before the event.
 func (t *tracker) see(ev wire.Event) bool {
 	if ev.Seq == 0 || wire.Reserved(ev.Type) {
 		return true
@@ -84,7 +82,7 @@ func (t *tracker) see(ev wire.Event) bool {
 	return true
 }
 
-// resume lists the rooms to come back to, by name.
+// resume returns the rooms to resume, sorted by name.
 func (t *tracker) resume() []wire.Resume {
 	var list []wire.Resume
 	for room, p := range t.joined {

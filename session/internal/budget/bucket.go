@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// Rate bounds what is spent: PerSecond over time, and Burst at once. A
-// PerSecond of 0 or less is no limit.
+// Rate is the leak rate and the capacity of a Bucket: PerSecond on average, and
+// Burst at once. A PerSecond of 0 or less is no limit.
 type Rate struct{ PerSecond, Burst float64 }
 
 // Limits reports whether there is a limit.
 func (r Rate) Limits() bool { return r.PerSecond > 0 }
 
-// Times is the rate of n who share one.
+// Times returns the rate times n.
 func (r Rate) Times(n float64) Rate { return Rate{r.PerSecond * n, r.Burst * n} }
 
-// Bucket holds what was spent and has not leaked out yet. The zero value is an
-// empty one. It is owned by one goroutine, or guarded by its owner's lock.
+// Bucket is a leaky bucket. The zero value is empty. It is owned by one
+// goroutine, or guarded by its owner's lock.
 type Bucket struct {
 	level float64
-	at    time.Duration // when level was true
+	at    time.Duration // when level was computed
 }
 
-// Level is what is in the bucket.
+// Level returns what is in the bucket at a time.
 func (b *Bucket) Level(now time.Duration, r Rate) float64 {
 	if passed := now - b.at; passed > 0 {
 		b.level = max(0, b.level-passed.Seconds()*r.PerSecond)
@@ -31,8 +31,9 @@ func (b *Bucket) Level(now time.Duration, r Rate) float64 {
 	return b.level
 }
 
-// Take spends n if there is room for it. More than the whole burst finds room
-// in an empty bucket, which it overfills: otherwise it could never be spent.
+// Take adds n if that fits, and reports whether it did. More than the burst
+// fits into an empty bucket only, and overfills it: else it could never be
+// taken.
 func (b *Bucket) Take(now time.Duration, n float64, r Rate) bool {
 	if !r.Limits() {
 		return true
@@ -44,7 +45,7 @@ func (b *Bucket) Take(now time.Duration, n float64, r Rate) bool {
 	return true
 }
 
-// Charge spends n whether there is room or not: it was given already.
+// Charge adds n even if it does not fit.
 func (b *Bucket) Charge(now time.Duration, n float64, r Rate) {
 	if r.Limits() {
 		b.Level(now, r)
@@ -55,12 +56,12 @@ func (b *Bucket) Charge(now time.Duration, n float64, r Rate) {
 // GiveBack undoes a Take.
 func (b *Bucket) GiveBack(n float64) { b.level = max(0, b.level-n) }
 
-// Full reports whether nothing more can be spent.
+// Full reports whether nothing more fits.
 func (b *Bucket) Full(now time.Duration, r Rate) bool {
 	return r.Limits() && b.Level(now, r) >= r.Burst
 }
 
-// Wait is how long it takes until there is room for n.
+// Wait returns how long it takes until n fits.
 func (b *Bucket) Wait(now time.Duration, n float64, r Rate) time.Duration {
 	if !r.Limits() {
 		return 0

@@ -1,6 +1,6 @@
-// Package budget says how much somebody may still do: leaky buckets, and tables
-// of the accounts that several connections share.
+// Package budget limits rates: by leaky buckets, and tables of the accounts
+// that several connections share.
 //
-// It has no clock: the time is given, as a duration from a beginning that all
-// calls share.
+// It has no clock: the time is an argument, as a duration since an instant that
+// is the same for all calls.
 package budget

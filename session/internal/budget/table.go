@@ -8,34 +8,35 @@ import (
 // Kind names one of the two buckets of an account.
 type Kind uint8
 
-// Kinds. What they hold is the table's owner's choice.
+// Kinds. The owner of the table defines what they count.
 const (
 	First Kind = iota
 	Second
 	kinds
 )
 
-// Account is what somebody has spent, who may have many connections. Its
-// methods may be called from any goroutine.
+// Account has the buckets of one owner, such as a user, whose connections share
+// it. Its methods may be called from any goroutine.
 type Account struct {
 	rates *[kinds]Rate // of its table
 
 	mu      sync.Mutex
 	buckets [kinds]Bucket
-	slots   chan struct{} // made when it is first needed
+	slots   chan struct{} // made by the first call of Slots
 
-	held int // by Table.Hold; guarded by the table's mu
+	held int // number of Holds; guarded by the table's mu
 }
 
-// Take spends n of a kind if there is room.
+// Take adds n to a kind if that fits, and reports whether it did.
 func (a *Account) Take(kind Kind, now time.Duration, n float64) bool {
 	return a.TakeUpTo(kind, now, n, 1)
 }
 
-// Rate is the limit of a kind.
+// Rate returns the limit of a kind.
 func (a *Account) Rate(kind Kind) Rate { return a.rates[kind] }
 
-// TakeUpTo is Take with a burst of part of the rate's, or more than it.
+// TakeUpTo is Take with a burst of part times the rate's; part may be more than
+// 1.
 func (a *Account) TakeUpTo(kind Kind, now time.Duration, n, part float64) bool {
 	r := a.rates[kind]
 	if !r.Limits() {
@@ -57,7 +58,7 @@ func (a *Account) GiveBack(kind Kind, n float64) {
 	a.buckets[kind].GiveBack(n)
 }
 
-// Charge spends n of a kind whether there is room or not.
+// Charge adds n to a kind even if it does not fit.
 func (a *Account) Charge(kind Kind, now time.Duration, n float64) {
 	if !a.rates[kind].Limits() {
 		return
@@ -67,7 +68,7 @@ func (a *Account) Charge(kind Kind, now time.Duration, n float64) {
 	a.buckets[kind].Charge(now, n, a.rates[kind])
 }
 
-// Wait is how long it takes until there is room for n of a kind.
+// Wait returns how long it takes until n of a kind fits.
 func (a *Account) Wait(kind Kind, now time.Duration, n float64) time.Duration {
 	if !a.rates[kind].Limits() {
 		return 0
@@ -77,7 +78,7 @@ func (a *Account) Wait(kind Kind, now time.Duration, n float64) time.Duration {
 	return a.buckets[kind].Wait(now, n, a.rates[kind])
 }
 
-// Part is how much of the burst is spent: 1 is all.
+// Used returns which part of the burst is used: 1 is all of it.
 func (a *Account) Used(kind Kind, now time.Duration) float64 {
 	r := a.rates[kind]
 	if !r.Limits() {
@@ -88,9 +89,8 @@ func (a *Account) Used(kind Kind, now time.Duration) float64 {
 	return a.buckets[kind].Level(now, r) / r.Burst
 }
 
-// Turns is a channel that holds as many elements as things may be done at once
-// for this account: put one in, and take it out when it is done. most is the
-// same in each call.
+// Slots returns a semaphore: send an element to acquire one of n slots of this
+// account, receive one to release it. n must be the same in each call.
 func (a *Account) Slots(n int) chan struct{} {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -111,10 +111,10 @@ func (a *Account) empty(now time.Duration) bool {
 	return true
 }
 
-// Table holds accounts by name. One that nobody holds stays until what it has
-// spent has leaked out, so that who goes away and comes back finds what it owes;
-// but only maxIdle of them: beyond that one is forgotten for each that comes.
-// Its methods may be called from any goroutine.
+// Table holds accounts by name. One that is not held stays until its buckets
+// are empty, so that reconnecting does not reset limits; but only maxIdle of
+// them: beyond that one is evicted for each new one. Its methods may be called
+// from any goroutine.
 type Table struct {
 	// fixed after NewTable
 	rates   [kinds]Rate
@@ -122,14 +122,14 @@ type Table struct {
 
 	mu       sync.Mutex
 	accounts map[string]*Account
-	held     int // accounts that somebody holds
-	sweepAt  int // number of accounts
+	held     int // number of accounts that are held
+	sweepAt  int // number of accounts at which to sweep
 }
 
-// sweepLeast is from how many accounts on the empty ones are looked for.
+// minSweep is the fewest accounts at which empty ones are removed.
 const minSweep = 1 << 10
 
-// NewTable returns an empty table, whose accounts have these limits.
+// NewTable returns an empty table whose accounts have these limits.
 func NewTable(first, second Rate, maxIdle int) *Table {
 	return &Table{rates: [kinds]Rate{first, second}, maxIdle: maxIdle, accounts: make(map[string]*Account), sweepAt: minSweep}
 }
@@ -137,25 +137,25 @@ func NewTable(first, second Rate, maxIdle int) *Table {
 // Limits reports whether the table's accounts have any limit.
 func (t *Table) Limits() bool { return t.rates[First].Limits() || t.rates[Second].Limits() }
 
-// Len is how many accounts there are.
+// Len returns the number of accounts.
 func (t *Table) Len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.accounts)
 }
 
-// New returns an account of nobody's: its owner keeps it.
+// New returns an account that is not in the table.
 func (t *Table) New() *Account { return &Account{rates: &t.rates} }
 
-// Get returns the account of that name, which it makes if there is none.
+// Get returns the account of that name, and creates it if there is none.
 func (t *Table) Get(name string, now time.Duration) *Account {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.get(name, now)
 }
 
-// Hold is Get of an account that is not forgotten before it was let go of as
-// often.
+// Hold is Get of an account that is kept until Release has been called as often
+// as Hold.
 func (t *Table) Hold(name string, now time.Duration) *Account {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -166,7 +166,7 @@ func (t *Table) Hold(name string, now time.Duration) *Account {
 	return a
 }
 
-// LetGo undoes a Hold.
+// Release undoes a Hold.
 func (t *Table) Release(a *Account) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -175,7 +175,7 @@ func (t *Table) Release(a *Account) {
 	}
 }
 
-// get needs mu.
+// get is called with mu held.
 func (t *Table) get(name string, now time.Duration) *Account {
 	if a := t.accounts[name]; a != nil {
 		return a
@@ -184,16 +184,16 @@ func (t *Table) get(name string, now time.Duration) *Account {
 		t.sweep(now)
 	}
 	if len(t.accounts)-t.held >= t.maxIdle {
-		t.forgetOne()
+		t.evictOne()
 	}
 	a := t.New()
 	t.accounts[name] = a
 	return a
 }
 
-// sweep drops the accounts that owe nothing. The next one comes when there are
-// twice as many as are left: what it costs is paid by those that came since. It
-// needs mu.
+// sweep removes accounts with empty buckets. The next sweep is when there are
+// twice as many as are left, so that its cost is amortized. It is called with
+// mu held.
 func (t *Table) sweep(now time.Duration) {
 	for name, a := range t.accounts {
 		if a.held == 0 && a.empty(now) {
@@ -203,8 +203,8 @@ func (t *Table) sweep(now time.Duration) {
 	t.sweepAt = max(minSweep, 2*len(t.accounts))
 }
 
-// forgetOne drops some account that nobody holds. It needs mu.
-func (t *Table) forgetOne() {
+// evictOne removes some account that is not held. It is called with mu held.
+func (t *Table) evictOne() {
 	for name, a := range t.accounts {
 		if a.held == 0 {
 			delete(t.accounts, name)

@@ -1,5 +1,5 @@
-// Package socket is what a WebSocket is on the wire: the upgrade, frames and
-// messages read, frames written. It knows no clients, rooms or events.
+// Package socket is the wire level of a WebSocket: the upgrade, reading frames
+// and messages, writing frames. It knows no clients, rooms or events.
 //
 //   - [Upgrader] answers the handshake and agrees on compression.
 //   - [Conn] is a connection, and whether the system reads and writes it without

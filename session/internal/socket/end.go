@@ -10,10 +10,9 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// CloseCode is how a connection ends after an error of its Source: with the
-// code of the peer's close frame, byPeer, or with 1009 for a message over the
-// limit, 1006 for a connection that is lost, or 1002 for a frame that no
-// WebSocket peer sends, and for an error of a Handler.
+// CloseCode returns the close code for an error of a Source: that of the peer's
+// close frame, byPeer, or else 1009 for a message over the limit, 1006 for a
+// lost connection, 1002 for an invalid frame and for an error of a Handler.
 func CloseCode(err error) (code wire.CloseCode, byPeer bool) {
 	var closed *websocket.CloseError
 	var netErr net.Error

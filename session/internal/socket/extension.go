@@ -7,9 +7,9 @@ import (
 )
 
 // offersDeflate reports whether a handshake offers permessage-deflate with
-// parameters that we can keep: RFC 7692 section 7.1. We compress every message
-// by itself with the largest window, so an offer that asks for a smaller one is
-// not for us; a client may add a simpler one.
+// parameters that are supported (RFC 7692, section 7.1). Every message is
+// compressed by itself with the largest window, so an offer with a smaller
+// server window is declined; a client may add a simpler one.
 func offersDeflate(h http.Header) bool {
 	for _, line := range h.Values("Sec-WebSocket-Extensions") {
 		if slices.ContainsFunc(strings.Split(line, ","), isDeflateOffer) {

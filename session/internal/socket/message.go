@@ -5,19 +5,20 @@ import (
 	"sync"
 )
 
-// messages hold one message while it is handled. An idle connection has none.
+// messages are buffers for a message while it is handled. An idle connection
+// has none.
 var messages = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// keepMessage is the largest buffer, in bytes, that goes back to the pool.
-const keepMessage = 64 << 10
+// maxPooled is the largest buffer, in bytes, that is put back into the pool.
+const maxPooled = 64 << 10
 
-// GetMessage returns an empty buffer for Source.Read, which PutMessage takes
-// back.
+// GetMessage returns an empty buffer for Source.Read from a pool. The caller
+// returns it with PutMessage.
 func GetMessage() *bytes.Buffer { return messages.Get().(*bytes.Buffer) }
 
-// PutMessage takes a buffer back, with what it holds.
+// PutMessage returns a buffer to the pool. It must not be used after that.
 func PutMessage(buf *bytes.Buffer) {
-	if buf.Cap() <= keepMessage {
+	if buf.Cap() <= maxPooled {
 		buf.Reset()
 		messages.Put(buf)
 	}

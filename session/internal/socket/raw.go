@@ -8,9 +8,8 @@ import (
 	"syscall"
 )
 
-// rawOf returns how to read and write a connection of the system without
-// waiting; nil for any other one, whose Read and Write may do more than the
-// system's.
+// rawOf returns the raw connection of a TCP or Unix connection; nil for any
+// other, whose Read and Write may do more than a system call.
 func rawOf(conn net.Conn) syscall.RawConn {
 	var raw syscall.RawConn
 	var err error
@@ -23,23 +22,22 @@ func rawOf(conn net.Conn) syscall.RawConn {
 		return nil
 	}
 	if err != nil {
-		return nil // the connection is closed, as its Read will say
+		return nil // the connection is closed, which its Read returns
 	}
 	return raw
 }
 
-// The race detector takes syscall.Write for happening before the syscall.Read
-// that gets its bytes, as it does for package net; it does not know that of
-// package unix.
+// To the race detector a syscall.Write happens before the syscall.Read of its
+// bytes, as in package net; that is not so with package unix.
 
-// readNow reads from a connection that does not block; wait means that there
-// is nothing yet.
+// readNow reads from a nonblocking connection; wait means that there is nothing
+// to read yet.
 func readNow(fd uintptr, b []byte) (n int, wait bool, err error) {
 	return nonblocking("read", func() (int, error) { return syscall.Read(int(fd), b) })
 }
 
-// writeNow writes to a connection that does not block what it has room for: one
-// frame, or, when it is nil, a vector of them.
+// writeNow writes what fits to a nonblocking connection: one frame, or, if that
+// is nil, a vector of them.
 func writeNow(fd uintptr, frame []byte, v *vector) (n int, err error) {
 	n, _, err = nonblocking("write", func() (int, error) {
 		if frame != nil {
@@ -50,7 +48,7 @@ func writeNow(fd uintptr, frame []byte, v *vector) (n int, err error) {
 	return n, err
 }
 
-// atOnce makes a system call on a connection that does not block.
+// nonblocking makes a system call on a nonblocking connection.
 func nonblocking(name string, call func() (int, error)) (n int, wait bool, err error) {
 	for {
 		n, err = call()

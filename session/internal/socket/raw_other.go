@@ -8,12 +8,12 @@ import (
 	"syscall"
 )
 
-// rawOf is nil: here a connection is read and written with deadlines only.
+// rawOf returns nil: there is no nonblocking I/O on this system.
 func rawOf(net.Conn) syscall.RawConn { return nil }
 
 func readNow(uintptr, []byte) (n int, wait bool, err error) { return 0, false, errors.ErrUnsupported }
 
-// vector is for systems with a raw connection.
+// vector is not used on this system.
 type vector struct{}
 
 func (*vector) fill([][]byte) {}

@@ -7,26 +7,26 @@ import (
 	"syscall"
 )
 
-// chunkSize is how much of a connection is read at once.
+// chunkSize is the most bytes of one read.
 const chunkSize = 4 << 10
 
-// chunks hold what was read and not yet understood.
+// chunks are buffers for bytes that were read and not yet consumed.
 var chunks = sync.Pool{New: func() any { return new([chunkSize]byte) }}
 
-// readBuffer is what a connection has sent. It has a chunk only while something is
-// unread.
+// readBuffer buffers reads of a connection. It has a chunk only while it holds
+// bytes.
 type readBuffer struct {
 	conn   net.Conn
-	raw    syscall.RawConn // nil: conn has to be waited for with a buffer
+	raw    syscall.RawConn // nil: conn is read blocking, with a chunk held
 	try    func(fd uintptr) bool
-	chunk  *[chunkSize]byte // nil: nothing is unread
+	chunk  *[chunkSize]byte // nil: nothing is buffered
 	unread []byte           // of chunk
 	n      int              // of the last try
 	err    error            // of the last try
 }
 
-// need waits until at least n bytes are unread, n being far less than a chunk.
-// The error is io.EOF when the connection ended before any of them.
+// need waits until at least n bytes are buffered, where n is far less than a
+// chunk. The error is io.EOF if the connection ended before any of them.
 func (in *readBuffer) need(n int) error {
 	for len(in.unread) < n {
 		if err := in.more(); err != nil {
@@ -43,7 +43,7 @@ func (in *readBuffer) take(n int) []byte {
 	return b
 }
 
-// more reads what has come, and waits for it if need be.
+// more reads more bytes, and waits for them if needed.
 func (in *readBuffer) more() error {
 	if len(in.unread) == 0 && in.raw != nil {
 		in.release()
@@ -64,7 +64,7 @@ func (in *readBuffer) more() error {
 	return err
 }
 
-// wait reads into a new chunk once there is something to read.
+// wait waits until there is something to read, and reads it into a new chunk.
 func (in *readBuffer) wait() error {
 	if in.try == nil {
 		in.try = in.tryRead
@@ -82,8 +82,8 @@ func (in *readBuffer) wait() error {
 	return nil
 }
 
-// tryRead reads without waiting; false means that nothing was there. The chunk
-// stays in hand only if it holds something.
+// tryRead reads without blocking; it returns false if there was nothing to
+// read. It keeps the chunk only if it holds bytes.
 func (in *readBuffer) tryRead(fd uintptr) bool {
 	in.chunk = chunks.Get().(*[chunkSize]byte)
 	var wait bool

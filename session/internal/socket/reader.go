@@ -23,32 +23,33 @@ const (
 	maskBytes    = 4
 )
 
-// errFrame is a frame that no WebSocket client sends.
+// errFrame is the error for a frame that violates RFC 6455.
 var errFrame = errors.New("a frame that no WebSocket client sends")
 
-// inflaters are shared: a connection inflates one message at a time, and few do.
+// inflaters are pooled: a connection inflates one message at a time, and most
+// are idle.
 var inflaters = sync.Pool{New: func() any { return wire.NewInflater() }}
 
-// Reader reads what a client sends after an upgrade without extensions, or with
-// permessage-deflate without context takeover by the client. It waits at the top
-// of a short stack and, where the system allows, without a buffer, because that
-// is where nearly every connection is nearly all the time.
+// Reader reads frames of a client without extensions, or with
+// permessage-deflate without context takeover. Nearly all connections wait for
+// a frame nearly all the time, so it does that with a short stack and, with
+// nonblocking I/O, without a buffer.
 type Reader struct {
 	// fixed after start
 	in      readBuffer
-	deflate bool // messages may be compressed
+	deflate bool // permessage-deflate was negotiated
 	to      Handler
 
-	// of the message whose first header was read
-	left     int64 // of its present frame
-	final    bool  // its present frame is the last one
+	// of the current message
+	left     int64 // of the current frame
+	final    bool  // the current frame is the last one
 	deflated bool  // it is compressed
 	mask     [maskBytes]byte
-	masked   int // how many bytes of the frame were unmasked
+	masked   int // how many bytes of the current frame were unmasked
 }
 
-// NewReader returns a Source of what comes over conn; deflate says that messages
-// may be compressed.
+// NewReader returns a Source of what comes over conn; deflate says that
+// permessage-deflate was negotiated.
 func NewReader(conn Conn, deflate bool, to Handler) *Reader {
 	return &Reader{in: readBuffer{conn: conn.Conn, raw: conn.raw}, deflate: deflate, to: to}
 }
@@ -64,7 +65,7 @@ func (r *Reader) Next() (wire.Opcode, error) {
 	case op >= wire.OpClose:
 		return op, r.takeControl(op)
 	}
-	return 0, errFrame // continues no message
+	return 0, errFrame // a continuation of no message
 }
 
 // Read implements Source.
@@ -86,7 +87,7 @@ func (r *Reader) Read(buf *bytes.Buffer, limit int64) error {
 	return err
 }
 
-// collect reads the message as it was sent.
+// collect reads the message without inflating it.
 func (r *Reader) collect(buf *bytes.Buffer, limit int64) error {
 	for {
 		if int64(buf.Len())+r.left > limit {
@@ -109,8 +110,8 @@ func (r *Reader) collect(buf *bytes.Buffer, limit int64) error {
 	}
 }
 
-// continuation goes on to the message's next frame; control frames may come in
-// between.
+// continuation reads the header of the message's next frame, and handles
+// control frames before it.
 func (r *Reader) continuation(buf *bytes.Buffer) error {
 	for {
 		if len(r.in.unread) < 2+maskBytes {
@@ -132,8 +133,8 @@ func (r *Reader) continuation(buf *bytes.Buffer) error {
 	}
 }
 
-// header reads a frame's header. That of a control frame, whose payload follows
-// at once, leaves final as it is.
+// header reads a frame's header. That of a control frame does not change final
+// and deflated.
 func (r *Reader) header() (wire.Opcode, error) {
 	if err := r.in.need(2); err != nil {
 		return 0, err
@@ -170,8 +171,8 @@ func (r *Reader) header() (wire.Opcode, error) {
 	return op, nil
 }
 
-// extraLength is how many bytes of the length follow the second byte of a
-// header.
+// extraLength returns how many bytes of extended length follow the second byte
+// of a header.
 func extraLength(second byte) int {
 	switch second &^ maskedBit {
 	case 126:
@@ -182,7 +183,7 @@ func extraLength(second byte) int {
 	return 0
 }
 
-// payloadLength reads the length from a header behind its first byte.
+// payloadLength returns the length in a header, whose first byte is cut off.
 func payloadLength(head []byte) (n int64, ok bool) {
 	switch extraLength(head[0]) {
 	case 2:
@@ -194,7 +195,7 @@ func payloadLength(head []byte) (n int64, ok bool) {
 	return int64(head[0] &^ maskedBit), true
 }
 
-// payload moves the rest of the present frame into buf.
+// payload reads the rest of the current frame into buf.
 func (r *Reader) payload(buf *bytes.Buffer) error {
 	for r.left > 0 {
 		if len(r.in.unread) == 0 {
@@ -223,7 +224,7 @@ func (r *Reader) takeControl(op wire.Opcode) error {
 	return closeError(body)
 }
 
-// closeError is what a close frame says.
+// closeError returns a close frame as an error.
 func closeError(body []byte) error {
 	if len(body) == 0 {
 		return &websocket.CloseError{Code: websocket.CloseNoStatusReceived}
@@ -238,7 +239,7 @@ func closeError(body []byte) error {
 	return &websocket.CloseError{Code: int(code), Text: string(body[2:])}
 }
 
-// unmask decodes the next bytes of the present frame's payload in place.
+// unmask unmasks the next bytes of the current frame's payload in place.
 func (r *Reader) unmask(b []byte) {
 	var key [8]byte
 	for i := range key {
@@ -255,7 +256,7 @@ func (r *Reader) unmask(b []byte) {
 	}
 }
 
-// unexpected is an end of the connection where more had to follow.
+// unexpected replaces io.EOF within a frame or message.
 func unexpected(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF

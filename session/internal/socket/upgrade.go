@@ -10,35 +10,37 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// Upgrader makes WebSockets of requests. Any goroutine may use it.
+// Upgrader upgrades requests to WebSockets. Its methods may be called from any
+// goroutine.
 type Upgrader struct{ gorilla websocket.Upgrader }
 
 // Accepted is a connection after its handshake.
 type Accepted struct {
 	Conn Conn
-	// Answer to the handshake is not written yet: the one that writes to the
-	// connection sends it in one system call with what comes first.
+	// Answer is the response to the handshake, which is not written yet: the
+	// caller writes it together with the first frames, in one system call.
 	Answer []byte
-	// Deflate says that messages may be compressed in both directions, as by
-	// permessage-deflate without context takeover.
+	// Deflate says that permessage-deflate was negotiated, without context
+	// takeover in both directions.
 	Deflate bool
 }
 
 // NewUpgrader returns an Upgrader whose handshakes take at most timeout. refuse
-// answers a request that is no WebSocket handshake. Origins are the caller's to
-// check.
+// answers a request that is no WebSocket handshake. The caller must check the
+// origin.
 func NewUpgrader(timeout time.Duration, refuse func(w http.ResponseWriter, r *http.Request, status int, reason error)) *Upgrader {
 	return &Upgrader{websocket.Upgrader{
 		HandshakeTimeout: timeout,
-		ReadBufferSize:   16,           // Reader reads past gorilla's buffer
-		WriteBufferPool:  &sync.Pool{}, // WriteBuffer writes past it
+		ReadBufferSize:   16,           // Reader does not use gorilla's buffer
+		WriteBufferPool:  &sync.Pool{}, // WriteBuffer does not use it
 		CheckOrigin:      func(*http.Request) bool { return true },
 		Error:            refuse,
 	}}
 }
 
-// Upgrade takes the connection of a request; compress says whether it may be
-// agreed on. After an error the request has been answered.
+// Upgrade hijacks the connection of a request; compress says whether
+// permessage-deflate may be negotiated. If it returns an error the request has
+// been answered.
 func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request, compress bool) (Accepted, error) {
 	upgrader := u.gorilla
 	upgrader.EnableCompression = compress && offersDeflate(r.Header)
@@ -46,11 +48,11 @@ func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request, compress bool
 	if err != nil {
 		return Accepted{}, err
 	}
-	held := ws.NetConn().(*heldConn) // gorilla has done its part
+	held := ws.NetConn().(*heldConn) // as Hijack returned
 	return Accepted{Conn: NewConn(held.Conn), Answer: held.answer, Deflate: upgrader.EnableCompression}, nil
 }
 
-// holdingWriter hands out a connection on which the answer is held back.
+// holdingWriter returns a heldConn from Hijack.
 type holdingWriter struct{ http.ResponseWriter }
 
 func (w holdingWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -61,7 +63,7 @@ func (w holdingWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return &heldConn{Conn: conn}, buffers, nil
 }
 
-// heldConn keeps what is written to it.
+// heldConn buffers what is written to it.
 type heldConn struct {
 	net.Conn
 	answer []byte

@@ -6,60 +6,61 @@ import (
 	"time"
 )
 
-// maxSegments is how many slices one system call takes (IOV_MAX).
+// maxSegments is the most slices of one system call (IOV_MAX).
 const maxSegments = 1024
 
-// NoWait is for what is not written at all if there is no room for it. (A part of
-// it that found room would end the connection.)
+// NoWait makes Flush write nothing if nothing fits into the send buffer at
+// once. (If a part fits and the rest does not, that is an error.)
 const NoWait time.Duration = 0
 
-// joinBelow is up to how many bytes several slices are copied into one: that
-// costs less than what the system does for each of them (BenchmarkJoin).
+// joinMax is the most bytes that are copied from several slices into one: up to
+// it that costs less than the system's work for each slice (BenchmarkJoin).
 const joinMax = 16 << 10
 
-// WriteBuffer gathers the frames of one write. It belongs to the goroutine that
-// writes, and keeps frames until Reset.
+// WriteBuffer collects the frames of one write. It is owned by the goroutine
+// that writes, and refers to the frames until Reset.
 type WriteBuffer struct {
-	list   [][]byte    // gathered; kept beside rest, which writing consumes
+	list   [][]byte    // added frames; rest, which writing consumes, is a slice of it
 	rest   net.Buffers // what is not written yet
-	joined []byte      // copies of short ones
-	single []byte      // the rest when it is a single slice, else
+	joined []byte      // copies of short frames
+	single []byte      // rest, if it is a single slice; else see vec
 	vec    vector      // the first maxSegments of it
 	n      int         // of the last try
 	err    error       // of the last try
 	try    func(fd uintptr) bool
 }
 
-// NewWriteBuffer returns an empty buffer, to be kept and used again.
+// NewWriteBuffer returns an empty buffer, which is meant to be reused.
 func NewWriteBuffer() *WriteBuffer {
 	b := &WriteBuffer{list: make([][]byte, 0, 64)}
 	b.try = b.tryWrite
 	return b
 }
 
-// Add appends whole frames, which are not copied and must stay as they are
-// until Reset.
+// Add appends whole frames, which are not copied and must not change until
+// Reset.
 func (b *WriteBuffer) Add(frames ...[]byte) { b.list = append(b.list, frames...) }
 
 // Empty reports whether nothing was added.
 func (b *WriteBuffer) Empty() bool { return len(b.list) == 0 }
 
-// Reset makes the buffer empty. It keeps no frame alive.
+// Reset empties the buffer, and drops all references to frames.
 func (b *WriteBuffer) Reset() {
 	clear(b.list)
 	b.vec.clear()
 	b.list, b.rest, b.single, b.err = b.list[:0], nil, nil, nil
 }
 
-// Flush writes what was gathered, and waits for room that long. It returns how
-// many bytes the system took: with NoWait, and where conn is Nonblocking, none if
-// there is no room at once. An error is os.ErrDeadlineExceeded after the wait, or
-// says that the connection is lost. (It takes a pointer because a larger frame
-// would be on the stack during the system call: see session.TestWritingGrowsNoStack.)
+// Flush writes the added frames, and waits up to that long until they fit into
+// the send buffer. It returns how many bytes were written: with NoWait, if conn
+// is Nonblocking, none if nothing fits at once. The error is
+// os.ErrDeadlineExceeded after the wait, or that of a lost connection. (It
+// takes a pointer because a larger frame would be on the stack during the
+// system call: see session.TestWritingGrowsNoStack.)
 //
-// Nearly every write finds room in the socket, and a deadline costs as much as a
-// short write, so one is set only when there is none. No deadline may be left
-// on the connection: once it has passed, raw would fail.
+// Nearly every write fits into the send buffer, and setting a deadline costs as
+// much as a short write, so one is set only if it does not fit. No deadline may
+// be left on the connection: once it has passed, raw would fail.
 func (b *WriteBuffer) Flush(conn *Conn, wait time.Duration) (n int64, err error) {
 	b.prepare()
 	if conn.raw != nil {
@@ -75,7 +76,7 @@ func (b *WriteBuffer) Flush(conn *Conn, wait time.Duration) (n int64, err error)
 	return n + m, err
 }
 
-// flushNow writes what there is room for, n bytes.
+// flushNow writes what fits into the send buffer, n bytes.
 func (b *WriteBuffer) flushNow(raw syscall.RawConn) error {
 	if err := raw.Write(b.try); err != nil {
 		return err
@@ -84,8 +85,8 @@ func (b *WriteBuffer) flushNow(raw syscall.RawConn) error {
 	return b.err
 }
 
-// flushBy writes the rest, waiting for room until then. A conn that is not the
-// system's own, such as one of TLS, takes it in pieces.
+// flushBy writes the rest, and blocks until the deadline at most. A conn
+// without nonblocking I/O, such as one of TLS, gets it in pieces.
 func (b *WriteBuffer) flushBy(conn net.Conn, own bool, deadline time.Time) (n int64, err error) {
 	if err := conn.SetWriteDeadline(deadline); err != nil {
 		return 0, err
@@ -101,8 +102,8 @@ func (b *WriteBuffer) flushBy(conn net.Conn, own bool, deadline time.Time) (n in
 	return n, err
 }
 
-// writePieces writes the rest, short slices joined: TLS makes a record and a
-// system call of each Write.
+// writePieces writes the rest, with short slices joined: TLS makes a record and
+// a system call of each Write.
 func (b *WriteBuffer) writePieces(conn net.Conn) (n int64, err error) {
 	for len(b.rest) > 0 && err == nil {
 		var m int
@@ -112,8 +113,8 @@ func (b *WriteBuffer) writePieces(conn net.Conn) (n int64, err error) {
 	return n, err
 }
 
-// piece takes the next slices out of rest, up to joinBelow bytes or a single one.
-// It is valid until the next call.
+// piece removes and returns the next slices of rest, up to joinMax bytes or a
+// single one. The result is valid until the next call.
 func (b *WriteBuffer) piece() []byte {
 	if len(b.rest) == 1 || len(b.rest[0])+len(b.rest[1]) > joinMax {
 		first := b.rest[0]
@@ -128,8 +129,8 @@ func (b *WriteBuffer) piece() []byte {
 	return b.joined
 }
 
-// prepare makes what was gathered the rest to write, joined if it is short. Inlined,
-// its frame would be on the stack during the system call: see
+// prepare sets rest to the added frames, joined if they are short. Inlined, its
+// frame would be on the stack during the system call: see
 // session.TestWritingGrowsNoStack.
 //
 //go:noinline
@@ -158,13 +159,13 @@ func (b *WriteBuffer) joinAll() {
 	b.list = append(b.list[:0], b.joined)
 }
 
-// tryWrite writes without waiting.
+// tryWrite writes without blocking.
 func (b *WriteBuffer) tryWrite(fd uintptr) bool {
 	b.n, b.err = writeNow(fd, b.single, &b.vec)
 	return true
 }
 
-// skip takes the next n bytes out of rest.
+// skip removes the next n bytes from rest.
 func (b *WriteBuffer) skip(n int) {
 	for len(b.rest) > 0 && n >= len(b.rest[0]) {
 		n -= len(b.rest[0])

@@ -152,7 +152,8 @@ func TestWriteBufferOfAClosedConnection(t *testing.T) {
 	}
 }
 
-// BenchmarkWriteBuffer writes one short frame, beside a plain Write with a deadline.
+// BenchmarkWriteBuffer writes one short frame, beside a plain Write with a
+// deadline.
 func BenchmarkWriteBuffer(b *testing.B) {
 	frame := bytes.Repeat([]byte("x"), 200)
 	write := func(b *testing.B, f func(conn *Conn)) {
@@ -182,8 +183,8 @@ func BenchmarkWriteBuffer(b *testing.B) {
 	})
 }
 
-// BenchmarkJoin writes several frames of 400 bytes at once: in one slice, and as
-// they are.
+// BenchmarkJoin writes several frames of 400 bytes at once: in one slice, and
+// as they are.
 func BenchmarkJoin(b *testing.B) {
 	for _, n := range []int{2, 5, 10, 20, 40} {
 		for name, write := range map[string]func(o *WriteBuffer, fd uintptr) (int, error){

@@ -8,11 +8,11 @@ import (
 )
 
 // vector is the arguments of one writev. unix.Writev has them on the stack,
-// which would grow for every write of a large burst: a sixth of what a fan-out
-// costs (session.TestWritingGrowsNoStack).
+// which would grow for every write of a large burst; that is a sixth of the
+// cost of a fan-out (session.TestWritingGrowsNoStack).
 type vector struct{ list []unix.Iovec }
 
-// fill takes up to maxSegments frames in place of what it had.
+// fill replaces the arguments by up to maxSegments frames.
 func (v *vector) fill(frames [][]byte) {
 	v.list = v.list[:0]
 	for _, frame := range frames[:min(len(frames), maxSegments)] {

@@ -7,7 +7,7 @@ import "golang.org/x/sys/unix"
 // vector is the arguments of one writev.
 type vector struct{ frames [][]byte }
 
-// fill takes up to maxSegments frames in place of what it had.
+// fill replaces the arguments by up to maxSegments frames.
 func (v *vector) fill(frames [][]byte) { v.frames = frames[:min(len(frames), maxSegments)] }
 
 func (v *vector) clear() { v.frames = nil }
