@@ -93,8 +93,11 @@ type Connector interface {
 	Connect(name string, opts ...nats.Option) (*nats.Conn, error)
 }
 
-// Config is the configuration of an engine. The zero value of a field means the
-// default of DefaultConfig.
+// Config is the configuration of an Engine. Zero is no limit in every field that
+// limits how much, as in session.Config and roomd's flags; a negative one is
+// refused. In all other fields but PresenceGrace, the sizes and times that an
+// engine cannot do without, zero takes the default. DefaultConfig has the limits
+// that a server on the internet needs: start from it.
 type Config struct {
 	Node string // this node's name, of A-Z a-z 0-9 _ -, unique in the cluster; "": a random one
 
@@ -118,15 +121,15 @@ type Config struct {
 	// bucket eventlog.KeyBucket.
 	Secret []byte
 
-	RingBytes    int64 // what the rooms' recent events may cost, all together; the least used are cut; negative: no limit
-	CopyBytes    int64 // what live events may that wait for their rooms; more are read from the log; negative: no limit
-	PublishBytes int64 // what events may that have no ack yet; one more is refused with busy
-	WaitingBytes int64 // what waits for all clients; see Waiting; negative: no limit
+	RingBytes    int64 // what the rooms' recent events may cost, all together; the least used are cut; 0: no limit
+	CopyBytes    int64 // what live events may that wait for their rooms; more are read from the log; 0: no limit
+	PublishBytes int64 // what events may that have no ack yet; one more is refused with busy; 0: no limit
+	WaitingBytes int64 // what waits for all clients; see Waiting; 0: no limit
 
 	Mailbox          int           // messages queued per room; a join beyond it is refused with busy
 	IdleAfter        time.Duration // a room without members is unloaded after this
 	PresenceInterval time.Duration // one batch of membership changes per room and interval
-	PresenceGrace    time.Duration // a lost connection keeps its seat for this long; negative: not at all
+	PresenceGrace    time.Duration // a lost connection keeps its seat for this long; 0: not at all
 
 	// Feed publishes joins, leaves and connections on NATS: see wire.FeedEvent.
 	Feed bool
@@ -212,14 +215,9 @@ func (c Config) withDefaults() Config {
 	c.HistoryAge = cmp.Or(c.HistoryAge, d.HistoryAge)
 	c.HistoryBytes = cmp.Or(c.HistoryBytes, d.HistoryBytes)
 	c.InboxBytes = cmp.Or(c.InboxBytes, d.InboxBytes)
-	c.RingBytes = cmp.Or(c.RingBytes, d.RingBytes)
-	c.CopyBytes = cmp.Or(c.CopyBytes, d.CopyBytes)
-	c.PublishBytes = cmp.Or(c.PublishBytes, d.PublishBytes)
-	c.WaitingBytes = cmp.Or(c.WaitingBytes, d.WaitingBytes)
 	c.Mailbox = cmp.Or(c.Mailbox, d.Mailbox)
 	c.IdleAfter = cmp.Or(c.IdleAfter, d.IdleAfter)
 	c.PresenceInterval = cmp.Or(c.PresenceInterval, d.PresenceInterval)
-	c.PresenceGrace = cmp.Or(c.PresenceGrace, d.PresenceGrace)
 	c.tuning.open = cmp.Or(c.tuning.open, d.tuning.open)
 	c.tuning.feedQueue = cmp.Or(c.tuning.feedQueue, d.tuning.feedQueue)
 	c.tuning.checkLeast = cmp.Or(c.tuning.checkLeast, d.tuning.checkLeast)
@@ -261,8 +259,12 @@ func (c Config) Validate() error {
 		return fmt.Errorf("rooms: inbox bytes is %d; it must be at least %d", c.InboxBytes, 1<<20)
 	case c.Secret != nil && len(c.Secret) != SecretBytes:
 		return fmt.Errorf("rooms: the secret has %d bytes; it must have %d, or be nil", len(c.Secret), SecretBytes)
-	case c.RingBytes > 0 && c.RingBytes < 1<<20, c.CopyBytes > 0 && c.CopyBytes < 1<<20, c.PublishBytes < 1<<20, c.WaitingBytes > 0 && c.WaitingBytes < 1<<20:
-		return fmt.Errorf("rooms: the budgets are %d bytes for rings, %d for copies, %d for publishes and %d for clients; each must be at least %d", c.RingBytes, c.CopyBytes, c.PublishBytes, c.WaitingBytes, 1<<20)
+	case !budget(c.RingBytes) || !budget(c.CopyBytes) || !budget(c.PublishBytes) || !budget(c.WaitingBytes):
+		return fmt.Errorf("rooms: the budgets are %d bytes for rings, %d for copies, %d for publishes and %d for clients; each must be at least %d, or 0 for no limit", c.RingBytes, c.CopyBytes, c.PublishBytes, c.WaitingBytes, 1<<20)
+	case c.IdleAfter < 0:
+		return fmt.Errorf("rooms: idle after is %s; it must not be negative", c.IdleAfter)
+	case c.PresenceGrace < 0:
+		return fmt.Errorf("rooms: presence grace is %s; it must not be negative", c.PresenceGrace)
 	case c.Mailbox < 16:
 		return fmt.Errorf("rooms: mailbox is %d messages; it must be at least 16", c.Mailbox)
 	case c.PresenceInterval < 10*time.Millisecond:
@@ -270,3 +272,6 @@ func (c Config) Validate() error {
 	}
 	return nil
 }
+
+// budget reports whether bytes is a limit that works, or none.
+func budget(bytes int64) bool { return bytes == 0 || bytes >= 1<<20 }

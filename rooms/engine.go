@@ -132,7 +132,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	}
 	e.limits = follow.Limits{
 		Replay: MaxReplay, ReplayBytes: MaxReplayBytes, RingBytes: ringBytes, Held: e.cfg.tuning.held, HeldBytes: heldBytes,
-		Rings: follow.NewBudget(max(0, e.cfg.RingBytes)), Copies: follow.NewBudget(max(0, e.cfg.CopyBytes)),
+		Rings: follow.NewBudget(e.cfg.RingBytes), Copies: follow.NewBudget(e.cfg.CopyBytes),
 	}
 	if e.pub, err = eventlog.NewPublisher(e.pubs, &e.stats.PublishStats, e.cfg.tuning.publish, e.cfg.PublishBytes); err != nil {
 		return fmt.Errorf("rooms: %w", err)

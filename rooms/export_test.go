@@ -312,3 +312,6 @@ func (e *Engine) RenewLobby() { <-e.lobby.renew() }
 // from publishing.
 func (c *Config) FeedQueue(n int)             { c.tuning.feedQueue = n }
 func (c *Config) HoldFeed(gate *sync.RWMutex) { c.tuning.feedGate = gate }
+
+// WithDefaults fills what New fills.
+func (c Config) WithDefaults() Config { return c.withDefaults() }

@@ -61,7 +61,7 @@ func TestRingsOfAllRoomsShareABudget(t *testing.T) {
 
 // Rooms that are closed cost nothing.
 func TestClosedRoomsGiveTheirMemoryBack(t *testing.T) {
-	eng, _ := start(t, func(c *rooms.Config) { c.IdleAfter, c.PresenceGrace = 50*time.Millisecond, -1 })
+	eng, _ := start(t, func(c *rooms.Config) { c.IdleAfter, c.PresenceGrace = 50*time.Millisecond, 0 })
 	m := join(t, eng, "x", "m", rooms.Since{})
 	seqs := store(t, eng, "x", 10, 1000)
 	m.awaitSeq(t, seqs[9])

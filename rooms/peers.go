@@ -181,7 +181,7 @@ func (e *Engine) observePeer(s presence.Sign) bool {
 		e.postAll(peerUp{s.Node}) // its messages before the heartbeat were ignored
 		// Its clients are reconnecting; for the grace period they keep the seats
 		// that they had on the previous process.
-		time.AfterFunc(max(e.cfg.PresenceGrace, 0), func() {
+		time.AfterFunc(e.cfg.PresenceGrace, func() {
 			if !e.peers.lives(previous) {
 				e.postAll(peerReplaced{previous})
 			}

@@ -149,7 +149,7 @@ func TestGrace(t *testing.T) {
 }
 
 func TestNoGrace(t *testing.T) {
-	eng, _ := start(t, func(c *rooms.Config) { quick(c); c.PresenceGrace = -1 })
+	eng, _ := start(t, func(c *rooms.Config) { quick(c); c.PresenceGrace = 0 })
 	watch, lost := join(t, eng, "x", "watch", rooms.Since{}), join(t, eng, "x", "lost", rooms.Since{})
 	awaitCount(t, watch, 2)
 	eng.Leave("x", lost, rooms.LeaveLost)

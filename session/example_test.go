@@ -24,7 +24,9 @@ func Example() {
 	nats, err := embedded.Start(embedded.Config{Addr: "127.0.0.1:0", Memory: true})
 	check(err)
 	defer nats.Close()
-	engine, err := rooms.New(ctx, nats, rooms.Config{Memory: true})
+	cfg := rooms.DefaultConfig()
+	cfg.Memory = true
+	engine, err := rooms.New(ctx, nats, cfg)
 	check(err)
 	defer engine.Close(ctx)
 	login, err := nats.Connect("login")

@@ -64,10 +64,12 @@ type setup struct {
 func newStack(t testing.TB, change ...func(*setup)) *stack {
 	t.Helper()
 	s := &stack{t: t, log: &logLines{}}
+	engine := rooms.DefaultConfig()
+	engine.Node, engine.Memory, engine.PresenceInterval = "n1", true, 100*time.Millisecond
 	set := setup{
 		nats:   embedded.Config{Addr: "127.0.0.1:0", Memory: true},
 		cfg:    Config{Log: zerolog.New(s.log).Level(zerolog.InfoLevel)},
-		rooms:  rooms.Config{Node: "n1", Memory: true, PresenceInterval: 100 * time.Millisecond},
+		rooms:  engine,
 		listen: func(l net.Listener) net.Listener { return l },
 	}
 	for _, c := range change {

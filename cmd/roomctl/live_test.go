@@ -381,7 +381,7 @@ func TestLongHistoryComesInPages(t *testing.T) {
 func fill(t *testing.T, env []string, room string, n int) {
 	t.Helper()
 	vars := environment(env)
-	c, err := client.Dial(t.Context(), client.Config{URL: vars["ROOMCTL_URL"], Room: room, Rate: -1,
+	c, err := client.Dial(t.Context(), client.Config{URL: vars["ROOMCTL_URL"], Room: room, Unpaced: true,
 		Token: func(context.Context) (string, error) { return strings.TrimSpace(vars["ROOMCTL_TOKEN"]), nil }})
 	if err != nil {
 		t.Fatal(err)

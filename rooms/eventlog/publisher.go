@@ -129,11 +129,11 @@ type publish struct {
 }
 
 // NewPublisher publishes on nc, which is for nothing else: the acks of a busy
-// node are as many as its events. most bounds the bytes without an ack, 0:
-// MaxPendingBytes. The caller ends it with Drain and Close.
+// node are as many as its events. maxBytes bounds the bytes without an ack;
+// 0: nothing but MaxPending does. The caller ends it with Drain and Close.
 func NewPublisher(nc *nats.Conn, stats *PublishStats, times PublishTimes, maxBytes int64) (*Publisher, error) {
 	times = PublishTimes{cmp.Or(times.Deadline, publishDeadline), cmp.Or(times.Attempt, publishAttempt), cmp.Or(times.Retry, publishRetry)}
-	p := &Publisher{nc: nc, prefix: nc.NewInbox() + ".", stats: stats, times: times, maxBytes: int(cmp.Or(maxBytes, MaxPendingBytes)), pending: make(map[uint64]*publish)}
+	p := &Publisher{nc: nc, prefix: nc.NewInbox() + ".", stats: stats, times: times, maxBytes: int(maxBytes), pending: make(map[uint64]*publish)}
 	p.out.init()
 	p.timer = time.AfterFunc(time.Hour, p.resend)
 	p.timer.Stop()
@@ -158,7 +158,7 @@ func (p *Publisher) Send(room wire.Room, msgID, by string, body []byte, done fun
 		done(PubAck{}, wire.Errorf(wire.Unavailable, "this node is stopping; send again under the same id"))
 		return
 	}
-	if len(p.pending) >= MaxPending || p.bytes+len(body) > p.maxBytes && len(p.pending) > 0 {
+	if len(p.pending) >= MaxPending || p.maxBytes > 0 && p.bytes+len(body) > p.maxBytes && len(p.pending) > 0 {
 		p.mu.Unlock()
 		p.stats.PublishBusy.Add(1)
 		done(PubAck{}, wire.Errorf(wire.Busy, "too many events wait for the log; send again in a moment"))

@@ -12,7 +12,7 @@ type bucket struct {
 }
 
 func newBucket(rate float64, burst int, now time.Time) bucket {
-	return bucket{rate: max(0, rate), burst: float64(burst), tokens: float64(burst), last: now}
+	return bucket{rate: rate, burst: float64(burst), tokens: float64(burst), last: now}
 }
 
 // wait returns how long to wait before the next event; at 0 it may be written

@@ -95,10 +95,12 @@ type Config struct {
 	MaxReceive int64
 	// Rate and Burst are how many events are written per second, and at once.
 	// The defaults are below the server's, with some margin in the burst for
-	// events that arrive closer together than they were sent. A negative Rate
-	// is no limit.
+	// events that arrive closer together than they were sent.
 	Rate  float64
 	Burst int
+	// Unpaced writes events as they come, for a server without a limit; Rate and
+	// Burst are not used then.
+	Unpaced bool
 	// TLS is the TLS configuration for wss:// addresses; nil trusts the
 	// system's authorities. It is ignored with Dialer, which has its own.
 	TLS *tls.Config
@@ -143,14 +145,17 @@ func (cfg Config) withDefaults() (Config, error) {
 		}
 	}
 	cfg.MaxBackoff = max(cfg.MaxBackoff, cfg.MinBackoff)
-	if cfg.Outbox < 0 || cfg.MaxSend < 0 || cfg.MaxReceive < 0 || cfg.Burst < 0 {
-		return cfg, fmt.Errorf("client: Outbox, MaxSend, MaxReceive and Burst must not be negative")
+	if cfg.Outbox < 0 || cfg.MaxSend < 0 || cfg.MaxReceive < 0 || cfg.Burst < 0 || !(cfg.Rate >= 0) {
+		return cfg, fmt.Errorf("client: Outbox, MaxSend, MaxReceive, Rate and Burst must not be negative")
 	}
 	cfg.Outbox = cmp.Or(cfg.Outbox, DefaultOutbox)
 	cfg.MaxSend = cmp.Or(cfg.MaxSend, DefaultMaxSend)
 	cfg.MaxReceive = cmp.Or(cfg.MaxReceive, DefaultMaxReceive)
 	cfg.Rate = cmp.Or(cfg.Rate, DefaultRate)
 	cfg.Burst = cmp.Or(cfg.Burst, DefaultBurst)
+	if cfg.Unpaced {
+		cfg.Rate = 0
+	}
 	if cfg.Dialer == nil {
 		cfg.Dialer = &websocket.Dialer{Proxy: http.ProxyFromEnvironment, TLSClientConfig: cfg.TLS}
 	}

@@ -51,7 +51,7 @@ func TestBucket(t *testing.T) {
 	if now = now.Add(time.Hour); b.wait(now) != 0 || b.tokens != 30 {
 		t.Errorf("%v tokens after an hour, want the burst", b.tokens)
 	}
-	if free := newBucket(-1, 1, begin); free.wait(begin) != 0 {
+	if free := newBucket(0, 1, begin); free.wait(begin) != 0 {
 		t.Error("no limit waits")
 	}
 }

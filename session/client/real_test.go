@@ -86,7 +86,7 @@ func (s *server) restart() {
 func (s *server) dial(uid string, cfg client.Config) *client.Client {
 	s.t.Helper()
 	cfg.URL = s.url
-	cfg.Rate = -1
+	cfg.Unpaced = true
 	cfg.HandshakeTimeout = time.Minute // for a busy machine: the first connect is not tried again
 	cfg.MinBackoff, cfg.MaxBackoff = time.Millisecond, 20*time.Millisecond
 	cfg.Token = func(context.Context) (string, error) {

@@ -31,7 +31,9 @@ func Example() {
 	check(err)
 	defer revoked.Close()
 	endUser := httpapi.EndUser(revoked, config.Log)
-	engine, err := rooms.New(ctx, nats, rooms.Config{Memory: true, EndUser: endUser})
+	cfg := rooms.DefaultConfig()
+	cfg.Memory, cfg.EndUser = true, endUser
+	engine, err := rooms.New(ctx, nats, cfg)
 	check(err)
 	defer engine.Close(ctx)
 

@@ -138,10 +138,6 @@ func (n *Node) awaitNATS(ctx context.Context) error {
 }
 
 func (n *Node) startEngine(ctx context.Context) (err error) {
-	grace := n.cfg.PresenceGrace
-	if grace == 0 {
-		grace = -1 // the engine's zero is its default
-	}
 	history, inboxes := int64(n.cfg.HistoryBytes), int64(n.cfg.InboxBytes)
 	if n.cfg.InMemory() && n.nats != nil {
 		history, inboxes = logBytes(n.limit, history, inboxes)
@@ -150,7 +146,7 @@ func (n *Node) startEngine(ctx context.Context) (err error) {
 		Node: n.cfg.NodeName, Memory: n.cfg.InMemory(), Replicas: n.cfg.Replicas,
 		History: n.cfg.History, HistoryAge: n.cfg.HistoryAge, HistoryBytes: history, InboxBytes: inboxes,
 		RingBytes: n.memory.rings, WaitingBytes: n.memory.waiting, CopyBytes: n.memory.copies, PublishBytes: n.memory.publish,
-		PresenceInterval: n.cfg.PresenceInterval, PresenceGrace: grace, HearAll: n.cfg.NATSURL == "", Feed: n.cfg.Feed, EndUser: n.endUser, Kicked: n.kicked, Log: n.log,
+		PresenceInterval: n.cfg.PresenceInterval, PresenceGrace: n.cfg.PresenceGrace, HearAll: n.cfg.NATSURL == "", Feed: n.cfg.Feed, EndUser: n.endUser, Kicked: n.kicked, Log: n.log,
 	})
 	return err
 }
