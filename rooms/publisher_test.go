@@ -262,7 +262,7 @@ func TestPublishBusy(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			nc, _, answer := silent(t)
 			stats := new(eventlog.PublishStats)
-			p, err := eventlog.NewPublisher(nc, stats, eventlog.PublishTimes{Deadline: time.Minute, Attempt: time.Minute, Retry: time.Minute}, 0)
+			p, err := eventlog.NewPublisher(nc, stats, eventlog.PublishTimes{Deadline: time.Minute, Attempt: time.Minute, Retry: time.Minute}, rooms.PublishBytes)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -302,7 +302,7 @@ func TestPublishBusy(t *testing.T) {
 // TestDrain waits for what is on its way, refuses what comes, and gives up.
 func TestDrain(t *testing.T) {
 	nc, attempts, answer := silent(t)
-	p, err := eventlog.NewPublisher(nc, new(eventlog.PublishStats), eventlog.PublishTimes{Deadline: time.Minute, Attempt: time.Minute, Retry: time.Minute}, 0)
+	p, err := eventlog.NewPublisher(nc, new(eventlog.PublishStats), eventlog.PublishTimes{Deadline: time.Minute, Attempt: time.Minute, Retry: time.Minute}, rooms.PublishBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +335,7 @@ func TestDrain(t *testing.T) {
 	}
 	p.Close()
 
-	q, err := eventlog.NewPublisher(nc, new(eventlog.PublishStats), eventlog.PublishTimes{Deadline: time.Minute, Attempt: time.Minute, Retry: time.Minute}, 0)
+	q, err := eventlog.NewPublisher(nc, new(eventlog.PublishStats), eventlog.PublishTimes{Deadline: time.Minute, Attempt: time.Minute, Retry: time.Minute}, rooms.PublishBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
