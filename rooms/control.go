@@ -69,7 +69,7 @@ func (e *Engine) onControl(msg *nats.Msg) {
 	}
 	e.background(func(ctx context.Context) {
 		if c.Op == opRooms && c.Lobby != nil {
-			e.tellLobby(msg, *c.Lobby)
+			e.replyLobby(msg, *c.Lobby)
 			return
 		}
 		ctx, cancel := context.WithTimeout(ctx, controlTimeout)

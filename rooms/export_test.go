@@ -301,12 +301,12 @@ func (c *Config) Labels(n int64) { c.tuning.labels = n }
 // LobbyAge is how old a list may be that is given out, LobbyPart how many rooms
 // are in one message between nodes.
 const (
-	LobbyAge  = lobbyFresh
+	LobbyAge  = lobbyMaxAge
 	LobbyPart = lobbyPart
 )
 
 // RenewLobby is what one does who found the list too old.
-func (e *Engine) RenewLobby() { <-e.lobby.renew() }
+func (e *Engine) RenewLobby() { <-e.lobby.startRefresh() }
 
 // FeedQueue sets how many events of the feed may wait; HoldFeed keeps the feed
 // from publishing.

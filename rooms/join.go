@@ -77,7 +77,7 @@ func (r *room) joinedBurst(j *joinRequest, seq uint64, recovered bool, replayed 
 }
 
 func (r *room) onLeave(l *leaveRequest) {
-	r.follower.Waiting(func(waiting *follow.Join) bool {
+	r.follower.RemoveJoins(func(waiting *follow.Join) bool {
 		j := waiting.Ref.(*joinRequest)
 		if j.member.ID() != l.member.ID() {
 			return false
@@ -149,7 +149,7 @@ func (r *room) endKept(uid string) []string {
 }
 
 func (r *room) removeWaiting(uid string, code wire.CloseCode) (sessions []string) {
-	r.follower.Waiting(func(waiting *follow.Join) bool {
+	r.follower.RemoveJoins(func(waiting *follow.Join) bool {
 		j := waiting.Ref.(*joinRequest)
 		if j.member.User().UID != uid {
 			return false

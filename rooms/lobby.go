@@ -17,36 +17,35 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// The list of all rooms is put together when somebody asks: however many do,
-// the nodes ask each other once per lobbyFresh, for what has changed since.
+// The list of all rooms is refreshed on demand: however many clients ask, the
+// nodes ask each other once per lobbyMaxAge, for what has changed.
 const (
-	// lobbyFresh is how long a list is given out, lobbyLook how old a node's
-	// look at its own rooms may be when another one asks: together 2 s.
-	lobbyFresh = 1500 * time.Millisecond
-	lobbyLook  = 500 * time.Millisecond
-	// lobbyTimeout is what other nodes get to answer. Of one that does not,
-	// what it said last is shown, until it is dropped.
+	// lobbyMaxAge is how long a list is cached, lobbyScanAge how old a node's
+	// scan of its own rooms may be when another one asks: 2 s in total.
+	lobbyMaxAge  = 1500 * time.Millisecond
+	lobbyScanAge = 500 * time.Millisecond
+	// lobbyTimeout is how long other nodes may take to answer. Of one that does
+	// not, its last answer is used, until the node is considered dead.
 	lobbyTimeout = 500 * time.Millisecond
-	// lobbyIdle is after which time without a question the list is forgotten.
+	// lobbyIdle is how long the list is kept in memory without requests.
 	lobbyIdle = time.Minute
 	// lobbyPart is how many rooms are in one message between nodes: up to 400
-	// bytes each, where names are as long as they may be, some 60 else.
+	// bytes each with the longest names, typically 60.
 	lobbyPart = 500
 	// MaxLobbyPage is the most rooms in one page of the lobby; a larger limit
 	// is cut to it.
 	MaxLobbyPage = 100
-	// MaxRoomsBytes is the most bytes of rooms that Rooms lists at once,
-	// some 25,000 of them.
+	// MaxRoomsBytes is the most bytes of JSON that Rooms returns at once, some
+	// 25,000 rooms.
 	MaxRoomsBytes = 4 << 20
 )
 
-// lobbyRequest is in a command, opRooms, of a node that wants to know what has
-// changed, in parts. A node of version 1 does not see it, and answers with all
-// of its rooms in one message.
+// lobbyRequest is the part of a command, opRooms, that asks for deltas. A node
+// of version 1 ignores it, and answers with all of its rooms in one message.
 type lobbyRequest struct {
-	Node  string                `json:"node"`            // who asks
-	Fresh bool                  `json:"fresh,omitempty"` // an earlier look at the rooms will not do
-	Known map[string]lobbyKnown `json:"known,omitempty"` // what it knows, by node
+	Node  string                `json:"node"`            // the requesting node
+	Fresh bool                  `json:"fresh,omitempty"` // scan the rooms, whatever the age of the last scan
+	Known map[string]lobbyKnown `json:"known,omitempty"` // the versions that it has, by node
 }
 
 type lobbyKnown struct {
@@ -54,7 +53,7 @@ type lobbyKnown struct {
 	Version uint64        `json:"version"`
 }
 
-// lobbyReply is one part of the answer to a lobbyRequest.
+// lobbyReply is one part of the reply to a lobbyRequest.
 type lobbyReply struct {
 	Boot presence.Boot `json:"boot"`
 	Part int           `json:"part"`           // counted from 0
@@ -62,37 +61,37 @@ type lobbyReply struct {
 	lobby.Delta
 }
 
-// lobbySync keeps the list of the rooms on all nodes.
+// lobbySync maintains the list of the rooms on all nodes.
 type lobbySync struct {
 	eng  *Engine // fixed
 	list atomic.Pointer[lobbySnapshot]
-	// asked is when somebody last asked, in unix nanoseconds.
+	// asked is when the list was last requested, in Unix nanoseconds.
 	asked atomic.Int64
 
-	refreshing chan struct{}   // buffered by one: held while the other nodes are asked
-	others     lobby.Directory // owned by who holds refreshing
+	refreshing chan struct{}   // a lock, buffered by one: held while the other nodes are asked
+	others     lobby.Directory // guarded by refreshing
 
-	mu       sync.Mutex    // guards what follows
+	mu       sync.Mutex    // guards the fields below
 	own      lobby.Journal // of this node's rooms
-	ownAt    time.Time     // when own was last brought up to date
-	inFlight chan struct{} // closed when the refresh in flight is done; nil: none is
+	ownAt    time.Time     // when own was last updated
+	inFlight chan struct{} // closed when the refresh in flight is done; nil: there is none
 }
 
-// lobbySnapshot is a list, and when the nodes were asked for it.
+// lobbySnapshot is a list and when it was requested from the nodes.
 type lobbySnapshot struct {
 	*lobby.List
 	at time.Time
 }
 
-// fresh reports whether the list, if there is one, may be given out.
-func (s *lobbySnapshot) fresh(now time.Time) bool { return s != nil && now.Sub(s.at) < lobbyFresh }
+// fresh reports whether there is a list that is not too old.
+func (s *lobbySnapshot) fresh(now time.Time) bool { return s != nil && now.Sub(s.at) < lobbyMaxAge }
 
-// Lobby returns one page of the rooms on all nodes: those that have a label, and
-// behind them those in which somebody is or something was said since they were
-// opened somewhere, each of the two by name. Inboxes are never among them. A page
-// is up to 2 s old; what it says of a node that does not answer, up to three
-// heartbeats older.
-// q.Limit is MaxLobbyPage at most, and that when it is 0.
+// Lobby returns one page of the rooms on all nodes: those with a label first,
+// then those that have members, or events since they were opened, each sorted
+// by name. Inboxes are left out. A page is up to 2 s old; the rooms of a node
+// that does not answer are up to three heartbeats older. q.Limit is at most
+// MaxLobbyPage, which is also the default for 0. ctx bounds the call. Its
+// errors are *wire.Error of unavailable. It may be called from any goroutine.
 func (e *Engine) Lobby(ctx context.Context, q lobby.Query) (wire.Rooms, error) {
 	if q.Limit <= 0 || q.Limit > MaxLobbyPage {
 		q.Limit = MaxLobbyPage
@@ -109,7 +108,8 @@ func (e *Engine) Lobby(ctx context.Context, q lobby.Query) (wire.Rooms, error) {
 	return answer, nil
 }
 
-// recent is a list that is not older than lobbyFresh, or that is made now.
+// recent returns a list that is not older than lobbyMaxAge, and refreshes it if
+// needed.
 func (l *lobbySync) recent(ctx context.Context) (*lobbySnapshot, error) {
 	now := time.Now()
 	l.asked.Store(now.UnixNano())
@@ -117,7 +117,7 @@ func (l *lobbySync) recent(ctx context.Context) (*lobbySnapshot, error) {
 		return list, nil
 	}
 	select {
-	case <-l.renew():
+	case <-l.startRefresh():
 	case <-ctx.Done():
 		return nil, wire.Errorf(wire.Unavailable, "the rooms could not be listed in time; try again")
 	}
@@ -128,16 +128,16 @@ func (l *lobbySync) recent(ctx context.Context) (*lobbySnapshot, error) {
 	return list, nil
 }
 
-// renew has the list made anew, once for all who want it. The channel is closed
-// when it is there.
-func (l *lobbySync) renew() <-chan struct{} {
+// startRefresh refreshes the list in the background; concurrent calls share one
+// refresh. The channel is closed when it is done.
+func (l *lobbySync) startRefresh() <-chan struct{} {
 	l.mu.Lock()
 	if l.inFlight != nil {
 		defer l.mu.Unlock()
 		return l.inFlight
 	}
 	done := make(chan struct{})
-	if l.list.Load().fresh(time.Now()) { // another one was faster
+	if l.list.Load().fresh(time.Now()) { // it has just been refreshed
 		l.mu.Unlock()
 		close(done)
 		return done
@@ -150,7 +150,7 @@ func (l *lobbySync) renew() <-chan struct{} {
 		list, err := l.refresh(ctx, false)
 		if err != nil && !l.eng.closed() {
 			l.eng.stats.LobbyLate.Add(1)
-			l.eng.cfg.Log.Debug().Err(err).Msg("a node did not tell its rooms in time; those that it told last are shown")
+			l.eng.cfg.Log.Debug().Err(err).Msg("a node did not tell its rooms in time; those that it replies last are shown")
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -163,9 +163,9 @@ func (l *lobbySync) renew() <-chan struct{} {
 	return done
 }
 
-// refresh asks the other nodes for their rooms and makes a new list. With an
-// error, some have not answered, and the list has what they told last; it is
-// nil when nobody could be asked at all.
+// refresh asks the other nodes for their rooms and returns a new list. If the
+// error says that some have not answered, the list has their last answers; it
+// is nil if ctx ended before any was asked.
 func (l *lobbySync) refresh(ctx context.Context, fresh bool) (*lobbySnapshot, error) {
 	select {
 	case l.refreshing <- struct{}{}:
@@ -178,14 +178,13 @@ func (l *lobbySync) refresh(ctx context.Context, fresh bool) (*lobbySnapshot, er
 	nodes := l.eng.peers.names()
 	l.others.Keep(nodes)
 	err := l.askOthers(ctx, nodes, fresh)
-	l.look(fresh)
+	l.scan(fresh)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return &lobbySnapshot{l.others.List(l.own.Entries(), l.eng.labels.all()), at}, err
 }
 
-// askOthers brings what is known of other nodes up to date. The caller holds
-// refreshing.
+// askOthers updates the rooms of other nodes. The caller holds refreshing.
 func (l *lobbySync) askOthers(ctx context.Context, nodes []string, fresh bool) error {
 	if len(nodes) == 0 {
 		return nil
@@ -196,24 +195,24 @@ func (l *lobbySync) askOthers(ctx context.Context, nodes []string, fresh bool) e
 			ask.Known[node] = lobbyKnown{presence.Boot(boot), version}
 		}
 	}
-	told := make(map[string][]lobbyReply)
+	replies := make(map[string][]lobbyReply)
 	err := l.eng.requestNodes(ctx, command{Op: opRooms, Lobby: ask}, nodes, func(o commandReply) (last bool) {
 		if o.Lobby == nil { // version 1, or 0
 			o.Lobby = &lobbyReply{Delta: deltaOf(o.Rooms)}
 		}
-		told[o.Node] = append(told[o.Node], *o.Lobby)
+		replies[o.Node] = append(replies[o.Node], *o.Lobby)
 		return !o.Lobby.More
 	})
-	for node, parts := range told {
-		if !l.take(node, parts) {
+	for node, parts := range replies {
+		if !l.applyParts(node, parts) {
 			l.eng.cfg.Log.Warn().Str("node", node).Msg("what a node tells of its rooms cannot be used; it is asked again")
 		}
 	}
 	return err
 }
 
-// take takes over what a node has told, if that is all of it.
-func (l *lobbySync) take(node string, parts []lobbyReply) bool {
+// applyParts applies the reply of a node, if it is complete.
+func (l *lobbySync) applyParts(node string, parts []lobbyReply) bool {
 	deltas := make([]lobby.Delta, len(parts))
 	for i, p := range parts {
 		if p.Part != i || p.Boot != parts[0].Boot {
@@ -222,13 +221,13 @@ func (l *lobbySync) take(node string, parts []lobbyReply) bool {
 		deltas[i] = p.Delta
 	}
 	if parts[len(parts)-1].More {
-		return true // the rest did not come in time; it is told again
+		return true // the rest timed out; it is requested again
 	}
 	return l.others.Apply(node, uint64(parts[0].Boot), deltas) == nil
 }
 
-// deltaOf is what a node of version 1 tells of its rooms. It has version 0, so
-// that it is told anew each time.
+// deltaOf returns the reply of a node of version 1 as a delta. Its version is
+// 0, so that all is requested again each time.
 func deltaOf(rooms []RoomInfo) lobby.Delta {
 	return lobby.NewDelta(func(yield func(lobby.Entry) bool) {
 		for _, r := range rooms {
@@ -239,19 +238,19 @@ func deltaOf(rooms []RoomInfo) lobby.Delta {
 	})
 }
 
-// look brings the journal of this node's rooms up to date.
-func (l *lobbySync) look(fresh bool) {
+// scan updates the journal of this node's rooms.
+func (l *lobbySync) scan(fresh bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	if !fresh && now.Sub(l.ownAt) < lobbyLook {
+	if !fresh && now.Sub(l.ownAt) < lobbyScanAge {
 		return
 	}
 	l.ownAt = now
 	l.own.Update(l.eng.openRooms())
 }
 
-// openRooms are the rooms that are open on this node, inboxes left out.
+// openRooms returns the rooms that are open on this node, without inboxes.
 func (e *Engine) openRooms() iter.Seq[lobby.Entry] {
 	return func(yield func(lobby.Entry) bool) {
 		for _, h := range e.stores[wire.SpaceRooms].handles.all() {
@@ -266,13 +265,13 @@ func (e *Engine) openRooms() iter.Seq[lobby.Entry] {
 	}
 }
 
-// tellLobby answers another node that wants to know of the rooms here.
-func (e *Engine) tellLobby(msg *nats.Msg, ask lobbyRequest) {
+// replyLobby answers another node's lobbyRequest.
+func (e *Engine) replyLobby(msg *nats.Msg, ask lobbyRequest) {
 	if ask.Node == e.cfg.Node {
-		return // it knows
+		return // our own request
 	}
 	l := &e.lobby
-	l.look(ask.Fresh)
+	l.scan(ask.Fresh)
 	known := ask.Known[e.cfg.Node]
 	if known.Boot != e.boot {
 		known.Version = 0
@@ -288,16 +287,16 @@ func (e *Engine) tellLobby(msg *nats.Msg, ask lobbyRequest) {
 		}
 		if err != nil {
 			if !e.closed() {
-				e.cfg.Log.Warn().Err(err).Str("node", ask.Node).Msg("another node could not be told of the rooms here; it asks again")
+				e.cfg.Log.Warn().Err(err).Str("node", ask.Node).Msg("another node could not be replies of the rooms here; it asks again")
 			}
 			return
 		}
 	}
 }
 
-// forgetIdle gives up the list when nobody has asked for a while. It never
+// dropIdle drops the list if it was not requested for lobbyIdle. It never
 // blocks.
-func (l *lobbySync) forgetIdle(now time.Time) {
+func (l *lobbySync) dropIdle(now time.Time) {
 	if list := l.list.Load(); list != nil && now.Sub(time.Unix(0, l.asked.Load())) > lobbyIdle {
 		select {
 		case l.refreshing <- struct{}{}:
@@ -315,17 +314,17 @@ func (l *lobbySync) forgetIdle(now time.Time) {
 	}
 }
 
-// RoomList is a page of Rooms. Next is what the query's After takes for the
-// next one; empty on the last.
+// RoomList is a page of Rooms. Next is the After of the next page; it is empty
+// on the last.
 type RoomList struct {
 	Rooms []RoomInfo `json:"rooms"`
 	Next  string     `json:"next"`
 }
 
-// Rooms lists the rooms of all nodes as they are now, in the order and by the
-// rules of Lobby: q.Limit of them, MaxLobbyPage at most, or, when that is 0, as
-// many as fit into that many bytes of JSON. A node that does not answer is an
-// error that names it.
+// Rooms returns the current rooms of all nodes, selected and sorted as by
+// Lobby: at most q.Limit and MaxLobbyPage, or, if q.Limit is 0, as many as fit
+// into that many bytes of JSON. If a node does not answer the error names it.
+// It may be called from any goroutine.
 func (e *Engine) Rooms(ctx context.Context, q lobby.Query, bytes int) (RoomList, error) {
 	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()

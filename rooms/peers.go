@@ -110,7 +110,7 @@ func (e *Engine) heartbeatLoop() {
 				awake = now
 			}
 			last = now
-			e.lobby.forgetIdle(now)
+			e.lobby.dropIdle(now)
 			if now.Sub(awake) > every {
 				e.dropSilent(now)
 			}

@@ -1,18 +1,18 @@
 package follow
 
-// backfillRead is the read of older events into the ring that is under way.
+// backfillRead is the read of older events into the ring that is in flight.
 type backfillRead struct {
 	op           uint64
 	attempt      int
-	fill         bool   // as many as the ring takes, wherever they begin
-	after        uint64 // else what it is to reach back to
+	fill         bool   // as many of the newest events as fit into the ring
+	after        uint64 // else the events after this sequence
 	lowWatermark uint64 // of the ring when it began
 	from         Source
-	page         *Page // waits for the leader's word
+	page         *Page // waits for the leader's verdict
 }
 
-// startBackfill reads older events for the joins and requests that wait: from
-// the oldest position that a join asks for, or else as many as the ring takes.
+// startBackfill reads older events for the waiting joins and requests: from the
+// oldest position of a join, or else as many as fit into the ring.
 func (f *Follower) startBackfill() {
 	if f.backfillRead != nil {
 		return
@@ -61,9 +61,10 @@ func (f *Follower) backfillPage(p Page) {
 	}
 }
 
-// nextSource says whom to read from when the high watermark of the one who
-// answered was below this room's position: the leader. If it was the leader, it
-// has been deposed, or the log was rolled back; it is asked which of the two.
+// nextSource returns where to read from if the high watermark of the replica
+// that answered was below this room's position: the leader. If it was the
+// leader, it has been deposed, or the log was rolled back; a lookup tells
+// which.
 func (f *Follower) nextSource(was Source, attempt int) (Source, int) {
 	if was == Leader {
 		f.lookup = true
@@ -94,12 +95,13 @@ func (f *Follower) backfillVerdict(v Verdict) {
 	f.backfilled(w, *w.page, proven)
 }
 
-// backfilled puts a page in front of the ring; proven: nothing after w.after is
-// missing in it. Joins and requests that waited for it are then answered.
+// backfilled prepends a page to the ring; proven means that no event after
+// w.after is missing in it. Joins and requests that waited for it are then
+// answered.
 func (f *Follower) backfilled(w backfillRead, p Page, proven bool) {
 	f.backfillRead = nil
 	for _, j := range f.joins {
-		// A page that is empty because it would be too much says nothing about
+		// A page that is empty because it would be too large says nothing about
 		// joins that missed less.
 		if f.needsBackfill(j) && !w.fill && j.Since.Seq >= w.after && (!p.tooMuch() || j.Since.Seq == w.after) {
 			j.backfilled, j.tooMuch = true, p.tooMuch()
@@ -113,8 +115,7 @@ func (f *Follower) backfilled(w backfillRead, p Page, proven bool) {
 	f.evict()
 }
 
-// tooMuch reports whether the page is the answer to a Range with All that was
-// too much.
+// tooMuch reports whether the page answers a Range with All that was too large.
 func (p *Page) tooMuch() bool { return p.Cut && len(p.Events) == 0 }
 
 func (f *Follower) prependPage(w backfillRead, p Page, proven bool) {
@@ -134,8 +135,8 @@ func (f *Follower) prependPage(w backfillRead, p Page, proven bool) {
 	f.ring.prepend(older, low, w.fill && !p.Cut, f.limits)
 }
 
-// refuseWaiting refuses every join and request that waits, because no replica
-// could be read.
+// refuseWaiting refuses all waiting joins and requests, as no replica could be
+// read.
 func (f *Follower) refuseWaiting() {
 	joins, histories := f.joins, f.histories
 	f.joins, f.histories = nil, nil

@@ -2,17 +2,18 @@ package follow
 
 import "sync/atomic"
 
-// Budget is memory, in bytes, that many rooms share. Its methods may be called
-// from any goroutine. A nil Budget counts nothing and has no end.
+// Budget is a memory budget in bytes that many rooms share. Its methods may be
+// called from any goroutine. A nil Budget counts nothing and has no limit.
 type Budget struct {
 	limit int64 // fixed; 0: none
 	used  atomic.Int64
 }
 
-// NewBudget makes a Budget of that many bytes; 0: no limit, it is only counted.
+// NewBudget returns a Budget of limit bytes; 0: no limit, usage is only
+// counted.
 func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
 
-// Take takes n bytes if they are there.
+// Take reserves n bytes if they are free, and reports whether it did.
 func (b *Budget) Take(n int) bool {
 	if b == nil {
 		return true
@@ -24,21 +25,21 @@ func (b *Budget) Take(n int) bool {
 	return false
 }
 
-// Force takes n bytes whether they are there or not.
+// Force reserves n bytes even beyond the limit.
 func (b *Budget) Force(n int) {
 	if b != nil {
 		b.used.Add(int64(n))
 	}
 }
 
-// Give gives n bytes back.
+// Give releases n bytes.
 func (b *Budget) Give(n int) {
 	if b != nil && n != 0 {
 		b.used.Add(-int64(n))
 	}
 }
 
-// Used is how many bytes are taken.
+// Used returns how many bytes are reserved.
 func (b *Budget) Used() int64 {
 	if b == nil {
 		return 0
@@ -46,7 +47,7 @@ func (b *Budget) Used() int64 {
 	return b.used.Load()
 }
 
-// Limit is how many there are; 0: no limit.
+// Limit returns the limit in bytes; 0: none.
 func (b *Budget) Limit() int64 {
 	if b == nil {
 		return 0
@@ -54,7 +55,7 @@ func (b *Budget) Limit() int64 {
 	return b.limit
 }
 
-// Over is by how many bytes more are taken than there are.
+// Over returns by how many bytes the limit is exceeded.
 func (b *Budget) Over() int64 {
 	if b == nil || b.limit == 0 {
 		return 0

@@ -1,42 +1,43 @@
 package follow
 
-// catchUpRead is the read of newer events, or the question to the leader about
-// them, that is under way.
+// catchUpRead is the read of newer events, or the query to the leader about
+// them, that is in flight.
 type catchUpRead struct {
 	op       uint64
 	attempt  int
 	upto     uint64 // of the read
 	from     Source
-	asked    uint64 // the sequence that the leader is asked about
-	time     string // of the copy that bears it, when why is first
+	asked    uint64 // the sequence that the leader is queried about
+	time     string // time of the copy with that sequence, for askFirst
 	question question
-	page     *Page // waits for the leader's word
+	page     *Page // waits for the leader's verdict
 }
 
-// question is why the leader is asked.
+// question is why the leader is queried.
 type question uint8
 
 const (
-	askState      question = iota // where the log stands, and whether pos is in it
-	askExists                     // whether the end of a hole exists
-	askContinuity                 // whether nothing is missing between pos and a page
-	askFirst                      // whether a copy is the first event since the log had none
+	askState      question = iota // the end of the log, and whether pos is in it
+	askExists                     // whether the end of a gap exists
+	askContinuity                 // whether no event is missing between pos and a page
+	askFirst                      // whether a copy is the room's first event
 )
 
-// repair reads what is missing up to upto.
+// repair reads the missing events up to upto.
 func (f *Follower) repair(upto uint64) {
 	f.fx.Report(Repair, upto)
 	f.read(upto, AnyReplica, 0)
 }
 
-// read reads the log from pos up to upto. Live copies are held meanwhile.
+// read starts reading the log from pos up to upto. Live copies are held
+// meanwhile.
 func (f *Follower) read(upto uint64, from Source, attempt int) {
 	f.phase = reading
 	f.catchUpRead = &catchUpRead{op: f.op(), attempt: attempt, upto: upto, from: from}
 	f.fx.Read(Range{Op: f.catchUpRead.op, After: f.pos, Upto: upto, From: from, Attempt: attempt})
 }
 
-// ask asks the leader where the log stands, and about seq.
+// ask queries the leader about the end of the log and about seq.
 func (f *Follower) ask(seq uint64) {
 	f.lookup = false
 	f.askAbout(catchUpRead{asked: seq, question: askState})
@@ -49,7 +50,7 @@ func (f *Follower) askAbout(w catchUpRead) {
 	f.fx.Ask(w.op, w.asked, w.attempt)
 }
 
-// Page takes the answer to a Read.
+// Page handles the result of a Read.
 func (f *Follower) Page(p Page) {
 	switch {
 	case f.phase == reading && p.Op == f.catchUpRead.op:
@@ -68,7 +69,7 @@ func (f *Follower) catchUpPage(p Page) {
 	case p.Failed || stuck:
 		f.read(w.upto, w.from, w.attempt+1)
 	case p.Start && p.StartTime != f.time:
-		f.ask(f.pos) // it is another event there, or one where there was none; the leader has the last word
+		f.ask(f.pos) // there is another event at pos, or one where there was none; the leader decides
 	case p.HighWatermark < w.upto && !p.Cut && w.from == AnyReplica:
 		f.read(w.upto, Leader, w.attempt)
 	case p.HighWatermark < w.upto && !p.Cut:
@@ -81,20 +82,20 @@ func (f *Follower) catchUpPage(p Page) {
 	}
 }
 
-// contiguous reports whether the page itself shows that it goes on from pos and
-// that nothing is missing in between. When it does not have the event at pos,
-// only the leader can say whether the log ever did.
+// contiguous reports whether the page itself proves that it continues from pos
+// without a gap. If it does not have the event at pos, only the leader knows
+// whether the log ever had it.
 func (f *Follower) contiguous(p Page) bool {
 	return p.Start || f.time == "" && p.contiguousAfter(f.knownTo)
 }
 
-// contiguousAfter reports whether the page itself shows that nothing is missing
-// after known.
+// contiguousAfter reports whether the page itself proves that no event after
+// known is missing.
 func (p *Page) contiguousAfter(known uint64) bool {
 	return p.ContiguousFrom != 0 && p.ContiguousFrom <= known+1
 }
 
-// accept delivers a page that nothing is missing from.
+// accept delivers a page without gaps.
 func (f *Follower) accept(p Page, upto uint64, from Source) {
 	f.phase = following
 	for _, e := range p.Events {
@@ -107,31 +108,31 @@ func (f *Follower) accept(p Page, upto uint64, from Source) {
 		return
 	}
 	if f.pos < upto && from == AnyReplica {
-		// Direct gets may leave out an event that nobody can read.
+		// Direct gets may skip an event that cannot be read.
 		f.read(upto, Leader, 0)
 		return
 	}
 	f.knownTo = max(f.knownTo, upto)
 	if f.pos < upto {
-		// The page shows the log up to there, and upto is not the room's.
+		// The page proves that upto is no event of the room.
 		f.dropAbsent(upto)
 	}
 	f.resume()
 }
 
-// dropAbsent drops the copies that claim to be, or to follow, an event that the
-// log does not have.
+// dropAbsent drops the held copies that claim to be, or to follow, an event
+// that the log does not have.
 func (f *Follower) dropAbsent(seq uint64) {
 	f.dropForged(seq, func(c Copy) bool { return c.Prev == seq || c.Seq == seq })
 }
 
-// dropMismatched drops the copies that bear an event's sequence and another
+// dropMismatched drops the held copies with an event's sequence and another
 // time.
 func (f *Follower) dropMismatched(seq uint64, time string) {
 	f.dropForged(seq, func(c Copy) bool { return c.Seq == seq && c.Time != time })
 }
 
-// Verdict takes the answer to an Ask.
+// Verdict handles the result of an Ask.
 func (f *Follower) Verdict(v Verdict) {
 	if f.backfillRead != nil && v.Op == f.backfillRead.op {
 		f.backfillVerdict(v)
@@ -158,8 +159,8 @@ func (f *Follower) Verdict(v Verdict) {
 	f.resume()
 }
 
-// contradicts reports whether the leader's log cannot be the one in which the
-// event at pos was delivered.
+// contradicts reports whether the event at pos cannot have been delivered from
+// the leader's log.
 func (f *Follower) contradicts(v Verdict) bool {
 	event := f.time != ""
 	switch {
@@ -170,14 +171,15 @@ func (f *Follower) contradicts(v Verdict) bool {
 	case event && v.Last == f.pos && v.LastTime != f.time:
 		return true
 	case !event:
-		// pos is no event: the log had none of the room up to there.
+		// pos is no event: the log had no event of the room up to pos.
 		return v.Oldest != 0 && v.Oldest <= f.pos
 	}
-	// The oldest go first: it cannot have dropped pos and kept one before it.
+	// The oldest are discarded first: it cannot have discarded pos and kept one
+	// before it.
 	return v.Last != 0 && v.Last < f.pos && v.HighWatermark >= f.pos
 }
 
-// judge acts on a verdict about the log that was followed so far.
+// judge acts on a verdict about the log that has been followed so far.
 func (f *Follower) judge(w catchUpRead, v Verdict) {
 	if v.Seq == f.pos {
 		f.confirmed, f.suspect = f.pos, false
@@ -189,14 +191,14 @@ func (f *Follower) judge(w catchUpRead, v Verdict) {
 	case w.question == askContinuity && proves(v, *w.page, claim{f.pos, f.knownTo, w.upto, w.from}):
 		f.accept(*w.page, w.upto, w.from)
 	case w.question == askContinuity && w.from == AnyReplica && v.Oldest != 0 && v.Oldest <= f.pos:
-		f.read(w.upto, Leader, w.attempt) // the replica has dropped more than the leader
+		f.read(w.upto, Leader, w.attempt) // the replica has discarded more than the leader
 	case w.question == askContinuity:
 		f.lost(w.page.Events, w.upto, v)
 		f.accept(*w.page, w.upto, w.from)
 	case w.question == askFirst && w.first(v):
 		f.firstEvent(w.upto, v)
 	case w.question == askExists && (v.State == Present || v.State == Discarded):
-		f.read(w.upto, Leader, w.attempt+1) // another leader than the one that was read from
+		f.read(w.upto, Leader, w.attempt+1) // there is another leader than the one that was read from
 	default:
 		switch {
 		case w.question == askFirst && v.State == Present:
@@ -208,16 +210,16 @@ func (f *Follower) judge(w catchUpRead, v Verdict) {
 	}
 }
 
-// first reports whether the copy that the leader was asked about can be the
-// room's first event: it is in the log, or was, and none before it is.
+// first reports whether the copy that the leader was queried about can be the
+// room's first event: it is or was in the log, and none before it is.
 func (w *catchUpRead) first(v Verdict) bool {
 	known := v.State == Discarded || v.State == Present && v.Time == w.time
 	return known && (v.Oldest == 0 || v.Oldest >= w.upto)
 }
 
-// firstEvent is for a copy that followed no event when it was stored. A limit
-// per room never takes the last event; so if one came between knownTo and the
-// copy, it was dropped with the stream's oldest.
+// firstEvent handles a copy that followed no event when it was stored. A limit
+// per room never discards the last event; so if there was one between knownTo
+// and the copy, it was discarded with the stream's oldest.
 func (f *Follower) firstEvent(seq uint64, v Verdict) {
 	if v.First > f.knownTo+1 {
 		f.lost(nil, seq-1, v)
@@ -225,8 +227,8 @@ func (f *Follower) firstEvent(seq uint64, v Verdict) {
 	f.knownTo = max(f.knownTo, seq-1)
 }
 
-// endsBefore notes for the joins and requests that wait for seq, or a later
-// one, that the log does not reach it.
+// endsBefore marks the joins and requests that wait for seq, or a later one:
+// the log ends before it.
 func (f *Follower) endsBefore(seq uint64) {
 	for _, j := range f.joins {
 		if j.Since != nil && j.Since.Seq >= seq {
@@ -240,7 +242,7 @@ func (f *Follower) endsBefore(seq uint64) {
 	}
 }
 
-// lookUp compares pos with what the leader has as the room's newest event.
+// lookUp compares pos with the room's newest event at the leader.
 func (f *Follower) lookUp(v Verdict) {
 	switch {
 	case v.Last > f.pos:
@@ -248,28 +250,28 @@ func (f *Follower) lookUp(v Verdict) {
 	case v.Last == f.pos && f.time != "", v.First <= f.knownTo+1:
 		f.knownTo = max(f.knownTo, v.HighWatermark)
 	case v.HighWatermark > f.knownTo:
-		f.lost(nil, v.HighWatermark, v) // what came and went since, nobody knows
+		f.lost(nil, v.HighWatermark, v) // events may have come and been discarded since
 	}
 }
 
-// claim says that a page has every event of the room after `after` up to upto.
+// claim is that a page has every event of the room after `after` up to upto.
 type claim struct {
 	after uint64
-	known uint64 // up to here there was none, whatever the page says
+	known uint64 // known to have no event up to here, whatever the page has
 	upto  uint64
 	from  Source // of the page
 }
 
-// proves reports whether the leader's word makes a claim certain. Either the
-// leader still has an event of the room that is no younger than after, and the
-// page is its own; or the page begins with the oldest event that it has, the
-// stream reaches back far enough, and the limit per room has cut nothing.
+// proves reports whether the leader's verdict proves a claim. Either the leader
+// still has an event of the room at or before after, and the page is its own;
+// or the page begins with the oldest event that it has, the stream reaches back
+// far enough, and the limit per room has discarded nothing.
 func proves(v Verdict, p Page, c claim) bool {
 	if p.contiguousAfter(c.known) {
 		return true
 	}
 	if v.HighWatermark < p.HighWatermark {
-		return false // it has not seen what the replica may have dropped
+		return false // it has not got what the replica may have discarded
 	}
 	if v.Oldest != 0 && v.Oldest <= c.after {
 		return c.from == Leader
@@ -285,8 +287,8 @@ func proves(v Verdict, p Page, c claim) bool {
 	return first == oldest && v.First <= c.known+1 && (uncut || v.Count == 0)
 }
 
-// lost is for a hole that the log does not fill: the members are told that
-// their view ends, and it goes on before the first event that there is.
+// lost handles a gap that the log does not fill: the members are told to
+// refresh, and following continues before the first event that there is.
 func (f *Follower) lost(events []Event, upto uint64, v Verdict) {
 	f.fx.Report(Lost, upto)
 	at := upto
@@ -298,8 +300,8 @@ func (f *Follower) lost(events []Event, upto uint64, v Verdict) {
 	f.fx.Refresh()
 }
 
-// resetTo goes to the end of a log that is not the one that was followed, and
-// tells the members.
+// resetTo restarts at the end of a log that is another one, or was rolled back,
+// and tells the members to refresh.
 func (f *Follower) resetTo(v Verdict, why Incident) {
 	f.fx.Report(why, f.pos)
 	f.resetAt(v.Epoch, v.Last, v.LastTime, v.HighWatermark)

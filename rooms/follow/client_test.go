@@ -91,7 +91,7 @@ func (c *client) join(n *node) {
 func (c *client) leave() {
 	n := c.at
 	n.members = slices.DeleteFunc(n.members, func(m *client) bool { return m == c })
-	n.f.Waiting(func(j *follow.Join) bool { return j.Ref.(*client) == c })
+	n.f.RemoveJoins(func(j *follow.Join) bool { return j.Ref.(*client) == c })
 	c.at, c.asked = nil, false
 }
 

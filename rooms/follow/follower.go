@@ -2,17 +2,18 @@ package follow
 
 import "slices"
 
-// phase is what a Follower does about newer events.
+// phase is the state of following newer events.
 type phase uint8
 
 const (
-	opening   phase = iota // where the log stands is not known yet
-	following              // live copies are delivered as they come
-	reading                // a hole is being read: live copies are held
-	asking                 // the leader is being asked: live copies are held
+	opening   phase = iota // the end of the log is not known yet
+	following              // live copies are delivered
+	reading                // a gap is being read: live copies are held
+	asking                 // the leader is being queried: live copies are held
 )
 
-// Follower follows one room's log. It belongs to one goroutine. New makes one.
+// Follower follows one room's log. It is owned by one goroutine. New returns
+// one.
 type Follower struct {
 	// fixed after New
 	fx     Effects
@@ -20,35 +21,36 @@ type Follower struct {
 
 	// where it stands
 	epoch     string
-	pos       uint64 // the newest event; with time "" a place, no event
-	time      string // the log's time of that event
+	pos       uint64 // sequence of the newest event; if time is "", a position without an event
+	time      string // its time in the log
 	knownTo   uint64 // the room has no event between pos and this sequence
-	confirmed uint64 // the leader confirmed pos when it was this
-	dropped   uint64 // the highest sequence of a copy that was not used
+	confirmed uint64 // value of pos that the leader last confirmed
+	dropped   uint64 // the highest sequence of a copy that was dropped
 
 	phase       phase
-	lookup      bool         // learned while it was busy: ask the leader where the log stands
-	suspect     bool         // the log may have been rolled back: ask before the next copy
-	filled      bool         // a backfill has brought as many of the newest events as the ring takes
-	logEnd      uint64       // learned while it was busy: the log is known to reach this sequence; 0: no further than pos
+	lookup      bool         // pending: query the leader about the end of the log
+	suspect     bool         // the log may have been rolled back: query the leader before the next copy
+	filled      bool         // a backfill has read as many of the newest events as fit into the ring
+	logEnd      uint64       // pending: the log is known to reach this sequence; 0: no further than pos
 	ops         uint64       // the last Op given out
 	catchUpRead *catchUpRead // the last one; nil: none yet
 	held        heldCopies
 
 	ring         ring
-	backfillRead *backfillRead // nil: none is under way
+	backfillRead *backfillRead // nil: none is in flight
 
 	joins        []*Join // wait
 	histories    []*History
-	historyReads []*historyRead // pages of history that are read from the log
+	historyReads []*historyRead // pages of history that are being read from the log
 }
 
-// New makes a Follower that waits for Open. limits are shared and not changed.
+// New returns a Follower that waits for Open. limits are shared and not
+// modified.
 func New(fx Effects, limits *Limits) *Follower {
 	return &Follower{fx: fx, limits: limits, phase: opening}
 }
 
-// Opening is where the log of a room stands when it is opened, after its live
+// Opening is the end of a room's log when the room is opened, after its live
 // copies have been subscribed to.
 type Opening struct {
 	Epoch         string
@@ -58,19 +60,19 @@ type Opening struct {
 	HighWatermark uint64 // of that replica: the stream's last sequence there
 }
 
-// Open takes a place in the log. Nothing before it is delivered.
+// Open sets the position to start from. Nothing before it is delivered.
 func (f *Follower) Open(o Opening) {
 	f.resetAt(o.Epoch, o.Last, o.LastTime, o.HighWatermark)
 	if o.Last == 0 {
-		// A limit per room never takes the last event, so an empty room has
-		// lost nothing that is younger than the stream's first event.
+		// A limit per room never discards the last event, so an empty room has
+		// lost nothing that is newer than the stream's first event.
 		f.ring.lowWatermark = min(max(o.First, 1)-1, o.HighWatermark)
 	}
 	f.phase = following
 	f.resume()
 }
 
-// resetAt starts at a position and forgets everything before it: the room's
+// resetAt restarts at a position, and drops everything before it: at the room's
 // newest event, or, if it has none, the log's high watermark.
 func (f *Follower) resetAt(epoch string, last uint64, time string, highWatermark uint64) {
 	f.epoch, f.pos, f.time, f.knownTo = epoch, last, time, max(last, highWatermark)
@@ -87,10 +89,10 @@ func (f *Follower) resetAt(epoch string, last uint64, time string, highWatermark
 	}
 }
 
-// Position is where a member that has had everything stands.
+// Position returns the position of a member that has got every event.
 func (f *Follower) Position() Position { return Position{f.epoch, f.pos} }
 
-// Newest is the sequence of the newest event; 0 when there is none.
+// Newest returns the sequence of the newest event; 0 if there is none.
 func (f *Follower) Newest() uint64 {
 	if f.time == "" {
 		return 0
@@ -98,15 +100,15 @@ func (f *Follower) Newest() uint64 {
 	return f.pos
 }
 
-// NewestTime is the log's time of the newest event; "" when there is none.
+// NewestTime returns the log's time of the newest event; "" if there is none.
 func (f *Follower) NewestTime() string { return f.time }
 
-// Quiet reports whether nothing is under way and nobody waits.
+// Quiet reports whether nothing is in flight and no join or request waits.
 func (f *Follower) Quiet() bool {
 	return f.phase == following && f.backfillRead == nil && len(f.joins)+len(f.histories)+len(f.historyReads) == 0
 }
 
-// Live takes a copy from the stream's republish.
+// Live handles a copy from the stream's republish.
 func (f *Follower) Live(c Copy) {
 	switch {
 	case f.phase != following:
@@ -114,7 +116,7 @@ func (f *Follower) Live(c Copy) {
 	case c.Seq == f.pos && f.time != "" && c.Time != f.time:
 		f.ask(f.pos) // one of the two is forged, or the log was rolled back
 	case c.Seq <= f.pos:
-		// A repeat: it came by the log before.
+		// A duplicate: it was read from the log before.
 	case f.suspect:
 		f.hold(c)
 		f.ask(f.pos)
@@ -130,16 +132,16 @@ func (f *Follower) Live(c Copy) {
 		f.hold(c)
 		f.askAbout(catchUpRead{asked: c.Seq, question: askFirst, upto: c.Seq, time: c.Time})
 	default:
-		// When it was stored the log had dropped the event at pos, or has none.
-		// What came in between, if anything did, may be gone as well.
+		// When it was stored the log had discarded the event at pos, or had
+		// none. Events in between, if there were any, may be discarded as well.
 		f.hold(c)
 		f.repair(c.Seq)
 	}
 }
 
-// Heard says that every copy of the stream from one sequence to another was
-// heard, and that those of the room were handed over before. The room's newest
-// event is then the last one that was handed over.
+// Received says that every copy of the stream from one sequence to another has
+// been received, and that those of the room have been passed to Live. So the
+// room's newest event is the last of these.
 func (f *Follower) Received(from, to uint64) {
 	known := f.phase == following || f.phase == asking
 	if known && !f.suspect && len(f.held.list) == 0 && f.logEnd <= f.pos && f.receivedSince(from) {
@@ -147,13 +149,14 @@ func (f *Follower) Received(from, to uint64) {
 	}
 }
 
-// heardSince reports whether who has heard every copy from a sequence on has
-// heard, and used, all that came after what is known.
+// receivedSince reports whether a subscriber that has received every copy from
+// a sequence on has got everything after knownTo, and no copy after it was
+// dropped.
 func (f *Follower) receivedSince(from uint64) bool {
 	return from <= f.knownTo+1 && f.dropped <= f.knownTo
 }
 
-// Missed says that copies were lost, nobody knows which.
+// Missed says that an unknown number of copies were lost.
 func (f *Follower) Missed() {
 	f.lookup = true
 	f.resume()
@@ -161,11 +164,11 @@ func (f *Follower) Missed() {
 
 // Suspect says that the log may have been rolled back: its leader changed, or
 // the connection was lost. The next copy waits until the leader has confirmed
-// the event before it, and what is being read is read again. What was learned
-// of sequences after pos may be of a log that has others there now.
+// the event before it, and reads in flight are repeated. What is known about
+// sequences after pos may not be true of the log any more.
 func (f *Follower) Suspect() {
 	f.suspect, f.confirmed, f.knownTo = true, 0, f.pos
-	for _, c := range f.held.take(f.limits) { // those may be of what was rolled back
+	for _, c := range f.held.take(f.limits) { // these may have been rolled back
 		f.lookup, f.dropped = true, max(f.dropped, c.Seq)
 	}
 	f.lookup = f.lookup || f.phase == opening
@@ -189,7 +192,7 @@ func (f *Follower) Renewed() {
 	f.resume()
 }
 
-// Check compares with what a replica had as the newest event.
+// Check handles a replica's newest event.
 func (f *Follower) Check(c Check) {
 	switch {
 	case f.phase == opening:
@@ -198,9 +201,9 @@ func (f *Follower) Check(c Check) {
 	case f.time != "" && c.Last == f.pos && c.Time == f.time:
 		f.knownTo = max(f.knownTo, c.HighWatermark)
 	case f.confirmed == f.pos && c.HighWatermark < f.pos:
-		// The leader has had pos: the replica is behind.
+		// The leader has confirmed pos: the replica is behind.
 	case c.Last == 0 && c.HighWatermark >= f.pos && c.First <= f.knownTo+1:
-		// A limit per room never takes the last event, so there was none.
+		// A limit per room never discards the last event, so there was none.
 		f.knownTo = max(f.knownTo, c.HighWatermark)
 	default:
 		f.lookup = true
@@ -208,7 +211,7 @@ func (f *Follower) Check(c Check) {
 	f.resume()
 }
 
-// deliver hands over the next event.
+// deliver delivers the next event.
 func (f *Follower) deliver(e Event) {
 	f.pos, f.time, f.knownTo = e.Seq, e.Time, max(f.knownTo, e.Seq)
 	if frame := f.fx.Deliver(e); frame != nil {
@@ -217,8 +220,8 @@ func (f *Follower) deliver(e Event) {
 	}
 }
 
-// resume does what had to wait: it replays the held copies, then asks, catches
-// up or answers requests, whichever comes first.
+// resume does what had to wait: it handles the held copies, then queries the
+// leader, catches up or answers requests, whichever comes first.
 func (f *Follower) resume() {
 	if f.phase != following {
 		return
@@ -242,31 +245,31 @@ func (f *Follower) resume() {
 	f.retry()
 }
 
-// op returns the number of the next read or question.
+// op returns the number of the next read or query.
 func (f *Follower) op() uint64 {
 	f.ops++
 	return f.ops
 }
 
-// CopyBytes is what a live copy costs beside its body, while it waits.
+// CopyBytes is how many bytes a waiting live copy costs besides its body.
 const CopyBytes = 512
 
 func (c *Copy) cost() int { return len(c.Body) + CopyBytes }
 
-// evict drops the oldest events of the ring when the rings of all rooms
-// together take too much, unless a join or a request waits for them.
+// evict drops the oldest events of the ring if the rings of all rooms together
+// exceed their budget, unless a join or a request waits for them.
 func (f *Follower) evict() {
 	if len(f.joins)+len(f.histories) == 0 && f.ring.evict(f.limits) {
 		f.filled = false
 	}
 }
 
-// RingBytes is how much memory the ring takes, in bytes.
+// RingBytes returns the memory that the ring takes, in bytes.
 func (f *Follower) RingBytes() int { return f.ring.bytes }
 
-// Trim cuts the ring to its newest events, of at most keep bytes together; the
-// rest can be read from the log. It does nothing while a join or a request
-// waits. It reports whether it cut anything.
+// Trim drops the oldest events of the ring until at most keep bytes are left;
+// they can be read from the log. It does nothing while a join or a request
+// waits. It reports whether it dropped any.
 func (f *Follower) Trim(keep int) bool {
 	if len(f.joins)+len(f.histories) > 0 || f.backfillRead != nil {
 		return false
@@ -276,14 +279,14 @@ func (f *Follower) Trim(keep int) bool {
 	return cut
 }
 
-// Close gives back what the room takes of the budgets. Nothing may be called
-// after it but GiveUp.
+// Close releases what the room has reserved of the budgets. Only GiveUp may be
+// called after it.
 func (f *Follower) Close() {
 	f.ring.release(f.limits)
 	f.held.take(f.limits)
 }
 
-// heldCopies are kept until the log was read.
+// heldCopies are live copies that are held until the log has been read.
 type heldCopies struct {
 	list  []Copy
 	bytes int
@@ -296,7 +299,7 @@ func (h *heldCopies) take(l *Limits) []Copy {
 	return list
 }
 
-// dropForged takes out the copies that turned out not to be of the log.
+// dropForged removes the held copies that turned out not to be from the log.
 func (f *Follower) dropForged(seq uint64, forged func(Copy) bool) {
 	before := len(f.held.list)
 	f.held.list = slices.DeleteFunc(f.held.list, func(c Copy) bool {
@@ -312,7 +315,8 @@ func (f *Follower) dropForged(seq uint64, forged func(Copy) bool) {
 	}
 }
 
-// hold keeps a copy. What is dropped beyond the bound is read from the log.
+// hold holds a copy. One that is dropped as there are too many will be read
+// from the log.
 func (f *Follower) hold(c Copy) {
 	if len(f.held.list) >= f.limits.Held || f.held.bytes > f.limits.HeldBytes || !f.limits.Copies.Take(c.cost()) {
 		f.lookup, f.dropped = true, max(f.dropped, c.Seq)

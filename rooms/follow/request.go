@@ -2,25 +2,27 @@ package follow
 
 import "slices"
 
-// Join admits a member, now or when it is known what it has missed.
+// Join admits a member, at once or when the events that it has missed have been
+// read.
 func (f *Follower) Join(j *Join) {
 	f.joins = append(f.joins, j)
 	f.retryIfFollowing()
 }
 
-// History answers a request for a page, now or when it was read.
+// History answers a request for a page, at once or when it has been read.
 func (f *Follower) History(h *History) {
 	f.histories = append(f.histories, h)
 	f.retryIfFollowing()
 }
 
-// Waiting calls fn for each join that waits; those for which it returns true
-// wait no more, and are the caller's to answer.
-func (f *Follower) Waiting(fn func(*Join) (forget bool)) {
+// RemoveJoins calls fn for each waiting join, and removes those for which it
+// returns true; the caller answers them.
+func (f *Follower) RemoveJoins(fn func(*Join) (remove bool)) {
 	f.joins = slices.DeleteFunc(f.joins, fn)
 }
 
-// GiveUp empties the queues and returns what waited, for the caller to answer.
+// GiveUp empties the queues and returns the waiting joins and requests, for the
+// caller to answer.
 func (f *Follower) GiveUp() ([]*Join, []*History) {
 	joins, histories := f.joins, f.histories
 	for _, d := range f.historyReads {
@@ -30,25 +32,25 @@ func (f *Follower) GiveUp() ([]*Join, []*History) {
 	return joins, histories
 }
 
-// retryIfFollowing answers what can be answered. While a hole is read a join
-// waits for it, so that it is not told a position that moves at once.
+// retryIfFollowing answers what can be answered. While a gap is being read a
+// join waits, so that its position is not outdated at once.
 func (f *Follower) retryIfFollowing() {
 	if f.phase == following {
 		f.retry()
 	}
 }
 
-// wait is what a join or a request must wait for before it can be answered.
+// wait is what a join or a request has to wait for.
 type wait uint8
 
 const (
 	ready     wait = 0
-	waitOlder wait = 1 << iota // for events before those in the ring
-	waitNewer                  // for events that this node may have missed
+	waitOlder wait = 1 << iota // for events older than those in the ring
+	waitNewer                  // for newer events that this node may have missed
 )
 
 // retry answers the joins and requests that can be answered, and starts the
-// reads for which the others wait.
+// reads for the others.
 func (f *Follower) retry() {
 	joins, histories := f.joins, f.histories
 	f.joins, f.histories = nil, nil
@@ -73,8 +75,8 @@ func (f *Follower) retry() {
 	}
 }
 
-// catchUp starts the read of newer events, up to the newest sequence that a
-// join or a request names.
+// catchUp starts reading newer events, up to the newest sequence in a join or a
+// request.
 func (f *Follower) catchUp() {
 	stored, claimed := uint64(0), uint64(0)
 	for _, h := range f.histories {
@@ -91,16 +93,16 @@ func (f *Follower) catchUp() {
 	case stored > f.knownTo:
 		f.repair(stored)
 	case claimed > f.knownTo:
-		f.ask(claimed) // a client's word: it may be of no log at all
+		f.ask(claimed) // claimed by a client, so it may never have existed
 	}
 }
 
-// knows reports whether it is known which events the room has up to seq.
+// knows reports whether all events of the room up to seq are known.
 func (f *Follower) knows(seq uint64) bool {
 	return seq <= f.pos || seq <= f.knownTo && !f.suspect
 }
 
-// tryJoin admits the member if the ring has what it wants replayed.
+// tryJoin admits the member if the ring has what is to be replayed.
 func (f *Follower) tryJoin(j *Join) wait {
 	since := j.Since
 	switch {
@@ -126,7 +128,7 @@ func (f *Follower) tryJoin(j *Join) wait {
 	return ready
 }
 
-// tooMuch reports whether entries are more than a join is replayed.
+// tooMuch reports whether entries exceed what one join may have replayed.
 func (f *Follower) tooMuch(entries []Entry) bool {
 	return f.limits.ReplayBytes > 0 && Bytes(entries) > f.limits.ReplayBytes
 }
@@ -138,7 +140,7 @@ func (f *Follower) admitWithoutReplay(j *Join) wait {
 	return ready
 }
 
-// tryJoinLast is for a join that names no position.
+// tryJoinLast handles a join without a position.
 func (f *Follower) tryJoinLast(j *Join) wait {
 	n := max(0, min(j.Last, f.limits.Replay))
 	if n > len(f.ring.entries) && !f.ring.complete && !f.filled {
@@ -157,7 +159,7 @@ func (f *Follower) admit(j *Join, replay []Entry, recovered bool, seq uint64) {
 	f.fx.Admit(j, Admission{Replay: replay, Recovered: recovered, Seq: seq})
 }
 
-// historyRead is a history page that the ring does not hold.
+// historyRead is the read of a history page that is not in the ring.
 type historyRead struct {
 	op      uint64
 	attempt int
@@ -166,8 +168,8 @@ type historyRead struct {
 	from    Source
 }
 
-// tryHistory answers from the ring if it holds the page; older pages are read
-// for this request alone.
+// tryHistory answers from the ring if the page is in it; older pages are read
+// for this request only.
 func (f *Follower) tryHistory(h *History) wait {
 	if !f.knows(h.Known) && (h.Before == 0 || h.Before > f.pos) {
 		return waitNewer
@@ -199,12 +201,12 @@ func (f *Follower) readHistory(d *historyRead) {
 	f.fx.Read(Range{Op: d.op, Upto: d.upto, Newest: d.h.Limit + 1, Bytes: d.h.Bytes, History: true, From: d.from, Attempt: d.attempt})
 }
 
-// historyPage answers with a page, if the high watermark of the replica that
-// gave it covers the page; else the leader is read.
+// historyPage answers with a page if the high watermark of the replica covers
+// it; else the leader is read.
 func (f *Follower) historyPage(p Page) {
 	i := slices.IndexFunc(f.historyReads, func(d *historyRead) bool { return d.op == p.Op })
 	if i < 0 {
-		return // of work that was given up
+		return // of a read that was given up
 	}
 	d := f.historyReads[i]
 	if !p.Failed && p.HighWatermark < d.upto && d.upto <= f.pos {
@@ -230,8 +232,7 @@ func (f *Follower) historyPage(p Page) {
 }
 
 // requeueReads puts the history requests that are being read back into the
-// queue: the log is another one now, and no sequence known before means
-// anything.
+// queue: the log is another one now, and sequences of the old one mean nothing.
 func (f *Follower) requeueReads() {
 	for _, d := range f.historyReads {
 		f.histories = append(f.histories, d.h)

@@ -2,36 +2,36 @@ package follow
 
 import "sort"
 
-// entryBytes is what an event in a ring costs beside its frame: its Entry, and
-// what the slice of them has allocated ahead.
+// entryBytes is how many bytes an event in a ring costs besides its frame: its
+// Entry, and spare capacity of the slice.
 const entryBytes = 64
 
-// smallRing and smallPart are up to how many bytes a ring is small: 64 KiB, and
-// that part of the budget.
+// smallRing and smallPart define when a ring is small: up to 64 KiB and up to
+// this part of the budget.
 const (
 	smallRing = 64 << 10
 	smallPart = 64
 )
 
-// SmallRing is up to how many bytes a ring is left alone, while the rings of
-// all rooms together take more than their budget, as long as there are larger
+// SmallRing returns the size in bytes down to which a ring is evicted while the
+// rings of all rooms together exceed their budget, as long as there are larger
 // ones.
 func (l *Limits) SmallRing() int { return int(min(smallRing, l.Rings.Limit()/smallPart)) }
 
-// ring holds the newest events of a room's log in memory: every event after the
-// low watermark, within limits.
+// ring caches the newest events of a room's log: every event after the low
+// watermark, within limits.
 type ring struct {
 	lowWatermark uint64  // all events with a higher sequence are in the ring
-	entries      []Entry // rising sequences
-	bytes        int     // what it costs, counted in Limits.Rings as well
+	entries      []Entry // in order of Seq
+	bytes        int     // memory, also reserved in Limits.Rings
 	complete     bool    // the log has no older events of the room
 }
 
-// Entry is a remembered event.
+// Entry is a cached event.
 type Entry struct {
 	Seq uint64
-	// Frame is as sent to clients; shared, never changed. Its capacity is what
-	// it holds in memory.
+	// Frame is the frame for clients; shared, never modified. Its capacity is
+	// what counts as memory.
 	Frame []byte
 }
 
@@ -46,13 +46,13 @@ func (r *ring) push(seq uint64, frame []byte, l *Limits) {
 	r.trim(l)
 }
 
-// trim drops the oldest beyond the room's own limits.
+// trim drops the oldest events beyond the room's own limits.
 func (r *ring) trim(l *Limits) {
 	r.drop(l, func(left, bytes int) bool { return left > l.Replay || bytes > l.RingBytes })
 }
 
-// evict drops the oldest while the rings of all rooms take more than they may,
-// down to a small ring. It reports whether it did.
+// evict drops the oldest events while the rings of all rooms exceed their
+// budget, down to a small ring. It reports whether it did.
 func (r *ring) evict(l *Limits) bool {
 	over := l.Rings.Over()
 	if over == 0 || r.bytes <= l.SmallRing() {
@@ -62,9 +62,9 @@ func (r *ring) evict(l *Limits) bool {
 	return r.drop(l, func(_, bytes int) bool { return bytes > keep })
 }
 
-// drop drops the oldest for as long as more, given what is left, returns true.
-// The front of the slice is cut off; what is left moves when push runs out of
-// capacity, so that a push costs O(1) amortised.
+// drop drops the oldest event while more, which is passed what is left, returns
+// true. The slice is cut at its front; what is left moves when push runs out of
+// capacity, so that a push is amortized O(1).
 func (r *ring) drop(l *Limits, more func(left, bytes int) bool) bool {
 	drop, before := 0, r.bytes
 	for n := len(r.entries); n-drop > 0 && more(n-drop, r.bytes); drop++ {
@@ -83,13 +83,13 @@ func (r *ring) drop(l *Limits, more func(left, bytes int) bool) bool {
 	return true
 }
 
-// release gives back all that the ring costs.
+// release empties the ring, and releases its memory.
 func (r *ring) release(l *Limits) {
 	l.Rings.Give(r.bytes)
 	r.entries, r.bytes = nil, 0
 }
 
-// prepend puts older events in front. All of them come after lowWatermark;
+// prepend inserts older events in front, all of them after lowWatermark;
 // complete says that the log has no older ones.
 func (r *ring) prepend(older []Entry, lowWatermark uint64, complete bool, l *Limits) {
 	r.lowWatermark, r.complete = lowWatermark, complete
@@ -110,12 +110,12 @@ func (r *ring) after(seq uint64) []Entry {
 	return r.entries[i:]
 }
 
-// newest returns the newest n.
+// newest returns the newest n events.
 func (r *ring) newest(n int) []Entry {
 	return r.entries[max(0, len(r.entries)-n):]
 }
 
-// before returns the newest n with a sequence below seq; seq 0 means no bound.
+// before returns the newest n events before seq; seq 0 means no bound.
 func (r *ring) before(seq uint64, n int) []Entry {
 	i := len(r.entries)
 	if seq != 0 {
@@ -124,7 +124,7 @@ func (r *ring) before(seq uint64, n int) []Entry {
 	return r.entries[max(0, i-n):i]
 }
 
-// Bytes is how long the frames are together.
+// Bytes returns the total length of the frames.
 func Bytes(entries []Entry) int {
 	n := 0
 	for i := range entries {
@@ -133,8 +133,8 @@ func Bytes(entries []Entry) int {
 	return n
 }
 
-// newestWithin returns the newest of list that have at most so many bytes
-// together, at least one. No bound: 0.
+// newestWithin returns the newest elements of list with at most that many bytes
+// in total, at least one element. 0 means no bound.
 func newestWithin[T any](list []T, most int, size func(*T) int) []T {
 	if most <= 0 {
 		return list

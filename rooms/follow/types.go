@@ -3,27 +3,27 @@ package follow
 // Event is one event of a room's log.
 type Event struct {
 	Seq  uint64
-	Time string // the log's, RFC 3339: with Seq it names the event
-	Body []byte // as stored; not looked at
-	By   string // what its header says of who it is from; not looked at
+	Time string // the log's, RFC 3339: with Seq it identifies the event
+	Body []byte // as stored; opaque here
+	By   string // the author in its header; opaque here
 }
 
-// Copy is an event as the stream's republish sends it to whoever listens.
+// Copy is an event as received from the stream's republish.
 type Copy struct {
 	Event
 	Prev uint64 // sequence of the room's event before it, when it was stored; 0: there was none
 	// From is a sequence from which on, up to this one, every copy of the
-	// stream was heard, and those of the room were handed over; Seq when no
+	// stream was received, and those of the room were passed to Live; Seq if no
 	// more is known.
 	From uint64
 }
 
-// Run is a run of sequences of the stream whose copies were heard one after the
-// other. The zero Run is of none.
+// Run is a run of consecutive sequences of the stream whose copies were
+// received. The zero Run is empty.
 type Run struct{ from, to uint64 }
 
-// Hear takes the next copy's sequence and returns where the run begins that it
-// ends. What repeats, leaves out or turns back begins a new one.
+// Add adds the next copy's sequence and returns the first of its run. A
+// sequence that is not the next one begins a new run.
 func (r *Run) Add(seq uint64) (from uint64) {
 	if seq != r.to+1 || r.to == 0 {
 		r.from = seq
@@ -32,7 +32,7 @@ func (r *Run) Add(seq uint64) (from uint64) {
 	return r.from
 }
 
-// Source says who is to answer a read.
+// Source says which replica to read from.
 type Source uint8
 
 // Sources of a read.
@@ -44,31 +44,31 @@ const (
 // Range is a read of a room's log: the events after After up to and including
 // Upto.
 type Range struct {
-	Op     uint64 // comes back in the Page
-	After  uint64 // if it is an event of the room, the page says so
+	Op     uint64 // returned in the Page
+	After  uint64 // Page.Start says whether it is an event of the room
 	Upto   uint64
-	Newest int // not 0: only the newest that many; then After 0 asks for them wherever they begin
-	// Bytes, if not 0, bounds the bodies of the page: with Newest the newest
-	// that fit, at least one, else as far as they fit.
+	Newest int // if not 0, only that many of the newest; After may then be 0
+	// Bytes, if not 0, limits the total size of the bodies: with Newest to the
+	// newest that fit, at least one, else to the oldest that fit.
 	Bytes int
-	// All asks for everything after After or nothing: with more than Newest, or
+	// All asks for everything after After or nothing: if that exceeds Newest or
 	// Bytes, the page is Cut and has no events.
 	All bool
-	// History: it is for a page of history; others go first.
+	// History: it is for a page of history, and has a lower priority.
 	History bool
 	From    Source
-	Attempt int // 0 the first time; a later one should wait a little
+	Attempt int // 0 the first time; wait a little before later ones
 }
 
-// Page is the answer to a Range. It must come from one state of one replica,
-// or be put together from several so that each begins with an event of the room
-// that the one before it has.
+// Page is the result of a Range. It must be from one state of one replica, or
+// composed of several such that each begins with an event of the room that the
+// one before it has.
 type Page struct {
 	Op     uint64
-	Failed bool // nobody answered; nothing else is set
+	Failed bool // there was no answer; nothing else is set
 
 	Events    []Event // rising
-	Cut       bool    // the range has more: newer ones, or with Newest older ones
+	Cut       bool    // the range has more events: newer ones, or with Newest older ones
 	Start     bool    // After is an event of the room, stored at StartTime
 	StartTime string
 	// ContiguousFrom is the lowest sequence from which on the replica had every
@@ -80,29 +80,29 @@ type Page struct {
 	HighWatermark uint64
 }
 
-// State is what has become of a sequence of the stream.
+// State is the state of a sequence of the stream.
 type State uint8
 
 // States of a sequence, as the leader sees it.
 const (
 	Present   State = iota // an event of the room, stored at Verdict.Time
-	Discarded              // by a limit of the log; of which room it was is not known
+	Discarded              // by a limit of the log; its room is unknown
 	OtherRoom              // an event of another room
-	PastEnd                // the log ends before it, as the leader said with a majority behind it
+	PastEnd                // the log ends before it, by the leader with a quorum
 )
 
-// Verdict is what the log's leader says of a room.
+// Verdict is the state of a room at the log's leader.
 type Verdict struct {
 	Op     uint64
-	Failed bool // nobody answered; nothing else is set
+	Failed bool // there was no answer; nothing else is set
 
-	Seq   uint64 // what was asked about; 0: nothing in particular
+	Seq   uint64 // the sequence in the query; 0: none
 	State State  // of Seq
 	Time  string // of Seq, when it is Present
 
 	Epoch         string
 	First         uint64 // the stream's first sequence
-	HighWatermark uint64 // the stream's last sequence; what follows holds at least up to it
+	HighWatermark uint64 // the stream's last sequence; the following fields are valid at least up to it
 	Last          uint64 // the room's newest event; 0: it has none
 	LastTime      string
 	Oldest        uint64 // the room's oldest event; 0: it has none
@@ -113,7 +113,7 @@ type Verdict struct {
 	LimitSince uint64
 }
 
-// Check is what some replica had as the room's newest event.
+// Check is the room's newest event at some replica.
 type Check struct {
 	Last          uint64 // 0: none
 	Time          string
@@ -121,86 +121,87 @@ type Check struct {
 	First         uint64 // the leader's first sequence of the stream, asked for later
 }
 
-// Position is a place in the log that a client knows.
+// Position is a client's position in the log.
 type Position struct {
 	Epoch string
 	Seq   uint64
 }
 
-// Join asks to become a member.
+// Join is a request to become a member.
 type Join struct {
-	Since *Position // replay what came after it; nil: Last
-	Last  int       // replay the newest that many
+	Since *Position // replay the events after it; nil: see Last
+	Last  int       // replay that many of the newest events
 	Ref   any       // the caller's
 
-	backfilled bool // the log was read back to Since or as far as it goes
-	tooMuch    bool // and has more than can be replayed
+	backfilled bool // the log was read back to Since, or to its beginning
+	tooMuch    bool // the log has more than can be replayed
 	pastEnd    bool // the log ends before Since
 }
 
-// Admission answers a Join.
+// Admission is the answer to a Join.
 type Admission struct {
-	Replay    []Entry // to be handed over before anything else; shared, not to be changed
-	Recovered bool    // everything after Since is in Replay
-	Seq       uint64  // the position that Replay follows
+	Replay    []Entry // to be delivered before anything else; shared, must not be modified
+	Recovered bool    // Replay has every event after Since
+	Seq       uint64  // the position before Replay
 }
 
-// History asks for a page of events.
+// History is a request for a page of events.
 type History struct {
-	Before uint64 // of sequences below that; 0: the newest
+	Before uint64 // events before this sequence; 0: the newest
 	Limit  int
-	Known  uint64 // the answer must reach this sequence, which is stored; 0: none in particular
-	Bytes  int    // of the events, at most, but for the first; 0: no bound
+	Known  uint64 // the answer must include events up to this sequence, which is stored; 0: any
+	Bytes  int    // limit of the events' total size, of which there is at least one; 0: none
 	Ref    any    // the caller's
 }
 
-// Incident is what somebody should read in a log or count.
+// Incident is something to be logged or counted.
 type Incident uint8
 
-// Incidents. The sequence that comes with them is in brackets.
+// Incidents. Their sequence is in brackets.
 const (
-	Repair      Incident = iota // a hole is read from the log [its end]
-	HeldDropped                 // a copy beyond the bound was dropped; it will be read [its own]
-	Forged                      // a copy is not of the log, or follows what it never had; dropped [that event's]
-	Lost                        // a hole that the log does not fill; members are told to refresh [its end]
-	RolledBack                  // the log does not have what was delivered; members are told to refresh [that event's]
+	Repair      Incident = iota // a gap is read from the log [its end]
+	HeldDropped                 // a copy was dropped, as too many are held; it will be read [its own]
+	Forged                      // a copy was dropped that is not from the log, or follows an event that is not [that event's]
+	Lost                        // a gap that the log does not fill; members are told to refresh [its end]
+	RolledBack                  // the log does not have a delivered event; members are told to refresh [that event's]
 	Renewed                     // the log is another one; members are told to refresh [the old position]
-	TooMuch                     // a join missed more than is replayed; it is told to refresh [its position]
-	PageCut                     // a page of history is shorter than asked for, because of its bytes [before which]
+	TooMuch                     // a join missed more than can be replayed; it is told to refresh [its position]
+	PageCut                     // a page of history is shorter than requested, because of its bytes [Before]
 )
 
-// Effects is what a Follower wants done. The calls come from within its
-// inputs and must not call the Follower back.
+// Effects carries out what a Follower decides. Its methods are called from
+// within the Follower's, and must not call the Follower.
 type Effects interface {
-	// Deliver hands the next event to every member. It returns the frame to be
-	// remembered for those who join later; nil for an event that nobody gets.
+	// Deliver delivers the next event to every member. It returns the frame to
+	// cache for later joins; nil for an event that no member gets.
 	Deliver(Event) (frame []byte)
-	// Frame makes the frame of an older event that is only remembered.
+	// Frame returns the frame of an older event, which is only cached.
 	Frame(Event) []byte
-	// Refresh tells every member that its view ends and begins anew at
-	// Follower.Position.
+	// Refresh tells every member to fetch the history again, and to continue
+	// from Follower.Position.
 	Refresh()
-	// Read wants a Page; Ask a Verdict about a sequence (0: about none).
+	// Read starts a read whose result is passed to Follower.Page; Ask queries
+	// the leader about a sequence (0: none), for Follower.Verdict.
 	Read(Range)
 	Ask(op, seq uint64, attempt int)
-	// Admit makes a member of whoever joins.
+	// Admit makes the join a member.
 	Admit(*Join, Admission)
 	// Page answers a history request: with frames, or with events as stored.
 	Page(h *History, frames []Entry, events []Event, more bool)
 	// Refuse answers a join or a history request that cannot be answered now.
 	Refuse(*Join, *History)
-	// Report tells of an incident.
+	// Report logs or counts an incident.
 	Report(Incident, uint64)
 }
 
-// Limits bound what a Follower keeps.
+// Limits bound what a Follower holds in memory.
 type Limits struct {
-	Replay      int // events remembered and replayed
-	ReplayBytes int // of the frames that one join is replayed; 0: no bound
-	RingBytes   int // that the remembered ones cost
-	Held        int // live copies kept while the log is read
+	Replay      int // events that are cached and replayed
+	ReplayBytes int // total size of the frames that one join has replayed; 0: no limit
+	RingBytes   int // memory of the cached events
+	Held        int // live copies held while the log is read
 	HeldBytes   int // of them
 
-	Rings  *Budget // what is remembered in all rooms; nil: no bound
-	Copies *Budget // live copies that wait or are kept in all rooms; nil: no bound
+	Rings  *Budget // cached events of all rooms; nil: no limit
+	Copies *Budget // live copies that wait or are held in all rooms; nil: no limit
 }

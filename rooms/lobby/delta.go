@@ -5,12 +5,12 @@ import (
 	"iter"
 )
 
-// Delta is what one node tells another of its rooms. The rooms are in columns:
-// a tenth of them would be names of fields otherwise, and they are read several
-// times as fast.
+// Delta is what has changed in the rooms of one node, as sent to another. The
+// rooms are in columns, which saves the names of fields, and is several times
+// as fast to decode.
 type Delta struct {
 	Version uint64 `json:"version"`        // of the journal
-	Full    bool   `json:"full,omitempty"` // rooms that are not in it are not open there
+	Full    bool   `json:"full,omitempty"` // all rooms of the node: others are not open there
 
 	Names    []string `json:"names,omitempty"`
 	Users    []int64  `json:"users,omitempty"`
@@ -18,13 +18,12 @@ type Delta struct {
 	Seqs     []uint64 `json:"seqs,omitempty"`
 	Active   []int64  `json:"active,omitempty"`
 
-	Closed []string `json:"gone,omitempty"` // rooms that are no longer open there
+	Closed []string `json:"gone,omitempty"` // rooms that are not open there any more
 }
 
 var errColumns = errors.New("the columns of what a node tells of its rooms are not of one length")
 
-// NewDelta is everything that a node has, told by one that keeps no journal:
-// its version is 0.
+// NewDelta returns a Full delta of a node without a journal: its version is 0.
 func NewDelta(rooms iter.Seq[Entry]) Delta {
 	d := Delta{Full: true}
 	for e := range rooms {
@@ -54,8 +53,8 @@ func (d *Delta) entry(i int) Entry {
 	return Entry{Name: d.Names[i], Users: d.Users[i], Sessions: d.Sessions[i], Seq: d.Seqs[i], Active: d.Active[i]}
 }
 
-// Split cuts d into parts of at most that many rooms, one part at least. All
-// but the first are not Full: they add to what comes before them.
+// Split splits d into parts of at most maxRooms rooms, at least one part. Only
+// the first can be Full: the others add to it.
 func (d Delta) Split(maxRooms int) iter.Seq[Delta] {
 	return func(yield func(Delta) bool) {
 		first := true
@@ -68,7 +67,7 @@ func (d Delta) Split(maxRooms int) iter.Seq[Delta] {
 	}
 }
 
-// cut takes the next part out of d.
+// cut removes and returns the next part of d.
 func (d *Delta) cut(maxRooms int, first bool) Delta {
 	n := min(maxRooms, len(d.Names))
 	closed := min(maxRooms-n, len(d.Closed))

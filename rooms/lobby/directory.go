@@ -7,21 +7,20 @@ import (
 	"slices"
 )
 
-// Directory is what the other nodes have told of their rooms. The zero value is
-// empty.
+// Directory holds the rooms of other nodes. The zero value is empty.
 type Directory struct {
 	nodes map[string]*nodeRooms
 }
 
-// part is what one node has told.
+// nodeRooms holds the rooms of one node.
 type nodeRooms struct {
 	boot    uint64 // of its process
 	version uint64 // of its journal
 	rooms   map[string]Entry
 }
 
-// Known is the process and the version of a node's journal that are known here;
-// 0 when nothing is.
+// Known returns the process and the version of a node's journal up to which its
+// rooms are known; 0 if they are not.
 func (d *Directory) Known(node string) (boot, version uint64) {
 	if p := d.nodes[node]; p != nil {
 		return p.boot, p.version
@@ -29,8 +28,8 @@ func (d *Directory) Known(node string) (boot, version uint64) {
 	return 0, 0
 }
 
-// Apply takes over what a node has told, all parts of one delta in their order.
-// Nothing is taken over when it fails.
+// Apply applies a delta of a node, which is all of its parts in order. If it
+// returns an error nothing has been applied.
 func (d *Directory) Apply(node string, boot uint64, parts []Delta) error {
 	for i := range parts {
 		if err := parts[i].check(); err != nil {
@@ -65,7 +64,7 @@ func (p *nodeRooms) apply(d *Delta) {
 	p.version = d.Version
 }
 
-// Keep forgets what was told by nodes that are not among these.
+// Keep removes all nodes but these.
 func (d *Directory) Keep(nodes []string) {
 	for node := range d.nodes {
 		if !slices.Contains(nodes, node) {
@@ -74,14 +73,14 @@ func (d *Directory) Keep(nodes []string) {
 	}
 }
 
-// List makes the list of all rooms: this node's own, those of the others, and
-// those that have a label although they are open nowhere. A room in which
-// nobody is and nothing was said, and that has no label, is not listed.
+// List returns the list of all rooms: this node's own, those of other nodes,
+// and those with a label that are open nowhere. Rooms without users, events and
+// label are left out.
 func (d *Directory) List(own iter.Seq[Entry], labels iter.Seq2[string, json.RawMessage]) *List {
 	all := make(map[string]Room)
 	add := func(e Entry) {
 		if known, ok := all[e.Name]; ok {
-			e = known.join(e)
+			e = known.merge(e)
 		}
 		all[e.Name] = Room{Entry: e}
 	}
@@ -102,9 +101,9 @@ func (d *Directory) List(own iter.Seq[Entry], labels iter.Seq2[string, json.RawM
 	return newList(all)
 }
 
-// join is what two nodes know of a room. Each knows all its users; sessions are
-// each node's own.
-func (r Room) join(e Entry) Entry {
+// merge merges a room of two nodes. Each counts all users, but only its own
+// sessions.
+func (r Room) merge(e Entry) Entry {
 	return Entry{
 		Name: r.Name, Users: max(r.Users, e.Users), Sessions: r.Sessions + e.Sessions,
 		Seq: max(r.Seq, e.Seq), Active: max(r.Active, e.Active),

@@ -1,9 +1,9 @@
-// Package lobby knows which rooms there are on all nodes. Every node keeps a
-// [Journal] of the rooms that it has open, with a version that rises with every
-// change; the others ask it for a [Delta], what has changed since the version
-// that they have, and put that into their [Directory]. From there comes a
-// [List], which does not change any more and is given out in pages.
+// Package lobby lists the rooms of all nodes. Every node keeps a [Journal] of
+// the rooms that are open on it, whose version increases with every change;
+// other nodes ask it for a [Delta], the changes since the version that they
+// have, and apply that to their [Directory]. That returns a [List], an
+// immutable snapshot with pagination.
 //
-// The package is pure: it has no clock, no goroutine and no I/O. Nothing in it
-// may be used by two goroutines at once, except a List.
+// The package is pure: it has no clock, no goroutine and no I/O. Only a List
+// may be used by several goroutines at once.
 package lobby

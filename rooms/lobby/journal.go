@@ -2,21 +2,21 @@ package lobby
 
 import "iter"
 
-// maxTombstones is how many closed rooms a journal remembers. A node that asks
-// for the changes since an older version is given everything.
+// maxTombstones is how many closed rooms a journal keeps. A node that asks for
+// the changes since an older version gets a Full delta.
 const maxTombstones = 4096
 
 // Entry is a room as one node knows it.
 type Entry struct {
 	Name     string
-	Users    int64  // people in it, on all nodes
-	Sessions int64  // connections in it, on this node
-	Seq      uint64 // of its newest event; 0: it has none
-	Active   int64  // when that was, or when the room was opened; ms since 1970
+	Users    int64  // on all nodes
+	Sessions int64  // on this node
+	Seq      uint64 // of its newest event; 0: none
+	Active   int64  // time of that event, or else when the room was opened; ms since 1970
 }
 
-// Journal is what a node has open, and what has changed since which version.
-// The zero value is empty.
+// Journal holds the rooms that are open on a node, and in which version each
+// was changed. The zero value is empty.
 type Journal struct {
 	version     uint64
 	rooms       map[string]*row
@@ -27,8 +27,8 @@ type Journal struct {
 
 type row struct {
 	Entry
-	version  uint64 // that of its last change
-	lastScan uint64 // the last one in which it was open
+	version  uint64 // of its last change
+	lastScan uint64 // number of the last scan in which it was open
 }
 
 type tombstone struct {
@@ -36,8 +36,8 @@ type tombstone struct {
 	version uint64
 }
 
-// Update compares the journal with the rooms that are open now. What has
-// changed takes the next version.
+// Update updates the journal to the rooms that are open now. Changes get the
+// next version.
 func (j *Journal) Update(open iter.Seq[Entry]) {
 	if j.rooms == nil {
 		j.rooms = make(map[string]*row)
@@ -65,7 +65,7 @@ func (j *Journal) Update(open iter.Seq[Entry]) {
 	}
 }
 
-// bury removes the rooms that were not open in the last scan and leaves their
+// removeUnseen replaces the rooms that were not open in the last scan by
 // tombstones.
 func (j *Journal) removeUnseen(version uint64) {
 	for name, n := range j.rooms {
@@ -81,16 +81,17 @@ func (j *Journal) removeUnseen(version uint64) {
 	}
 }
 
-// Clear forgets the rooms. Who knew some of them is told everything next time.
+// Clear removes all rooms. Nodes that know an earlier version get a Full delta
+// next time.
 func (j *Journal) Clear() {
 	j.version++
 	j.rooms, j.tombstones, j.compactedTo = nil, nil, j.version
 }
 
-// Version is the version of the last change.
+// Version returns the version of the last change.
 func (j *Journal) Version() uint64 { return j.version }
 
-// Entries are the rooms, in no order.
+// Entries returns the rooms, in no order.
 func (j *Journal) Entries() iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
 		for _, n := range j.rooms {
@@ -101,8 +102,8 @@ func (j *Journal) Entries() iter.Seq[Entry] {
 	}
 }
 
-// Since is what has changed after a version of this journal: everything, if
-// that is 0, or one that is not known any more.
+// Since returns what has changed after a version of this journal: a Full delta
+// if that is 0, or too old.
 func (j *Journal) Since(version uint64) Delta {
 	d := Delta{Version: j.version, Full: version == 0 || version < j.compactedTo || version > j.version}
 	for _, n := range j.rooms {

@@ -9,15 +9,14 @@ import (
 	"strings"
 )
 
-// Room is a room as all nodes together know it. Sessions are those on all
-// nodes.
+// Room is a room of the whole cluster. Sessions are those on all nodes.
 type Room struct {
 	Entry
 	Label json.RawMessage // nil: none
 }
 
-// At is the time of the newest event in ms since 1970; 0: there is none, or the
-// room is open nowhere.
+// At returns the time of the newest event in ms since 1970; 0: there is none,
+// or the room is open nowhere.
 func (r Room) At() int64 {
 	if r.Seq == 0 {
 		return 0
@@ -25,13 +24,13 @@ func (r Room) At() int64 {
 	return r.Active
 }
 
-// labelledMark is before the name in the cursor of a room with a label. The name
-// of no listed room begins with it: those are inboxes.
+// labelledMark precedes the name in the cursor of a room with a label. No
+// listed room's name begins with it: that would be an inbox.
 const labelledMark = "@"
 
-// Cursor is what Query.After takes for the rooms behind this one. It says
-// whether the room has a label now, so that it stays the same place in the order
-// when the room goes, or its label does.
+// Cursor returns the value of Query.After for the rooms after this one. It
+// contains whether the room has a label now, so that it is the same position in
+// the order after the room, or its label, is removed.
 func (r Room) Cursor() string {
 	if r.Label != nil {
 		return labelledMark + r.Name
@@ -39,22 +38,22 @@ func (r Room) Cursor() string {
 	return r.Name
 }
 
-// List is all rooms: those with a label first, as only programs and services
-// give one, while anybody who may enter any room can choose a name that sorts
-// before all others. Each of the two is by name. It does not change; any
-// goroutine may read it.
+// List is an immutable list of rooms, those with a label first, then sorted by
+// name. Labels go first because only programs and services can set one, while
+// anybody who may enter any room can choose a name that sorts before all
+// others. Its methods may be called from any goroutine.
 type List struct {
 	labelled, others byName
 }
 
-// Query says which rooms are wanted.
+// Query selects rooms.
 type Query struct {
 	Prefix string // of the name
-	After  string // the Cursor of a room: those behind it only; "": from the beginning
-	// Rooms are the names that count, or prefixes of them with "*" behind; nil:
-	// every name, empty: none.
+	After  string // the Cursor of a room: only those after it; "": from the beginning
+	// Rooms are names, or prefixes of names and "*"; nil: every name, empty:
+	// none.
 	Rooms []string
-	Limit int // 1 at least
+	Limit int // at least 1
 }
 
 func newList(rooms map[string]Room) *List {
@@ -71,10 +70,10 @@ func newList(rooms map[string]Room) *List {
 	return l
 }
 
-// Len is how many rooms there are.
+// Len returns the number of rooms.
 func (l *List) Len() int { return len(l.labelled) + len(l.others) }
 
-// All are all rooms in order.
+// All returns all rooms in order.
 func (l *List) All() iter.Seq[Room] {
 	return func(yield func(Room) bool) {
 		for _, part := range []byName{l.labelled, l.others} {
@@ -87,10 +86,10 @@ func (l *List) All() iter.Seq[Room] {
 	}
 }
 
-// Page returns the first rooms that a query wants, in order, at most q.Limit.
-// next is what After takes for the next page; "" when this was the last. It
-// looks at the rooms that it gives and, for each of q.Rooms, at the logarithm
-// of all.
+// Page returns the first rooms that match a query, in order, at most q.Limit.
+// next is the After of the next page; "" if this is the last. It takes time
+// linear in the length of the page, and logarithmic in that of the list for
+// each of q.Rooms.
 func (l *List) Page(q Query) (page []Room, next string) {
 	spans := l.spans(q)
 	left := 0
@@ -109,8 +108,8 @@ func (l *List) Page(q Query) (page []Room, next string) {
 	return page, ""
 }
 
-// spans are the parts of the list that a query is about, in order and no two
-// overlapping.
+// spans returns the parts of the list that match a query, in order and without
+// overlaps.
 func (l *List) spans(q Query) []byName {
 	after, labelled := strings.CutPrefix(q.After, labelledMark)
 	switch {
@@ -122,17 +121,17 @@ func (l *List) spans(q Query) []byName {
 	return l.others.spans(q, after)
 }
 
-// byName is rooms by name, compared byte by byte.
+// byName is rooms sorted by name, compared byte by byte.
 type byName []Room
 
 func (b byName) sort() {
 	slices.SortFunc(b, func(x, y Room) int { return cmp.Compare(x.Name, y.Name) })
 }
 
-// span is a part of a byName: from, up to before to.
+// span is a part of a byName: [from, to).
 type span struct{ from, to int }
 
-// spans are the rooms that a query wants and whose names are behind after.
+// spans returns the rooms that match a query and whose names are after after.
 func (b byName) spans(q Query, after string) []byName {
 	within := b.prefixed(q.Prefix)
 	if after != "" {
@@ -161,7 +160,7 @@ func (b byName) spans(q Query, after string) []byName {
 	return parts
 }
 
-// matching is where the rooms of a pattern are.
+// matching returns the span of a pattern's rooms.
 func (b byName) matching(pattern string) span {
 	if prefix, wild := strings.CutSuffix(pattern, "*"); wild {
 		return b.prefixed(prefix)
@@ -179,7 +178,7 @@ func (b byName) prefixed(prefix string) span {
 	return span{from, from + n}
 }
 
-// search is the first room whose name is not less.
+// search returns the index of the first room whose name is not less.
 func (b byName) search(name string) int {
 	return sort.Search(len(b), func(i int) bool { return b[i].Name >= name })
 }
