@@ -13,10 +13,11 @@ import (
 
 // Errors that a client may see are *wire.Error.
 
-// Join makes m a member of the room and returns when room_joined has been
-// delivered to it; id, the client's own, is carried by that. What since asks
-// for follows, then every later event. Joining again delivers room_joined
-// again and replays nothing. If ctx ends first, the member is taken out again.
+// Join makes m a member of the room and returns when room_joined, with the
+// request's id, has been delivered to it. The events that since asks for
+// follow, then every later one. Joining again delivers room_joined again and
+// replays nothing. If ctx ends first, the member is removed again. Its errors
+// are *wire.Error. It may be called from any goroutine.
 func (e *Engine) Join(ctx context.Context, room wire.Room, m Member, id string, since Since) error {
 	j := &joinRequest{member: m, since: since, id: id, done: make(chan error, 1)}
 	if err := e.ask(room, j); err != nil {
@@ -26,13 +27,13 @@ func (e *Engine) Join(ctx context.Context, room wire.Room, m Member, id string, 
 	case err := <-j.done:
 		return err
 	case <-ctx.Done():
-		j.abandoned.Store(true) // before Leave looks for the room: the join may be on its way to the next one
+		j.abandoned.Store(true) // before Leave looks the room up: a new activation may get the join
 		e.Leave(room, m, LeaveClosed)
 		return wire.Errorf(wire.Unavailable, "the room did not answer in time; try again")
 	}
 }
 
-// ask sends a request to the room's actor, which is started when there is none.
+// ask sends a request to the room's actor, which is started if needed.
 func (e *Engine) ask(room wire.Room, m message) error {
 	switch err := e.rooms.Send(string(room), m); {
 	case errors.Is(err, actor.ErrFull):
@@ -44,7 +45,7 @@ func (e *Engine) ask(room wire.Room, m message) error {
 	return nil
 }
 
-// Leave takes m out of the room. It returns at once and is never lost; a
+// Leave removes m from the room. It does not block, and is never dropped; a
 // member that asked, or was removed, gets room_left.
 func (e *Engine) Leave(room wire.Room, m Member, why LeaveReason) {
 	if ref, ok := e.rooms.Lookup(string(room)); ok {
@@ -52,8 +53,9 @@ func (e *Engine) Leave(room wire.Room, m Member, why LeaveReason) {
 	}
 }
 
-// LeaveAsked takes m out of the room because its client asked, and returns
-// when room_left, which carries the client's id, has been delivered.
+// LeaveAsked removes m from the room because its client asked, and returns when
+// room_left, with the request's id, has been delivered, or with unavailable
+// when ctx ends.
 func (e *Engine) LeaveAsked(ctx context.Context, room wire.Room, m Member, id string) error {
 	ref, ok := e.rooms.Lookup(string(room))
 	if !ok {
@@ -71,7 +73,7 @@ func (e *Engine) LeaveAsked(ctx context.Context, room wire.Room, m Member, id st
 	}
 }
 
-// await takes the answer of a room, or the zero value when the room has ended.
+// await returns the answer of a room, or zero if the room has ended.
 func await[T any](ctx context.Context, ref *actor.Ref[message], answer <-chan T, zero T) (T, error) {
 	select {
 	case v := <-answer:
@@ -88,7 +90,9 @@ func await[T any](ctx context.Context, ref *actor.Ref[message], answer <-chan T,
 	}
 }
 
-// Online returns one page of the people in the room, sorted by uid.
+// Online returns one page of the users in the room on all nodes, sorted by uid:
+// at most limit of them, after a uid. ctx bounds the call. Its errors are
+// *wire.Error.
 func (e *Engine) Online(ctx context.Context, room wire.Room, after string, limit int) (wire.OnlineUsers, error) {
 	empty := wire.OnlineUsers{RoomID: roomLabel(room), List: []wire.User{}}
 	req := &membersRequest{after: after, limit: limit, done: make(chan wire.OnlineUsers, 1)}
@@ -97,7 +101,7 @@ func (e *Engine) Online(ctx context.Context, room wire.Room, after string, limit
 		if e.peers.none() {
 			return empty, nil
 		}
-		// Other nodes may have it: the room is opened here, to ask them.
+		// It may be open on other nodes: open it here, to ask them.
 		if err := e.ask(room, req); err != nil {
 			return empty, err
 		}
@@ -111,8 +115,9 @@ func (e *Engine) Online(ctx context.Context, room wire.Room, after string, limit
 }
 
 // History returns up to limit events of the room before a sequence (0: the
-// newest, with everything that this node was told is stored), as event objects
-// oldest first.
+// newest, including all whose acks this node has got), as JSON objects, oldest
+// first. 0, and more than MaxHistoryPage, is MaxHistoryPage. ctx bounds the
+// call. Its errors are *wire.Error.
 func (e *Engine) History(ctx context.Context, room wire.Room, before uint64, limit int) (wire.History, error) {
 	if limit <= 0 || limit > MaxHistoryPage {
 		limit = MaxHistoryPage
@@ -133,20 +138,21 @@ func (e *Engine) History(ctx context.Context, room wire.Room, before uint64, lim
 	}
 }
 
-// RoomInfo is what is known of an open room without asking it.
+// RoomInfo is the state of an open room.
 type RoomInfo struct {
 	Name     wire.Room `json:"name"`
 	Users    int64     `json:"count"`
 	Sessions int64     `json:"sessions"`
 	Seq      uint64    `json:"seq"`
 	Epoch    string    `json:"epoch"`
-	Active   time.Time `json:"active"` // of the newest event, or of opening
-	At       int64     `json:"at"`     // of the newest event, in ms since 1970; 0: there is none, or the room is open nowhere
+	Active   time.Time `json:"active"` // time of the newest event, or when the room was opened
+	At       int64     `json:"at"`     // time of the newest event, in ms since 1970; 0: there is none, or the room is open nowhere
 
-	Label json.RawMessage `json:"label,omitempty"` // not told by RoomsHere and RoomHere
+	Label json.RawMessage `json:"label,omitempty"` // not set by RoomsHere and RoomHere
 }
 
-// RoomsHere lists the open rooms of this node by name; inboxes are left out.
+// RoomsHere returns the open rooms of this node, sorted by name, without
+// inboxes.
 func (e *Engine) RoomsHere() []RoomInfo {
 	var list []RoomInfo
 	for _, h := range e.stores[wire.SpaceRooms].handles.all() {
@@ -156,11 +162,12 @@ func (e *Engine) RoomsHere() []RoomInfo {
 	return list
 }
 
-// OpenRoomsHere is how many rooms are open on this node, inboxes included.
+// OpenRoomsHere returns how many rooms are open on this node, including
+// inboxes.
 func (e *Engine) OpenRoomsHere() int { return e.rooms.Len() }
 
-// RoomHere returns what RoomsHere does for one room; ok is false when it is not
-// open on this node.
+// RoomHere returns the state of one room; ok is false if it is not open on this
+// node.
 func (e *Engine) RoomHere(room wire.Room) (info RoomInfo, ok bool) {
 	h := e.handleOf(room)
 	if h == nil {

@@ -41,7 +41,7 @@ type Engine struct {
 	pubs         *nats.Conn // publishes to the log and their acks
 	stores       [wire.Spaces]*store
 	limits       follow.Limits
-	waiting      *Waiting
+	waiting      *QueuedBytes
 	sweep        chan struct{} // wakes the sweeper; buffered by one
 	pub          *eventlog.Publisher
 	secret       atomic.Pointer[secret] // replaced only when NATS has lost it
@@ -85,7 +85,7 @@ func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	started := max(cfg.tuning.clock().UnixNano(), 1)
-	e := &Engine{cfg: cfg, boot: newBoot(), started: started, live: make(chan *nats.Msg, liveQueue), waiting: NewWaiting(cfg.WaitingBytes), sweep: make(chan struct{}, 1)}
+	e := &Engine{cfg: cfg, boot: newBoot(), started: started, live: make(chan *nats.Msg, liveQueue), waiting: NewQueuedBytes(cfg.WaitingBytes), sweep: make(chan struct{}, 1)}
 	e.latency.seed = maphash.MakeSeed()
 	for space := range e.stores {
 		e.stores[space] = newStore(e, wire.Space(space))
@@ -260,9 +260,9 @@ func (e *Engine) Node() string { return e.cfg.Node }
 // The log of the inboxes has an epoch of its own.
 func (e *Engine) Epoch() string { return e.stores[wire.SpaceRooms].Epoch() }
 
-// Waiting returns the counter of bytes that wait for clients; whoever writes
-// bursts to clients reports that by Burst.Hold and Burst.Release.
-func (e *Engine) Waiting() *Waiting { return e.waiting }
+// QueuedBytes returns the counter of bytes in the clients' send queues; whoever
+// writes bursts to clients reports that by Burst.Hold and Burst.Release.
+func (e *Engine) QueuedBytes() *QueuedBytes { return e.waiting }
 
 // RingBytes returns the memory of the rings of all rooms, CopyBytes that of
 // live copies that are queued for their rooms, or held while a room reads its

@@ -111,7 +111,7 @@ func NewFanout(members []Member) *Fanout {
 	if err := f.r.eng.setSecret(make([]byte, SecretBytes), time.Time{}); err != nil {
 		panic(err)
 	}
-	f.r.fanout.stats, f.r.fanout.waiting = &f.r.eng.stats, NewWaiting(0)
+	f.r.fanout.stats, f.r.fanout.waiting = &f.r.eng.stats, NewQueuedBytes(0)
 	for _, m := range members {
 		f.r.fanout.members.add(m)
 	}

@@ -13,8 +13,8 @@ import (
 // fanout hands frames to the members of a room, the same bytes to all. It is
 // owned by the room's actor.
 type fanout struct {
-	stats     *Stats   // fixed after start
-	waiting   *Waiting // the same
+	stats     *Stats       // fixed after start
+	waiting   *QueuedBytes // the same
 	members   members
 	buffer    writeBuffer
 	coalescer *coalescer // nil until it was needed

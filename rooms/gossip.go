@@ -98,7 +98,7 @@ func (r *roster) onStateRequest(s gossip) {
 	if s.Ask == r.eng.cfg.Node {
 		return
 	}
-	lives := r.eng.observePeer(presence.Sign{Node: s.Ask, Boot: s.Boot})
+	lives := r.eng.observePeer(presence.Observation{Node: s.Ask, Boot: s.Boot})
 	r.sendState(s.Ask)
 	if s.Beat != nil && s.Beat.Node == s.Ask && lives && r.presence.Behind(*s.Beat) {
 		r.requestState(s.Ask)
@@ -106,7 +106,7 @@ func (r *roster) onStateRequest(s gossip) {
 }
 
 func (r *roster) onDiff(d presence.Diff) {
-	if d.Node == r.eng.cfg.Node || !r.eng.observePeer(presence.Sign{Node: d.Node, Boot: d.Boot}) {
+	if d.Node == r.eng.cfg.Node || !r.eng.observePeer(presence.Observation{Node: d.Node, Boot: d.Boot}) {
 		return
 	}
 	if r.presence.Apply(d) {
@@ -116,7 +116,7 @@ func (r *roster) onDiff(d presence.Diff) {
 }
 
 func (r *roster) onBeat(n presence.NodeVersion) {
-	if n.Node == r.eng.cfg.Node || !r.eng.observePeer(presence.Sign{Node: n.Node, Boot: n.Boot}) {
+	if n.Node == r.eng.cfg.Node || !r.eng.observePeer(presence.Observation{Node: n.Node, Boot: n.Boot}) {
 		return
 	}
 	if r.presence.Behind(n) {

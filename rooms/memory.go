@@ -106,23 +106,23 @@ func (e *Engine) byLastRequest(above int64) []*handle {
 	return handles
 }
 
-// Waiting counts the bytes of the bursts that wait to be written to the clients
-// of a node, each burst once, however many clients it waits for. Its methods
-// may be called from any goroutine.
-type Waiting struct {
+// QueuedBytes counts the bytes of the bursts in the send queues of a node's
+// clients, each burst once, however many queues it is in. Its methods may be
+// called from any goroutine.
+type QueuedBytes struct {
 	limit int64 // fixed; 0: none
 	bytes atomic.Int64
 	full  atomic.Pointer[func()] // nil: none
 }
 
-// NewWaiting returns a counter with a limit in bytes; 0 or less: no limit.
-func NewWaiting(limit int64) *Waiting { return &Waiting{limit: max(0, limit)} }
+// NewQueuedBytes returns a counter with a limit in bytes; 0 or less: no limit.
+func NewQueuedBytes(limit int64) *QueuedBytes { return &QueuedBytes{limit: max(0, limit)} }
 
-// Bytes returns how many bytes wait.
-func (w *Waiting) Bytes() int64 { return w.bytes.Load() }
+// Bytes returns how many bytes are queued.
+func (w *QueuedBytes) Bytes() int64 { return w.bytes.Load() }
 
 // Over returns by how many bytes the limit is exceeded; 0 if it is not.
-func (w *Waiting) Over() int64 {
+func (w *QueuedBytes) Over() int64 {
 	if w.limit == 0 {
 		return 0
 	}
@@ -130,13 +130,13 @@ func (w *Waiting) Over() int64 {
 }
 
 // Limit returns the limit in bytes; 0: none.
-func (w *Waiting) Limit() int64 { return w.limit }
+func (w *QueuedBytes) Limit() int64 { return w.limit }
 
 // OnFull sets a function that is called each time something is added beyond the
 // limit, on the goroutine that adds it. It must not block.
-func (w *Waiting) OnFull(fn func()) { w.full.Store(&fn) }
+func (w *QueuedBytes) OnFull(fn func()) { w.full.Store(&fn) }
 
-func (w *Waiting) add(n int) {
+func (w *QueuedBytes) add(n int) {
 	if w.bytes.Add(int64(n)) > w.limit && n > 0 && w.limit > 0 {
 		if fn := w.full.Load(); fn != nil {
 			(*fn)()
@@ -145,15 +145,15 @@ func (w *Waiting) add(n int) {
 }
 
 // Hold adds a reference to the burst: a member whose queue has it, or the
-// caller that hands it out. The first one counts its bytes as waiting.
-func (b *Burst) Hold(w *Waiting) {
+// caller that hands it out. The first one counts its bytes as queued.
+func (b *Burst) Hold(w *QueuedBytes) {
 	if b.holders.Add(1) == 1 {
 		w.add(b.Bytes)
 	}
 }
 
 // Release ends one Hold. The last one calls Written, if that is set.
-func (b *Burst) Release(w *Waiting) {
+func (b *Burst) Release(w *QueuedBytes) {
 	if b.holders.Add(-1) != 0 {
 		return
 	}

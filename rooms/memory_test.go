@@ -131,7 +131,7 @@ func TestCopiesThatWaitAreBounded(t *testing.T) {
 // A burst counts once, however many hold it, and calls Written when the last
 // one has let go.
 func TestWaitingCountsABurstOnce(t *testing.T) {
-	w := rooms.NewWaiting(100)
+	w := rooms.NewQueuedBytes(100)
 	written, full := 0, 0
 	w.OnFull(func() { full++ })
 	b := rooms.EventBurst(note(1))

@@ -39,10 +39,10 @@ type peers struct {
 	nodes presence.Peers
 }
 
-func (p *peers) hear(s presence.Sign, now time.Time) (presence.Heard, presence.Process) {
+func (p *peers) observe(o presence.Observation, now time.Time) (presence.PeerEvent, presence.Process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.nodes.Hear(s, now)
+	return p.nodes.Observe(o, now)
 }
 
 func (p *peers) lives(process presence.Process) bool {
@@ -156,7 +156,7 @@ func (e *Engine) onHeartbeat(msg *nats.Msg) {
 	case b.Node == e.cfg.Node && b.Boot != e.boot:
 		e.cfg.Log.Error().Str("node", b.Node).Msg("another process runs under this node's name: presence will be wrong; give every node its own --node-name")
 	case b.Node != e.cfg.Node:
-		if e.observePeer(presence.Sign{Node: b.Node, Boot: b.Boot, Started: b.Started, Heartbeat: true}) {
+		if e.observePeer(presence.Observation{Node: b.Node, Boot: b.Boot, Started: b.Started, Heartbeat: true}) {
 			e.onInspector(b.Node, b.HearAll)
 		}
 		if b.Hello {
@@ -168,17 +168,17 @@ func (e *Engine) onHeartbeat(msg *nats.Msg) {
 // observePeer records a sign of life of another node, and reports whether it is
 // from the process that currently has the node's name. Messages of any other
 // process must be ignored.
-func (e *Engine) observePeer(s presence.Sign) bool {
-	switch what, previous := e.peers.hear(s, time.Now()); what {
+func (e *Engine) observePeer(o presence.Observation) bool {
+	switch what, previous := e.peers.observe(o, time.Now()); what {
 	case presence.Stale:
 		return false
 	case presence.NewNode:
-		e.cfg.Log.Info().Str("node", s.Node).Msg("another node is there")
-		e.postAll(peerUp{s.Node})
+		e.cfg.Log.Info().Str("node", o.Node).Msg("another node is there")
+		e.postAll(peerUp{o.Node})
 	case presence.Restarted:
 		e.feed.lost(previous.Node, previous.Boot)
-		e.cfg.Log.Info().Str("node", s.Node).Msg("another node has restarted")
-		e.postAll(peerUp{s.Node}) // its messages before the heartbeat were ignored
+		e.cfg.Log.Info().Str("node", o.Node).Msg("another node has restarted")
+		e.postAll(peerUp{o.Node}) // its messages before the heartbeat were ignored
 		// Its clients are reconnecting; for the grace period they keep the seats
 		// that they had on the previous process.
 		time.AfterFunc(e.cfg.PresenceGrace, func() {

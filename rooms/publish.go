@@ -12,8 +12,8 @@ import (
 // PubAck says where an event is stored in its room's log.
 type PubAck = eventlog.PubAck
 
-// PublishOptions are what may be said of an event that is published. The zero
-// value is an event of a service's, without an idempotency key.
+// PublishOptions are the options of a publish. The zero value is for an event
+// of a service, without an idempotency key.
 type PublishOptions struct {
 	// ID is the idempotency key: for two minutes an event under the same one is
 	// not stored again, in whatever room, and its ack says Duplicate. Engine.
@@ -49,10 +49,10 @@ func (e *Engine) Publish(ctx context.Context, room wire.Room, body wire.Body, op
 	}
 }
 
-// PublishAsync is Publish for many events at once: it returns when the event is
-// on its way, and calls done once with the outcome, within 15 s, on any
-// goroutine, which done must not block. Those of one caller are stored in the
-// order of the calls.
+// PublishAsync is Publish without waiting: it returns when the event has been
+// sent, and calls done once with the outcome, within 15 s, on any goroutine,
+// which done must not block. Events of one caller are stored in the order of
+// the calls.
 func (e *Engine) PublishAsync(room wire.Room, body wire.Body, opts PublishOptions, done func(PubAck, error)) {
 	if len(body.Bytes()) == 0 {
 		done(PubAck{}, wire.Errorf(wire.BadJSON, "there is no event to publish"))
@@ -71,16 +71,17 @@ func (e *Engine) PublishAsync(room wire.Room, body wire.Body, opts PublishOption
 	})
 }
 
-// SignalOptions are what may be said of a signal. The zero value is a service's,
-// for all members.
+// SignalOptions are the options of a signal. The zero value is for a signal of
+// a service to all members.
 type SignalOptions struct {
 	Except string      // the id of a member that does not get it, as the one who sent it
 	Author wire.Author // as in PublishOptions
 }
 
-// Signal delivers an event to the room's members on all nodes, now and without a
-// log: it returns when it is handed to NATS, and who is away misses it. ev's
-// type and payload count, its other fields do not.
+// Signal delivers an ephemeral event to the room's members on all nodes,
+// without storing it: members that are not connected miss it. It returns when
+// it has been passed to NATS. Of ev only the type and the payload are used. Its
+// error is a *wire.Error. It may be called from any goroutine.
 func (e *Engine) Signal(room wire.Room, ev wire.Event, opts SignalOptions) error {
 	msg := nats.NewMsg(wire.SignalSubject(room))
 	msg.Data = wire.AppendEvent(nil, wire.Event{Type: ev.Type, Payload: ev.Payload})

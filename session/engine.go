@@ -13,7 +13,7 @@ import (
 type engine interface {
 	Node() string
 	RoomHere(room wire.Room) (rooms.RoomInfo, bool)
-	Waiting() *rooms.Waiting
+	QueuedBytes() *rooms.QueuedBytes
 	Join(ctx context.Context, room wire.Room, m rooms.Member, id string, since rooms.Since) error
 	Connected(m rooms.Member)
 	Disconnected(m rooms.Member, code wire.CloseCode)

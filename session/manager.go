@@ -42,7 +42,7 @@ type Manager struct {
 	wheel      *wheel
 	started    time.Time // budgets and the times of frames count from here, on the monotonic clock
 	budgets    budgets
-	waiting    *rooms.Waiting // bytes queued for all clients
+	waiting    *rooms.QueuedBytes // bytes queued for all clients
 	unfinished unfinished     // incomplete messages
 	pages      *fairQueue     // for pages of history, and lists of users
 
@@ -77,7 +77,7 @@ func newManager(eng engine, who Authenticator, cfg Config) (*Manager, error) {
 		clients: make(map[string]*Client), byUser: make(map[string][]*Client), byAddress: make(map[string]int),
 	}
 	m.revoker, _ = who.(revoker)
-	m.waiting, m.pages = eng.Waiting(), newFairQueue(historyAtOnce)
+	m.waiting, m.pages = eng.QueuedBytes(), newFairQueue(historyAtOnce)
 	m.unfinished.maxBytes = max(cfg.UnfinishedBytes, leastUnfinished*cfg.MaxMessage)
 	m.waiting.OnFull(m.shedSoon)
 	m.ctx, m.stop = context.WithCancel(context.Background())

@@ -20,64 +20,65 @@ import (
 // PubAck says where an event is stored in its room's log.
 type PubAck struct {
 	Seq       uint64
-	Duplicate bool // it was stored there before, under the same message id
+	Duplicate bool // it was stored before, under the same message ID
 }
 
-// Bounds of publishing.
+// Limits of publishing.
 const (
-	// publishDeadline is how long a publish is tried under the same id before
-	// it is answered unavailable; publishAttempt is how long one attempt waits
-	// for its ack, publishRetry after how long a refused one is sent again.
+	// publishDeadline is how long a publish is retried with the same message ID
+	// before it fails as unavailable; publishAttempt is how long one attempt
+	// waits for its ack, publishRetry the delay before a refused one is
+	// retried.
 	publishDeadline = 15 * time.Second
 	publishAttempt  = 2 * time.Second
 	publishRetry    = 100 * time.Millisecond
-	// MaxPending and MaxPendingBytes bound the publishes without an ack of a
+	// MaxPending and MaxPendingBytes limit the unacknowledged publishes of a
 	// Publisher; one more is refused with busy.
 	MaxPending      = 1 << 16
 	MaxPendingBytes = 32 << 20
 )
 
-// PublishStats counts what a Publisher did. Every field may be read from any
-// goroutine; only the Publisher writes.
+// PublishStats are the counters of a Publisher. They may be read from any
+// goroutine.
 type PublishStats struct {
 	Published          atomic.Int64 // acknowledged by the log
-	PublishRetries     atomic.Int64 // sent again under the same id
-	PublishRefused     atomic.Int64 // answered by the log with an error
-	PublishBusy        atomic.Int64 // refused: too many without an ack
-	PublishUnavailable atomic.Int64 // given up on
+	PublishRetries     atomic.Int64 // sent again with the same message ID
+	PublishRefused     atomic.Int64 // refused by the log with an error
+	PublishBusy        atomic.Int64 // refused: too many unacknowledged
+	PublishUnavailable atomic.Int64 // failed: not acknowledged in time
 }
 
-// Publisher sends events to the stream on a connection of its own and matches
-// the acks. Publishing never blocks; order is kept per caller as long as
-// nothing has to be sent again.
+// Publisher publishes events to the stream on a connection of its own and
+// matches the acks. Publishing never blocks; the order of one caller is kept
+// unless a publish is retried. Its methods may be called from any goroutine.
 type Publisher struct {
 	// fixed after start
 	nc       *nats.Conn
-	prefix   string // of the inbox that gets the acks, with the dot
+	prefix   string // of the reply subjects for acks, with the dot
 	stats    *PublishStats
 	times    PublishTimes
-	maxBytes int // bytes pending
+	maxBytes int // limit of bytes; 0: none
 
 	counts [wire.Spaces]flowCounts
 
 	mu      sync.Mutex
-	pending map[uint64]*publish // by token of the ack inbox
+	pending map[uint64]*publish // by token of the reply subject
 	bytes   int                 // of the pending bodies
 	next    uint64
 	timer   *time.Timer // runs while something is pending
 	closed  bool
-	empty   chan struct{} // set by drain, closed when nothing is pending
+	empty   chan struct{} // set by Drain, closed when nothing is pending
 
 	out outgoing
 }
 
-// outgoing is the message that a publisher hands to its connection, again and
-// again: the connection keeps nothing of it.
+// outgoing is the message that a publisher reuses for each publish: the
+// connection does not retain it.
 type outgoing struct {
-	mu     sync.Mutex // guards all below, and is taken after no other
+	mu     sync.Mutex // guards the fields below; not locked while another lock is held
 	msg    nats.Msg
-	header [4]nats.Header // by what they hold: withID, withBy
-	id, by []string       // the only values in them
+	header [4]nats.Header // by content: withID, withBy
+	id, by []string       // the values in them
 }
 
 const (
@@ -106,31 +107,33 @@ func (o *outgoing) publish(nc *nats.Conn, pub *publish) error {
 	return nc.PublishMsg(&o.msg)
 }
 
-// PublishTimes are how long a publish is tried under the same id before it is
-// answered unavailable, how long one attempt waits for its ack, and how soon a
-// refused one is sent again. What is 0 takes the default: 15 s, 2 s, 100 ms.
+// PublishTimes are how long a publish is retried with the same message ID
+// before it fails as unavailable, how long one attempt waits for its ack, and
+// the delay before a refused one is retried. 0 is the default: 15 s, 2 s, 100
+// ms.
 type PublishTimes struct{ Deadline, Attempt, Retry time.Duration }
 
-// publish is one event on its way.
+// publish is one pending publish.
 type publish struct {
 	// fixed after start
 	token          uint64
 	space          wire.Space
 	subject, reply string
-	msgID          string // empty: it may be sent again only if it certainly was not stored
+	msgID          string // empty: it is retried only if it certainly was not stored
 	by             string // of HeaderBy; empty: none
 	body           []byte
 	done           func(PubAck, error)
 	firstSent      time.Time
 
 	// guarded by the publisher's mu
-	lastSent  time.Time // start of the attempt under way; zero: refused, to be sent again
+	lastSent  time.Time // when the current attempt started; zero: refused, to be retried
 	lastError error     // of the last refusal
 }
 
-// NewPublisher publishes on nc, which is for nothing else: the acks of a busy
-// node are as many as its events. maxBytes bounds the bytes without an ack;
-// 0: nothing but MaxPending does. The caller ends it with Drain and Close.
+// NewPublisher returns a Publisher that publishes on nc, which must not be used
+// for anything else, as there are as many acks as events. maxBytes limits the
+// unacknowledged bytes; 0: only MaxPending applies. The caller ends it with
+// Drain and Close.
 func NewPublisher(nc *nats.Conn, stats *PublishStats, times PublishTimes, maxBytes int64) (*Publisher, error) {
 	times = PublishTimes{cmp.Or(times.Deadline, publishDeadline), cmp.Or(times.Attempt, publishAttempt), cmp.Or(times.Retry, publishRetry)}
 	p := &Publisher{nc: nc, prefix: nc.NewInbox() + ".", stats: stats, times: times, maxBytes: int(maxBytes), pending: make(map[uint64]*publish)}
@@ -146,8 +149,8 @@ func NewPublisher(nc *nats.Conn, stats *PublishStats, times PublishTimes, maxByt
 // Send publishes body to the room's log: the fourth station of a message, still
 // on its sender's goroutine. Here it leaves the process. done is called once,
 // on another goroutine or on this one, and must not block. An event without a
-// message id is tried again only while it is certain that it was not stored.
-// by, if not empty, is its HeaderBy.
+// message ID is retried only while it is certain that it was not stored. by, if
+// not empty, is its HeaderBy.
 func (p *Publisher) Send(room wire.Room, msgID, by string, body []byte, done func(PubAck, error)) {
 	now := time.Now()
 	pub := &publish{space: wire.SpaceOf(room), subject: wire.EventSubject(room), msgID: msgID, by: by, body: body, done: done, firstSent: now, lastSent: now}
@@ -180,7 +183,7 @@ func (p *Publisher) Send(room wire.Room, msgID, by string, body []byte, done fun
 	}
 }
 
-// refused marks a publish that certainly was not stored, to be sent again.
+// refused marks a publish that certainly was not stored, to be retried.
 func (p *Publisher) refused(token uint64, err error) {
 	p.mu.Lock()
 	pub := p.pending[token]
@@ -221,7 +224,7 @@ func (p *Publisher) onAck(msg *nats.Msg) {
 	}
 	pub := p.takePending(token)
 	switch {
-	case pub == nil: // the ack of an attempt before the last
+	case pub == nil: // the ack of an earlier attempt
 	case ack.Error != nil:
 		pub.done(PubAck{}, wire.Errorf(wire.BadPayload, "the event is larger than %d bytes; send a smaller one", MaxEventBytes))
 	default:
@@ -241,7 +244,7 @@ func (p *Publisher) takePending(token uint64) *publish {
 	return pub
 }
 
-// remove needs mu.
+// remove is called with mu held.
 func (p *Publisher) remove(token uint64) {
 	if pub := p.pending[token]; pub != nil {
 		p.bytes -= len(pub.body)
@@ -253,8 +256,8 @@ func (p *Publisher) remove(token uint64) {
 	}
 }
 
-// resend sends again what was refused or got no ack in time, oldest first, and
-// gives up on what is too old. It runs on the timer's goroutine.
+// resend retries publishes that were refused or got no ack in time, oldest
+// first, and fails those beyond the deadline. It runs on the timer's goroutine.
 func (p *Publisher) resend() {
 	again, expired := p.due(time.Now())
 	for _, pub := range expired {
@@ -270,7 +273,7 @@ func (p *Publisher) resend() {
 	}
 }
 
-// unavailable says why a publish is given up on.
+// unavailable returns the error of a publish that is given up.
 func (p *Publisher) unavailable(pub *publish) error {
 	switch {
 	case pub.msgID == "" && !pub.lastSent.IsZero():
@@ -281,7 +284,8 @@ func (p *Publisher) unavailable(pub *publish) error {
 	return wire.Errorf(wire.Unavailable, "the log did not answer within %s; send the event again under the same id", p.times.Deadline)
 }
 
-// due takes what to send again and what to give up on, and rewinds the timer.
+// due returns what to retry and, removed, what has expired, and resets the
+// timer.
 func (p *Publisher) due(now time.Time) (again, expired []*publish) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -303,8 +307,8 @@ func (p *Publisher) due(now time.Time) (again, expired []*publish) {
 	return again, expired
 }
 
-// ResendNow sends again, at the next sweep, what has no ack and an id under
-// which it is stored once: the leader that was to answer is gone.
+// ResendNow retries, when the timer fires next, all unacknowledged publishes
+// with a message ID: the leader that should have acknowledged them has gone.
 func (p *Publisher) ResendNow() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -315,8 +319,8 @@ func (p *Publisher) ResendNow() {
 	}
 }
 
-// Drain refuses what comes from now on and waits until everything has its
-// ack, or ctx ends.
+// Drain refuses further publishes and waits until all pending ones are
+// acknowledged, or ctx ends.
 func (p *Publisher) Drain(ctx context.Context) {
 	p.mu.Lock()
 	p.closed = true
@@ -335,7 +339,7 @@ func (p *Publisher) Drain(ctx context.Context) {
 	}
 }
 
-// Close gives up on everything that has no ack and refuses what comes later.
+// Close fails all pending publishes as unavailable, and refuses further ones.
 func (p *Publisher) Close() {
 	p.mu.Lock()
 	pending := p.pending

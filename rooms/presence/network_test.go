@@ -54,11 +54,11 @@ func (w *world) deliver(i int) {
 
 // receive does what a room does with a message, and reports whether it asks.
 func (w *world) receive(m *member, s sent) (ask bool) {
-	sign := presence.Sign{Node: s.diff.Node, Boot: s.diff.Boot, Heartbeat: s.beat}
+	sign := presence.Observation{Node: s.diff.Node, Boot: s.diff.Boot, Heartbeat: s.beat}
 	if s.beat {
 		sign.Started = int64(s.diff.Incarnation)
 	}
-	what, over := m.peers.Hear(sign, time.Time{})
+	what, over := m.peers.Observe(sign, time.Time{})
 	switch {
 	case what == presence.Stale:
 		return false

@@ -41,12 +41,12 @@ type Peers struct {
 
 type peer struct {
 	identity
-	lastHeard    time.Time
+	lastSeen     time.Time
 	predecessors []predecessor // oldest first
 }
 
-// identity is what a message tells of the process that sent it. In version 0
-// only heartbeats tell, by the start time, which is only compared for equality.
+// identity identifies the process that sent a message. In version 0 only
+// heartbeats do, by the start time, which is only compared for equality.
 type identity struct {
 	boot    Boot
 	started int64 // 0 with a boot, and until the first heartbeat of a node of version 0
@@ -57,22 +57,23 @@ type predecessor struct {
 	heartbeats int // since the last one of the current process
 }
 
-// Sign is a sign of life: who sent a message that was just received.
-type Sign struct {
+// Observation is a sign of life of a node: the sender of a message that was
+// just received.
+type Observation struct {
 	Node      string
 	Boot      Boot
 	Started   int64 // of a heartbeat; only used without a Boot
 	Heartbeat bool  // it is a heartbeat, not a message about a room
 }
 
-// Heard is what [Peers.Hear] concludes from a sign of life.
-type Heard uint8
+// PeerEvent is what [Peers.Observe] concludes from an Observation.
+type PeerEvent uint8
 
 const (
-	Known     Heard = iota // nothing new
-	NewNode                // the node was not known, or had been taken for dead: ask it for its states
-	Restarted              // another process has the name now: ask it for its states
-	Stale                  // the process has ended, or is not announced yet: ignore the message
+	Known     PeerEvent = iota // no change
+	NewNode                    // the node was unknown, or considered dead: request its states
+	Restarted                  // another process has the name now: request its states
+	Stale                      // the process has ended, or is not announced yet: ignore the message
 )
 
 // Process identifies one process that runs, or ran, under a node's name.
@@ -82,34 +83,34 @@ type Process struct {
 	MaxIncarnation uint64 // higher incarnations are another process's; tells two processes of version 0 apart
 }
 
-// Hear takes a sign of life. With Restarted, previous is the process that was
-// replaced; [Table.DropProcess] removes its users, after its clients had time
-// to reconnect and unless [Peers.Lives] is true by then.
-func (p *Peers) Hear(s Sign, now time.Time) (what Heard, previous Process) {
-	from := identity{boot: s.Boot}
-	if s.Heartbeat && s.Boot == 0 {
-		from.started = s.Started
+// Observe handles an Observation. With Restarted, previous is the process that
+// was replaced; [Table.DropProcess] removes its users, after its clients had
+// time to reconnect and unless [Peers.Lives] is true by then.
+func (p *Peers) Observe(o Observation, now time.Time) (what PeerEvent, previous Process) {
+	from := identity{boot: o.Boot}
+	if o.Heartbeat && o.Boot == 0 {
+		from.started = o.Started
 	}
-	current, known := p.alive[s.Node]
+	current, known := p.alive[o.Node]
 	switch {
 	case !known:
 		if p.alive == nil {
 			p.alive = make(map[string]*peer)
 		}
-		p.alive[s.Node] = &peer{identity: from, lastHeard: now}
+		p.alive[o.Node] = &peer{identity: from, lastSeen: now}
 		return NewNode, Process{}
 	case from == current.identity || from == identity{} && current.boot == 0:
 	case from.boot == 0 && current.identity == identity{}:
 		current.started = from.started
-	case !s.Heartbeat || from == identity{} || !current.acceptsHeartbeatOf(from):
+	case !o.Heartbeat || from == identity{} || !current.acceptsHeartbeatOf(from):
 		return Stale, Process{}
 	default:
-		previous = current.replaceWith(from, s.Node)
-		current.lastHeard = now
+		previous = current.replaceWith(from, o.Node)
+		current.lastSeen = now
 		return Restarted, previous
 	}
-	current.lastHeard = now
-	if s.Heartbeat {
+	current.lastSeen = now
+	if o.Heartbeat {
 		for i := range current.predecessors {
 			current.predecessors[i].heartbeats = 0
 		}
@@ -151,11 +152,11 @@ func (p *Peers) Lives(q Process) bool {
 	return known && is.boot == q.Boot && q.MaxIncarnation == math.MaxUint64
 }
 
-// Silent removes and returns the nodes that were last heard before since,
+// Silent removes and returns the nodes without an Observation after since,
 // sorted.
 func (p *Peers) Silent(since time.Time) (dead []Process) {
 	for node, last := range p.alive {
-		if last.lastHeard.Before(since) {
+		if last.lastSeen.Before(since) {
 			dead = append(dead, Process{Node: node, Boot: last.boot, MaxIncarnation: math.MaxUint64})
 			delete(p.alive, node)
 		}

@@ -13,16 +13,20 @@ import (
 // A case is what is heard of node b, in order: a heartbeat of a boot, what it
 // says of a room, and the same of version 0, by the time of its start.
 func TestPeers(t *testing.T) {
-	beat := func(boot presence.Boot) presence.Sign { return presence.Sign{Node: "b", Boot: boot, Heartbeat: true} }
-	old := func(started int64) presence.Sign { return presence.Sign{Node: "b", Started: started, Heartbeat: true} }
-	both := func(boot presence.Boot, started int64) presence.Sign {
-		return presence.Sign{Node: "b", Boot: boot, Started: started, Heartbeat: true}
+	beat := func(boot presence.Boot) presence.Observation {
+		return presence.Observation{Node: "b", Boot: boot, Heartbeat: true}
 	}
-	says := func(boot presence.Boot) presence.Sign { return presence.Sign{Node: "b", Boot: boot} }
+	old := func(started int64) presence.Observation {
+		return presence.Observation{Node: "b", Started: started, Heartbeat: true}
+	}
+	both := func(boot presence.Boot, started int64) presence.Observation {
+		return presence.Observation{Node: "b", Boot: boot, Started: started, Heartbeat: true}
+	}
+	says := func(boot presence.Boot) presence.Observation { return presence.Observation{Node: "b", Boot: boot} }
 	const known, came, restarted, late = presence.Known, presence.NewNode, presence.Restarted, presence.Stale
 	type in struct {
-		sign presence.Sign
-		want presence.Heard
+		sign presence.Observation
+		want presence.PeerEvent
 	}
 	for _, c := range []struct {
 		name string
@@ -53,7 +57,7 @@ func TestPeers(t *testing.T) {
 			var p presence.Peers
 			var over presence.Process
 			for i, in := range c.in {
-				what, part := p.Hear(in.sign, at(time.Duration(i)))
+				what, part := p.Observe(in.sign, at(time.Duration(i)))
 				if what != in.want {
 					t.Fatalf("sign %d: heard %d, want %d", i, what, in.want)
 				}
@@ -73,14 +77,14 @@ func TestPeers(t *testing.T) {
 func TestPeersForget(t *testing.T) {
 	var p presence.Peers
 	for boot := presence.Boot(1); boot <= 1000; boot++ {
-		p.Hear(presence.Sign{Node: "b", Boot: boot, Heartbeat: true}, at(0))
+		p.Observe(presence.Observation{Node: "b", Boot: boot, Heartbeat: true}, at(0))
 	}
-	for boot, want := range map[presence.Boot]presence.Heard{1000: presence.Known, 999: presence.Stale, 996: presence.Stale} {
-		if what, _ := p.Hear(presence.Sign{Node: "b", Boot: boot, Heartbeat: true}, at(0)); what != want {
+	for boot, want := range map[presence.Boot]presence.PeerEvent{1000: presence.Known, 999: presence.Stale, 996: presence.Stale} {
+		if what, _ := p.Observe(presence.Observation{Node: "b", Boot: boot, Heartbeat: true}, at(0)); what != want {
 			t.Errorf("boot %d is %d, want %d", boot, what, want)
 		}
 	}
-	if what, _ := p.Hear(presence.Sign{Node: "b", Boot: 5, Heartbeat: true}, at(0)); what != presence.Restarted {
+	if what, _ := p.Observe(presence.Observation{Node: "b", Boot: 5, Heartbeat: true}, at(0)); what != presence.Restarted {
 		t.Errorf("boot 5 is %d, want it forgotten", what)
 	}
 }
@@ -89,11 +93,11 @@ func TestPeersForget(t *testing.T) {
 // itself.
 func TestSilentPeers(t *testing.T) {
 	var p presence.Peers
-	p.Hear(presence.Sign{Node: "b", Boot: 1, Heartbeat: true}, at(0))
-	p.Hear(presence.Sign{Node: "c", Boot: 1, Heartbeat: true}, at(0))
-	p.Hear(presence.Sign{Node: "b", Boot: 2, Heartbeat: true}, at(1))
-	p.Hear(presence.Sign{Node: "c", Boot: 1}, at(5))
-	p.Hear(presence.Sign{Node: "b", Boot: 1, Heartbeat: true}, at(5))
+	p.Observe(presence.Observation{Node: "b", Boot: 1, Heartbeat: true}, at(0))
+	p.Observe(presence.Observation{Node: "c", Boot: 1, Heartbeat: true}, at(0))
+	p.Observe(presence.Observation{Node: "b", Boot: 2, Heartbeat: true}, at(1))
+	p.Observe(presence.Observation{Node: "c", Boot: 1}, at(5))
+	p.Observe(presence.Observation{Node: "b", Boot: 1, Heartbeat: true}, at(5))
 	if names := p.Names(); p.Len() != 2 || !slices.Equal(names, []string{"b", "c"}) {
 		t.Errorf("%d live: %v", p.Len(), names)
 	}

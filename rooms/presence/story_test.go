@@ -214,11 +214,11 @@ func (s *story) remote(tab *storyNode, verb string, args []string) ([]string, er
 
 // hear does what a room does with a message.
 func (n *storyNode) hear(m storyMessage) []string {
-	sign := presence.Sign{Node: m.Node, Boot: m.Boot, Heartbeat: m.beat}
+	sign := presence.Observation{Node: m.Node, Boot: m.Boot, Heartbeat: m.beat}
 	if m.beat {
 		sign.Started = int64(m.Incarnation)
 	}
-	switch what, over := n.peers.Hear(sign, at(0)); {
+	switch what, over := n.peers.Observe(sign, at(0)); {
 	case what == presence.Stale:
 		return []string{"too late"}
 	case what == presence.Restarted:

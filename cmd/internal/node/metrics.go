@@ -161,7 +161,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge(membersDesc, float64(members))
 	gauge(ringsDesc, float64(c.engine.RingBytes()))
 	gauge(copiesDesc, float64(c.engine.CopyBytes()))
-	gauge(waitingDesc, float64(c.engine.Waiting().Bytes()))
+	gauge(waitingDesc, float64(c.engine.QueuedBytes().Bytes()))
 	for _, counter := range c.counters {
 		out <- prometheus.MustNewConstMetric(counter.desc, prometheus.CounterValue, float64(counter.value.Load()))
 	}
