@@ -8,7 +8,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 )
 
-// TestIDsOverARestart: NATS knows an id for two minutes; one that restarts only
+// TestIDsOverARestart: NATS knows an id for three minutes; one that restarts only
 // while it has the event.
 func TestIDsOverARestart(t *testing.T) {
 	const history = 100

@@ -326,3 +326,13 @@ func TestSame(t *testing.T) {
 		}
 	}
 }
+
+// TestIDsOutliveTheirWay: what a sender repeats for the last time 2 minutes after
+// the first is known to be the same also when the node tries for as long as it may
+// to have it stored, and some more.
+func TestIDsOutliveTheirWay(t *testing.T) {
+	const promised = 2 * time.Minute
+	if kept := streamConfig(Config{History: 1}).Duplicates; kept < promised+2*publishDeadline {
+		t.Errorf("an id is remembered for %s", kept)
+	}
+}

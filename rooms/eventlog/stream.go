@@ -20,7 +20,10 @@ const (
 	MaxEventBytes = 256 << 10
 	// DedupWindow is how long JetStream remembers message ids: an event that is
 	// published again under its id within it is stored once.
-	DedupWindow = 2 * time.Minute
+	//
+	// Senders are promised 2 minutes: the rest is for what is on its way, by a node
+	// that tries for 15 s, or through a server that stands still for a while.
+	DedupWindow = 3 * time.Minute
 )
 
 // streamConfig returns the configuration of a new stream. Every header-driven

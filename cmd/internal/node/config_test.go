@@ -146,7 +146,7 @@ func TestMistakes(t *testing.T) {
 		{"replicas", []string{"--replicas=6"}, nil, []string{"--replicas", "ROOMD_REPLICAS"}},
 		{"replicas of the embedded", []string{"--replicas=3"}, nil, []string{"--replicas", "ROOMD_REPLICAS", "--nats-url", "ROOMD_NATS_URL"}},
 		{"history", []string{"--history=0"}, nil, []string{"--history", "ROOMD_HISTORY"}},
-		{"history-age", []string{"--history-age=1s"}, nil, []string{"--history-age", "ROOMD_HISTORY_AGE", "2m"}},
+		{"history-age", []string{"--history-age=1s"}, nil, []string{"--history-age", "ROOMD_HISTORY_AGE", "3m"}},
 		{"history-bytes", []string{"--history-bytes=1KiB"}, nil, []string{"--history-bytes", "ROOMD_HISTORY_BYTES", "1MiB"}},
 		{"inbox-bytes", []string{"--inbox-bytes=1KiB"}, nil, []string{"--inbox-bytes", "ROOMD_INBOX_BYTES", "1MiB"}},
 		{"burst", []string{"--burst=0"}, nil, []string{"--burst", "ROOMD_BURST"}},

@@ -19,7 +19,7 @@ import (
 
 // Bounds of what can be set, where a value beyond them would not do what it says.
 const (
-	minHistoryAge   = 2 * time.Minute // the log remembers message ids for that long
+	minHistoryAge   = 3 * time.Minute // the log remembers message ids for that long
 	minHistoryBytes = 1 << 20
 	minMessage      = 64 // bytes of a useful event
 	maxMessage      = 256 << 10
