@@ -192,5 +192,5 @@ func (e *Engine) revokeCredentials(ctx context.Context, r serviceRequest) error 
 	if e.cfg.EndUser == nil {
 		return nil
 	}
-	return e.cfg.EndUser(ctx, r.UID, lasts)
+	return wire.ErrorOrNil(e.cfg.EndUser(ctx, r.UID, lasts))
 }

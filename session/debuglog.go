@@ -125,7 +125,7 @@ func (m *Manager) LogLoginRefusal(r *http.Request, err error) {
 
 // describeRefusal adds why, and of a bad credential whose it says that it is.
 func describeRefusal(e *zerolog.Event, err error) *zerolog.Event {
-	if refused := (*auth.Error)(nil); errors.As(err, &refused) {
+	if refused := (*auth.Error)(nil); errors.As(err, &refused) && refused != nil {
 		optional(e, "claimed_uid", refused.Claimed)
 	}
 	_, why := LoginRefusal(err)

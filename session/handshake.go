@@ -79,14 +79,14 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // check makes all checks that depend on the request: login, origin, rooms.
 func (m *Manager) check(r *http.Request) (who auth.Identity, first []firstRoom, status int, err error) {
 	who, err = m.who.Identify(r)
-	if err != nil {
+	if err = wire.ErrorOrNil(err); err != nil {
 		status, _ = LoginRefusal(err)
 		if status == http.StatusForbidden && !m.cfg.Origins.Allowed(r) { // an Authenticator that asks a backend checks the origin first
 			m.stats.RefusedOrigin.Add(1)
 			return who, nil, status, err
 		}
 		m.stats.RefusedLogin.Add(1)
-		if known := (*wire.Error)(nil); status >= http.StatusInternalServerError && !errors.As(err, &known) {
+		if status >= http.StatusInternalServerError && !wire.Known(err) {
 			m.cfg.Log.Error().Err(err).Msg("a login could not be checked; the connection was refused")
 		}
 		return who, nil, status, err
@@ -127,18 +127,20 @@ func (m *Manager) refuseByHook(w http.ResponseWriter, r *http.Request, who auth.
 
 // logUnknown logs an error that the client is not shown.
 func (m *Manager) logUnknown(err error) {
-	if known := (*wire.Error)(nil); !errors.As(err, &known) {
+	if !wire.Known(err) {
 		m.cfg.Log.Error().Err(err).Msg("a hook failed; the connection was refused")
 	}
 }
 
-// LoginRefusal returns the HTTP answer for an error of an Authenticator.
+// LoginRefusal returns the HTTP answer for an error of an Authenticator, which
+// must not be nil.
 func LoginRefusal(err error) (status int, refusal *wire.Error) {
 	var e *auth.Error
 	switch {
-	case errors.As(err, &refusal):
+	case wire.Known(err):
+		refusal = wire.AsError(err)
 		return refusalStatus(refusal.Code), refusal
-	case !errors.As(err, &e):
+	case !errors.As(err, &e) || e == nil:
 		return http.StatusInternalServerError, wire.AsError(err)
 	case errors.Is(err, auth.ErrUnavailable):
 		return e.Status(), wire.Errorf(wire.Unavailable, "%s", e.Message)

@@ -37,8 +37,8 @@ func (m *Manager) revoked(id auth.Identity) bool { return m.revoker != nil && m.
 
 // Hooks are functions of the program that may observe, refuse or change what
 // clients do. A nil one costs nothing. They may be called from any number of
-// goroutines at once. An error refuses; one that is no *wire.Error is logged
-// and shown as internal.
+// goroutines at once. An error refuses, unless it is a nil pointer (see
+// wire.ErrorOrNil); one that is no *wire.Error is logged and shown as internal.
 type Hooks struct {
 	// Connect is called at the handshake, after login and origin were checked,
 	// and returns the client's identity. ctx ends with the request. It is not
@@ -87,7 +87,8 @@ func (m *Manager) connect(r *http.Request, who auth.Identity) (auth.Identity, er
 	if m.cfg.Hooks.Connect == nil {
 		return who, nil
 	}
-	return m.cfg.Hooks.Connect(r.Context(), r, who)
+	who, err := m.cfg.Hooks.Connect(r.Context(), r, who)
+	return who, wire.ErrorOrNil(err)
 }
 
 // disconnect calls Hooks.Disconnect, if there is one. A panic in it must not
@@ -105,7 +106,7 @@ func (c *Client) disconnect() {
 // askJoin calls Hooks.Join.
 func (m *Manager) askJoin(ctx context.Context, j JoinRequest) (err error) {
 	defer m.recoverHook("Join", &err)
-	return m.cfg.Hooks.Join(ctx, j)
+	return wire.ErrorOrNil(m.cfg.Hooks.Join(ctx, j))
 }
 
 // recoverHook is deferred around a function of the program where nothing else

@@ -13,8 +13,9 @@ import (
 // HandlerFunc handles one event of a client. It runs on the goroutine that
 // reads the client's connection: the next event of this client waits for it,
 // those of others do not. A returned error is answered as an error event; one
-// that is no *wire.Error is logged and shown as internal. Otherwise an event
-// with an id is answered with ack.
+// that is no *wire.Error is logged and shown as internal. Otherwise, and if the
+// error is a nil pointer (see wire.ErrorOrNil), an event with an id is answered
+// with ack.
 type HandlerFunc func(req *Request) error
 
 // Request is an event from a client. It is valid until the handler returns, and
@@ -300,7 +301,7 @@ func (c *Client) answer(id, room string, stored rooms.PubAck, err error) {
 
 func (c *Client) sendError(id, room string, err error) {
 	e := wire.AsError(err)
-	if known := (*wire.Error)(nil); !errors.As(err, &known) {
+	if !wire.Known(err) {
 		c.m.cfg.Log.Error().Err(err).Str("uid", c.who.UID).Str("client", c.id).Msg("a handler failed; its event was answered with internal")
 	}
 	sent := c.Send(wire.Event{

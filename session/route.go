@@ -67,5 +67,5 @@ func (c *Client) call(req *Request) (err error) {
 			err = wire.Errorf(wire.Internal, "the server failed to handle this event; try again")
 		}
 	}()
-	return fn(req)
+	return wire.ErrorOrNil(fn(req))
 }

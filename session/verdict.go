@@ -87,7 +87,7 @@ func (r *Request) consult(room wire.Room, body wire.Body, store func(t *pendingA
 func (m *Manager) applyVerdict(verdict func() (json.RawMessage, error), body wire.Body) (_ wire.Body, err error) {
 	defer m.recoverHook("Publish", &err)
 	payload, err := verdict()
-	if err != nil || payload == nil {
+	if err = wire.ErrorOrNil(err); err != nil || payload == nil {
 		return body, err
 	}
 	changed, err := body.WithPayload(payload)

@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"reflect"
 )
 
 // Code is the machine-readable reason in an "error" event and in the body of
@@ -50,7 +51,13 @@ type Error struct {
 	Message string
 }
 
-func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
+// Error returns the code and the sentence.
+func (e *Error) Error() string {
+	if e == nil {
+		return "no error: a nil *wire.Error"
+	}
+	return string(e.Code) + ": " + e.Message
+}
 
 // Errorf makes an *Error. The message is shown to clients: it must say what
 // to do and carry no secret.
@@ -58,12 +65,39 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// AsError finds the *Error in err's chain; any other error becomes Internal
-// with a sentence that gives nothing away. The caller logs err itself.
+// AsError returns the *Error in err's chain, and for any other error one of
+// Internal with a sentence that gives nothing away; it is nil if, and only if,
+// err is. The caller logs what is not Known.
 func AsError(err error) *Error {
 	var e *Error
-	if errors.As(err, &e) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &e) && e != nil:
 		return e
 	}
 	return Errorf(Internal, "something went wrong on the server; try again")
+}
+
+// Known reports whether err has an *Error in its chain, so that AsError shows
+// what it says.
+func Known(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e != nil
+}
+
+// ErrorOrNil returns err, or nil if it is a nil pointer. A program's function
+// that ends with "return check()", where check returns an *Error, returns an
+// error that is not nil even if check found nothing. So it is called on what
+// functions of a program return.
+func ErrorOrNil(err error) error {
+	if err != nil && isNilPointer(err) {
+		return nil
+	}
+	return err
+}
+
+func isNilPointer(err error) bool {
+	v := reflect.ValueOf(err)
+	return v.Kind() == reflect.Pointer && v.IsNil()
 }

@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,13 +96,50 @@ func TestReconnectRanges(t *testing.T) {
 	}
 }
 
+type listError []string
+
+func (l listError) Error() string { return strings.Join(l, ", ") }
+
+func TestErrorOrNil(t *testing.T) {
+	var none *Error
+	var list listError
+	refusal := Errorf(Busy, "later")
+	for _, c := range []struct{ err, want error }{{nil, nil}, {none, nil}, {refusal, refusal}, {io.EOF, io.EOF}} {
+		if got := ErrorOrNil(c.err); got != c.want {
+			t.Errorf("ErrorOrNil(%#v) is %v, want %v", c.err, got, c.want)
+		}
+	}
+	if ErrorOrNil(list) == nil {
+		t.Error("an empty list that is an error was taken for none")
+	}
+}
+
 func TestAsError(t *testing.T) {
-	bad := Errorf(BadRoom, "no room %d", 7)
-	if got := AsError(fmt.Errorf("joining: %w", bad)); got != bad {
+	var none *Error
+	refusal := Errorf(Busy, "later")
+	if got := AsError(nil); got != nil {
+		t.Errorf("AsError(nil) is %v, want nil", got)
+	}
+	for _, c := range []struct {
+		err   error
+		code  Code
+		known bool
+	}{
+		{refusal, Busy, true}, {fmt.Errorf("db7: %w", refusal), Busy, true}, {io.EOF, Internal, false},
+		{none, Internal, false}, {fmt.Errorf("db7: %w", none), Internal, false},
+	} {
+		got := AsError(c.err)
+		if got == nil || got.Code != c.code || Known(c.err) != c.known {
+			t.Errorf("AsError(%v) is %v and known %v, want %s and %v", c.err, got, Known(c.err), c.code, c.known)
+		}
+	}
+	if got := AsError(fmt.Errorf("joining: %w", refusal)); got != refusal {
 		t.Errorf("a wrapped *Error became %v", got)
 	}
-	got := AsError(errors.New("password=hunter2"))
-	if got.Code != Internal || strings.Contains(got.Message, "hunter2") {
+	if got := AsError(errors.New("password=hunter2")); strings.Contains(got.Message, "hunter2") {
 		t.Errorf("an unknown error became %v", got)
+	}
+	if none.Error() == "" {
+		t.Error("a nil *Error says nothing")
 	}
 }

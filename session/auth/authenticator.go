@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 // Tickets issues and redeems one-time tickets: short-lived credentials that may
@@ -176,7 +178,7 @@ func (a *Authenticator) guestToken(r *http.Request, token string, profile Profil
 		return Identity{}, refuse("guests are not allowed here; log in")
 	}
 	if a.Ask != nil {
-		if id, err := a.Ask(r, ""); err != nil || !id.needsUID() {
+		if id, err := a.callAsk(r, ""); err != nil || !id.needsUID() {
 			return id, err
 		}
 	}
@@ -189,7 +191,7 @@ func (a *Authenticator) guestToken(r *http.Request, token string, profile Profil
 
 // ask returns the identity that Ask has for the request.
 func (a *Authenticator) ask(r *http.Request, token string, profile Profile) (Identity, error) {
-	id, err := a.Ask(r, token)
+	id, err := a.callAsk(r, token)
 	if err != nil || !id.needsUID() {
 		return id, err
 	}
@@ -197,6 +199,13 @@ func (a *Authenticator) ask(r *http.Request, token string, profile Profile) (Ide
 		return Identity{}, refuse("guests are not allowed here; log in")
 	}
 	return a.Guests.New(profile), nil
+}
+
+// callAsk calls Ask. A nil pointer in its error must not pass for an error:
+// revocations are looked up only if there is none.
+func (a *Authenticator) callAsk(r *http.Request, token string) (Identity, error) {
+	id, err := a.Ask(r, token)
+	return id, wire.ErrorOrNil(err)
 }
 
 func (a *Authenticator) ticket(ctx context.Context, otp string) (Identity, error) {

@@ -46,3 +46,24 @@ func TestErrorShowsItsCauseOnlyInTheLog(t *testing.T) {
 		t.Errorf("message %q, error %q", err.Message, err)
 	}
 }
+
+// allRevoked are Revocations of everybody.
+type allRevoked struct{}
+
+func (allRevoked) Revoked(Identity) bool { return true }
+
+// A nil pointer that Ask returns as its error is none, and hides no revocation.
+func TestAskWithNilPointerIsCheckedForRevocation(t *testing.T) {
+	who := &Authenticator{Revocations: allRevoked{}, Ask: func(*http.Request, string) (Identity, error) {
+		var none *Error
+		return Identity{UID: "ann", Username: "Ann"}, none
+	}}
+	var refused *Error
+	if id, err := who.Identify(request("", "")); !errors.As(err, &refused) || refused == nil {
+		t.Errorf("a revoked user was let in as %+v, %v", id, err)
+	}
+	who.Revocations = nil
+	if id, err := who.Identify(request("", "")); err != nil || id.UID != "ann" {
+		t.Errorf("the user is %+v, %#v", id, err)
+	}
+}

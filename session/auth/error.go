@@ -31,18 +31,28 @@ type Error struct {
 	Err error
 }
 
+// Error returns the message and, if login was unavailable, its cause.
 func (e *Error) Error() string {
+	if e == nil {
+		return "auth: no error: a nil *auth.Error"
+	}
 	if errors.Is(e.Err, ErrUnavailable) {
 		return fmt.Sprintf("auth: %s: %v", e.Message, e.Err)
 	}
 	return "auth: " + e.Message
 }
 
-func (e *Error) Unwrap() error { return e.Err }
+// Unwrap returns Err.
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // Status returns the HTTP status to answer with: 401 or 503.
 func (e *Error) Status() int {
-	if errors.Is(e.Err, ErrUnavailable) {
+	if errors.Is(e, ErrUnavailable) {
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusUnauthorized

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 // login adds the credential to header, or a guest's profile to the returned
@@ -18,7 +20,8 @@ func (c *Client) login(ctx context.Context, header http.Header) (url.Values, err
 	switch {
 	case c.cfg.Token != nil:
 		var err error
-		if token, err = c.cfg.Token(ctx); err != nil {
+		token, err = c.cfg.Token(ctx)
+		if err = wire.ErrorOrNil(err); err != nil {
 			return nil, fmt.Errorf("get a token: %w", err)
 		}
 	case token == "":

@@ -64,7 +64,7 @@ func Endpoint(log zerolog.Logger, guard Guard, on Methods) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if guard != nil {
-			if err := guard(r); err != nil {
+			if err := wire.ErrorOrNil(guard(r)); err != nil {
 				WriteError(w, r, log, err)
 				return
 			}
@@ -80,7 +80,7 @@ func Endpoint(log zerolog.Logger, guard Guard, on Methods) http.Handler {
 			return
 		}
 		body, err := act(r)
-		if err != nil {
+		if err = wire.ErrorOrNil(err); err != nil {
 			WriteError(w, r, log, err)
 			return
 		}

@@ -53,7 +53,7 @@ func NewAPI(engine *rooms.Engine, opts APIOptions) http.Handler {
 	on("/api/users/{uid}/events", Methods{http.MethodPost: a.publishToUser})
 	on("/api/users/{uid}/sessions", Methods{http.MethodDelete: a.closeSessions})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		err := a.Guard(r)
+		err := wire.ErrorOrNil(a.Guard(r))
 		if err == nil {
 			err = wire.Errorf(wire.NotFound, "there is no %s; the API is described in rooms/wire/README.md", r.URL.Path)
 		}

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 
 	"github.com/rs/zerolog"
@@ -112,11 +111,11 @@ func (l *login) login(r *http.Request) (any, error) {
 		}
 	}
 	result, err := l.who.Login(r, profile)
-	if err == nil {
+	if err = wire.ErrorOrNil(err); err == nil {
 		return result, nil
 	}
 	status, refusal := session.LoginRefusal(err)
-	if known := (*wire.Error)(nil); status >= http.StatusInternalServerError && !errors.As(err, &known) {
+	if status >= http.StatusInternalServerError && !wire.Known(err) {
 		l.Log.Error().Err(err).Msg("a login failed")
 	}
 	l.sessions.LogLoginRefusal(r, err)

@@ -146,7 +146,7 @@ func (a *api) closeSessions(r *http.Request) (any, error) {
 	}
 	switch {
 	case a.EndUser != nil:
-		if err := a.EndUser(r.Context(), uid, lasts); err != nil {
+		if err := wire.ErrorOrNil(a.EndUser(r.Context(), uid, lasts)); err != nil {
 			return nil, err
 		}
 	case lasts > 0:

@@ -1,0 +1,70 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+)
+
+// checkedWire and checkedAuth are checks of a program that find nothing. Who
+// ends with "return checkedWire()" returns an error that is not nil.
+func checkedWire() *wire.Error { return nil }
+func checkedAuth() *auth.Error { return nil }
+
+// nilErrors is an Authenticator that knows everybody, and returns a nil pointer
+// as its error.
+type nilErrors struct{}
+
+func (nilErrors) Identify(r *http.Request) (auth.Identity, error) {
+	who := auth.Identity{UID: "ann", Username: "Ann"}
+	if r.URL.Query().Has("auth") {
+		return who, checkedAuth()
+	}
+	return who, checkedWire()
+}
+
+// A nil pointer in an error is no error, whichever function of a program
+// returns it.
+func TestNilPointerIsNoError(t *testing.T) {
+	s := newStack(t, func(set *setup) {
+		set.who = nilErrors{}
+		set.cfg.Hooks = Hooks{
+			Connect: func(_ context.Context, _ *http.Request, who auth.Identity) (auth.Identity, error) {
+				return who, checkedWire()
+			},
+			Join: func(context.Context, JoinRequest) error { return checkedWire() },
+			Publish: func(context.Context, PublishRequest) func() (json.RawMessage, error) {
+				return func() (json.RawMessage, error) { return nil, checkedWire() }
+			},
+		}
+	})
+	s.m.Handle("checks", func(*Request) error { return checkedWire() })
+	s.m.Handle("wraps", func(*Request) error { return fmt.Errorf("check: %w", checkedWire()) })
+	p := s.dial("")
+	p.joined("general")
+	p.acked("checks", "", nil)
+	p.failed(wire.Internal, "wraps", "", nil) // an error of its own, whatever is in it
+	p.send(wire.TypeJoinRoom, "", "", `{"name":"later"}`)
+	p.joined("later")
+	p.say("general", "hi")
+	p.heard("general", "hi")
+}
+
+func TestLoginRefusalWithoutCause(t *testing.T) {
+	for _, err := range []error{fmt.Errorf("look up: %w", checkedWire()), fmt.Errorf("look up: %w", checkedAuth())} {
+		status, refusal := LoginRefusal(err)
+		if status != http.StatusInternalServerError || refusal == nil || refusal.Code != wire.Internal {
+			t.Errorf("%v is answered %d %v, want 500 and internal", err, status, refusal)
+		}
+	}
+}
+
+func TestLoginWithNilPointer(t *testing.T) {
+	s := newStack(t, func(set *setup) { set.who = nilErrors{} })
+	s.dial("auth=1").joined("general")
+}
