@@ -362,6 +362,16 @@ func TestLookingIsRefused(t *testing.T) {
 	}
 }
 
+// An inbox is its user's: not even the API key reads it.
+func TestInboxIsNotShown(t *testing.T) {
+	_, env := startServer(t)
+	for _, command := range []string{"members", "history"} {
+		if out, err := call(t, env, command, "@alice"); err == nil || out != "" || !strings.Contains(err.Error(), "by its user only") {
+			t.Errorf("%s: %q, %v", command, out, err)
+		}
+	}
+}
+
 func TestLongHistoryComesInPages(t *testing.T) {
 	_, env := startServer(t)
 	env = as(t, env, "anna")

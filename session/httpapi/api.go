@@ -35,8 +35,8 @@ type api struct {
 }
 
 // NewAPI returns a handler of everything under /api/ in rooms/wire/README.md,
-// to be mounted at "/api/". Unlike clients, callers may publish into inboxes
-// and read them.
+// to be mounted at "/api/". Callers may publish into inboxes, which clients
+// may not; to read one is refused with Forbidden, as its user alone reads it.
 func NewAPI(engine *rooms.Engine, opts APIOptions) http.Handler {
 	if opts.Guard == nil {
 		opts.Guard = LocalOnly(auth.Proxies{}, "")
@@ -64,6 +64,15 @@ func NewAPI(engine *rooms.Engine, opts APIOptions) http.Handler {
 
 // roomOf returns the room in the path.
 func roomOf(r *http.Request) (wire.Room, error) { return wire.ParseRoom(r.PathValue("room")) }
+
+// roomToRead is roomOf for requests that show what is in a room.
+func roomToRead(r *http.Request) (wire.Room, error) {
+	room, err := roomOf(r)
+	if err == nil && wire.SpaceOf(room) == wire.SpaceInboxes {
+		return "", wire.Errorf(wire.Forbidden, "an inbox is read by its user only; the API reads rooms")
+	}
+	return room, err
+}
 
 func userOf(r *http.Request) (string, error) {
 	uid := r.PathValue("uid")

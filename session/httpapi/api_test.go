@@ -30,6 +30,23 @@ func TestAPIIsClosedByDefault(t *testing.T) {
 	}
 }
 
+// An inbox is its user's: the API writes into it, and shows nothing of it.
+func TestAPIDoesNotReadInboxes(t *testing.T) {
+	s := newStack(t)
+	h := NewAPI(s.engine, APIOptions{})
+	if w := ask(h, http.MethodPost, "/api/users/alice/events", `{"type":"private_message","payload":{"message":"psst"}}`); w.Code != 200 {
+		t.Fatalf("answered %d %s", w.Code, w.Body)
+	}
+	for _, room := range []string{"@alice", "%40alice", "@me", "@nobody"} {
+		for _, path := range []string{"", "/events", "/members"} {
+			w := ask(h, http.MethodGet, "/api/rooms/"+room+path, "")
+			if said := refused(t, w, 403, wire.Forbidden); !strings.Contains(said, "by its user only") {
+				t.Errorf("%s%s is refused with %q", room, path, said)
+			}
+		}
+	}
+}
+
 // A publish ends with its request.
 func TestAPIEndsWithTheRequest(t *testing.T) {
 	s := newStack(t)

@@ -31,7 +31,7 @@ func (a *api) listRooms(r *http.Request) (any, error) {
 
 // showRoom returns one room: one that is open, or has a log or a label.
 func (a *api) showRoom(r *http.Request) (any, error) {
-	room, err := roomOf(r)
+	room, err := roomToRead(r)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (a *api) labelled(r *http.Request, room wire.Room, label json.RawMessage) (
 }
 
 func (a *api) listMembers(r *http.Request) (any, error) {
-	room, err := roomOf(r)
+	room, err := roomToRead(r)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (a *api) listMembers(r *http.Request) (any, error) {
 }
 
 func (a *api) listEvents(r *http.Request) (any, error) {
-	room, err := roomOf(r)
+	room, err := roomToRead(r)
 	if err != nil {
 		return nil, err
 	}
