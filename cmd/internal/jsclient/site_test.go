@@ -2,7 +2,10 @@ package jsclient
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,7 +27,8 @@ import (
 const siteKey = "000102030405060708090a0b0c0d0e0f" // looks like hex, and is text
 
 // TestSite: the site that session/hooks/README.md shows decides who logs in and
-// who enters, and answers nobody who has not the key.
+// who enters, answers nobody who has not the key, and outlives a request that
+// breaks off.
 func TestSite(t *testing.T) {
 	node, _ := findNode(t)
 	text, err := os.ReadFile("../../../session/hooks/README.md")
@@ -60,6 +65,9 @@ func TestSite(t *testing.T) {
 			t.Error(err)
 		}
 		_ = site.Wait() // says that it was killed
+		if status, ok := site.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() {
+			t.Errorf("the site ended by itself: %s", site.ProcessState)
+		}
 		if said.Len() > 0 {
 			t.Logf("the site says: %s", &said)
 		}
@@ -93,9 +101,19 @@ func TestSite(t *testing.T) {
 	if err != nil || who.UID != "42" || who.Username != "Alice" {
 		t.Fatalf("the login is %+v, %v", who, err)
 	}
-	guest, err := login(h, "")
-	if err != nil || !guest.Guest {
-		t.Errorf("without a cookie it is %+v, %v", guest, err)
+	breakOff(t, "localhost:"+port)
+	for cookie, uid := range map[string]string{"sid=1": "42", "a=b; sid=1": "42", "sid=1; a=b": "42", "a=b;sid=1": "42", "": "", "sid=2": "", "nosid=1": "", "a=sid=1": ""} {
+		got, err := login(h, cookie)
+		if err != nil || got.UID != uid || got.Guest != (uid == "") {
+			t.Errorf("with the cookie %q it is %+v, %v", cookie, got, err)
+		}
+	}
+	soon, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	keyless := exec.CommandContext(soon, node, file)
+	keyless.Env = append(os.Environ(), "ROOMD_HOOK_KEY=")
+	if out, err := keyless.CombinedOutput(); err == nil || !bytes.Contains(out, []byte("Error: set ROOMD_HOOK_KEY")) {
+		t.Errorf("without a key it ends with %v: %s", err, out)
 	}
 	for _, tt := range []struct {
 		who  auth.Identity
@@ -130,4 +148,26 @@ func TestSite(t *testing.T) {
 		}
 	}
 	http.DefaultClient.CloseIdleConnections()
+}
+
+// breakOff sends a part of a request, and waits until the site is done with it.
+func breakOff(t *testing.T, addr string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST /roomd/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nabc"); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) { // a reset is an end as well
+		t.Error("the site keeps a request that broke off")
+	}
 }
