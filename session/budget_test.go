@@ -354,7 +354,7 @@ func TestMessageMustBeComplete(t *testing.T) {
 				c.in = socket.NewUpgraded(upgradeOf(t, ours, theirs), (*frameHandler)(c))
 			}
 			m.start(c)
-			go c.run([]firstRoom{{name: wire.Inbox(ann.UID)}})
+			go c.run([]firstRoom{{name: wire.Inbox(ann.UID)}}, 0)
 			go func() { _, _ = io.Copy(io.Discard, theirs) }()
 			write := func(frame []byte) {
 				_, err := theirs.Write(frame)
@@ -392,7 +392,7 @@ func TestNoDeadlineIsLeft(t *testing.T) {
 		c := m.newClient(socket.Conn{Conn: ours}, ann, address{})
 		c.in = socket.NewReader(c.conn, false, (*frameHandler)(c))
 		m.start(c)
-		go c.run([]firstRoom{{name: wire.Inbox(ann.UID)}})
+		go c.run([]firstRoom{{name: wire.Inbox(ann.UID)}}, 0)
 		go func() { _, _ = io.Copy(io.Discard, theirs) }()
 		frame := clientFrame(0x81, []byte(`{"type":"heartbeat"}`))
 		for range 10 {

@@ -26,7 +26,7 @@ type firstRoom struct {
 // the order of rooms/wire/README.md, each with its HTTP status before the
 // upgrade.
 func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	from := m.addressOf(r)
+	began, from := m.now(), m.addressOf(r)
 	status, refusal := m.reserve(from)
 	if refusal != nil {
 		m.refuse(w, r, auth.Identity{}, from, status, refusal)
@@ -73,7 +73,7 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c.in = socket.NewReader(c.conn, c.deflate, (*frameHandler)(c))
 	m.start(c)
-	c.run(first)
+	c.run(first, began)
 }
 
 // check makes all checks that depend on the request: login, origin, rooms.

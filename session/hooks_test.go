@@ -84,6 +84,27 @@ func TestConnectAndDisconnectHooks(t *testing.T) {
 	same(t, "RefusedHook", s.m.Stats().RefusedHook.Load(), 2)
 }
 
+// TestEndedWhileOpening: a connection whose user's sessions are ended while it is
+// being opened is closed as those are that were open; the next one is not.
+func TestEndedWhileOpening(t *testing.T) {
+	var s *stack
+	once := make(chan struct{}, 1)
+	once <- struct{}{}
+	s = newStack(t, func(set *setup) {
+		set.cfg.Hooks.Connect = func(_ context.Context, _ *http.Request, who auth.Identity) (auth.Identity, error) {
+			select {
+			case <-once: // its token was checked, and it is in no room yet
+				s.m.UserEnded(who.UID)
+			default:
+			}
+			return who, nil
+		}
+	})
+	p := s.dialRaw("token=" + s.token("ann"))
+	p.wantEnd(wire.CloseRemoved)
+	s.user("ann").say("", "who came after that")
+}
+
 // gate is a Hooks.Join: rooms that begin with no-, down- and odd- are refused,
 // and what was asked is kept.
 type gate struct {

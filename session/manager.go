@@ -43,8 +43,8 @@ type Manager struct {
 	started    time.Time // budgets and the times of frames count from here, on the monotonic clock
 	budgets    budgets
 	waiting    *rooms.QueuedBytes // bytes queued for all clients
-	unfinished unfinished     // incomplete messages
-	pages      *fairQueue     // for pages of history, and lists of users
+	unfinished unfinished         // incomplete messages
+	pages      *fairQueue         // for pages of history, and lists of users
 
 	stats     Stats
 	warnProxy sync.Once
@@ -58,6 +58,7 @@ type Manager struct {
 	byUser    map[string][]*Client // oldest first
 	byAddress map[string]int       // connections, those being opened included
 	opening   int                  // connections being opened
+	ended     endedUsers
 }
 
 // NewManager returns a manager of connections to eng's rooms. who identifies
@@ -145,6 +146,7 @@ func (m *Manager) AddClient(ws *websocket.Conn, who auth.Identity, room wire.Roo
 	if err != nil {
 		return nil, fmt.Errorf("session: add a client: %w", err)
 	}
+	began := m.now()
 	from := addressOfConn(ws.RemoteAddr())
 	if err := m.reserveAlways(from); err != nil {
 		return nil, fmt.Errorf("session: add a client: %w", err)
@@ -153,7 +155,7 @@ func (m *Manager) AddClient(ws *websocket.Conn, who auth.Identity, room wire.Roo
 	c := m.newClient(socket.NewConn(ws.NetConn()), who, from)
 	c.in = socket.NewUpgraded(ws, (*frameHandler)(c))
 	m.start(c)
-	go c.run(first)
+	go c.run(first, began)
 	return c, nil
 }
 

@@ -15,9 +15,12 @@ import (
 // stack that joining needs would otherwise stay with the reading goroutine for
 // as long as the connection lives, and that of an HTTP handler has grown
 // already.
-func (c *Client) run(first []firstRoom) {
+func (c *Client) run(first []firstRoom, began time.Duration) {
 	defer func() { go c.listen() }() // also when joining panics: listen cleans up
 	c.joinFirst(first)
+	if c.m.endedSince(c.who.UID, began) {
+		c.Close(wire.CloseRemoved)
+	}
 }
 
 // listen reads until the connection ends: the first station of a message (see

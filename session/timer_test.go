@@ -29,7 +29,7 @@ type quietEngine struct{}
 
 func (quietEngine) Node() string                              { return "n1" }
 func (quietEngine) RoomHere(wire.Room) (rooms.RoomInfo, bool) { return rooms.RoomInfo{}, false }
-func (quietEngine) QueuedBytes() *rooms.QueuedBytes                   { return rooms.NewQueuedBytes(0) }
+func (quietEngine) QueuedBytes() *rooms.QueuedBytes           { return rooms.NewQueuedBytes(0) }
 func (quietEngine) Join(_ context.Context, room wire.Room, m rooms.Member, id string, _ rooms.Since) error {
 	return m.Deliver(rooms.EventBurst(wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: string(room)}))
 }

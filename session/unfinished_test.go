@@ -26,7 +26,7 @@ func TestUnfinishedMessages(t *testing.T) {
 			c = m.newClient(socket.Conn{Conn: ours}, ann, address{})
 			c.in = socket.NewReader(c.conn, false, (*frameHandler)(c))
 			m.start(c)
-			go c.run([]firstRoom{{name: wire.Inbox(ann.UID)}})
+			go c.run([]firstRoom{{name: wire.Inbox(ann.UID)}}, 0)
 			go func() { _, _ = io.Copy(io.Discard, theirs) }()
 			clients = append(clients, c)
 			_, err := theirs.Write(frame[:len(frame)-10])

@@ -123,6 +123,9 @@ func (n *Node) kicked(room wire.Room, uid string) {
 	if h := n.hooks.Load(); h != nil {
 		h.Kicked(room, uid)
 	}
+	if m := n.manager.Load(); m != nil && room == "" {
+		m.UserEnded(uid)
+	}
 }
 
 // hookStats are the counters of the hooks; all 0 where there are none.

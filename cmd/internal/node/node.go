@@ -52,6 +52,7 @@ type Node struct {
 	asking   interface{ Close() }        // the connection to NATS of hooks
 	keys     *auth.KeySet                // nil: no --jwks-url
 	sessions *session.Manager
+	manager  atomic.Pointer[session.Manager] // sessions, for the engine, which was there first
 	listener net.Listener
 	server   *http.Server
 	visitors *visitors
@@ -198,6 +199,7 @@ func (n *Node) startSessions(context.Context) error {
 		Hooks: asked, Origins: origins, Log: n.log,
 	})
 	if err == nil {
+		n.manager.Store(n.sessions)
 		n.revoked.Load().OnRevoke(httpapi.CloseRevoked(n.sessions))
 	}
 	return err
