@@ -2,9 +2,9 @@ package cli
 
 import "strings"
 
-// JoinNegatives writes "--rate -1" in args as "--rate=-1", where takesValue says that
-// the flag, named without its dashes, takes a value: a parser would take the
-// number for a flag with one dash, and the user's mistake for another.
+// JoinNegatives writes "--rate -1" in args as "--rate=-1", where takesValue
+// says that the flag, named without its dashes, takes a value: a parser would
+// take the number for a flag with one dash, and the user's mistake for another.
 func JoinNegatives(args []string, takesValue func(flag string) bool) []string {
 	var joined []string
 	for i := 0; i < len(args); i++ {

@@ -1,4 +1,4 @@
-// Package cli is what the commands' command lines have in common.
+// Package cli has what the commands share in parsing their command lines.
 package cli
 
 import (
@@ -7,8 +7,10 @@ import (
 	"strings"
 )
 
-// HTTPURL is the address of an HTTP endpoint, such as /readyz, of the server whose WebSocket is at ws: on the same host, with
-// the endpoint's path in the place of /ws. Other paths before it stay, as a proxy may serve the server below one.
+// HTTPURL is the address of an HTTP endpoint, such as /readyz, of the server
+// whose WebSocket is at ws: on the same host, with the endpoint's path in the
+// place of /ws. Other paths before it stay, as a proxy may serve the server
+// below one.
 func HTTPURL(ws, path string) (string, error) {
 	u, err := url.Parse(ws)
 	if err != nil || u.Host == "" {

@@ -11,7 +11,7 @@ var (
 	mistyped = regexp.MustCompile(`^(--[a-z-]+): [^"]*?\b(uint|int|float|duration|bool)\b[^"]*but got ("(?:[^"\\]|\\.)*")`)
 )
 
-// takes is what a flag of a type takes.
+// takes describes the values of a flag by its type.
 var takes = map[string]string{
 	"uint": "a whole number from 0 up", "int": "a whole number", "float": "a number such as 1.5", "duration": "a duration such as 30s", "bool": "true or false",
 }

@@ -5,7 +5,8 @@ import (
 	"unicode"
 )
 
-// Plain keeps what others wrote from steering the terminal.
+// Plain removes control characters from text of others, which could control the
+// terminal.
 func Plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {

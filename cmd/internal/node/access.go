@@ -10,8 +10,10 @@ import (
 
 const needKey = "set an API key (ROOMD_API_KEY or --api-key-file) and send it as Authorization: Bearer"
 
-// apiGuard decides who may use the API: who has the key, or without a key who is certainly on this machine. Where users log in
-// with tokens nobody is, without a key: what asks from this machine may be a proxy that does not say so.
+// apiGuard returns the guard of the API: with a key, callers that have it;
+// without, callers that are certainly on this machine. Where users log in with
+// tokens nobody is let in without a key: a local caller may be a proxy that
+// does not say so.
 func (n *Node) apiGuard() httpapi.Guard {
 	switch {
 	case n.cfg.APIKey != "":
@@ -26,8 +28,10 @@ func nobody(*http.Request) error {
 	return wire.Errorf(wire.Forbidden, "users log in here (by token or hook), and there is no API key: so the API answers nobody; %s", needKey)
 }
 
-// onlyOurNames keeps requests that were sent to a foreign name from a server on a loopback address. Any page can have its own
-// name point at this machine (DNS rebinding): for the visitor's browser our answers are then the page's own.
+// onlyOurNames refuses requests for other host names on a server that listens
+// on a loopback address. Any page can have its name resolve to this machine
+// (DNS rebinding): for the visitor's browser our responses are then of the
+// page's origin.
 func (n *Node) onlyOurNames(next http.Handler) http.Handler {
 	origins, err := auth.ParseOrigins(n.cfg.AllowOrigin)
 	if err != nil {

@@ -10,11 +10,13 @@ import (
 	"strings"
 )
 
-// noLimit is from which number on a limit is none: version 1 of control groups writes the largest number of pages.
+// noLimit is the number from which on there is no limit: cgroups v1 report the
+// largest number of pages.
 const noLimit = 1 << 60
 
-// containerLimit is the memory limit of the control group that the process is in, or of one around it, whichever is
-// lowest, and the file that says so; 0: there is none, or no control groups. root is the file system's.
+// containerLimit returns the lowest memory limit of the process's cgroup and
+// its ancestors, and the file that it is in; 0: there is none, or no cgroups.
+// root is that of the file system.
 func containerLimit(root fs.FS) (limit int64, file string) {
 	groups, err := fs.ReadFile(root, "proc/self/cgroup")
 	if err != nil {
@@ -35,7 +37,8 @@ func containerLimit(root fs.FS) (limit int64, file string) {
 		default:
 			continue
 		}
-		// In a container the path may be the host's, and the files those of the container at the top: so all the way up.
+		// In a container the path may be that on the host, while the files at
+		// the root are the container's: so walk up to the root.
 		for dir := path.Clean("/" + parts[2]); ; dir = path.Dir(dir) {
 			at := path.Join(base, dir, name)
 			if n := readLimit(root, at); n > 0 && (limit == 0 || n < limit) {
@@ -49,7 +52,7 @@ func containerLimit(root fs.FS) (limit int64, file string) {
 	return limit, file
 }
 
-// readLimit is the number in a file; 0 if there is none, or no file.
+// readLimit returns the number in a file; 0 if there is none, or no file.
 func readLimit(root fs.FS, file string) int64 {
 	text, err := fs.ReadFile(root, file)
 	if err != nil {

@@ -6,13 +6,14 @@ import (
 )
 
 const (
-	// clockEvery is how often the clock is looked at, clockJump by how much it must have been set since to be told of: what keeps a
-	// clock right moves it by far less.
+	// clockEvery is how often the clock is checked, clockJump the smallest step
+	// that is logged: NTP slews by far less.
 	clockEvery = 10 * time.Second
 	clockJump  = 5 * time.Second
 )
 
-// jump is by how much a clock was set that shows so much more than has passed; 0 when it was not.
+// jump returns by how much the wall clock was set, from its own and the
+// monotonic time that have passed; 0 if it was not.
 func jump(passed, shown time.Duration) time.Duration {
 	if by := shown - passed; by > clockJump || by < -clockJump {
 		return by
@@ -20,7 +21,7 @@ func jump(passed, shown time.Duration) time.Duration {
 	return 0
 }
 
-// watchClock tells of a clock that was set, until ctx ends.
+// watchClock logs when the wall clock is set, until ctx ends.
 func (n *Node) watchClock(ctx context.Context) {
 	tick := time.NewTicker(clockEvery)
 	defer tick.Stop()
@@ -28,7 +29,7 @@ func (n *Node) watchClock(ctx context.Context) {
 		select {
 		case <-tick.C:
 			now := time.Now()
-			// Round takes away the reading of the clock that cannot be set.
+			// Round strips the monotonic clock reading.
 			n.tellJump(jump(now.Sub(last), now.Round(0).Sub(last.Round(0))))
 			last = now
 		case <-ctx.Done():
@@ -37,7 +38,8 @@ func (n *Node) watchClock(ctx context.Context) {
 	}
 }
 
-// tellJump says what a clock that was set means here. A machine that slept seems to have its clock set forward.
+// tellJump logs the consequences of a clock that was set. After a suspend it
+// seems to have been set forward.
 func (n *Node) tellJump(by time.Duration) {
 	switch {
 	case by > 0:

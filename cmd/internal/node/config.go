@@ -10,8 +10,10 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
-// Config is everything that can be set. Load makes it; DefaultConfig is what Load makes of nothing. The tags are the
-// flags: their names are those of rooms/wire/README.md, "say" is what to write instead of a mistake.
+// Config is the configuration of a node. Load returns one; DefaultConfig is
+// what Load returns without any settings. The tags are the flags: their names
+// are those of rooms/wire/README.md, "say" is what to write instead of a
+// mistake.
 type Config struct {
 	Addr         string        `group:"http" default:"localhost:3000" say:"HOST:PORT, such as localhost:3000" help:"Where browsers and HTTP clients connect. Any address but a loopback one requires a JWT key or --allow-guests."`
 	AllowOrigin  []string      `group:"http" placeholder:"ORIGIN" say:"an origin such as https://example.com or https://*.example.com, or * for every page" help:"Let pages of this origin connect besides the server's own; https://*.example.com for all below. Repeat it for more."`
@@ -92,8 +94,9 @@ func DefaultConfig() Config {
 	return cfg
 }
 
-// Guests reports whether people without a token are let in. Who gave a key wants tokens: a proxy in front would make everybody
-// come from this machine.
+// Guests reports whether users without a token are let in. By default they are
+// not if a key was given: behind a proxy everybody seems to come from this
+// machine.
 func (c Config) Guests() bool {
 	if c.AllowGuests != nil {
 		return *c.AllowGuests
@@ -101,10 +104,12 @@ func (c Config) Guests() bool {
 	return !c.takesTokens() && isLoopback(c.Addr)
 }
 
-// defaultDrainDelay is a little more than load balancers take to look again.
+// defaultDrainDelay is a little longer than the usual interval of a load
+// balancer's health checks.
 const defaultDrainDelay = 5 * time.Second
 
-// drainDelay is how long of a stop that may take limit new clients are still taken.
+// drainDelay returns how long new clients are still accepted in a shutdown that
+// may take limit.
 func (c Config) drainDelay(limit time.Duration) time.Duration {
 	delay := defaultDrainDelay
 	switch {
@@ -122,8 +127,9 @@ func (c Config) takesTokens() bool { return c.checksTokens() || c.asksLogin() }
 // checksTokens reports whether there is something to check JWTs with.
 func (c Config) checksTokens() bool { return c.JWTKey != "" || c.JWKSURL != "" }
 
-// guestRights are the rooms that guests may enter and speak in, as auth.Guests has them. Beside users with tokens they have the
-// room that everybody begins in.
+// guestRights returns the rooms that guests may enter and speak in, as
+// auth.Guests has them. If there are users with tokens they have only the
+// default room.
 func (c Config) guestRights() (enter, speak []string, err error) {
 	for _, right := range []struct {
 		flag    string
@@ -149,11 +155,12 @@ func (c Config) proxies() auth.Proxies {
 	return proxies
 }
 
-// InMemory reports whether the log is gone when NATS stops.
+// InMemory reports whether the log is lost when NATS stops.
 func (c Config) InMemory() bool { return c.Store == storeMemory }
 
-// NATSPasswordFile is where the embedded NATS has its password; "": it asks for none. Who sets a key does not want everybody in,
-// and NATS is a way past all keys.
+// NATSPasswordFile returns the file with the password of the embedded NATS; "":
+// it needs none. It needs one as soon as a key is set, since NATS bypasses all
+// keys.
 func (c Config) NATSPasswordFile() string {
 	switch {
 	case c.NATSURL != "" || c.NATSAddr == embedded.InProcessOnly:

@@ -19,7 +19,8 @@ type setting struct {
 	line  int // of the key, from 1
 }
 
-// readFile reads a JSON object of flags by name; "_" may stand for "-" in a name.
+// readFile reads a JSON object of flags by name, which may be written with "_"
+// instead of "-".
 func readFile(names []string, path string) (map[string]any, error) {
 	mistake := func(format string, args ...any) error {
 		return &FlagError{Flag: "config", Problem: fmt.Sprintf(format, args...)}
@@ -56,7 +57,7 @@ func readFile(names []string, path string) (map[string]any, error) {
 	return set, nil
 }
 
-// places says where a key stands the first and the second time.
+// places describes the two lines of a duplicate key.
 func places(first, second setting) string {
 	where := fmt.Sprintf("in line %d", first.line)
 	if second.line != first.line {
@@ -68,7 +69,7 @@ func places(first, second setting) string {
 	return where
 }
 
-// readSettings reads a JSON object key by key: a map would keep the last of two that are the same.
+// readSettings reads a JSON object key by key, to detect duplicates.
 func readSettings(data []byte) ([]setting, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
@@ -108,7 +109,8 @@ func readSettings(data []byte) ([]setting, error) {
 	return settings, nil
 }
 
-// plain turns a value of JSON into what kong reads: text, or a list of texts.
+// plain converts a JSON value to what kong accepts: a string, or a list of
+// strings.
 func plain(value any) (any, error) {
 	switch value := value.(type) {
 	case string:

@@ -5,8 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// door is the listener for browsers. It turns away who knocks too often before a TLS handshake costs anything, and has the
-// visitors told how much each connection sends before its request is complete.
+// door is the listener for clients. It closes connections above the rate limit
+// before a TLS handshake costs anything, and reports to visitors how much each
+// connection sends before its request is complete.
 type door struct {
 	net.Listener
 	visitors *visitors
@@ -22,7 +23,7 @@ func (d door) Accept() (net.Conn, error) {
 		tcp, ok := conn.(*net.TCPConn)
 		switch {
 		case d.admit != nil && !d.admit(conn.RemoteAddr()):
-			conn.Close() // an error says that the peer was faster
+			conn.Close() // fails only if the peer has closed it
 		case ok:
 			return &incoming{TCPConn: tcp, visitors: d.visitors}, nil
 		default:
@@ -31,7 +32,8 @@ func (d door) Accept() (net.Conn, error) {
 	}
 }
 
-// incoming is a connection whose visitor is told what comes. One that is a WebSocket without TLS is used past it: see leaving.
+// incoming is a connection that reports what it reads to its visitor. A
+// WebSocket without TLS bypasses it: see leaving.
 type incoming struct {
 	*net.TCPConn
 	visitors *visitors

@@ -8,7 +8,8 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/httpapi"
 )
 
-// endUser is httpapi.EndUser, which the engine has before there is a list.
+// endUser calls httpapi.EndUser. The engine is created with it before the list
+// exists.
 func (n *Node) endUser(ctx context.Context, uid string, lasts time.Duration) error {
 	list := n.revoked.Load()
 	if list == nil {

@@ -16,7 +16,7 @@ type listenError struct{ err error }
 func (e *listenError) Error() string { return e.err.Error() }
 func (e *listenError) Unwrap() error { return e.err }
 
-// explain turns an error of starting into one that names the flag to change. The cause stays in the chain.
+// explain wraps an error at startup in one that names the flag to change.
 func explain(err error, cfg Config) error {
 	var taken *embedded.AddrInUseError
 	var addr *embedded.AddrError
@@ -51,7 +51,8 @@ func explain(err error, cfg Config) error {
 	return err
 }
 
-// conflictFlags are the flags behind what the engine calls the settings of its stream.
+// conflictFlags are the flags behind what the engine calls the settings of its
+// stream.
 var conflictFlags = map[string]string{
 	"Memory": "store", "Replicas": "replicas", "History": "history", "HistoryAge": "history-age", "HistoryBytes": "history-bytes",
 }

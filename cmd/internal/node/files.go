@@ -5,21 +5,22 @@ import (
 	"fmt"
 )
 
-// How the open files that the process may have are shared out.
+// How the limit of open files is divided.
 const (
-	// leastFiles is with how many a node can do something useful.
+	// leastFiles is the fewest with which a node is useful.
 	leastFiles = 128
-	// reservedFiles, and one in reservedPart up to maxReserved more, are kept for the log's files, NATS, and what else the
-	// process opens.
+	// reservedFiles, and one in reservedPart up to maxReserved more, are kept
+	// for the log's files, NATS, and what else the process opens.
 	reservedFiles = 64
 	reservedPart  = 16
 	maxReserved   = 1 << 10
-	// One in httpPart of the rest, up to maxHTTP, are for connections that are HTTP: readiness, the API, handshakes.
+	// One in httpPart of the rest, up to maxHTTP, are for connections that are
+	// HTTP: readiness, the API, handshakes.
 	httpPart = 4
 	maxHTTP  = 1 << 14
 )
 
-// fileShares says what the process's open files are for.
+// fileShares is how the limit of open files is divided.
 type fileShares struct {
 	limit    int
 	nats     int // connections to an embedded NATS, our own included
@@ -27,7 +28,7 @@ type fileShares struct {
 	sessions int // WebSockets
 }
 
-// shareFiles shares out a limit.
+// shareFiles divides a limit.
 func shareFiles(limit int) fileShares {
 	reserve := reservedFiles + min(limit/reservedPart, maxReserved)
 	rest := max(limit-reserve, 2)
@@ -35,7 +36,7 @@ func shareFiles(limit int) fileShares {
 	return fileShares{limit: limit, nats: reserve / 2, http: http, sessions: rest - http}
 }
 
-// startFiles raises the limit of open files as far as it may be, and says what they are for.
+// startFiles raises the limit of open files to the maximum, and divides it.
 func (n *Node) startFiles(context.Context) error {
 	limit, err := raiseFiles()
 	if err != nil {
@@ -54,7 +55,7 @@ func (n *Node) startFiles(context.Context) error {
 	return nil
 }
 
-// maxConnections is how many WebSockets this node takes.
+// maxConnections returns how many WebSockets this node accepts.
 func (n *Node) maxConnections() int {
 	if n.cfg.MaxConnections > 0 {
 		return n.cfg.MaxConnections

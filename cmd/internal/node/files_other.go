@@ -2,8 +2,8 @@
 
 package node
 
-// assumedFiles is where the system tells no limit.
+// assumedFiles is the limit on systems that report none.
 const assumedFiles = 1 << 16
 
-// raiseFiles: this system tells no limit of open files.
+// raiseFiles returns assumedFiles: this system reports no limit.
 func raiseFiles() (int, error) { return assumedFiles, nil }

@@ -8,8 +8,9 @@ import (
 	"syscall"
 )
 
-// raiseFiles raises the soft limit of open files to the hard one, which Go has done already unless the program that started this
-// one forbade it, and returns the limit.
+// raiseFiles raises the soft limit of open files to the hard one, which Go has
+// done already unless the program that started this one forbade it, and returns
+// the limit.
 func raiseFiles() (int, error) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

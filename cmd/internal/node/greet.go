@@ -12,7 +12,8 @@ import (
 // example is an event that everybody sees, for the first try.
 const example = `'{"type":"new_message","payload":{"message":"hello","from":"dealer"}}'`
 
-// greet says what a person needs to begin with; where nobody reads along it is one log entry.
+// greet prints what a user needs to start; without a terminal it is one log
+// entry.
 func (n *Node) greet() {
 	if logFormat(n.cfg, n.out) == logJSON {
 		n.log.Info().Str("url", n.pageURL()).Str("nats", n.NATSURL()).Str("node", n.engine.Node()).
@@ -60,7 +61,8 @@ func (n *Node) injectLine() string {
 	}
 }
 
-// natsLogin are the flags of the nats command for the embedded NATS. They name the password's file, never the password.
+// natsLogin returns the flags of the nats command for the embedded NATS, with
+// the password's file, never the password.
 func (n *Node) natsLogin() string {
 	file := n.cfg.NATSPasswordFile()
 	if file == "" {
@@ -69,7 +71,7 @@ func (n *Node) natsLogin() string {
 	return "--user " + embedded.UserName + ` --password "$(cat ` + shellWord(file) + `)" `
 }
 
-// plainWord is what a shell takes as one word, and as it is.
+// plainWord matches what a shell takes literally as one word.
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:-]+$`)
 
 func shellWord(s string) string {
@@ -79,7 +81,7 @@ func shellWord(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// natsLine says who may connect to NATS, which is to say: may read and write every room.
+// natsLine says who may connect to NATS, and so may read and write every room.
 func (n *Node) natsLine() string {
 	switch file := n.cfg.NATSPasswordFile(); {
 	case n.nats == nil:

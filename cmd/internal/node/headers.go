@@ -5,14 +5,15 @@ import (
 	"net/http"
 )
 
-// baseHeaders are on every answer that this program gives; a handler may replace one. (What is no HTTP request at all
-// is answered by net/http before it comes here: 400, 417, 431 and 505, as a line of plain text of its own.)
+// baseHeaders are set on every response; a handler may replace them. (Invalid
+// HTTP requests are answered by net/http itself: 400, 417, 431 and 505, with a
+// line of plain text.)
 var baseHeaders = http.Header{
 	"X-Content-Type-Options":       {"nosniff"},
-	"Referrer-Policy":              {"no-referrer"}, // addresses hold tickets
+	"Referrer-Policy":              {"no-referrer"}, // URLs contain tickets
 	"Cross-Origin-Opener-Policy":   {"same-origin"},
 	"Cross-Origin-Resource-Policy": {"same-origin"},
-	"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"}, // for who opens an answer in a browser
+	"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"}, // for responses that are opened in a browser
 	"Cache-Control":                {"no-store"},
 }
 

@@ -8,18 +8,19 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/httpapi"
 )
 
-// health answers /healthz: the process lives.
+// health handles /healthz: the process is alive.
 func (n *Node) health(*http.Request) (any, error) {
 	return map[string]string{"status": "ok"}, nil
 }
 
-// readiness is the answer of /readyz.
+// readiness is the response of /readyz.
 type readiness struct {
 	Ready  bool   `json:"ready"`
 	Reason string `json:"reason,omitempty"`
 }
 
-// ready answers /readyz from memory: whether new clients should be sent here.
+// ready handles /readyz, from memory: whether new clients should be routed to
+// this node.
 func (n *Node) ready(w http.ResponseWriter, _ *http.Request) {
 	if n.draining.Load() {
 		httpapi.WriteJSON(w, http.StatusServiceUnavailable, readiness{Reason: "this node is stopping"})
@@ -32,7 +33,8 @@ func (n *Node) ready(w http.ResponseWriter, _ *http.Request) {
 	httpapi.WriteJSON(w, http.StatusOK, readiness{Ready: true})
 }
 
-// unreadyReason is why new clients should not be sent here, as a label of a metric; "" if they should.
+// unreadyReason returns why new clients should not be routed to this node, as a
+// label of a metric; "" if they should.
 func (n *Node) unreadyReason() string {
 	if n.draining.Load() {
 		return string(rooms.ReasonStopped)

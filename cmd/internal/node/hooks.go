@@ -16,7 +16,8 @@ const (
 	hookPublish = "publish"
 )
 
-// hookAddresses are the addresses of the hooks by name, as hooks.Config has them.
+// hookAddresses are the addresses of the hooks by name, as hooks.Config has
+// them.
 func (c Config) hookAddresses() (map[string]string, *FlagError) {
 	addresses := make(map[string]string)
 	for _, hook := range c.Hook {
@@ -40,7 +41,7 @@ func (c Config) hookAddresses() (map[string]string, *FlagError) {
 	return addresses, nil
 }
 
-// asksLogin reports whether a hook says who logs in.
+// asksLogin reports whether there is a login hook.
 func (c Config) asksLogin() bool {
 	addresses, mistake := c.hookAddresses()
 	return mistake == nil && addresses[hookLogin] != ""
@@ -94,7 +95,7 @@ func checkHooks(c Config) *FlagError {
 	return nil
 }
 
-// startHooks makes what asks the backend. Nobody connects to NATS where no hook is configured.
+// startHooks starts the hooks. It connects to NATS only if one is configured.
 func (n *Node) startHooks(context.Context) error {
 	cfg, mistake := n.cfg.hooksConfig()
 	if mistake != nil {
@@ -118,7 +119,7 @@ func (n *Node) startHooks(context.Context) error {
 	return nil
 }
 
-// kicked is called by the engine, which was there first.
+// kicked is called by the engine, which is created before the hooks.
 func (n *Node) kicked(room wire.Room, uid string) {
 	if h := n.hooks.Load(); h != nil {
 		h.Kicked(room, uid)
@@ -136,7 +137,7 @@ func (n *Node) hookStats() *hooks.Stats {
 	return new(hooks.Stats)
 }
 
-// stopHooks ends asking, when no client is left.
+// stopHooks closes the hooks, after the clients.
 func (n *Node) stopHooks() error {
 	if n.asking == nil {
 		return nil

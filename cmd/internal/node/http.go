@@ -16,8 +16,9 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/httpapi"
 )
 
-// Bounds of one HTTP request; beyond the times the connection is closed, beyond the size it is answered 431. A
-// WebSocket has left HTTP and is under the limits of session.
+// Limits of one HTTP request; beyond the times the connection is closed, beyond
+// the size the response is 431. WebSockets are under the limits of package
+// session instead.
 const (
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = 30 * time.Second
@@ -42,7 +43,7 @@ func (n *Node) startHTTP(context.Context) error {
 	return nil
 }
 
-// door is the listener with what stands before a request.
+// door returns the listener for clients.
 func (n *Node) door(listener net.Listener) net.Listener {
 	d := door{Listener: listener, visitors: n.visitors}
 	if n.cert != nil {
@@ -88,13 +89,14 @@ func (n *Node) pageHandler() http.Handler {
 	return web.Handler(hosts)
 }
 
-// recovering answers a panic of a handler with 500 and logs it with its stack.
+// recovering responds to a panic of a handler with 500 and logs it with its
+// stack.
 func (n *Node) recovering(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			switch p := recover(); p {
 			case nil:
-			case http.ErrAbortHandler: // asked for: the connection is to be cut
+			case http.ErrAbortHandler: // intended: the connection is to be closed
 				panic(p)
 			default:
 				n.log.Error().Interface("panic", p).Str("method", r.Method).Str("path", r.URL.Path).Bytes("stack", debug.Stack()).
@@ -106,7 +108,7 @@ func (n *Node) recovering(next http.Handler) http.Handler {
 	})
 }
 
-// serverLog gets what net/http reports: mostly clients that break off.
+// serverLog gets the errors of net/http: mostly clients that disconnect.
 type serverLog struct{ log zerolog.Logger }
 
 func (l serverLog) Write(line []byte) (int, error) {

@@ -10,8 +10,9 @@ import (
 	"syscall"
 )
 
-// Interruptible returns a context that ends at the first Ctrl-C or SIGTERM. It says so on out; at the second one it says
-// that as well and calls exit with 1. stop gives the signals back and waits until nothing of this is running.
+// Interruptible returns a context that ends at the first Ctrl-C or SIGTERM. It
+// says so on out; at the second one it says that as well and calls exit with 1.
+// stop gives the signals back and waits until nothing of this is running.
 func Interruptible(parent context.Context, out io.Writer, exit func(status int)) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 2)

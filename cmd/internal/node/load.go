@@ -14,10 +14,12 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/cmd/internal/cli"
 )
 
-// ErrShown is what Load returns when it wrote the help or the version that was asked for: there is nothing to start.
+// ErrShown is returned by Load if it has written the help or the version: there
+// is nothing to start.
 var ErrShown = errors.New("shown")
 
-// FlagError is a mistake in the configuration. Its text names the flag, its environment variable and what to write instead.
+// FlagError is a mistake in the configuration. Its text names the flag, its
+// environment variable and what to write instead.
 type FlagError struct {
 	Flag    string // without the dashes
 	From    string // where the value stands: "the environment" or a file; "" for the command line or when it is not known
@@ -38,12 +40,14 @@ func (e *FlagError) Error() string {
 // envPrefix begins the environment variable of every flag.
 const envPrefix = "ROOMD_"
 
-// EnvName is the environment variable of a flag: --max-message is ROOMD_MAX_MESSAGE.
+// EnvName is the environment variable of a flag: --max-message is
+// ROOMD_MAX_MESSAGE.
 func EnvName(flag string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// Settings is Config without its methods: kong would call Validate before the secrets are there.
+// Settings is Config without its methods: kong would call Validate before the
+// secrets are there.
 type Settings Config
 
 // flags is what the command line is parsed into.
@@ -57,9 +61,11 @@ const description = "A room server: browsers join rooms over WebSocket, services
 	"Every flag is also an environment variable: --max-message is ROOMD_MAX_MESSAGE. " +
 	"Secrets come from ROOMD_JWT_KEY, ROOMD_API_KEY, ROOMD_HOOK_KEY or a file, never from the command line."
 
-// Load reads the configuration: the command line args (without the program's name) win over env (as os.Environ), which
-// wins over the file of --config, which wins over the defaults. Help and version are written to out, which may be nil,
-// and end it with ErrShown. Mistakes are *FlagError where a flag is to blame.
+// Load reads the configuration: the command line args (without the program's
+// name) win over env (as os.Environ), which wins over the file of --config,
+// which wins over the defaults. Help and version are written to out, which may
+// be nil, and end it with ErrShown. Mistakes are *FlagError where a flag is to
+// blame.
 func Load(args, env []string, out io.Writer) (Config, error) {
 	if out == nil {
 		out = io.Discard
@@ -140,7 +146,8 @@ func wantsHelp(args []string) bool {
 	return false
 }
 
-// secretFlags have no flag of their own, because the command line of a process can be read by every user of the machine.
+// secretFlags have no flag of their own, because the command line of a process
+// can be read by every user of the machine.
 var secretFlags = []string{"jwt-key", "api-key", "hook-key"}
 
 func checkSecretArgs(args []string) error {
@@ -187,12 +194,13 @@ var (
 	flagInError  = regexp.MustCompile(`^--([a-z-]+): (?s:(.*))$`)
 	valueInError = regexp.MustCompile(`but got ("(?:[^"\\]|\\.)*")`)
 	unknownFlag  = regexp.MustCompile(`^unknown flag (--?[^\s,]+)`)
-	// An argument that belongs to no flag, perhaps a secret whose flag takes none:
-	// as much of it as finds it again.
+	// An argument that belongs to no flag, perhaps a secret whose flag takes
+	// none: as much of it as finds it again.
 	noArgument = regexp.MustCompile(`(?s)^(unexpected argument .{12}).+`)
 )
 
-// explain says what kong said, with the environment variable and what to write instead.
+// explain says what kong said, with the environment variable and what to write
+// instead.
 func (v values) explain(model []*kong.Flag, err error) error {
 	if m := flagInError.FindStringSubmatch(err.Error()); m != nil {
 		for _, f := range model {
@@ -220,7 +228,7 @@ func (v values) explain(model []*kong.Flag, err error) error {
 	return fmt.Errorf("%w; roomd --help lists the flags", err)
 }
 
-// blame adds to a FlagError where the value stands.
+// blame adds the origin of the value to a FlagError.
 func (v values) blame(err error) error {
 	var mistake *FlagError
 	if errors.As(err, &mistake) && mistake.From == "" {

@@ -14,7 +14,8 @@ const (
 	logConsole = "console"
 )
 
-// NewLogger returns the log that cfg asks for, written to w. Unless a format is set it is for people when w is a terminal.
+// NewLogger returns a logger configured by cfg that writes to w. The default
+// format is text on a terminal, else JSON.
 func NewLogger(cfg Config, w io.Writer) zerolog.Logger {
 	level, err := zerolog.ParseLevel(cfg.LogLevel)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/httpapi"
 )
 
-// startVerifier makes what checks users' tokens, if there is a key. Keys that cannot be fetched yet are no error.
+// startVerifier creates the verifier of users' tokens, if there is a key. It is
+// no error if keys cannot be fetched yet.
 func (n *Node) startVerifier(ctx context.Context) error {
 	switch {
 	case n.cfg.JWKSURL != "":
@@ -39,7 +40,8 @@ func (n *Node) keyStats() *auth.KeyStats {
 	return n.keys.Stats()
 }
 
-// loginHandler serves /login. Pages that may connect (--allow-origin) may also log in from their own origin.
+// loginHandler serves /login. Pages that may connect (--allow-origin) may also
+// log in from their own origin.
 func (n *Node) loginHandler() http.Handler {
 	origins, err := auth.ParseOrigins(n.cfg.AllowOrigin)
 	if err != nil {

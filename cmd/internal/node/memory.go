@@ -10,20 +10,23 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// What the process may take. A container's limit, or GOMEMLIMIT, is the whole; without one the runtime is told to keep the
-// garbage of a flood from piling up, but not to fight for what many connections and rooms need.
+// What the process may take. A container's limit, or GOMEMLIMIT, is the whole;
+// without one the runtime is told to keep the garbage of a flood from piling
+// up, but not to fight for what many connections and rooms need.
 const (
-	// limitPart of a container's limit becomes the runtime's, in tenths: the rest is for what the runtime does not count.
+	// limitPart, in tenths, of a container's limit becomes GOMEMLIMIT: the rest
+	// is for memory that the runtime does not manage.
 	limitPart = 9
-	// plainLimit is the runtime's limit without a container's, plainConnection and plainRoom what each connection and each
-	// open room adds: some twice what a connection takes, and four times what a room does.
+	// plainLimit is the runtime's limit without a container's, plainConnection
+	// and plainRoom what each connection and each open room adds: some twice
+	// what a connection takes, and four times what a room does.
 	plainLimit      = 352 << 20
 	plainConnection = 16 << 10
 	plainRoom       = 12 << 10
 )
 
-// LimitMemory has the Go runtime keep to the memory limit of the container that the process is in, unless GOMEMLIMIT is
-// set. It is for a program to call once, before New.
+// LimitMemory sets the Go runtime's memory limit by that of the process's
+// container, unless GOMEMLIMIT is set. Call it once, before New.
 func LimitMemory(log zerolog.Logger) {
 	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
 		log.Info().Stringer("memory_limit", Size(limit)).Msg("GOMEMLIMIT is set; the budgets of memory follow from it")
@@ -41,16 +44,17 @@ func LimitMemory(log zerolog.Logger) {
 
 // budgets are parts of memory, in bytes.
 type budgets struct {
-	rings    int64 // what rooms remember; negative: no limit
-	waiting  int64 // what waits for clients
-	copies   int64 // what waits for rooms
-	publish  int64 // what has no ack yet
-	messages int64 // messages that are begun and not ended
-	requests int64 // HTTP requests that are
-	nats     int64 // what the embedded server has not stored yet, per stream
+	rings    int64 // cached events of rooms; negative: no limit
+	waiting  int64 // queues to clients
+	copies   int64 // copies waiting for rooms
+	publish  int64 // unacknowledged publishes
+	messages int64 // incomplete messages
+	requests int64 // incomplete HTTP requests
+	nats     int64 // not yet stored by the embedded server, per stream
 }
 
-// Budgets as they are where there is memory enough, and the part of the limit that each may be.
+// Budgets as they are where there is memory enough, and the part of the limit
+// that each may be.
 const (
 	waitingBudget = 64 << 20
 	copiesBudget  = 32 << 20
@@ -64,7 +68,8 @@ const (
 	otherPart   = 16
 )
 
-// budgetsFor shares out a limit; math.MaxInt64 is none. rings is what the flag says, 0: no limit.
+// budgetsFor divides a memory limit; math.MaxInt64 is none. rings is the value
+// of the flag, 0: no limit.
 func budgetsFor(limit, rings int64) budgets {
 	atMost := func(budget, part int64) int64 { return max(leastBudget, min(budget, limit/part)) }
 	b := budgets{
@@ -78,26 +83,30 @@ func budgetsFor(limit, rings int64) budgets {
 	return b
 }
 
-// logBytes is how large the log and the inboxes may be that are kept in this process's memory: together some third of the
-// limit, whatever the flags say.
+// logBytes is how large the log and the inboxes may be that are kept in this
+// process's memory: together some third of the limit, whatever the flags say.
 func logBytes(limit, log, inboxes int64) (int64, int64) {
 	return max(leastBudget, min(log, limit/4)), max(leastBudget, min(inboxes, limit/16))
 }
 
-// Opening a connection or a room needs several times the memory and the stack that an idle one keeps. After a storm of
-// them the runtime would hold on to that until the next collection, which an idle server does not come to by itself.
+// Opening a connection or a room needs several times the memory and the stack
+// that an idle one keeps. After a storm of them the runtime would hold on to
+// that until the next collection, which an idle server does not come to by
+// itself.
 const (
 	stormSize  = 1000        // opened since memory was last given back
 	stormPause = time.Second // without a new one: the storm is over
 )
 
-// storm decides when to give memory back. Owned by the goroutine of watchMemory.
+// storm decides when to return memory to the system. It is owned by the
+// goroutine of watchMemory.
 type storm struct {
 	freed int64 // opened ever when memory was given back
 	last  int64 // and one pause ago
 }
 
-// over reports whether a storm has just ended; opened is how many connections and rooms were ever opened.
+// over reports whether a storm has just ended; opened is how many connections
+// and rooms were ever opened.
 func (s *storm) over(opened int64) bool {
 	quiet := opened == s.last
 	s.last = opened
@@ -108,8 +117,8 @@ func (s *storm) over(opened int64) bool {
 	return true
 }
 
-// watchMemory gives memory back to the system after each storm, and where nobody has set a limit has the runtime's follow
-// what is open, until ctx ends.
+// watchMemory returns memory to the system after each storm, and, if there is
+// no limit, adjusts the runtime's to what is open, until ctx ends.
 func (n *Node) watchMemory(ctx context.Context) {
 	tick := time.NewTicker(stormPause)
 	defer tick.Stop()
@@ -136,7 +145,8 @@ func (n *Node) watchMemory(ctx context.Context) {
 	}
 }
 
-// plainLimit is the runtime's limit where nobody has set one. It moves in steps.
+// plainLimit is the runtime's limit where nobody has set one. It moves in
+// steps.
 func (n *Node) plainLimit() int64 {
 	const step = 32 << 20
 	open := int64(n.sessions.Count())*plainConnection + int64(n.engine.OpenRoomsHere())*plainRoom

@@ -22,8 +22,9 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/httpapi"
 )
 
-// guardedMetrics serves /metrics beside the page: to whom the API answers too. Where other machines can connect and there
-// is no key, it is not there at all, nor where it has an address of its own.
+// guardedMetrics serves /metrics on the address of the page, with the guard of
+// the API. It responds 404 if other machines can connect and there is no key,
+// or if the metrics have an address of their own.
 func (n *Node) guardedMetrics() http.Handler {
 	guard, shown := n.apiGuard(), http.Handler(nil)
 	switch {
@@ -47,7 +48,7 @@ func (n *Node) guardedMetrics() http.Handler {
 	})
 }
 
-// metricsHandler answers with the metrics, from a registry of this node's own.
+// metricsHandler serves the metrics of this node's own registry.
 func (n *Node) metricsHandler() http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
@@ -85,7 +86,8 @@ var (
 	buildDesc       = prometheus.NewDesc("roomd_build_info", "1, with what this program was built from.", []string{"version", "revision", "goversion"}, nil)
 )
 
-// collector reads the counters of the engine and the sessions when it is asked. Fixed after it was made.
+// collector collects the counters of the engine and the sessions. It is
+// immutable.
 type collector struct {
 	engine   *rooms.Engine
 	sessions *session.Manager
@@ -104,7 +106,8 @@ func newCollector(engine *rooms.Engine, sessions *session.Manager, visitors *vis
 	return &collector{engine, sessions, visitors, all}
 }
 
-// counters are the atomic.Int64 fields of the struct that stats points to, named roomd_<subsystem>_<field>_total.
+// counters are the atomic.Int64 fields of the struct that stats points to,
+// named roomd_<subsystem>_<field>_total.
 func counters(subsystem string, stats any, help map[string]string) []counter {
 	var list []counter
 	fields := reflect.ValueOf(stats).Elem()

@@ -10,8 +10,9 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/httpapi"
 )
 
-// startMetrics serves /metrics on a listener of its own, where --metrics-addr asks for one. Whoever can connect there may
-// read them; on a loopback address no page may, also not by a name that was pointed at this machine.
+// startMetrics serves /metrics on the listener of --metrics-addr, if set.
+// Whoever can connect to it may read them; on a loopback address web pages may
+// not, not even by DNS rebinding.
 func (n *Node) startMetrics(context.Context) error {
 	if n.cfg.MetricsAddr == "" {
 		return nil
@@ -34,8 +35,9 @@ func (n *Node) startMetrics(context.Context) error {
 	return nil
 }
 
-// local keeps web pages away from what a loopback address shows: those of other origins, and those whose name was
-// pointed at this machine (DNS rebinding). Programs of this machine are let in.
+// local protects a loopback listener from web pages: those of other origins,
+// and those whose name resolves to this machine (DNS rebinding). Local programs
+// are let in.
 func (n *Node) local(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -49,7 +51,7 @@ func (n *Node) local(next http.Handler) http.Handler {
 	})
 }
 
-// aside is a server beside that of the clients. Fixed after start.
+// aside is an HTTP server besides that of the clients. Fixed after start.
 type aside struct {
 	server *http.Server
 	addr   net.Addr
@@ -62,7 +64,7 @@ func serveAside(server *http.Server, listener net.Listener) *aside {
 	return a
 }
 
-// stop cuts what is being answered. Nil is one that was not started.
+// stop closes the server and its connections. A nil aside was not started.
 func (a *aside) stop() error {
 	if a == nil {
 		return nil

@@ -9,7 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// newRequestCounter counts requests by the pattern of what answered them, never by their path: anybody can make up paths.
+// newRequestCounter returns a counter of requests by route pattern, never by
+// path, of which clients can make up any number.
 func newRequestCounter() *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "roomd_http_requests_total",
@@ -17,8 +18,9 @@ func newRequestCounter() *prometheus.CounterVec {
 	}, []string{"route", "status"})
 }
 
-// counted counts the requests that next answers, those with a panic not among them. next must hand on the request that it
-// gets, not a copy, to its ServeMux.
+// counted counts the requests that next answers, those with a panic not among
+// them. next must hand on the request that it gets, not a copy, to its
+// ServeMux.
 func counted(next http.Handler, requests *prometheus.CounterVec) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
@@ -31,7 +33,7 @@ func counted(next http.Handler, requests *prometheus.CounterVec) http.Handler {
 	})
 }
 
-// statusWriter notes the status of an answer.
+// statusWriter records the status of a response.
 type statusWriter struct {
 	http.ResponseWriter
 	status int
@@ -44,7 +46,7 @@ func (w *statusWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Hijack is what a connection begins with that becomes a WebSocket.
+// Hijack is called for a connection that becomes a WebSocket.
 func (w *statusWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffers, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err == nil {

@@ -22,7 +22,8 @@ var (
 	logDescs = []*prometheus.Desc{ackDesc, deliveryDesc, logMessagesDesc, logBytesDesc, logFirstDesc, logLastDesc, replicaLagDesc, behindDesc}
 )
 
-// logCollector tells of the logs, and how long events take through them. Fixed after it was made.
+// logCollector collects the state of the logs, and the latency of events. It is
+// immutable.
 type logCollector struct{ engine *rooms.Engine }
 
 // Describe implements prometheus.Collector.

@@ -12,7 +12,7 @@ var (
 	healsDesc   = prometheus.NewDesc("roomd_store_restarts_total", "Times that JetStream of the embedded NATS was started again because its store had failed.", nil, nil)
 )
 
-// readyCollector reads the readiness of a node when it is asked. Fixed after it was made.
+// readyCollector collects the readiness of a node. It is immutable.
 type readyCollector struct{ n *Node }
 
 // Describe implements prometheus.Collector.

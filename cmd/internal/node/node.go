@@ -27,16 +27,20 @@ import (
 const (
 	// startTimeout bounds what New waits for NATS to answer.
 	startTimeout = 30 * time.Second
-	// natsTimeout is what external NATS servers get to be there at all, natsRetry the pause between two looks.
+	// natsTimeout is how long to wait for external NATS servers, natsRetry the
+	// pause between two attempts.
 	natsTimeout = 10 * time.Second
 	natsRetry   = 200 * time.Millisecond
-	// httpTimeout is what requests under way get when the clients are gone; then their connections are closed.
+	// httpTimeout is how long requests in flight may take after the clients
+	// have gone; then their connections are closed.
 	httpTimeout = 5 * time.Second
-	// engineTimeout is what events that the log has not acknowledged get; it tries each for 15 s.
+	// engineTimeout is how long to wait for unacknowledged events; each is
+	// retried for 15 s.
 	engineTimeout = 16 * time.Second
 )
 
-// Node is one running server. Run may be called once, from any goroutine; the other methods at any time.
+// Node is one running server. Run may be called once, from any goroutine; the
+// other methods at any time.
 type Node struct {
 	// fixed after New
 	cfg      Config
@@ -65,7 +69,7 @@ type Node struct {
 	profiles *aside       // nil: no --pprof
 	metrics  *aside       // nil: no --metrics-addr
 
-	hurried context.Context // ends with Close: a stop that is under way waits for nobody any more
+	hurried context.Context // ends with Close: a shutdown in progress stops waiting
 	hurry   context.CancelFunc
 
 	draining atomic.Bool
@@ -73,9 +77,10 @@ type Node struct {
 	stopErr  error // set under stopping
 }
 
-// New starts everything but the answering of requests: NATS, the engine, login, sessions, and the listener, in this order.
-// What goes wrong is an error that names the flag to look at, and then nothing is left running. log gets the log; out
-// gets the lines for people that Run begins with. The caller ends the node with Run or Close.
+// New starts everything except serving requests: NATS, the engine, login,
+// sessions, and the listener, in this order. ctx bounds that. An error names
+// the flag to look at, and nothing is left running. out gets the lines for the
+// user that Run prints first. The caller ends the node with Run or Close.
 func New(ctx context.Context, cfg Config, log zerolog.Logger, out io.Writer) (*Node, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -113,7 +118,7 @@ func (n *Node) startNATS(ctx context.Context) (err error) {
 	return err
 }
 
-// awaitNATS waits for servers that are started together with this node.
+// awaitNATS waits for servers that are starting at the same time as this node.
 func (n *Node) awaitNATS(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, natsTimeout)
 	defer cancel()
@@ -205,8 +210,9 @@ func (n *Node) startSessions(context.Context) error {
 	return err
 }
 
-// Run answers requests until ctx ends, then sends the clients away over Config.Drain and stops everything. It returns nil
-// if the stop was clean, and an error if not or if it had to stop without being asked to.
+// Run serves requests until ctx ends, then drains the clients over Config.Drain
+// and stops everything. It returns nil after a clean shutdown, and an error
+// otherwise, or if it had to stop by itself.
 func (n *Node) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- n.server.Serve(n.listener) }()
@@ -214,7 +220,7 @@ func (n *Node) Run(ctx context.Context) error {
 	var watcher sync.WaitGroup
 	watcher.Go(func() { n.watchMemory(watching) })
 	watcher.Go(func() { n.watchClock(watching) })
-	hangups := n.hangups() // before anybody is told that we are ready
+	hangups := n.hangups() // before /readyz is true
 	watcher.Go(func() { n.rereadOnHangup(watching, hangups) })
 	defer watcher.Wait()
 	defer stopWatching()
@@ -229,15 +235,16 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 }
 
-// Close stops everything now; clients are told to reconnect. While Run is stopping it cuts that short, and after Run it does
-// nothing; it returns what Run returned.
+// Close stops everything now; clients are told to reconnect. It cuts a shutdown
+// by Run short, and does nothing after Run; it returns what Run returned.
 func (n *Node) Close() error {
 	n.hurry()
 	return n.stop(0)
 }
 
-// stop ends what was started, in this order: readiness, clients, HTTP, engine, login, NATS. The listener stays
-// open while clients leave, so that /readyz can say why and those who come are told to go elsewhere.
+// stop ends what was started, in this order: readiness, clients, HTTP, engine,
+// login, NATS. The listener stays open while clients leave, so that /readyz can
+// say why and those who come are told to go elsewhere.
 func (n *Node) stop(drain time.Duration) error {
 	n.stopping.Do(func() {
 		n.draining.Store(true)
@@ -267,7 +274,7 @@ func (n *Node) drain(limit time.Duration) {
 		n.sessions.Close()
 		return
 	}
-	n.server.SetKeepAlivesEnabled(false) // so that a load balancer lets go of its connections
+	n.server.SetKeepAlivesEnabled(false) // so that a load balancer closes its connections
 	ctx, cancel := context.WithTimeout(n.hurried, limit)
 	defer cancel()
 	n.awaitBalancer(ctx, n.cfg.drainDelay(limit))
@@ -278,8 +285,8 @@ func (n *Node) drain(limit time.Duration) {
 	n.sessions.Close()
 }
 
-// awaitBalancer goes on as before, except that /readyz is false: a load balancer that has not looked yet would send those
-// who are told to reconnect back to this node.
+// awaitBalancer waits, with /readyz false, for the next health check of a load
+// balancer, which otherwise would send reconnecting clients back to this node.
 func (n *Node) awaitBalancer(ctx context.Context, delay time.Duration) {
 	if delay <= 0 {
 		return
@@ -324,10 +331,11 @@ func (n *Node) stopEngine() error {
 	return nil
 }
 
-// Addr is where HTTP is answered.
+// Addr returns the address of the HTTP listener.
 func (n *Node) Addr() net.Addr { return n.listener.Addr() }
 
-// NATSURL is where NATS clients reach the embedded server; "" when there is none or it has no port.
+// NATSURL returns the URL of the embedded NATS server; "" if there is none or
+// it has no port.
 func (n *Node) NATSURL() string {
 	if n.nats == nil {
 		return ""
@@ -335,5 +343,6 @@ func (n *Node) NATSURL() string {
 	return n.nats.URL()
 }
 
-// Sessions are the connections, for a program that adds types of events before Run.
+// Sessions returns the session manager, for a program that adds types of events
+// before Run.
 func (n *Node) Sessions() *session.Manager { return n.sessions }

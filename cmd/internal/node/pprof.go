@@ -8,7 +8,8 @@ import (
 	"net/http/pprof"
 )
 
-// startPProf serves profiles on a listener of their own, never on the one that clients reach.
+// startPProf serves profiles on a listener of their own, never on that of the
+// clients.
 func (n *Node) startPProf(context.Context) error {
 	if n.cfg.PProf == "" {
 		return nil
@@ -24,7 +25,7 @@ func (n *Node) startPProf(context.Context) error {
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	server := n.newServer(n.local(mux))
-	server.WriteTimeout = 0 // a profile may be taken for as long as one likes
+	server.WriteTimeout = 0 // a profile may take any time
 	n.profiles = serveAside(server, listener)
 	n.log.Info().Str("url", "http://"+listener.Addr().String()+"/debug/pprof/").Msg("serving profiles")
 	return nil

@@ -20,7 +20,8 @@ var units = map[string]float64{
 	"ki": 1 << 10, "kib": 1 << 10, "mi": 1 << 20, "mib": 1 << 20, "gi": 1 << 30, "gib": 1 << 30, "ti": 1 << 40, "tib": 1 << 40,
 }
 
-// UnmarshalText reads a size; it takes any case, a space before the unit and a fraction of a unit, but no fraction of a byte.
+// UnmarshalText reads a size; it takes any case, a space before the unit and a
+// fraction of a unit, but no fraction of a byte.
 func (s *Size) UnmarshalText(text []byte) error {
 	word := strings.TrimSpace(string(text))
 	bytes, ok := parseSize(strings.TrimPrefix(word, "-"))
@@ -45,7 +46,8 @@ func parseSize(word string) (bytes float64, ok bool) {
 	return bytes, known && err == nil && strings.Trim(digits, "0123456789.") == "" && bytes == math.Trunc(bytes)
 }
 
-// String writes whole 1024s as such and everything else as plain bytes; UnmarshalText reads it back.
+// String writes whole 1024s as such and everything else as plain bytes;
+// UnmarshalText reads it back.
 func (s Size) String() string {
 	for _, u := range []struct {
 		name string
@@ -58,7 +60,8 @@ func (s Size) String() string {
 	return strconv.FormatInt(int64(s), 10)
 }
 
-// Sync is when the log is written through to the disk: every so often, or before each acknowledgement.
+// Sync is when the log is synced to disk: periodically, or before each
+// acknowledgement.
 type Sync struct {
 	Every  time.Duration
 	Always bool

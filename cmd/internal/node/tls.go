@@ -19,11 +19,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// strictTransport tells browsers to come over TLS only, for 30 days: as long as a forgotten certificate may make a site
-// unreachable.
+// strictTransport is the HSTS header, for 30 days only: for so long an expired
+// certificate would make a site unreachable.
 const strictTransport = "max-age=2592000"
 
-// certificate is the pair of --tls-cert and --tls-key. Its methods may be called from any goroutine.
+// certificate is the pair of --tls-cert and --tls-key. Its methods may be
+// called from any goroutine.
 type certificate struct {
 	certFile, keyFile string // fixed after start
 	current           atomic.Pointer[tls.Certificate]
@@ -38,8 +39,8 @@ func (c *certificate) read() (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// replace reads the files again and uses what they hold from the next connection on, unless it is of less use than what
-// is there: then that stays.
+// replace reloads the files, and uses the new certificate from the next
+// connection on, unless it is worse than the current one.
 func (c *certificate) replace() error {
 	pair, err := c.read()
 	if err != nil {
@@ -52,12 +53,14 @@ func (c *certificate) replace() error {
 	return nil
 }
 
-// config is for TLS 1.2 and later, and HTTP/1.1 only: WebSockets of HTTP/2 are another protocol, which few clients speak.
+// config is for TLS 1.2 and later, and HTTP/1.1 only: WebSockets of HTTP/2 are
+// another protocol, which few clients speak.
 func (c *certificate) config() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		NextProtos: []string{"http/1.1"},
-		// Records of full size: what is short goes into one anyway, and each one more is a system call.
+		// Records of full size: what is short goes into one anyway, and each
+		// one more is a system call.
 		DynamicRecordSizingDisabled: true,
 		GetCertificate:              func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.current.Load(), nil },
 	}
@@ -78,7 +81,7 @@ func (n *Node) startTLS(context.Context) error {
 	return nil
 }
 
-// secured is listener, with TLS where there is a certificate.
+// secured returns listener, with TLS if there is a certificate.
 func (n *Node) secured(listener net.Listener) net.Listener {
 	if n.cert == nil {
 		return listener
@@ -86,8 +89,10 @@ func (n *Node) secured(listener net.Listener) net.Listener {
 	return tls.NewListener(listener, n.cert.config())
 }
 
-// rereadOnHangup reads the certificate again at each SIGHUP, until ctx ends. Without TLS there is nothing to read, and a SIGHUP, which
-// a service manager sends to reload, ends nothing; but in a terminal it says that the terminal is gone, and ends the program as always.
+// rereadOnHangup reloads the certificate at each SIGHUP, until ctx ends.
+// Without TLS a SIGHUP, which a service manager sends to reload, is ignored;
+// but on a terminal it means that the terminal is gone, and ends the program as
+// usual.
 func (n *Node) rereadOnHangup(ctx context.Context, hangups chan os.Signal) {
 	defer signal.Stop(hangups)
 	for {
@@ -100,7 +105,7 @@ func (n *Node) rereadOnHangup(ctx context.Context, hangups chan os.Signal) {
 	}
 }
 
-// hangups gets each SIGHUP from now on, unless that is to end the program.
+// hangups returns a channel of SIGHUPs, unless these are to end the program.
 func (n *Node) hangups() chan os.Signal {
 	hangups := make(chan os.Signal, 1)
 	if n.cert != nil || !isTerminal(os.Stdin) {
@@ -156,8 +161,8 @@ func (c *certificate) expiry() prometheus.Collector {
 	}, func() float64 { return float64(c.current.Load().Leaf.NotAfter.Unix()) })
 }
 
-// strict tells browsers to come over TLS only, where that is ours to say: it holds for all ports of a name, so only on
-// port 443, and not for localhost, where other people's programs are.
+// strict sets the HSTS header. It applies to all ports of a host, so it is set
+// only on port 443, and not for localhost, where there are other programs.
 func strict(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, port, err := net.SplitHostPort(r.Host)

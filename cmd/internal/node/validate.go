@@ -17,9 +17,9 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/httpapi"
 )
 
-// Bounds of what can be set, where a value beyond them would not do what it says.
+// Limits of settings beyond which they would not work as described.
 const (
-	minHistoryAge   = 3 * time.Minute // the log remembers message ids for that long
+	minHistoryAge   = 3 * time.Minute // duplicate window of the log
 	minHistoryBytes = 1 << 20
 	minMessage      = 64 // bytes of a useful event
 	maxMessage      = 256 << 10
@@ -30,7 +30,7 @@ const (
 	minQueueBytes   = 1 << 10
 )
 
-// Validate reports the first mistake, as a *FlagError.
+// Validate returns the first mistake, as a *FlagError.
 func (c Config) Validate() error {
 	for _, check := range []func(Config) *FlagError{checkHTTP, checkHooks, checkLogin, checkNATS, checkLog, checkLimits, checkTiming, checkGeneral} {
 		if mistake := check(c); mistake != nil {
@@ -75,7 +75,8 @@ func checkHTTP(c Config) *FlagError {
 	return nil
 }
 
-// secretSource is the flag that a secret came by: its file, or else its variable.
+// secretSource is the flag that a secret came by: its file, or else its
+// variable.
 func secretSource(flag, file string) string {
 	if file != "" {
 		return flag + "-file"

@@ -16,7 +16,8 @@ type values struct {
 	onLine map[string]bool // flags on the command line, where the others do not count
 }
 
-// gather reads env and the file that args or env name. Secrets are returned apart.
+// gather reads env and the file that args or env name. Secrets are returned
+// separately.
 func gather(model []*kong.Flag, args, env []string) (v values, secrets map[string]string, err error) {
 	names := flagNames(model)
 	v.onLine = flagsOn(args)
@@ -34,7 +35,7 @@ func gather(model []*kong.Flag, args, env []string) (v values, secrets map[strin
 	return v, secrets, nil
 }
 
-// value is what kong asks for a flag that is not on the command line.
+// value returns the value of a flag that is not on the command line, for kong.
 func (v values) value(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	if text, ok := v.env[flag.Name]; ok {
 		return text, nil
@@ -42,7 +43,7 @@ func (v values) value(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, erro
 	return v.file[flag.Name], nil // nil: not set
 }
 
-// from says where the value of a flag stands.
+// from returns the origin of a flag's value.
 func (v values) from(flag string) string {
 	if v.onLine[flag] {
 		return ""
@@ -56,7 +57,7 @@ func (v values) from(flag string) string {
 	return ""
 }
 
-// flagNames are those that may stand in the environment and in a file.
+// flagNames returns the flags that may be set in the environment and in a file.
 func flagNames(model []*kong.Flag) []string {
 	var names []string
 	for _, f := range model {
@@ -86,7 +87,8 @@ func flagsOn(args []string) map[string]bool {
 	return found
 }
 
-// argument is the value of a flag in args, before they are parsed: the last one wins.
+// argument is the value of a flag in args, before they are parsed: the last one
+// wins.
 func argument(args []string, flag string) (value string) {
 	for i, arg := range args {
 		if text, ok := strings.CutPrefix(arg, "--"+flag+"="); ok {
@@ -98,7 +100,8 @@ func argument(args []string, flag string) (value string) {
 	return value
 }
 
-// readEnv returns the values of flags and, apart, of secrets. An empty variable counts as not set.
+// readEnv returns the values of flags and, apart, of secrets. An empty variable
+// counts as not set.
 func readEnv(names, env []string) (set, secrets map[string]string, err error) {
 	set, secrets = make(map[string]string), make(map[string]string)
 	all := slices.Concat(names, secretFlags)
@@ -124,13 +127,15 @@ func readEnv(names, env []string) (set, secrets map[string]string, err error) {
 	return set, secrets, nil
 }
 
-// fromKubernetes reports variables that Kubernetes sets in every container when a service is called "roomd".
+// fromKubernetes reports variables that Kubernetes sets in every container when
+// a service is called "roomd".
 func fromKubernetes(name, value string) bool {
 	return strings.HasPrefix(name, envPrefix+"SERVICE_") ||
 		strings.HasPrefix(name, envPrefix+"PORT") && (strings.HasPrefix(value, "tcp://") || strings.HasPrefix(name, envPrefix+"PORT_"))
 }
 
-// noFlag ends the sentence about a name that no flag has; like is what was meant perhaps, or "".
+// noFlag ends the sentence about a name that no flag has; like is what was
+// meant perhaps, or "".
 func noFlag(like string) string {
 	if like != "" {
 		like = " did you mean " + like + "?"
@@ -138,7 +143,8 @@ func noFlag(like string) string {
 	return " is no flag of roomd;" + like + " roomd --help lists the flags"
 }
 
-// nearest is the name that takes the fewest changes to become word; "" if that is more than a third of it.
+// nearest returns the name with the smallest edit distance to word; "" if that
+// is more than a third of its length.
 func nearest(word string, names []string) string {
 	best, least := "", max(1, len(word)/3)+1
 	for _, name := range names {
@@ -149,7 +155,7 @@ func nearest(word string, names []string) string {
 	return best
 }
 
-// distance is how many characters have to be put in, taken out or changed.
+// distance returns the edit distance (Levenshtein).
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -14,39 +14,42 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
-// maxVisitorsPerAddress is how many connections of one address may be HTTP: not upgraded yet, or never. One more cuts the one of
-// them that has done nothing for the longest.
+// maxVisitorsPerAddress is how many connections of one address may be HTTP,
+// that is, not upgraded. One more closes the one of them that has been idle for
+// the longest.
 const maxVisitorsPerAddress = 128
 
-// httpStats counts what becomes of connections before they are WebSockets.
+// httpStats are the counters of connections before they are WebSockets.
 type httpStats struct {
 	Visitors    atomic.Int64 // connections accepted
-	CutForAll   atomic.Int64 // cut because there were too many
-	CutForOther atomic.Int64 // cut because there were too many of their address
+	CutForAll   atomic.Int64 // closed because there were too many
+	CutForOther atomic.Int64 // closed because there were too many of their address
 
-	CutUnfinished atomic.Int64 // cut because too much had come of requests that were not complete
+	CutUnfinished atomic.Int64 // closed because incomplete requests took too much memory
 }
 
-// unfinishedCost is what a request that has begun to come costs beside its bytes, which are held twice while they are read.
+// unfinishedCost is how many bytes an incomplete request costs besides its own,
+// which are held twice while they are read.
 const unfinishedCost = 4 << 10
 
-// visitors are the connections that are HTTP. There are so many at most; beyond that the one that has done nothing for the
-// longest is cut, so that sockets which never finish their handshake make room for who asks something. What all have sent of
-// requests that are not complete has a bound too: beyond it the one that began first is cut. Its methods may be called from
-// any goroutine.
+// visitors tracks the connections that are HTTP. Their number is limited:
+// beyond it the one that has been idle for the longest is closed, so that
+// sockets which never finish a handshake make room for others. The memory of
+// incomplete requests is limited too: beyond it the one that began first is
+// closed. Its methods may be called from any goroutine.
 type visitors struct {
 	// fixed after newVisitors
 	most    int
 	bytes   int64        // of requests that are not complete
-	proxies auth.Proxies // have no bound of their own, as loopback has none
+	proxies auth.Proxies // are exempt from the limit per address, as loopback is
 	stats   httpStats
 
 	mu      sync.Mutex
 	here    map[net.Conn]*visitor
-	idle    *list.List            // of *visitor: those that are not being answered, the longest so first
+	idle    *list.List            // of *visitor: without a request in progress, longest idle first
 	byAddrs map[string]*list.List // the same by address
-	serving map[string]int        // those that are being answered, by address
-	begun   *list.List            // of *visitor: those that have begun a request, the first one first
+	serving map[string]int        // connections with a request in progress, by address
+	begun   *list.List            // of *visitor: with an incomplete request, oldest first
 	held    int64                 // by them
 }
 
@@ -54,12 +57,12 @@ type visitors struct {
 type visitor struct {
 	// fixed
 	conn net.Conn
-	key  string // of its address; "": it has no bound
+	key  string // of its address; "": exempt
 
-	gone            bool // cut, closed or upgraded
+	gone            bool // closed or upgraded
 	requests        int  // being answered
 	held            int64
-	amongBegun      *list.Element // nil: nothing has come of a request that is not being answered
+	amongBegun      *list.Element // nil: there is no incomplete request
 	among, ofTheKey *list.Element
 }
 
@@ -70,10 +73,10 @@ func newVisitors(most int, bytes int64, proxies auth.Proxies) *visitors {
 	}
 }
 
-// visitorKey finds a connection's visitor in the context of its requests.
+// visitorKey is the context key of a connection's visitor.
 type visitorKey struct{}
 
-// attach has a server report its connections.
+// attach makes a server report its connections.
 func (v *visitors) attach(server *http.Server) {
 	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		return context.WithValue(ctx, visitorKey{}, v.arrive(conn))
@@ -92,8 +95,8 @@ func (v *visitors) attach(server *http.Server) {
 	})
 }
 
-// answer notes that a request is being answered, from when it is complete, and returns what is to be called when it was. Until
-// its body has come it counts as one that is not.
+// answer marks a request as in progress and returns a function to call when it
+// is done. Until its body is complete it counts as incomplete.
 func (v *visitors) answer(who *visitor, r *http.Request) (done func()) {
 	if r.Body == http.NoBody {
 		v.serve(who, +1)
@@ -102,7 +105,7 @@ func (v *visitors) answer(who *visitor, r *http.Request) (done func()) {
 	body := &awaited{ReadCloser: r.Body, complete: func() { v.serve(who, +1) }}
 	r.Body = body
 	return func() {
-		body.end() // one that was not read to its end
+		body.end() // a body that was not read to its end
 		v.serve(who, -1)
 	}
 }
@@ -128,7 +131,8 @@ func (b *awaited) end() {
 	}
 }
 
-// came notes that bytes of a request have come, and cuts those whose requests began first if that is too much.
+// came adds received bytes of a request, and closes the connections with the
+// oldest incomplete requests if these are too many.
 func (v *visitors) came(who *visitor, n int) {
 	var cut []*visitor
 	v.mu.Lock()
@@ -152,7 +156,8 @@ func (v *visitors) came(who *visitor, n int) {
 	}
 }
 
-// arrive notes a connection and cuts another one, or this one, if there are too many now.
+// arrive adds a connection, and closes another one, or this one, if there are
+// too many now.
 func (v *visitors) arrive(conn net.Conn) *visitor {
 	who := &visitor{conn: conn, key: v.keyOf(conn)}
 	if in := incomingOf(conn); in != nil {
@@ -181,16 +186,16 @@ func (v *visitors) arrive(conn net.Conn) *visitor {
 	return who
 }
 
-// cutOff closes a connection at once. Over TLS that is without a farewell: for it Close would wait up to 5 s for a peer that
-// does not read, and here all others that come would wait with it.
+// cutOff closes a connection at once. Over TLS that is without a close_notify,
+// for which Close would block up to 5 s, and with it all new connections.
 func cutOff(conn net.Conn) {
 	if secure, ok := conn.(*tls.Conn); ok {
 		conn = secure.NetConn()
 	}
-	conn.Close() // an error says that it was closed already
+	conn.Close() // fails only if it is closed already
 }
 
-// leave forgets a connection that was closed, or is a WebSocket now.
+// leave removes a connection that was closed, or is a WebSocket now.
 func (v *visitors) leave(conn net.Conn) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -199,7 +204,7 @@ func (v *visitors) leave(conn net.Conn) {
 	}
 }
 
-// serve notes that a request of a connection is being answered, or was.
+// serve updates a connection when a request begins or is done.
 func (v *visitors) serve(who *visitor, change int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -218,7 +223,7 @@ func (v *visitors) serve(who *visitor, change int) {
 	}
 }
 
-// forget needs mu.
+// forget is called with mu held.
 func (v *visitors) forget(who *visitor) {
 	who.gone = true
 	delete(v.here, who.conn)
@@ -233,7 +238,7 @@ func (v *visitors) forget(who *visitor) {
 	v.unrest(who)
 }
 
-// rest puts a connection behind all others that wait. It needs mu.
+// rest appends a connection to the idle ones. It is called with mu held.
 func (v *visitors) rest(who *visitor) {
 	who.among = v.idle.PushBack(who)
 	if who.key == "" {
@@ -247,7 +252,7 @@ func (v *visitors) rest(who *visitor) {
 	who.ofTheKey = ofKey.PushBack(who)
 }
 
-// unrest needs mu.
+// unrest is called with mu held.
 func (v *visitors) unrest(who *visitor) {
 	v.idle.Remove(who.among)
 	if who.key == "" {
@@ -259,7 +264,8 @@ func (v *visitors) unrest(who *visitor) {
 	}
 }
 
-// unbegin lets go of what came of a request. It needs mu.
+// unbegin releases the bytes of an incomplete request. It is called with mu
+// held.
 func (v *visitors) unbegin(who *visitor) {
 	if who.amongBegun == nil {
 		return
@@ -269,7 +275,7 @@ func (v *visitors) unbegin(who *visitor) {
 	who.amongBegun, who.held = nil, 0
 }
 
-// stir takes a connection out of those that wait. It needs mu.
+// stir removes a connection from the idle ones. It is called with mu held.
 func (v *visitors) stir(who *visitor) {
 	v.unrest(who)
 	if who.key != "" {
@@ -277,7 +283,7 @@ func (v *visitors) stir(who *visitor) {
 	}
 }
 
-// unserve needs mu.
+// unserve is called with mu held.
 func (v *visitors) unserve(who *visitor) {
 	if who.key == "" {
 		return
@@ -287,21 +293,22 @@ func (v *visitors) unserve(who *visitor) {
 	}
 }
 
-// count is how many there are.
+// count returns the number of connections.
 func (v *visitors) count() int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return len(v.here)
 }
 
-// unfinished is what is held of requests that are not complete.
+// unfinished returns the memory of incomplete requests in bytes.
 func (v *visitors) unfinished() int64 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.held
 }
 
-// incomingOf is the connection that door made, also below TLS; nil for another one.
+// incomingOf returns the incoming connection, also below TLS; nil if there is
+// none.
 func incomingOf(conn net.Conn) *incoming {
 	if secure, ok := conn.(*tls.Conn); ok {
 		conn = secure.NetConn()
@@ -310,7 +317,8 @@ func incomingOf(conn net.Conn) *incoming {
 	return in
 }
 
-// leaving hands out a connection that becomes a WebSocket as the system's own, which is read and written with the fewest calls.
+// leaving returns the underlying connection of one that becomes a WebSocket,
+// which needs the fewest system calls.
 type leaving struct{ http.ResponseWriter }
 
 func (w leaving) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -323,8 +331,8 @@ func (w leaving) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, buffers, err
 }
 
-// keyOf is what connections of one address are counted by; "" for this machine and for trusted proxies, behind which there may
-// be any number of people.
+// keyOf returns the key of the limit per address; "" for this machine and for
+// trusted proxies, behind which there may be any number of users.
 func (v *visitors) keyOf(conn net.Conn) string {
 	addr := auth.AddrOf(conn.RemoteAddr().String())
 	if !addr.IsValid() || addr.IsLoopback() || v.proxies.Trusts(addr) {

@@ -1,7 +1,7 @@
-// Package verify puts a service under load and judges it: clients join rooms at
-// all its nodes, some of them send, and everybody's events are compared. It
-// finds what was lost, came twice or in another order, whatever happens to the
-// service meanwhile.
+// Package verify is a load test that checks a service's guarantees: clients
+// join rooms at all its nodes, some of them publish, and the events that all
+// received are compared. It detects lost, duplicate and reordered events,
+// whatever happens to the service meanwhile.
 package verify
 
 import (
@@ -38,18 +38,19 @@ type Config struct {
 	Progress   time.Duration `placeholder:"DURATION" help:"How often to print how it goes. Unless it is set: 1s on a terminal, otherwise 5s."`
 	JSON       bool          `name:"json" help:"Print progress and verdict as JSON, one object per line."`
 
-	Sign func(uid string) (string, error) `kong:"-"` // makes a client's token; nil for guests. Called on many goroutines.
+	Sign func(uid string) (string, error) `kong:"-"` // returns a client's token; nil for guests. Called from any goroutine.
 	TLS  *tls.Config                      `kong:"-"` // for wss://; nil: the system's authorities
 }
 
-// ErrBroken is in the error of a run that found the promise broken. Every
-// other error says why nothing could be judged.
+// ErrBroken is wrapped by the error of a run that found a guarantee violated.
+// Any other error says why there is no result.
 var ErrBroken = errors.New("the promise is broken")
 
-// Run puts the service at cfg.URL under load and prints how it goes and the
-// verdict to out. It waits until all of it is ready. The end of ctx ends the
-// sending; what was sent is still judged. The error is nil when everything that
-// was acknowledged was heard once and in one order; it has ErrBroken when not.
+// Run puts the service at cfg.URL under load, and prints progress and the
+// verdict to out. It waits until all nodes are ready. When ctx ends it stops
+// publishing; what was published is still checked. The error is nil if every
+// acknowledged event was received once and in the same order by all; else it
+// wraps ErrBroken.
 func Run(ctx context.Context, cfg Config, out io.Writer) error {
 	if err := cfg.check(); err != nil {
 		return err

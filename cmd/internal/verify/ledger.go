@@ -5,31 +5,31 @@ import (
 	"slices"
 )
 
-// ledger is what one room's log holds in one epoch, pieced together from what
-// the readers heard and from acks. It finds every reader that missed an event,
-// heard one again or in another order, or heard something else at the same
-// place than the others. It keeps 24 bytes per event, however many readers
-// there are. It is for one goroutine at a time, and knows no clock.
+// ledger is one room's log in one epoch, reconstructed from acks and the events
+// that readers received. It detects every reader that missed an event, received
+// one twice or out of order, or another one than others with the same seq. It
+// takes 24 bytes per event, however many readers there are. It is not safe for
+// concurrent use, and has no clock.
 type ledger struct {
 	entries []entry    // by seq
-	places  [][]uint64 // where an event stands: by sender and number; 0: not known
+	places  [][]uint64 // seq of an event, by sender and number; 0: unknown
 	readers []*reader
 	verdict findings
 }
 
-// entry is one event's place.
+// entry is one event of the log.
 type entry struct {
 	seq            uint64
 	sender, number uint32
 }
 
-// findings are the faults of a log and its readers. Each counts once for every
-// reader that saw it.
+// findings are the errors of a log and its readers. Each counts once per
+// reader.
 type findings struct {
-	Lost          int // events of the log that a reader never heard
-	Repeated      int // events that a reader heard before
-	OutOfOrder    int // events that a reader heard after a later one
-	Disagreements int // places where others, or an ack, name another event
+	Lost          int // events of the log that a reader never received
+	Repeated      int // events that a reader received again
+	OutOfOrder    int // events that a reader received after a later one
+	Disagreements int // seqs for which others, or an ack, have another event
 }
 
 func (f *findings) add(g findings) {
@@ -39,20 +39,20 @@ func (f *findings) add(g findings) {
 	f.Disagreements += g.Disagreements
 }
 
-// reader is one member's place in the ledger.
+// reader is one member's progress in the ledger.
 type reader struct {
-	last   uint64          // the highest seq heard
-	skips  []span          // what need not be heard
-	missed map[uint64]bool // what should have been heard before last
+	last   uint64          // the highest seq received
+	skips  []span          // seqs that need not be received
+	missed map[uint64]bool // seqs below last that are missing
 }
 
-// span is what lies above from, up to and with to.
+// span is the seqs in (from, to].
 type span struct{ from, to uint64 }
 
 func newReader() *reader { return &reader{missed: make(map[uint64]bool)} }
 
-// start lets a reader begin after seq; or go on there, when it was told that
-// what lies between is not coming.
+// start lets a reader begin, or continue, after seq: after a refresh it need
+// not receive what is between.
 func (l *ledger) start(r *reader, seq uint64) {
 	if !slices.Contains(l.readers, r) {
 		l.readers = append(l.readers, r)
@@ -61,7 +61,7 @@ func (l *ledger) start(r *reader, seq uint64) {
 	r.last = max(r.last, seq)
 }
 
-// heard notes that r heard e.
+// heard records that r received e.
 func (l *ledger) heard(r *reader, e entry) {
 	at, before := l.place(e)
 	switch {
@@ -83,15 +83,15 @@ func (l *ledger) heard(r *reader, e entry) {
 	r.last = e.seq
 }
 
-// acked notes that the server says that e is stored.
+// acked records the server's ack of e.
 func (l *ledger) acked(e entry) {
 	if _, before := l.place(e); before != 0 && before != e.seq {
 		l.verdict.Disagreements++
 	}
 }
 
-// place puts e into the log and returns its index, and where the event stood
-// before; 0 when it was not known.
+// place puts e into the log and returns its index, and the seq that the event
+// had before; 0 if it was unknown.
 func (l *ledger) place(e entry) (at int, before uint64) {
 	before = l.whereIs(e)
 	at, found := slices.BinarySearchFunc(l.entries, e.seq, func(x entry, seq uint64) int { return cmp.Compare(x.seq, seq) })
@@ -110,8 +110,7 @@ func (l *ledger) place(e entry) (at int, before uint64) {
 	return at, before
 }
 
-// whereIs returns where the event is known to stand, and notes e's place when
-// it is the first.
+// whereIs returns the known seq of an event, and records e's if there is none.
 func (l *ledger) whereIs(e entry) uint64 {
 	for int(e.sender) >= len(l.places) {
 		l.places = append(l.places, nil)
@@ -131,16 +130,16 @@ func (r *reader) skipped(seq uint64) bool {
 	return slices.ContainsFunc(r.skips, func(s span) bool { return s.from < seq && seq <= s.to })
 }
 
-// behind is how many events of the log a reader has still to hear at the end
-// of it.
+// behind returns how many events at the end of the log a reader has not
+// received.
 func (l *ledger) behind(r *reader) int {
 	at, _ := slices.BinarySearchFunc(l.entries, r.last+1, func(x entry, seq uint64) int { return cmp.Compare(x.seq, seq) })
 	return len(l.entries) - at
 }
 
-// judge counts what was found up to now. What is still to come at the end
-// counts as lost for the readers that there says are there to hear it; nil is
-// all of them.
+// judge returns the findings so far. Events at the end count as lost for the
+// readers for which there returns true, that is, those that are connected; nil
+// is all of them.
 func (l *ledger) judge(there func(*reader) bool) findings {
 	total := l.verdict
 	for _, r := range l.readers {

@@ -2,7 +2,7 @@ package verify
 
 import "time"
 
-// pause is a time without any delivery.
+// pause is a period without deliveries.
 type pause struct {
 	From    time.Time `json:"from"`
 	To      time.Time `json:"to"`
@@ -17,9 +17,9 @@ func longer(a, b pause) pause {
 	return a
 }
 
-// quiet finds the longest pause between the moments it is told, from the
-// beginning of the load to its end. The zero value waits for begin. It is for
-// one goroutine at a time.
+// quiet finds the longest pause between deliveries, from the beginning of the
+// load to its end. The zero value waits for begin. It is not safe for
+// concurrent use.
 type quiet struct {
 	last    time.Time // zero: not begun
 	end     time.Time // zero: not ended
@@ -28,7 +28,7 @@ type quiet struct {
 
 func (q *quiet) begin(now time.Time) { q.last = now }
 
-// heard notes a delivery. One after the end closes a pause that began before
+// heard records a delivery. One after the end closes a pause that began before
 // it.
 func (q *quiet) heard(now time.Time) {
 	if q.last.IsZero() || !q.end.IsZero() && q.last.After(q.end) {
@@ -41,7 +41,7 @@ func (q *quiet) heard(now time.Time) {
 // stop ends the load.
 func (q *quiet) stop(now time.Time) { q.end = now }
 
-// soFar is the longest pause up to now, or the result at the end.
+// soFar returns the longest pause up to now, or the result at the end.
 func (q *quiet) soFar(end bool, where string) pause {
 	if end {
 		return q.result(where)

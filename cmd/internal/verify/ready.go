@@ -27,8 +27,8 @@ const (
 	maxReason = 200
 )
 
-// awaitReady returns when every node says that it is ready, or has no /readyz
-// (then the connections will tell).
+// awaitReady returns when every node is ready, or has no /readyz (then
+// connecting will show).
 func (v *verification) awaitReady(ctx context.Context, start time.Time, ticks <-chan time.Time, out *reporter) error {
 	if v.cfg.Wait == 0 {
 		return nil
@@ -78,7 +78,7 @@ func (v *verification) awaitReady(ctx context.Context, start time.Time, ticks <-
 	}
 }
 
-// waits are the nodes that are not ready, and why.
+// waits holds the nodes that are not ready, and why.
 type waits struct {
 	order []string
 
@@ -94,8 +94,8 @@ func newWaits(urls []string) *waits {
 	return w
 }
 
-// untilReady asks until the node is ready or ctx ends; the error is of what
-// waiting does not mend.
+// untilReady polls until the node is ready or ctx ends; the error is a
+// permanent one.
 func (w *waits) untilReady(ctx context.Context, asker *http.Client, url string) error {
 	again := time.NewTicker(askAgain)
 	defer again.Stop()
@@ -122,7 +122,7 @@ func (w *waits) untilReady(ctx context.Context, asker *http.Client, url string) 
 
 var errAddress = errors.New("not an address")
 
-// askReady asks once.
+// askReady requests /readyz once.
 func askReady(ctx context.Context, asker *http.Client, url string) error {
 	address, err := cli.HTTPURL(url, "/readyz")
 	if err != nil {
@@ -157,7 +157,7 @@ func (w *waits) note(url string, err error) {
 	w.why[url] = err
 }
 
-// String names who is not ready, in the order of their addresses.
+// String names the nodes that are not ready, sorted by address.
 func (w *waits) String() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

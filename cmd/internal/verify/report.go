@@ -15,7 +15,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// verdict is what a run has found, up to now or at its end.
+// verdict is the result of a run, so far or at its end.
 type verdict struct {
 	Phase          string  `json:"phase"` // waiting, joining, sending, settling; verdict at the end
 	Run            string  `json:"run"`   // its rooms are named after it
@@ -56,7 +56,7 @@ const (
 	unverified = "unverified"
 )
 
-// fault is what makes the run a failure.
+// fault is why a run has failed.
 func (d verdict) fault() error {
 	switch {
 	case d.Lost+d.Repeated+d.OutOfOrder+d.Disagreements > 0:
@@ -69,7 +69,7 @@ func (d verdict) fault() error {
 	return nil
 }
 
-// conclude says in words how it went.
+// conclude sets the conclusion in words.
 func (d *verdict) conclude() {
 	switch err := d.fault(); {
 	case errors.Is(err, ErrBroken):
@@ -86,7 +86,7 @@ func (d *verdict) conclude() {
 	}
 }
 
-// judge takes stock of everything.
+// judge computes the verdict.
 func (v *verification) judge(phase string, start time.Time) verdict {
 	d := verdict{
 		Phase: phase, Run: v.name, Seconds: time.Since(start).Seconds(), Clients: len(v.peers),
@@ -106,7 +106,8 @@ func (v *verification) judge(phase string, start time.Time) verdict {
 	var found findings
 	v.eachRoom(func(r *watchedRoom) {
 		for epoch, l := range r.epochs {
-			// What is on its way is not lost yet, and an older epoch is over.
+			// Events of the current epoch may still come; those of older ones
+			// do not.
 			found.add(l.judge(func(x *reader) bool { return end && epoch == r.latest && !away[x] }))
 		}
 		d.LongestPause = longer(d.LongestPause, r.quiet.soFar(end, r.name))
@@ -121,7 +122,8 @@ func (v *verification) judge(phase string, start time.Time) verdict {
 	return d
 }
 
-// reporter prints how a run goes. The first failed write is kept and ends it.
+// reporter prints the progress of a run. The first failed write is kept and
+// ends it.
 type reporter struct {
 	out    io.Writer
 	asJSON bool

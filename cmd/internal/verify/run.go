@@ -23,7 +23,7 @@ const (
 	settleQuiet = 500 * time.Millisecond
 )
 
-// verification is one run: clients under load, and what they saw.
+// verification is one run: the clients, and what they received.
 type verification struct {
 	// fixed after start
 	cfg   *Config
@@ -40,7 +40,7 @@ type verification struct {
 	last    error               // that an event was given up for
 }
 
-// watchedRoom is a room and what its log is known to hold.
+// watchedRoom is a room and its ledgers.
 type watchedRoom struct {
 	name string
 
@@ -140,8 +140,8 @@ func (v *verification) connect(ctx context.Context) error {
 	return nil
 }
 
-// settle waits until every event has its ack and every client has heard all,
-// or --settle is over.
+// settle waits until every event is acknowledged and every client has received
+// all, or --settle is over.
 func (v *verification) settle(start time.Time, ticks <-chan time.Time, out *reporter) {
 	over := time.After(v.cfg.Settle)
 	check := time.NewTicker(settleCheck)

@@ -7,16 +7,18 @@ import (
 	"strings"
 )
 
-// AnyImageHost is the pattern that lets pictures of every host load at once.
+// AnyImageHost is the pattern that allows pictures of every host.
 const AnyImageHost = "*"
 
-// imageHost is a source as Content-Security-Policy writes it, which is also all that may stand in that header: a host
-// with a semicolon or a comma in it would end the directive and begin another one.
+// imageHost matches a host source of a Content-Security-Policy, and nothing
+// else: a semicolon or comma would end the directive and begin another one.
 var imageHost = regexp.MustCompile(`^(https?://(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)*)(?::([0-9]{1,5}))?/?$`)
 
-// ParseImageHosts checks the hosts whose pictures load at once: "https://cdn.example.com", with a port if it is not the
-// scheme's own; "https://*.example.com" for every host below example.com, at any depth, but not itself; or "*" for every
-// host. It returns them in one spelling. An IPv6 address cannot be named: a policy has no way to write one.
+// ParseImageHosts checks the hosts whose pictures load at once:
+// "https://cdn.example.com", with a port if it is not the scheme's own;
+// "https://*.example.com" for every host below example.com, at any depth, but
+// not itself; or "*" for every host. It returns them in one spelling. An IPv6
+// address cannot be named: a policy has no way to write one.
 func ParseImageHosts(patterns []string) ([]string, error) {
 	hosts := make([]string, 0, len(patterns))
 	for _, pattern := range patterns {
@@ -49,8 +51,10 @@ func defaultPort(host string) string {
 	return "80"
 }
 
-// policy is the Content-Security-Policy of the page: its own scripts and styles, its own server, its own pictures and
-// those of the given hosts; nothing inline, nobody's frame, and no text that becomes markup. Fixed after start.
+// policy is the Content-Security-Policy of the page: its own scripts and
+// styles, its own server, its own pictures and those of the given hosts;
+// nothing inline, nobody's frame, and no text that becomes markup. Fixed after
+// start.
 type policy struct{ images string }
 
 func newPolicy(hosts []string) policy {
@@ -64,11 +68,14 @@ func newPolicy(hosts []string) policy {
 	return policy{images}
 }
 
-// plainHost is a Host header that may be written into the policy; an IPv6 address has no place there.
+// plainHost matches a Host header that may be written into the policy, which
+// cannot contain an IPv6 address.
 var plainHost = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?$`)
 
-// header is the policy for a page that was asked for at host. The addresses of its WebSocket stand beside 'self' because
-// older browsers do not count a WebSocket as 'self'; where the host cannot be written, newer ones still connect.
+// header is the policy for a page that was asked for at host. The addresses of
+// its WebSocket stand beside 'self' because older browsers do not count a
+// WebSocket as 'self'; where the host cannot be written, newer ones still
+// connect.
 func (p policy) header(host string, secure bool) string {
 	connect := "'self'"
 	if plainHost.MatchString(host) {

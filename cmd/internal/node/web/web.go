@@ -1,5 +1,6 @@
-// Package web is the demo page: plain HTML, CSS and ES modules, embedded in the binary. It speaks through the client at
-// /client.js and nothing else, so it is also the example of what one builds on that.
+// Package web is the demo page: plain HTML, CSS and ES modules, embedded in the
+// binary. It speaks through the client at /client.js and nothing else, so it is
+// also the example of what one builds on that.
 //
 // How the files share the work (arrows point down only):
 //
@@ -17,9 +18,10 @@
 //
 // # For browser tests
 //
-// Two windows (tabs) are two people: the identity lives in sessionStorage. The address says what is on view, ?room=NAME or
-// ?user=UID; it may carry #room=NAME and #token=JWT, which are taken out of it at once. These data-testid attributes are
-// kept stable:
+// Two windows (tabs) are two people: the identity lives in sessionStorage. The
+// address says what is on view, ?room=NAME or ?user=UID; it may carry
+// #room=NAME and #token=JWT, which are taken out of it at once. These
+// data-testid attributes are kept stable:
 //
 //	name                the name field of the way in
 //	avatar-option       one avatar to choose; data-avatar-id
@@ -83,8 +85,8 @@ import (
 //go:embed assets
 var embedded embed.FS
 
-// contentTypes is fixed here because mime.TypeByExtension also asks the machine, and a wrong answer under nosniff is a
-// page without its scripts.
+// contentTypes is fixed here because mime.TypeByExtension also asks the
+// machine, and a wrong answer under nosniff is a page without its scripts.
 var contentTypes = map[string]string{
 	".html": "text/html; charset=utf-8",
 	".css":  "text/css; charset=utf-8",
@@ -92,7 +94,7 @@ var contentTypes = map[string]string{
 	".svg":  "image/svg+xml",
 }
 
-// imageHostsMark is where the page is told whose pictures load at once.
+// imageHostsMark is the placeholder for the image hosts in the page.
 const imageHostsMark = `<meta name="image-hosts" content="">`
 
 // asset is one file, ready to be served. Fixed after start.
@@ -102,14 +104,17 @@ type asset struct {
 	etag        string
 }
 
-// clientPath is where the client for JavaScript is.
+// clientPath is the path of the client for JavaScript.
 const clientPath = "/client.js"
 
-// Handler serves the page at /, its files under /assets/ and the client for JavaScript at /client.js, to GET and HEAD, and
-// answers 404 to every other path and 405 to every other method. Pictures from imageHosts, which ParseImageHosts has returned, load at once; all others are
-// links. Browsers revalidate each file by its ETag, so that a new binary shows at the next reload. Headers that every
-// answer of the server has are the caller's to set, before it. Mount it behind more specific patterns ("/ws", "/api/",
-// …). Safe for use by many goroutines.
+// Handler serves the page at /, its files under /assets/ and the client for
+// JavaScript at /client.js, to GET and HEAD, and answers 404 to every other
+// path and 405 to every other method. Pictures from imageHosts, which
+// ParseImageHosts has returned, load at once; all others are links. Browsers
+// revalidate each file by its ETag, so that a new binary shows at the next
+// reload. Headers that every answer of the server has are the caller's to set,
+// before it. Mount it behind more specific patterns ("/ws", "/api/", …). Safe
+// for use by many goroutines.
 func Handler(imageHosts []string) http.Handler {
 	assets, err := load(embedded, imageHosts)
 	if err != nil {
@@ -139,7 +144,7 @@ func handler(assets map[string]asset, p policy) http.Handler {
 	})
 }
 
-// refuse answers an error as the rest of the server does.
+// refuse responds with an error in the server's format.
 func refuse(w http.ResponseWriter, status int, info wire.ErrorInfo) {
 	body, err := json.Marshal(map[string]wire.ErrorInfo{"error": info})
 	if err != nil {
@@ -163,10 +168,11 @@ func serve(w http.ResponseWriter, r *http.Request, a asset) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	w.Write(a.body) // an error means that the browser is gone; there is nobody to tell
+	w.Write(a.body) // an error means that the browser is gone
 }
 
-// matches compares as If-None-Match does: weakly, because a proxy that compresses makes the tag weak.
+// matches compares as If-None-Match does: weakly, because a proxy that
+// compresses makes the tag weak.
 func matches(header, etag string) bool {
 	for candidate := range strings.SplitSeq(header, ",") {
 		candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
@@ -177,7 +183,8 @@ func matches(header, etag string) bool {
 	return false
 }
 
-// load reads the files under assets and keys each by the path at which it is served. The page gets imageHosts.
+// load reads the files under assets and keys each by the path at which it is
+// served. The page gets imageHosts.
 func load(files fs.FS, imageHosts []string) (map[string]asset, error) {
 	assets := map[string]asset{}
 	told := strings.Replace(imageHostsMark, `""`, `"`+html.EscapeString(strings.Join(imageHosts, " "))+`"`, 1)
