@@ -5,15 +5,15 @@ import (
 	"strconv"
 )
 
-// Payloads that are sent per message, per join or for whole lists are written
-// by hand, without reflection; a test compares them with encoding/json, which
-// writes the others.
+// Payloads that are sent per message, per join or for whole lists are encoded
+// by hand, without reflection; a test compares that with encoding/json, which
+// encodes the others.
 
-// appender is a payload that is written by hand.
+// appender is a payload that is encoded by hand.
 type appender interface {
 	// append appends the payload as one JSON object.
 	append(dst []byte) []byte
-	// size is the length of that when no text needs an escape, or somewhat more.
+	// size is at least the length of that if no text needs an escape.
 	size() int
 }
 
@@ -144,7 +144,7 @@ func (p Rooms) append(dst []byte) []byte {
 	return append(AppendString(append(dst, `],"next":`...), p.Next), '}')
 }
 
-// EncodeUsers is a list for RoomJoined.EncodedList.
+// EncodeUsers returns a list for RoomJoined.EncodedList.
 func EncodeUsers(users []User) json.RawMessage {
 	return appendUsers(make([]byte, 0, usersSize(users)), users)
 }

@@ -5,21 +5,21 @@ import (
 	"encoding/json"
 )
 
-// Author is what kind of sender an event is from, as far as the server knows:
-// what an event says of itself proves nothing.
+// Author is the kind of an event's sender, as verified by the server: what an
+// event says itself proves nothing.
 type Author uint8
 
 // Kinds of authors.
 const (
-	// FromUnknown is for what was stored before there were marks: it is shown as
-	// it is.
+	// FromUnknown is for events that were stored before there were marks: they
+	// are shown unchanged.
 	FromUnknown Author = iota
-	// FromService is for who published past the nodes. Its events carry service:
-	// true and lose the uid, the client_id and the guest that they claim.
+	// FromService is for what was published to NATS directly. Its events get
+	// service: true and lose uid, client_id and guest.
 	FromService
-	// FromUser is for a user with a token; its events carry no mark.
+	// FromUser is for a user with a token; its events get no mark.
 	FromUser
-	// FromGuest is for a user without one; its events carry guest: true.
+	// FromGuest is for a user without one; its events get guest: true.
 	FromGuest
 )
 
@@ -36,7 +36,7 @@ func (a Author) String() string {
 	return "unknown"
 }
 
-// mark is the member that the author adds to a payload.
+// mark returns the member that is added to a payload of the author.
 func (a Author) mark() string {
 	switch a {
 	case FromService:
@@ -47,7 +47,7 @@ func (a Author) mark() string {
 	return ""
 }
 
-// claims are the members that an event of this author may not have itself.
+// claims returns the members that an event of this author may not have.
 func (a Author) claims() members {
 	switch a {
 	case FromService:
@@ -58,12 +58,11 @@ func (a Author) claims() members {
 	return 0
 }
 
-// marked reports whether events of this type say who they are from.
+// marked reports whether events of this type show their author.
 func marked(typ string) bool { return IsMessage(typ) || typ == TypeSignal }
 
-// claimNamed is the claim that a member of that name makes. Names that only
-// differ in case are the same: some readers, encoding/json among them, take one
-// for the other.
+// claimNamed returns the claim with that name. Case is ignored, as some
+// decoders do, encoding/json among them.
 func claimNamed(name []byte) members {
 	if len(name) == 0 {
 		return 0
@@ -102,7 +101,7 @@ func appendWithout(dst, object []byte, drop func(name []byte) bool) (_ []byte, s
 	return dst, some
 }
 
-// Stamp is who a client's payload is from.
+// Stamp is the sender of a client's payload.
 type Stamp struct {
 	User
 	From     string
@@ -117,9 +116,9 @@ var stampNames = []string{"uid", "from", "username", "avatar_id", "client_id", "
 
 // Payload is the payload with uid and from, and with the username, the
 // avatar_id and the client_id that it has set right. What is no object becomes
-// its member data. raw is copied but for these members, so it grows by what they
-// take at most. A failure is a *Error: raw is not JSON, or nests too deep; what
-// is no object may nest a level less.
+// its member data. raw is copied but for these members, so it grows by what
+// they take at most. A failure is a *Error: raw is not JSON, or nests too deep;
+// what is no object may nest a level less.
 func (st *Stamp) Payload(raw json.RawMessage) (json.RawMessage, error) {
 	raw, ok := onePayload(raw)
 	if !ok {

@@ -5,17 +5,16 @@ import (
 	"strings"
 )
 
-// Body is what is published on a room's subject to be logged: an event that was
-// checked once and is encoded. NewBody, ReadBody and MessageBody are the only
-// ways to one, so who has a Body need not look at it again. The zero Body is
-// none.
+// Body is a validated and encoded event, to be published on a room's subject.
+// Only NewBody, ReadBody and MessageBody return one, so it need not be
+// validated again. The zero Body is none.
 type Body struct{ text []byte }
 
-// Bytes must not be changed.
+// Bytes returns the encoded event, which must not be modified.
 func (b Body) Bytes() []byte { return b.text }
 
-// NewBody checks the type and the payload of ev; its other fields are left out.
-// A failure is a *Error.
+// NewBody returns the Body of an event with the type and payload of ev, which
+// it validates; other fields are ignored. The error is a *Error.
 func NewBody(ev Event) (Body, error) {
 	if !ValidType(ev.Type) {
 		return Body{}, errBadType()
@@ -30,8 +29,9 @@ func NewBody(ev Event) (Body, error) {
 	return encodeBody(ev.Type, payload), nil
 }
 
-// ReadBody is Decode for an event that somebody wants logged. The event has
-// what the sender said of id and room; it is given as far as it could be read.
+// ReadBody is Decode for an event that is to be logged. The event has the
+// sender's id and room, as far as they could be decoded, also if there is an
+// error.
 func ReadBody(data []byte) (Event, Body, error) {
 	ev, err := Decode(data)
 	if err == nil {
@@ -63,7 +63,7 @@ func errBadPayload() *Error {
 // bodyNames is what a body has besides its type and payload.
 const bodyNames = len(`{"type":"","payload":}`)
 
-// encodeBody encodes what was checked.
+// encodeBody encodes what was validated.
 func encodeBody(typ string, payload []byte) Body {
 	ev := Event{Type: typ, Payload: payload}
 	return Body{AppendEvent(make([]byte, 0, bodyNames+len(typ)+len(payload)), ev)}
@@ -84,9 +84,9 @@ func onePayload(raw json.RawMessage) ([]byte, bool) {
 // to whom.
 var serverSet = []string{"uid", "username", "avatar_id", "from", "sent", "time", "room_id", "to_uid"}
 
-// WithPayload is the body with another payload. That of a message keeps who sent
-// it, when, where and to whom. It is not on the way of most events, and takes
-// its time. A failure is a *Error.
+// WithPayload is the body with another payload. That of a message keeps who
+// sent it, when, where and to whom. It is not on the way of most events, and
+// takes its time. A failure is a *Error.
 func (b Body) WithPayload(payload json.RawMessage) (Body, error) {
 	ev, err := Decode(b.text)
 	if err != nil {

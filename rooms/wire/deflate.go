@@ -19,8 +19,8 @@ const deflateAbove = 128
 // deflateTail ends what was flushed and is not sent: RFC 7692 section 7.2.1.
 const deflateTail = "\x00\x00\xff\xff"
 
-// Deflater compresses messages, each by itself. It takes 1.2 MB, so it is
-// to be kept and used again; one goroutine at a time may.
+// Deflater compresses messages, each by itself. It takes 1.2 MB, so reuse it.
+// It is not safe for concurrent use.
 type Deflater struct {
 	w   *flate.Writer
 	out bytes.Buffer
@@ -37,8 +37,8 @@ func NewDeflater() *Deflater {
 
 // Append appends the frames of data, which are complete frames as AppendFrame
 // makes them. A text that gets shorter by it is compressed by itself, as for a
-// peer that agreed on permessage-deflate without context takeover by the server;
-// all else stays as it is.
+// peer that agreed on permessage-deflate without context takeover by the
+// server; all else stays as it is.
 func (d *Deflater) Append(dst, data []byte) []byte {
 	for len(data) > 0 {
 		header, size := frameSizes(data)
@@ -81,12 +81,12 @@ var ErrInflated = errors.New("a compressed message is too long")
 // finalBlock ends a flate stream after the tail that was not sent.
 const finalBlock = "\x01\x00\x00\xff\xff"
 
-// MaxDeflated is how long the payload of a compressed message of n bytes can
-// be: one that cannot be compressed gets longer.
+// MaxDeflated returns the most bytes of the compressed payload of a message of
+// n bytes: one that cannot be compressed gets longer.
 func MaxDeflated(n int64) int64 { return n + n>>10 + 64 }
 
-// Inflater reads compressed messages, each by itself. It takes some 40 KB, so it
-// is to be kept and used again; one goroutine at a time may.
+// Inflater inflates messages, each by itself. It takes some 40 KB, so reuse it.
+// It is not safe for concurrent use.
 type Inflater struct{ r io.ReadCloser }
 
 // NewInflater returns an Inflater for any number of messages.

@@ -39,7 +39,7 @@ func appendFields(dst []byte, ev *Event) []byte {
 	return dst
 }
 
-// MarshalPayload encodes a payload of ours. It panics when v cannot be
+// MarshalPayload encodes a payload of this package. It panics if v cannot be
 // encoded, which for the types of this package cannot happen as long as every
 // History.Events is valid JSON: put there only what Decode has accepted.
 func MarshalPayload(v any) json.RawMessage {

@@ -18,7 +18,7 @@ const (
 
 var fieldNames = [fieldCount]string{fieldType: "type", fieldID: "id", fieldRoom: "room", fieldSeq: "seq", fieldAt: "at", fieldPayload: "payload"}
 
-// envelope is the text of each field, as it came; nil when absent.
+// envelope is the raw JSON of each field; nil if absent.
 type envelope struct {
 	fields  [fieldCount][]byte
 	twice   field   // one that appears twice, or fieldNone
@@ -81,7 +81,7 @@ func readEnvelope(body []byte) (env envelope, id []byte, err error) {
 	return env, id, nil
 }
 
-// notAnEvent says why the scan of body has failed.
+// notAnEvent returns why the scan of body has failed.
 func notAnEvent(body []byte) *Error {
 	if !utf8.Valid(body) {
 		return Errorf(BadJSON, "the message is not valid UTF-8; send one JSON object as text")
@@ -116,8 +116,8 @@ func fieldNamed(name []byte) field {
 
 func isNull(raw []byte) bool { return len(raw) == 0 || string(raw) == "null" }
 
-// stringBytes fails for what is no string, and for a string that holds what
-// is no character; an absent or null field is empty.
+// stringBytes fails if raw is no string, or contains invalid characters; an
+// absent or null field is empty.
 func stringBytes(raw []byte) ([]byte, bool) {
 	if isNull(raw) {
 		return nil, true
@@ -135,8 +135,8 @@ func stringField(raw []byte) (string, bool) {
 	return string(b), ok
 }
 
-// typeField gives every type of ours as the constant: most events then cost
-// no allocation for it.
+// typeField returns a type of this package as the constant, which needs no
+// allocation.
 func typeField(raw []byte) (string, bool) {
 	b, ok := typeBytes(raw)
 	return typeName(b), ok

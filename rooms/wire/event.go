@@ -21,12 +21,12 @@ type Event struct {
 	Payload json.RawMessage // nil when absent
 }
 
-// Decode reads one event object as a client or a service sends it; seq, at
-// and unknown fields are ignored. Names of fields are matched exactly, and none of
-// ours may appear twice, so that no two readers see different events in it.
-// A failure is a *Error with BadJSON, BadType or BadRoom; the event then holds
-// what could be read, the id above all, so that the answer can carry it.
-// The payload shares memory with body.
+// Decode reads one event object as a client or a service sends it; seq, at and
+// unknown fields are ignored. Names of fields are matched exactly, and none of
+// ours may appear twice, so that no two readers see different events in it. A
+// failure is a *Error with BadJSON, BadType or BadRoom; the event then holds
+// what could be read, the id above all, so that the answer can carry it. The
+// payload shares memory with body.
 func Decode(body []byte) (Event, error) { return decode(body, false) }
 
 // DecodeServer reads an event as a server sends it: as Decode, with seq and at.

@@ -7,7 +7,7 @@ const FeedSubject = "roomd.feed."
 // FeedKind is what happened: the last token of an event's subject in the feed.
 type FeedKind string
 
-// What the feed tells.
+// Kinds of events in the feed.
 const (
 	FeedConnected    FeedKind = "connected"
 	FeedDisconnected FeedKind = "disconnected"

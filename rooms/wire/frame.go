@@ -76,7 +76,7 @@ func AppendCloseFrame(dst []byte, code CloseCode) []byte {
 	return AppendFrame(dst, OpClose, append(body, code.String()...))
 }
 
-// EventFrame is the text frame of one event.
+// EventFrame returns the text frame of one event.
 func EventFrame(ev Event) []byte {
 	return frameOf(AppendEvent(make([]byte, MaxFrameHeader, frameSize(&ev)+len(ev.Payload)), ev))
 }

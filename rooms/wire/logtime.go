@@ -2,8 +2,8 @@ package wire
 
 import "time"
 
-// LogMillis is a time of the log, in RFC 3339 as JetStream writes it, in ms
-// since 1970; 0 for what is no time.
+// LogMillis parses a time of the log, in RFC 3339 as JetStream writes it, to ms
+// since 1970; 0 if it is invalid.
 func LogMillis(text string) int64 {
 	if at, ok := utcMillis(text); ok {
 		return at
@@ -47,7 +47,8 @@ func utcMillis(text string) (at int64, ok bool) {
 }
 
 // daysTo is how many days after 1970-01-01 a date is, in the Gregorian calendar
-// and for years from 0. A year that begins in March has its leap day at its end.
+// and for years from 0. A year that begins in March has its leap day at its
+// end.
 func daysTo(year, month, day int) int {
 	if month <= 2 {
 		year, month = year-1, month+12

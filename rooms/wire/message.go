@@ -6,11 +6,11 @@ import (
 	"strconv"
 )
 
-// Messages are most of what there is, so their payloads are read and written by
-// hand; tests compare that with encoding/json.
+// Most events are messages, so their payloads are decoded and encoded by hand;
+// tests compare that with encoding/json.
 
-// Text is the text of a message as a JSON string, quotes and escapes and all: it
-// goes into the log as it came. The zero Text is an absent one.
+// Text is the text of a message as a JSON string, quotes and escapes and all:
+// it goes into the log as it came. The zero Text is an absent one.
 type Text struct{ quoted []byte }
 
 // TextOf quotes s; invalid UTF-8 becomes U+FFFD.
@@ -19,8 +19,8 @@ func TextOf(s string) Text { return Text{AppendString(nil, s)} }
 // Empty reports whether the text is absent or has no character.
 func (t Text) Empty() bool { return len(t.quoted) <= len(`""`) }
 
-// SentMessage is SendMessage as ReadSendMessage reads it. Its Text shares memory
-// with the payload.
+// SentMessage is SendMessage as ReadSendMessage reads it. Its Text shares
+// memory with the payload.
 type SentMessage struct {
 	Text                  Text // message, or content where that is empty
 	From, ImageURL, ToUID string
@@ -115,7 +115,8 @@ func (m *Message) appendWith(dst []byte, text Text) []byte {
 	return append(dst, '}')
 }
 
-// size is what appendWith appends besides the text when nothing needs an escape.
+// size is what appendWith appends besides the text when nothing needs an
+// escape.
 func (m *Message) size() int {
 	const names = len(`{"message":"","from":"","sent":"","time":,"uid":"","username":"","avatar_id":"","image_url":"","room_id":"","to_uid":""}`)
 	return names + maxDigits + len(m.From) + len(m.Sent) + len(m.UID) + len(m.Username) +

@@ -14,16 +14,16 @@ const (
 	MaxRoomBytes = 128 // bytes of the name as a subject token
 )
 
-// InboxAlias is what a client calls its own inbox.
+// InboxAlias is a client's name for its own inbox.
 const InboxAlias = "@me"
 
 // inboxPrefix marks the room that is a user's inbox.
 const inboxPrefix = "@"
 
-// Room is a room's name in its one spelling. ParseRoom makes one of what somebody
-// wrote, Inbox of a uid, Space.Room of a subject; a literal of a program's own is
-// one when ParseRoom would leave it as it is. What was only read from JSON, as
-// Event.Room, is a string: nobody has looked at it.
+// Room is a room's name in its one spelling. ParseRoom makes one of what
+// somebody wrote, Inbox of a uid, Space.Room of a subject; a literal of a
+// program's own is one when ParseRoom would leave it as it is. What was only
+// read from JSON, as Event.Room, is a string: nobody has looked at it.
 type Room string
 
 // ParseRoom returns the one spelling of a room's name (NFC), or a *Error with
@@ -51,7 +51,7 @@ func ParseRoom(name string) (Room, error) {
 	return Room(name), nil
 }
 
-// Inbox is the room that is the inbox of the user. The uid must be one that
+// Inbox returns the room that is the user's inbox. The uid must be one that
 // ParseRoom leaves as it is behind the "@" (ValidUID), or two users could share
 // an inbox.
 func Inbox(uid string) Room { return Room(inboxPrefix + uid) }
@@ -76,15 +76,15 @@ func InboxOwner(room Room) (uid string, ok bool) {
 
 // RoomToken writes a room's name as one token of a NATS subject, and that of an
 // inbox as its owner's uid: which of the two it is says the subject's Space.
-// What would be a separator or a wildcard there, and "=" itself, becomes =XX per
-// byte.
+// What would be a separator or a wildcard there, and "=" itself, becomes =XX
+// per byte.
 func RoomToken(room Room) string {
 	return escape(strings.TrimPrefix(string(room), inboxPrefix), tokenSafe)
 }
 
-// RoomKey writes a room's name, or another text, as a key of a KV bucket: every byte outside
-// A-Z a-z 0-9 _ - becomes =XX. It has up to 3*MaxRoomBytes bytes and is
-// case-sensitive, so not every file system takes it as a file name.
+// RoomKey writes a room's name, or another text, as a key of a KV bucket: every
+// byte outside A-Z a-z 0-9 _ - becomes =XX. It has up to 3*MaxRoomBytes bytes
+// and is case-sensitive, so not every file system takes it as a file name.
 func RoomKey[S ~string](room S) string { return escape(string(room), keySafe) }
 
 func tokenSafe(r rune) bool {

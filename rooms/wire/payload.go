@@ -70,11 +70,12 @@ type RoomJoined struct {
 	Count     int    `json:"count"`
 	List      []User `json:"list"`
 
-	// EncodedList, if there is one, is sent instead of List; EncodeUsers makes it.
+	// EncodedList, if there is one, is sent instead of List; EncodeUsers makes
+	// it.
 	EncodedList json.RawMessage `json:"-"`
 }
 
-// RoomLeft says that the client is no member any more, and why.
+// RoomLeft says that the client is not a member any more, and why.
 type RoomLeft struct {
 	RoomID string `json:"room_id"`
 	Reason string `json:"reason"`
@@ -120,8 +121,7 @@ type GetRooms struct {
 // room's name has.
 const MaxRoomFilter = MaxRoomRunes * utf8.UTFMax
 
-// Clean puts Prefix into the one spelling of names. Its error, BadPayload, is
-// for whoever asked.
+// Clean normalizes Prefix (NFC). Its error is a *Error with BadPayload.
 func (p *GetRooms) Clean() error {
 	switch {
 	case p.Limit < 0:

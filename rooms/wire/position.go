@@ -42,7 +42,7 @@ func (p *Position) UnmarshalJSON(b []byte) error {
 // may join is decided elsewhere.
 const MaxResume = 256
 
-// Resume is one room that a client comes back to.
+// Resume is one room that a client resumes.
 type Resume struct {
 	Room  string // as the client named it: may be InboxAlias
 	Since Position

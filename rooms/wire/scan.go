@@ -6,8 +6,8 @@ package wire
 // which Go's own reader would refuse that whole page.
 const MaxDepth = 60
 
-// scanner walks over JSON without allocating. It accepts what RFC 8259 calls a
-// JSON text in valid UTF-8, and no more.
+// scanner scans JSON without allocating. It accepts exactly JSON texts of RFC
+// 8259 in valid UTF-8.
 type scanner struct {
 	text []byte
 	at   int

@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// Stored is the body of an event as it lies in a room's log, after the one scan
-// that checks it and finds all that its frame is made of. It shares memory with
-// the body.
+// Stored is an event of a room's log, validated and parsed by a single scan for
+// what its frame is made of. It shares memory with the body.
 type Stored struct {
 	typ     []byte
 	payload []byte  // nil when absent or null
@@ -17,8 +16,8 @@ type Stored struct {
 	author  Author  // adds its mark and takes out what the payload claims; FromUnknown: neither
 }
 
-// ReadStored reads the body of a message on a room's subject. A failure is a
-// *Error; such a body reaches no client.
+// ReadStored parses the body of a message on a room's subject. The error is a
+// *Error; such an event is not delivered.
 func ReadStored(body []byte) (Stored, error) {
 	env, _, err := readEnvelope(body)
 	if err != nil {
@@ -55,12 +54,12 @@ func checkLogged(typ string, payload []byte) error {
 	return nil
 }
 
-// Marked reports whether the event says who it is from, so that SetAuthor
-// counts: others are shown as they are.
+// Marked reports whether the event shows its author, as set by SetAuthor:
+// others are shown unchanged.
 func (st *Stored) Marked() bool { return st.message }
 
-// SetAuthor says who the event is from, as far as the server knows. Until then
-// it is FromUnknown.
+// SetAuthor sets the verified author of the event. Until then it is
+// FromUnknown.
 func (st *Stored) SetAuthor(a Author) {
 	if st.Marked() {
 		st.author = a
@@ -72,8 +71,8 @@ func (st *Stored) SetAuthor(a Author) {
 func IsMessage(typ string) bool { return typ == TypeNewMessage || typ == TypePrivateMessage }
 
 // Event is what clients see of the event: its type and payload, the room's
-// label, the sequence and logTime, the log's own in RFC 3339. What a message may
-// leave out comes from there.
+// label, the sequence and logTime, the log's own in RFC 3339. What a message
+// may leave out comes from there.
 func (st *Stored) Event(label string, seq uint64, logTime string) Event {
 	ev := Event{Type: typeName(st.typ), Room: label, Seq: seq, At: LogMillis(logTime), Payload: slices.Clip(st.payload)}
 	if st.altered() {
@@ -82,7 +81,7 @@ func (st *Stored) Event(label string, seq uint64, logTime string) Event {
 	return ev
 }
 
-// FrameSize is the most that AppendFrame appends.
+// FrameSize returns the most bytes that AppendFrame appends.
 func (st *Stored) FrameSize(label, logTime string) int {
 	const names = len(`{"type":"","room":,"seq":,"at":,"payload":}`) + 2*maxDigits
 	return MaxFrameHeader + names + len(st.typ) + stringSize(label) + len(st.payload) + st.added(label, logTime)

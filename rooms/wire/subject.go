@@ -15,7 +15,7 @@ const (
 
 var spaceWords = [Spaces]string{"room.", "inbox."}
 
-// SpaceOf is the space of a room's subjects.
+// SpaceOf returns the space of a room's subjects.
 func SpaceOf(room Room) Space {
 	if strings.HasPrefix(string(room), inboxPrefix) {
 		return SpaceInboxes
@@ -40,10 +40,10 @@ const (
 	AllLabels   = "room.*.label"
 )
 
-// AllEvents is what the stream of the space captures.
+// AllEvents returns the subjects that the stream of the space captures.
 func (s Space) AllEvents() string { return spaceWords[s] + "*." + verbEvent }
 
-// AllLogs is what the stream of the space republishes.
+// AllLogs returns the subjects to which the stream of the space republishes.
 func (s Space) AllLogs() string { return spaceWords[s] + "*." + verbLog }
 
 // LogMapping is the mapping of the one to the other.
@@ -74,22 +74,22 @@ func (s Space) Room(token string) (Room, error) {
 	return room, nil
 }
 
-// EventSubject is where an event is published to be logged.
+// EventSubject returns the subject to which events are published to be logged.
 func EventSubject(room Room) string { return subject(room, verbEvent) }
 
-// LogSubject is where the stream republishes what it stored.
+// LogSubject returns the subject to which the stream republishes stored events.
 func LogSubject(room Room) string { return subject(room, verbLog) }
 
-// SignalSubject carries what is delivered now and not logged.
+// SignalSubject returns the subject of ephemeral events, which are not logged.
 func SignalSubject(room Room) string { return subject(room, verbSignal) }
 
-// PresenceSubject carries the membership changes of one node.
+// PresenceSubject returns the subject of membership changes between nodes.
 func PresenceSubject(room Room) string { return subject(room, verbPresence) }
 
-// RejectedSubject gets injected events that were not valid.
+// RejectedSubject returns the subject of injected events that were invalid.
 func RejectedSubject(room Room) string { return subject(room, verbRejected) }
 
-// LabelSubject is where a service sets a room's label.
+// LabelSubject returns the subject to which services send a room's label.
 func LabelSubject(room Room) string { return subject(room, verbLabel) }
 
 func subject(room Room, verb string) string {
