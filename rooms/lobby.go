@@ -150,7 +150,7 @@ func (l *lobbySync) startRefresh() <-chan struct{} {
 		list, err := l.refresh(ctx, false)
 		if err != nil && !l.eng.closed() {
 			l.eng.stats.LobbyLate.Add(1)
-			l.eng.cfg.Log.Debug().Err(err).Msg("a node did not tell its rooms in time; those that it replies last are shown")
+			l.eng.cfg.Log.Debug().Err(err).Msg("a node did not tell its rooms in time; those that it told last are shown")
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -287,7 +287,7 @@ func (e *Engine) replyLobby(msg *nats.Msg, ask lobbyRequest) {
 		}
 		if err != nil {
 			if !e.closed() {
-				e.cfg.Log.Warn().Err(err).Str("node", ask.Node).Msg("another node could not be replies of the rooms here; it asks again")
+				e.cfg.Log.Warn().Err(err).Str("node", ask.Node).Msg("another node could not be told of the rooms here; it asks again")
 			}
 			return
 		}
