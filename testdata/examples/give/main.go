@@ -49,9 +49,13 @@ func main() {
 	}
 }
 
-func give(ctx context.Context, url, room string, from io.Reader, to io.Writer) error {
+func give(ctx context.Context, url, name string, from io.Reader, to io.Writer) error {
+	room, err := wire.ParseRoom(name)
+	if err != nil {
+		return err
+	}
 	// Nothing is buffered while NATS is away: what was not sent is tried again here.
-	nc, err := nats.Connect(url, nats.Name("give "+room), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1))
+	nc, err := nats.Connect(url, nats.Name("give "+name), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1))
 	if err != nil {
 		return fmt.Errorf("connect to NATS as -nats says: %w", err)
 	}

@@ -47,7 +47,11 @@ func main() {
 	var from source
 	flag.StringVar(&from.url, "nats", nats.DefaultURL, "NATS of the rooms")
 	flag.StringVar(&from.api, "js", jetstream.DefaultAPIPrefix, "prefix of JetStream's API there: rooms.js for a service of testdata/cluster")
-	flag.StringVar(&from.room, "room", "general", "whose events")
+	from.room = "general"
+	flag.Func("room", "whose events (default general)", func(name string) (err error) {
+		from.room, err = wire.ParseRoom(name)
+		return err
+	})
 	flag.StringVar(&from.name, "name", "take", "of the consumer: the server remembers by it how far this program is")
 	path := flag.String("to", "events.txt", "file to write the events to")
 	create := flag.Bool("create", false, "make the consumer, or bring it to what it should be, and end")
@@ -127,7 +131,7 @@ func (o *output) takeFrom(ctx context.Context, js jetstream.JetStream, from sour
 type source struct {
 	url  string
 	api  string // prefix of JetStream's API
-	room string
+	room wire.Room
 	name string // of the consumer
 }
 
@@ -137,7 +141,7 @@ const (
 )
 
 func (s source) connect(more ...nats.Option) (*nats.Conn, jetstream.JetStream, error) {
-	nc, err := nats.Connect(s.url, append(more, nats.Name("take "+s.room))...)
+	nc, err := nats.Connect(s.url, append(more, nats.Name("take "+string(s.room)))...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("connect to NATS as -nats says: %w", err)
 	}
