@@ -84,6 +84,13 @@ type Config struct {
 	MaxGuestRooms            int     // rooms of this node that only guests have entered; one more is refused with busy; 0: no limit
 	MaxConnectionsPerUser    int     // one more closes the user's oldest with 4502; 0: no limit
 
+	// Revocations are asked about every identity, whatever Authenticator it is
+	// from: one that they refuse is answered 401. store.Revocations are those that
+	// kicks end sessions in. Nil: those of the Authenticator, if it has the method
+	// itself, as *auth.Authenticator; else a kick closes connections, and keeps
+	// nobody out.
+	Revocations auth.Revocations
+
 	Hooks   Hooks          // functions of the program; zero: none
 	Origins auth.Origins   // origins of web pages that may connect
 	Proxies auth.Proxies   // trusted proxies, whose X-Forwarded-For is used

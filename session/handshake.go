@@ -78,8 +78,8 @@ func (m *Manager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // check makes all checks that depend on the request: login, origin, rooms.
 func (m *Manager) check(r *http.Request) (who auth.Identity, first []firstRoom, status int, err error) {
-	who, err = m.who.Identify(r)
-	if err = wire.ErrorOrNil(err); err != nil {
+	who, err = m.identify(r)
+	if err != nil {
 		status, _ = LoginRefusal(err)
 		if status == http.StatusForbidden && !m.cfg.Origins.Allowed(r) { // an Authenticator that asks a backend checks the origin first
 			m.stats.RefusedOrigin.Add(1)
@@ -95,14 +95,11 @@ func (m *Manager) check(r *http.Request) (who auth.Identity, first []firstRoom, 
 		m.stats.RefusedOrigin.Add(1)
 		return who, nil, http.StatusForbidden, wire.Errorf(wire.Forbidden, "pages of %s may not connect; allow them with --allow-origin", r.Header.Get("Origin"))
 	}
-	if who, err = m.connect(r, who); err == nil {
-		err = checkIdentity(who)
-	}
-	if err != nil {
+	if who, err = m.connect(r, who); err != nil {
 		m.stats.RefusedHook.Add(1)
 		m.logUnknown(err)
-		refusal := wire.AsError(err)
-		return who, nil, refusalStatus(refusal.Code), refusal
+		status, refusal := LoginRefusal(err)
+		return who, nil, status, refusal
 	}
 	first, err = m.firstRooms(r, who)
 	if err != nil {
@@ -121,13 +118,13 @@ func (m *Manager) check(r *http.Request) (who auth.Identity, first []firstRoom, 
 func (m *Manager) refuseByHook(w http.ResponseWriter, r *http.Request, who auth.Identity, from address, err error) {
 	m.stats.RefusedHook.Add(1)
 	m.logUnknown(err)
-	refusal := wire.AsError(err)
-	m.refuse(w, r, who, from, refusalStatus(refusal.Code), refusal)
+	status, refusal := LoginRefusal(err)
+	m.refuse(w, r, who, from, status, refusal)
 }
 
-// logUnknown logs an error that the client is not shown.
+// logUnknown logs an error of a hook that the client is not shown.
 func (m *Manager) logUnknown(err error) {
-	if !wire.Known(err) {
+	if status, _ := LoginRefusal(err); status >= http.StatusInternalServerError && !wire.Known(err) {
 		m.cfg.Log.Error().Err(err).Msg("a hook failed; the connection was refused")
 	}
 }

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"runtime/debug"
 	"sync"
@@ -20,20 +19,14 @@ type Authenticator interface {
 	// Identify is called at the handshake, on the request's goroutine, whose
 	// context bounds what it waits for. An error refuses the connection: an
 	// *auth.Error or a *wire.Error is shown, with its status (401, 403, 429 or
-	// 503); any other is logged and answered 500. The uid must be wire.ValidUID.
+	// 503); any other is logged and answered 500.
+	//
+	// The uid must be wire.ValidUID, and begin with wire.GuestPrefix if, and only
+	// if, Guest is set: else the connection is refused with 500. An identity that
+	// has expired, or that Config.Revocations refuses, is answered 401. The names
+	// are passed through auth.CleanName; who has none gets one.
 	Identify(r *http.Request) (auth.Identity, error)
 }
-
-// revoker is an Authenticator that knows which credentials were revoked.
-type revoker interface {
-	// Refuses reports whether the sessions of the user were ended after the
-	// credential behind id was issued. It is called for every connection.
-	Revoked(id auth.Identity) bool
-}
-
-// revoked reports whether the user's sessions were ended after the credential
-// was issued.
-func (m *Manager) revoked(id auth.Identity) bool { return m.revoker != nil && m.revoker.Revoked(id) }
 
 // Hooks are functions of the program that may observe, refuse or change what
 // clients do. A nil one costs nothing. They may be called from any number of
@@ -41,8 +34,8 @@ func (m *Manager) revoked(id auth.Identity) bool { return m.revoker != nil && m.
 // wire.ErrorOrNil); one that is no *wire.Error is logged and shown as internal.
 type Hooks struct {
 	// Connect is called at the handshake, after login and origin were checked,
-	// and returns the client's identity. ctx ends with the request. It is not
-	// called for AddClient.
+	// and returns the client's identity, for which the same rules hold as for an
+	// Authenticator's. ctx ends with the request. It is not called for AddClient.
 	Connect func(ctx context.Context, r *http.Request, who auth.Identity) (auth.Identity, error)
 	// Disconnect is called when a connection has ended and its rooms have been
 	// left; Manager.Close waits for it. ctx ends after 5 s.
@@ -80,15 +73,6 @@ type PublishRequest struct {
 	// Event is the event as it will be stored: its type and payload, in which
 	// messages have their sender already. It must not be changed.
 	Event json.RawMessage
-}
-
-// connect calls Hooks.Connect, if there is one.
-func (m *Manager) connect(r *http.Request, who auth.Identity) (auth.Identity, error) {
-	if m.cfg.Hooks.Connect == nil {
-		return who, nil
-	}
-	who, err := m.cfg.Hooks.Connect(r.Context(), r, who)
-	return who, wire.ErrorOrNil(err)
 }
 
 // disconnect calls Hooks.Disconnect, if there is one. A panic in it must not
@@ -177,12 +161,4 @@ func refusalStatus(code wire.Code) int {
 		return http.StatusInternalServerError
 	}
 	return http.StatusBadRequest
-}
-
-// checkIdentity returns why a connection cannot belong to an identity, or nil.
-func checkIdentity(who auth.Identity) error {
-	if wire.ValidUID(who.UID) {
-		return nil
-	}
-	return fmt.Errorf("%q cannot be a uid; it must make a valid room name behind an @", who.UID)
 }

@@ -47,7 +47,7 @@ func TestAuthenticatorOfAProgram(t *testing.T) {
 		header http.Header
 		status int
 		code   wire.Code
-	}{{nil, 401, wire.Unauthorized}, {cookie("nobody"), 500, wire.Internal}, {cookie("@ann"), 500, wire.Internal}} {
+	}{{nil, 401, wire.Unauthorized}, {cookie("nobody"), 500, wire.Internal}, {cookie("@ann"), 401, wire.Unauthorized}} {
 		if status, code, _ := s.refused("", tt.header); status != tt.status || code != string(tt.code) {
 			t.Errorf("%v was refused with %d %s, want %d %s", tt.header, status, code, tt.status, tt.code)
 		}

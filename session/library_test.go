@@ -81,6 +81,7 @@ func TestAddClientRefuses(t *testing.T) {
 		{"a bad room", auth.Identity{UID: "a"}, "\x07", wire.BadRoom},
 		{"no uid", auth.Identity{}, "", ""},
 		{"a uid that is no room's name", auth.Identity{UID: "a\nb"}, "", ""},
+		{"a login that has expired", auth.Identity{UID: "a", Expires: time.Now().Add(-time.Hour)}, "", ""},
 	}
 	refused := func(who auth.Identity, room string, want wire.Code) {
 		t.Helper()

@@ -29,22 +29,22 @@ var errDraining = wire.Errorf(wire.Unavailable, "this node is stopping; connect 
 // any goroutine.
 type Manager struct {
 	// fixed after New
-	cfg        Config
-	eng        engine
-	who        Authenticator
-	revoker    revoker // who, if it implements it
-	upgrader   *socket.Upgrader
-	actors     *actor.Config[outgoing]
-	connects   *rate.Limiter // nil: no limit
-	ctx        context.Context
-	stop       context.CancelFunc
-	guestRooms *guestRooms
-	wheel      *wheel
-	started    time.Time // budgets and the times of frames count from here, on the monotonic clock
-	budgets    budgets
-	waiting    *rooms.QueuedBytes // bytes queued for all clients
-	unfinished unfinished         // incomplete messages
-	pages      *fairQueue         // for pages of history, and lists of users
+	cfg         Config
+	eng         engine
+	who         Authenticator
+	revocations auth.Revocations // nil: no credential is ever revoked
+	upgrader    *socket.Upgrader
+	actors      *actor.Config[outgoing]
+	connects    *rate.Limiter // nil: no limit
+	ctx         context.Context
+	stop        context.CancelFunc
+	guestRooms  *guestRooms
+	wheel       *wheel
+	started     time.Time // budgets and the times of frames count from here, on the monotonic clock
+	budgets     budgets
+	waiting     *rooms.QueuedBytes // bytes queued for all clients
+	unfinished  unfinished         // incomplete messages
+	pages       *fairQueue         // for pages of history, and lists of users
 
 	stats     Stats
 	warnProxy sync.Once
@@ -77,7 +77,9 @@ func newManager(eng engine, who Authenticator, cfg Config) (*Manager, error) {
 		cfg: cfg, eng: eng, who: who, started: time.Now(), budgets: newBudgets(cfg),
 		clients: make(map[string]*Client), byUser: make(map[string][]*Client), byAddress: make(map[string]int),
 	}
-	m.revoker, _ = who.(revoker)
+	if m.revocations = cfg.Revocations; m.revocations == nil {
+		m.revocations, _ = who.(auth.Revocations)
+	}
 	m.waiting, m.pages = eng.QueuedBytes(), newFairQueue(historyAtOnce)
 	m.unfinished.maxBytes = max(cfg.UnfinishedBytes, leastUnfinished*cfg.MaxMessage)
 	m.waiting.OnFull(m.shedSoon)
@@ -132,11 +134,12 @@ func (m *Manager) handler(typ string) HandlerFunc { return (*m.handlers.Load())[
 // Limits on new connections are up to the program, except that the oldest
 // connections of a user who has too many are closed. On success only the
 // manager reads, writes and closes ws from then on, and limits and deadlines
-// set on it no longer apply. It fails for an identity whose uid is not
-// wire.ValidUID, for a room that the user may not enter, and when the manager
+// set on it no longer apply. It fails for an identity that would be refused from
+// an Authenticator, for a room that the user may not enter, and when the manager
 // is stopping; then ws still belongs to the caller.
 func (m *Manager) AddClient(ws *websocket.Conn, who auth.Identity, room wire.Room) (*Client, error) {
-	if err := checkIdentity(who); err != nil {
+	who, err := m.accept(who)
+	if err != nil {
 		return nil, fmt.Errorf("session: add a client: %w", err)
 	}
 	if room == "" {

@@ -12,4 +12,11 @@
 // behind [Tickets], [Revocations] and the secret of [NewGuests]; package
 // auth/store keeps it in NATS. This package does not import NATS, so a program
 // that only makes tokens ([SignToken]) does not link its client.
+//
+// A program that identifies its users itself makes an [Identity] with
+// [NewIdentity]. Ending a user's sessions for a time (rooms.kick, the API) keeps
+// that user out if the session.Manager has the [Revocations]
+// (session.Config.Revocations) that rooms.Config.EndUser adds to: it checks them
+// for every Authenticator. An identity whose IssuedAt is zero is refused until
+// that time is over; one issued after the call is let in.
 package auth

@@ -20,13 +20,14 @@ const (
 	guestPrefix = wire.GuestPrefix
 )
 
-// Identity is who a session belongs to. It is immutable.
+// Identity is who a session belongs to. It is immutable. A program that makes
+// one itself can leave that to NewIdentity.
 type Identity struct {
 	UID      string    `json:"uid"`      // unique; a valid inbox name behind an "@"
 	Username string    `json:"username"` // for display, see CleanName; never empty
 	AvatarID string    `json:"avatar_id"`
 	Guest    bool      `json:"guest"`     // not authenticated: anybody may choose the same name
-	IssuedAt time.Time `json:"issued_at"` // when the credential was issued; zero: unknown
+	IssuedAt time.Time `json:"issued_at"` // when the credential was issued; zero: unknown, and refused as long as a revocation of the uid lasts
 	Expires  time.Time `json:"expires"`   // when the session must end; zero: never
 	Rooms    []string  `json:"rooms"`     // rooms it may enter, exact or a prefix and "*"; nil: every room; empty: none
 	Speak    []string  `json:"speak"`     // where it may speak, by the same rules; nil: wherever it may enter, and to every user's inbox; empty: nowhere
@@ -35,14 +36,20 @@ type Identity struct {
 // NewIdentity returns the identity of a user whom somebody else has
 // authenticated, such as the site that the user is logged in at. c.UID must be
 // valid in a token, the name and avatar are passed through CleanName, Rooms and
-// Speak are normalized (NFC). IssuedAt is now.
+// Speak are normalized (NFC). Its error is an *Error of ErrBadCredential.
+//
+// IssuedAt is zero, as nobody knows it: while the user's sessions are ended for
+// a time (Revocations), the user is refused. Who knows when the credential was
+// issued, such as the time of the login that a cookie is from, sets IssuedAt:
+// then a later login is let in at once. The time of the request is not it: it
+// would let the same cookie in again.
 func NewIdentity(c Claims) (Identity, error) {
 	if wrong := checkUID(c.UID); wrong != "" {
-		return Identity{}, fmt.Errorf("auth: the user id %q cannot be used: %s", c.UID, wrong)
+		return Identity{}, refuse("the user id %q cannot be used: %s", c.UID, wrong)
 	}
 	claims := tokenClaims{Subject: c.UID, Name: c.Name, Avatar: text(c.AvatarID), Rooms: c.Rooms, Speak: c.Speak}
 	id := claims.identity()
-	id.IssuedAt, id.Expires = time.Now(), c.Expires
+	id.Expires = c.Expires
 	return id, nil
 }
 

@@ -66,12 +66,12 @@ func (a *loginResponse) validate() (err error) {
 
 // Login asks the backend who a request is from. Pages that may not connect are
 // refused before: their requests carry their visitors' cookies. It blocks for
-// up to Timeout. Its error is a *wire.Error.
+// up to Timeout. IssuedAt is zero: when the backend logged the user in, it does
+// not say. Its error is a *wire.Error.
 func (h *Hooks) Login(r *http.Request, token string) (auth.Identity, error) {
 	if !h.cfg.Origins.Allowed(r) {
 		return auth.Identity{}, wire.Errorf(wire.Forbidden, "pages of %s may not connect; allow them with --allow-origin", r.Header.Get("Origin"))
 	}
-	began := time.Now()
 	receive, err := h.login.call(r.Context(), h.loginRequest(r, token))
 	if err != nil {
 		return auth.Identity{}, err
@@ -80,7 +80,6 @@ func (h *Hooks) Login(r *http.Request, token string) (auth.Identity, error) {
 	if err := receive(&a); err != nil {
 		return auth.Identity{}, err
 	}
-	a.identity.IssuedAt = began // so a revocation during the call counts
 	return a.identity, nil
 }
 

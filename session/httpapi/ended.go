@@ -22,8 +22,8 @@ const revokeGrace = 3 * time.Second
 // revokes, on every node, credentials that were issued to the user up to now,
 // for the time lasts, or for store.DefaultRevocation if that is negative. Its
 // errors are *wire.Error: bad_payload, busy and unavailable. It may be called
-// from any goroutine. list is also that of the Authenticator; with CloseRevoked
-// it closes the user's connections.
+// from any goroutine. list is also session.Config.Revocations, or that of the
+// auth.Authenticator; with CloseRevoked it closes the user's connections.
 func EndUser(list *store.Revocations, log zerolog.Logger) func(ctx context.Context, uid string, lasts time.Duration) error {
 	return func(ctx context.Context, uid string, lasts time.Duration) error {
 		if lasts < 0 {
