@@ -33,7 +33,6 @@ const stamp = () => ({ wall: Date.now(), steady: performance.now() });
 const since = (s) => Math.max(Date.now() - s.wall, performance.now() - s.steady);
 
 const escaped = (name) => name.replace(/[=,:]/g, (c) => `=${c.charCodeAt().toString(16).toUpperCase()}`);
-const roomName = (name) => (name.startsWith("@") ? INBOX : name.normalize("NFC"));
 const ignore = () => {};
 
 // A promise and what settles it; whoever wants to know that it was rejected awaits it.
@@ -46,7 +45,6 @@ function deferred() {
 
 const isFinal = (code) => code >= 4500 && code <= 4999;
 const leftError = () => new RoomError("unsent", "left", "the room was left");
-const closedError = () => new RoomError("unsent", "closed", "the client was closed");
 
 export class RoomError extends Error {
   constructor(outcome, code, message) {
@@ -249,9 +247,8 @@ function apply(list, end, { joined, left }) {
 class Room extends Listeners {
   _over = null; // the RoomError with which it ended
   _position = null;
-  _options;
+  _options = {};
   _entered = deferred();
-  joined = this._entered.promise;
   #client;
   #members;
 
@@ -259,10 +256,13 @@ class Room extends Listeners {
     super(client._report);
     this.#client = client;
     this.name = name;
-    this._options = { ...options };
     this._position = options.since ? { ...options.since } : null;
-    const ask = (after) => client._ask("get_online_users", { name, after, limit: PAGE }, this);
+    const ask = (after) => client.request("get_online_users", { name, after, limit: PAGE }, this);
     this.#members = new Members(name === INBOX ? 0 : options.members ?? PAGE, ask, () => this._call("onMembers", this));
+  }
+
+  get joined() {
+    return this._entered.promise;
   }
 
   get position() {
@@ -290,7 +290,7 @@ class Room extends Listeners {
   }
 
   async history({ before, limit } = {}) {
-    const { events, more } = await this.#client._ask("get_history", { name: this.name, before, limit }, this);
+    const { events, more } = await this.#client.request("get_history", { name: this.name, before, limit }, this);
     return { events, more };
   }
 
@@ -347,6 +347,7 @@ class Client extends Listeners {
   #prefix = crypto.getRandomValues(new Uint32Array(3)).join("");
   state = "connecting";
   #closed = false;
+  #over = null; // why it ended
   #rooms = new Map(); // that we want to be in
   #dirty = new Set(); // names of rooms to be joined or left at the end of this turn
   #queue = []; // what waits for its answer
@@ -366,7 +367,6 @@ class Client extends Listeners {
   #moveAt = 0; // when the server wants us to connect anew
   #listening = null;
   #ready = deferred();
-  ready = this.#ready.promise;
   // At most one of each: the connection in use, which was welcomed, and the one being opened: {abort, link, waited}.
   #link = null;
   #attempt = null;
@@ -381,9 +381,12 @@ class Client extends Listeners {
     this.#url = new URL(options.url ?? "/ws", here);
     this.#url.protocol = this.#url.protocol.replace("http", "ws");
     this.#guest = { ...options.guest };
-    this.inbox = new Room(this, INBOX, options.inbox ?? {});
-    this.#rooms.set(INBOX, this.inbox);
+    this.inbox = this.join(INBOX, options.inbox);
     queueMicrotask(() => this.#closed || this.#start()); // when the caller has what we return
+  }
+
+  get ready() {
+    return this.#ready.promise;
   }
 
   get welcome() {
@@ -408,15 +411,18 @@ class Client extends Listeners {
   }
 
   join(name, options = {}) {
-    name = roomName(name);
+    name = name.normalize("NFC");
     const room = this.#rooms.get(name) ?? new Room(this, name, options);
+    if (name === INBOX && options.last) throw new TypeError("the inbox takes no last: use inbox.history()");
     Object.assign(room._options, options);
     if (this.#closed) {
-      room._end(closedError());
+      room._end(this.#over);
       return room;
     }
     this.#rooms.set(name, room);
-    this.#changed(name);
+    if (this.#over) room._entered.reject(this.#over);
+    if (name[0] !== "@" || name === INBOX) this.#changed(name);
+    else queueMicrotask(() => room._over || this.#shut(room, "forbidden", "the inbox is @me"));
     return room;
   }
 
@@ -424,34 +430,36 @@ class Client extends Listeners {
     return this.#enqueue({ type, payload, id, room, stored: true });
   }
 
-  request(type, payload) {
-    return this._ask(type, payload);
+  async request(type, payload, room = this.#rooms.get(payload?.name?.normalize("NFC"))) {
+    return this.#enqueue({ type, payload, room, stored: false });
   }
 
   listRooms(query) {
-    return this._ask("get_rooms", query);
+    return this.request("get_rooms", query);
   }
 
   connect() {
-    if (this.#closed) throw closedError();
+    if (this.#closed) throw this.#over;
     this.#failures = 0;
     this.#denied = false;
-    if (this.state === "ended") this.#start();
-    else if (!this.#link && !this.#attempt) this.#open();
+    if (this.#over) {
+      this.#over = null;
+      this.#ready = deferred();
+      for (const room of this.#rooms.values()) room._entered = deferred();
+      this.#start();
+    } else if (!this.#link && !this.#attempt) this.#open();
     else this.#link?.check();
   }
 
   close() {
     if (this.#closed) return;
     this.#closed = true;
-    const error = closedError();
+    const error = new RoomError("unsent", "closed", "the client was closed");
     for (const room of this.#rooms.values()) room._end(error);
     this.#rooms.clear();
     this._silence();
     this.#end(error);
   }
-
-  // ---- for rooms ----
 
   #tell(error) {
     const report = this.#options.onError ?? globalThis.reportError ?? console.error;
@@ -460,10 +468,6 @@ class Client extends Listeners {
     } catch (second) {
       console.error(second, error);
     }
-  }
-
-  async _ask(type, payload, room) {
-    return this.#enqueue({ type, payload, room, stored: false });
   }
 
   _signal(room, payload) {
@@ -524,7 +528,9 @@ class Client extends Listeners {
     this.#link?.tick(ms, late);
     const attempt = this.#attempt;
     if (attempt?.link) attempt.link.tick(ms, late);
-    else if (attempt && (attempt.waited += late ? 0 : ms) > TOKEN_MS) this.#failed(new Error("no token came in time"));
+    else if (attempt && (attempt.waited += late ? 0 : ms) > TOKEN_MS) {
+      this.#failed(new Error(`no ${this.#options.token ? "ticket" : "answer to /login"} came in time`));
+    }
     const link = this.#link;
     if (link && since(link.since) > link.renewAfter && !this.#attempt && !this.#retryTimer) this.#open();
   }
@@ -671,12 +677,14 @@ class Client extends Listeners {
   }
 
   #end(error, code) {
+    this.#over = error;
     this.#abandon();
     clearInterval(this.#ticker);
     this.#listening?.abort();
     this.#listening = null;
     this.#release(CLOSE_GONE);
     for (const entry of [...this.#queue]) this.#giveUp(entry, error);
+    for (const room of this.#rooms.values()) room._entered.reject(error);
     this.#ready.reject(error);
     this.#say({ state: "ended", code, error });
   }
@@ -695,12 +703,12 @@ class Client extends Listeners {
   _heard(link, event) {
     if (link === this.#attempt?.link) {
       if (event.type === "welcome") this.#welcomed(link, event.payload);
-      else this._lost(link, 1002, `the server's first event is ${event.type} instead of welcome`);
+      else this._lost(link, 1002, `${event.type} came before welcome`);
       return;
     }
     if (link !== this.#link) return;
     const payload = event.payload ??= {};
-    const name = roomName(event.room ?? payload.room_id ?? "");
+    const name = (event.room ?? payload.room_id ?? "").replace(/^@.*/, INBOX);
     const have = link.rooms.get(name); // we asked this connection for it
     switch (event.type) {
       case "room_joined":
@@ -816,10 +824,9 @@ class Client extends Listeners {
   }
 
   #shut(room, code, message) {
-    this.#link.rooms.delete(room.name);
-    const { onLeft } = room._options;
+    this.#link?.rooms.delete(room.name);
     this.#dropRoom(room, new RoomError("refused", code, message));
-    this._run(onLeft, { code, message }, room);
+    this._run(room._options.onLeft, { code, message }, room);
   }
 
   #dropRoom(room, error) {
@@ -847,8 +854,8 @@ class Client extends Listeners {
     const text = JSON.stringify({ type, id, room, payload });
     const bytes = new TextEncoder().encode(text).length;
     const refuse = (code, message) => { throw new RoomError("unsent", code, message); };
-    if (of?._over) refuse(of._over.code, of._over.message);
-    if (this.state === "ended") refuse(this.#closed ? "closed" : "ended", "the client has ended");
+    const { code, message } = of?._over ?? this.#over ?? {};
+    if (code) refuse(code, message);
     if (bytes > this.#options.maxMessage) refuse("too_big", `the event has ${bytes} bytes; the server takes ${this.#options.maxMessage}`);
     if (this.#queue.length >= QUEUE_EVENTS || this.#bytes + bytes > QUEUE_BYTES) refuse("queue_full", "too much waits to be sent already");
     if (this.#queue.some((e) => e.id === id)) refuse("same_id", `an event with the id ${id} waits already`);

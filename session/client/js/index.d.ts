@@ -41,12 +41,17 @@ export interface Message {
   service?: true;
 }
 
+/** The payload of private_message as one gets it, in the inbox: from or to us, look at uid. */
+export interface PrivateMessage extends Message {
+  to_uid: string;
+}
+
 /** The events that every server knows, by type. */
 export interface BuiltInEvents {
   send_message: SendMessage;
   new_message: Message;
-  /** As one sends it, with to_uid, or as one gets it, in the inbox. */
-  private_message: (SendMessage & { to_uid: string }) | (Message & { to_uid: string });
+  /** As one sends it; a listener gets a PrivateMessage. */
+  private_message: SendMessage & { to_uid: string };
   /** As sent, with who sent it. */
   signal: { uid?: string; from?: string; [key: string]: unknown };
 }
@@ -174,7 +179,10 @@ export interface JoinOptions<Events = AnyEvents> {
 
 export interface Room<Events = AnyEvents> {
   readonly name: string;
-  /** Resolves when let in first; rejects with a RoomError when refused or left before. */
+  /**
+   * Resolves when let in first; rejects with a RoomError when refused or left before, or when the client ends. After connect()
+   * of a client that had ended it is a new promise.
+   */
   readonly joined: Promise<RoomJoined>;
   /** Up to and with which event of the log listeners were told; null before the first join. */
   readonly position: Position | null;
@@ -183,7 +191,8 @@ export interface Room<Events = AnyEvents> {
   /** How many are here. */
   readonly count: number;
   readonly complete: boolean;
-  /** Listens to one type of event, or to all by "*". Returns what ends it. */
+  /** Listens to one type of event, or to all by "*". Returns what ends it. Presence is no event here: onMembers tells it. */
+  on(type: "private_message", fn: Listener<PrivateMessage>): () => void;
   on<Type extends keyof EventsOf<Events> & string>(type: Type, fn: Listener<EventsOf<Events>[Type]>): () => void;
   on(type: "*", fn: Listener<any>): () => void;
   /** Resolves once the event is stored; rejects with a RoomError. Events of one room are stored in the order of the calls. */
@@ -237,8 +246,8 @@ export interface Options<Events = AnyEvents> {
   maxBackoff?: number;
   /** The server's --max-message, in bytes: 16384. */
   maxMessage?: number;
-  /** Of one's own inbox. */
-  inbox?: JoinOptions<Events>;
+  /** Of one's own inbox. It has no last, and members has no meaning: inbox.history() reads its last events. */
+  inbox?: Omit<JoinOptions<Events>, "last" | "members">;
   onStatus?: (status: Status) => unknown;
   /** Gets what listeners throw, and what the server refuses of what nobody waits for; else reportError or the console. */
   onError?: (error: unknown) => unknown;
@@ -246,7 +255,7 @@ export interface Options<Events = AnyEvents> {
 
 export interface Client<Events = AnyEvents> {
   readonly state: State;
-  /** Resolves with the first welcome; rejects when the client ends before. */
+  /** Resolves with the first welcome; rejects when the client ends before. A new promise after connect() of one that had ended. */
   readonly ready: Promise<Welcome>;
   /** Of the present connection; null while there is none. */
   readonly welcome: Welcome | null;
@@ -263,16 +272,19 @@ export interface Client<Events = AnyEvents> {
   /**
    * Joins at the end of this turn; the room that is there already if one is. Register listeners before anything is
    * awaited: the replay comes as soon as the server answers. After close() what it returns is over: joined and send
-   * reject, and nothing is heard.
+   * reject, and nothing is heard. Of the names that begin with @ only @me may be joined, which is the inbox.
    */
   join(name: string, options?: JoinOptions<Events>): Room<Events>;
   /** Sends an event that belongs to no room, such as private_message. */
   send<Type extends keyof EventsOf<Events> & string>(type: Type, payload: EventsOf<Events>[Type], options?: SendOptions): Promise<Ack>;
   /** One page of the rooms of all nodes that one may enter, up to 2 s old. */
   listRooms<Label = unknown>(query?: RoomQuery): Promise<RoomPage<Label>>;
-  /** Asks what the server answers with an event of its own; resolves with that event's payload. */
+  /**
+   * Asks what the server answers with an event of its own; resolves with that event's payload. Where payload.name is a room that
+   * is being joined, it waits for that.
+   */
   request<Answer = any>(type: string, payload?: unknown): Promise<Answer>;
-  /** Listens to events that belong to no room. */
+  /** Listens to events that belong to no room: those that a handler of the server's program sends to this connection. */
   on(type: string, fn: Listener<any>): () => void;
   /** Connects at once, instead of at the next try or after the server had ended it. After close() it throws a RoomError. */
   connect(): void;

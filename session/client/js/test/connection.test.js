@@ -268,6 +268,36 @@ test("a guest where guests are not let in ends with what the server says", async
   assert.match(error.message, /guest|token|log in/i);
 });
 
+test("when the client ends, joined rejects as ready and send do; after connect() all are of the new connection", async (t) => {
+  const server = await roomd(t, { key: KEY });
+  let seconds = -60;
+  const c = client(t, { url: server.url, token: () => jwt("alice", seconds) });
+  const room = c.join("r", { onLeft: () => assert.fail("told that it was left") });
+  const outcome = async (promise) => { const { name, outcome, code } = await rejection(promise); return [name, outcome, code]; };
+  for (const promise of [c.ready, room.joined, c.inbox.joined, c.join("later").joined, say(room, "x")]) {
+    assert.deepEqual(await outcome(promise), ["RoomError", "unsent", "ended"]);
+  }
+  assert.equal(ends(c)[0].code, 4500);
+  seconds = 3600;
+  c.connect();
+  await Promise.all([c.ready, room.joined, c.inbox.joined, c.join("later").joined]);
+  assert.equal(c.join("r"), room);
+  await say(room, "again");
+});
+
+test("a guest whose login is not answered is told that, and not of a token", async (t) => {
+  const server = await roomd(t);
+  server.signal("SIGSTOP");
+  const time = clock(t);
+  const faster = setInterval(() => time.forward(100), 100);
+  t.after(() => clearInterval(faster));
+  const c = client(t, { url: server.url });
+  const { error } = await until("given up", () => c.told.statuses.find((s) => s.error));
+  assert.match(error.message, /^no answer to \/login/);
+  server.signal("SIGCONT");
+  await c.ready;
+});
+
 test("closed for good by the server: it does not come back by itself, connect() does", async (t) => {
   const server = await roomd(t);
   const c = client(t, { url: server.url });

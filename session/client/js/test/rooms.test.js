@@ -76,6 +76,48 @@ test("a private message reaches the inbox", async (t) => {
   assert.deepEqual(heard, ["psst"]);
 });
 
+test("the inbox has no last, and says so; inbox.history() has what is asked for", async (t) => {
+  const server = await roomd(t);
+  assert.throws(() => client(t, { url: server.url, inbox: { last: 20 } }), { name: "TypeError", message: /inbox\.history/ });
+  const c = client(t, { url: server.url });
+  assert.throws(() => c.join("@me", { last: 20 }), { name: "TypeError", message: /inbox\.history/ });
+  await c.ready;
+  await c.send("private_message", { to_uid: c.welcome.uid, message: "note" });
+  assert.deepEqual((await c.inbox.history()).events.map((e) => e.payload.message), ["note"]);
+  assert.equal(c.join("@me"), c.inbox);
+});
+
+test("a name that begins with @ is refused, also one's own uid: only @me is the inbox", async (t) => {
+  const server = await roomd(t);
+  const c = client(t, { url: server.url });
+  await c.ready;
+  for (const name of ["@2", "@", `@${c.welcome.uid}`]) {
+    const left = [];
+    const room = c.join(name, { onLeft: ({ code }, which) => left.push([code, which.name]) });
+    const sent = say(room, "x");
+    const error = await rejection(room.joined);
+    assert.deepEqual([error.outcome, error.code], ["refused", "forbidden"]);
+    assert.equal((await rejection(sent)).code, "forbidden");
+    assert.deepEqual(left, [["forbidden", name]]);
+    c.join(name, { onLeft: () => assert.fail("told after leave()") }).leave();
+  }
+  assert.deepEqual(c.rooms, []);
+  assert.deepEqual(c.told.errors, []);
+});
+
+test("a request for a room waits for its join", async (t) => {
+  const server = await roomd(t);
+  const sent = [];
+  const c = client(t, { url: server.url, WebSocket: watched((event) => sent.push(event.type)) });
+  await c.ready;
+  const name = "caf\u0301e";
+  c.join(name);
+  const list = await c.request("get_online_users", { name });
+  assert.deepEqual(list.list.map(({ uid }) => uid), [c.welcome.uid]);
+  assert.ok(sent.indexOf("join_room") < sent.indexOf("get_online_users"), `${sent}`);
+  assert.equal((await rejection(c.request("get_online_users", { name: "elsewhere" }))).code, "not_member");
+});
+
 test("joins and leaves in one turn that cancel out are none: join, leave, join is one join", async (t) => {
   const server = await roomd(t);
   const sent = [];

@@ -20,6 +20,7 @@ async function typed(): Promise<void> {
   const ack: Ack = await room.send("place_bet", { on: "banker", amount: 5 });
   await room.send("send_message", { message: "hi" }, { id: "mine" });
   await client.send("private_message", { to_uid: "alice", message: "psst" });
+  client.inbox.on("private_message", ({ uid, to_uid, time }) => console.log(uid === client.welcome?.uid ? to_uid : uid, time + 1));
   try {
     await room.send("send_message", { message: `after ${ack.seq}` });
   } catch (error) {
@@ -38,6 +39,10 @@ async function typed(): Promise<void> {
   await room.send("place_bets", {});
   // @ts-expect-error a limit is a number
   await client.listRooms({ limit: "10" });
+  // @ts-expect-error the inbox has no last
+  connect({ inbox: { last: 20 } });
+  // @ts-expect-error a private message says to whom
+  await client.send("private_message", { message: "psst" });
   // @ts-expect-error there is no such outcome
   new RoomError("unsent", "x", "y").outcome === "lost";
 }
@@ -46,6 +51,7 @@ async function plain(): Promise<void> {
   const client = connect();
   const room = client.join("general");
   room.on("new_message", (payload) => payload.message.length);
+  client.inbox.on("private_message", (payload) => payload.uid.length);
   room.on("*", (payload, event) => console.log(payload.anything, event.type));
   await room.send("send_message", { message: "hi" });
   // Who describes no types of his own may use any, and those that every server knows keep theirs.
