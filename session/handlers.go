@@ -2,7 +2,6 @@ package session
 
 import (
 	"encoding/json"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -107,7 +106,7 @@ func (r *Request) parseMessage() (msg wire.Message, in wire.SentMessage, err err
 	if in.Text.Empty() && in.ImageURL == "" {
 		return msg, in, wire.Errorf(wire.BadPayload, "a message needs message or image_url")
 	}
-	if in.ImageURL != "" && !isWebURL(in.ImageURL) {
+	if in.ImageURL != "" && !wire.IsWebURL(in.ImageURL) {
 		return msg, in, wire.Errorf(wire.BadPayload, "image_url must be an http or https URL")
 	}
 	who, now := r.client.who, time.Now()
@@ -126,11 +125,6 @@ func senderName(who auth.Identity, claimed string) string {
 		}
 	}
 	return who.Username
-}
-
-func isWebURL(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
 // signal is delivered to the other members now, stamped with its sender.

@@ -328,11 +328,24 @@ func TestPublishHookChangesThePayload(t *testing.T) {
 	same(t, "the bet", string(bob.awaitType("bet_placed").Payload), "[1]")
 
 	for id, payload := range map[string]string{
-		"4": `"no object"`, "5": `{"message":`, "6": `{"message":"` + strings.Repeat("x", 17<<10) + `"}`, "7": "{}{}",
+		"4": `"no object"`, "5": `{"message":`, "6": `{"message":"` + strings.Repeat("x", 17<<10) + `"}`, "7": "{}{}", "no array": `[1]`,
+		"a number": `{"message":7}`, "nothing": `{}`, "null": `{"message":null}`, "empty": `{"message":""}`, "another name": `{"Message":"x"}`,
+		"an alias": `{"content":"x"}`, "no URL": `{"message":"x","image_url":"javascript:alert(1)"}`, "an image of a number": `{"message":"x","image_url":7}`,
 	} {
 		rule(id, verdict{payload: payload})
 		p.send(wire.TypeSendMessage, id, "general", `{"message":"x"}`)
 		p.wantError(p.answer(id), wire.Unavailable)
+	}
+	same(t, "HookPayloads", s.m.Stats().HookPayloads.Load(), 13)
+	for _, why := range []string{"the payload of a message must be an object", "message must be a string", "needs message or image_url"} {
+		if !strings.Contains(s.log.String(), why) {
+			t.Errorf("the log does not say %q: %s", why, s.log.String())
+		}
+	}
+	rule("an image", verdict{payload: `{"image_url":"https://a.example/x"}`})
+	p.send(wire.TypeSendMessage, "an image", "general", `{"message":"x"}`)
+	if raw := string(bob.awaitType(wire.TypeNewMessage).Payload); !strings.Contains(raw, `"message":""`) || !strings.Contains(raw, `"https://a.example/x"`) {
+		t.Errorf("the image is %s", raw)
 	}
 	rule("8", verdict{payload: "panic"})
 	p.send(wire.TypeSendMessage, "8", "general", `{"message":"x"}`)
@@ -355,7 +368,7 @@ func TestPublishHookChangesThePayload(t *testing.T) {
 	_, err = s.eng.Publish(t.Context(), "general", body, rooms.PublishOptions{})
 	must(t, err)
 	bob.awaitType("news")
-	same(t, "how many were asked about", len(j.ids()), 9)
+	same(t, "how many were asked about", len(j.ids()), 19)
 }
 
 func TestTooManyVerdicts(t *testing.T) {

@@ -24,8 +24,9 @@ type Stats struct {
 	RefusedRoom     atomic.Int64 // 400 and 403
 	RefusedUpgrade  atomic.Int64 // no proper WebSocket handshake
 
-	RefusedHook atomic.Int64 // connections refused by Hooks.Connect or Join, or because these did not decide
-	HookWaits   atomic.Int64 // events refused because too many of their client wait for Hooks.Publish; answered unavailable
+	RefusedHook  atomic.Int64 // connections refused by Hooks.Connect or Join, or because these did not decide
+	HookPayloads atomic.Int64 // payloads of Hooks.Publish that cannot be stored; answered unavailable
+	HookWaits    atomic.Int64 // events refused because too many of their client wait for Hooks.Publish; answered unavailable
 
 	RefusedSpeak atomic.Int64 // events into rooms and inboxes where their sender may not speak
 

@@ -95,6 +95,7 @@ func (m *Manager) applyVerdict(verdict func() (json.RawMessage, error), body wir
 		err = fmt.Errorf("it has %d bytes; a message has %d at most", len(payload), m.cfg.MaxMessage)
 	}
 	if err != nil {
+		m.stats.HookPayloads.Add(1)
 		m.cfg.Log.Error().Err(err).Msg("the payload that a publish hook gave cannot be stored; its event was answered unavailable")
 		return body, wire.Errorf(wire.Unavailable, "the event could not be looked at; send it again in a moment")
 	}

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/json"
+	"net/url"
 	"strings"
 )
 
@@ -84,9 +85,10 @@ func onePayload(raw json.RawMessage) ([]byte, bool) {
 // to whom.
 var serverSet = []string{"uid", "username", "avatar_id", "from", "sent", "time", "room_id", "to_uid"}
 
-// WithPayload is the body with another payload. That of a message keeps who
-// sent it, when, where and to whom. It is not on the way of most events, and
-// takes its time. A failure is a *Error.
+// WithPayload is the body with another payload. That of a message keeps who sent
+// it, when, where and to whom, and must say something, as a client's must: it
+// has a message, or the URL of an image. It is not on the way of most events,
+// and takes its time. A failure is a *Error.
 func (b Body) WithPayload(payload json.RawMessage) (Body, error) {
 	ev, err := Decode(b.text)
 	if err != nil {
@@ -115,10 +117,44 @@ func keepServerSet(from, to json.RawMessage) (json.RawMessage, error) {
 			}
 		}
 	}
+	if err := checkSaid(changed); err != nil {
+		return nil, err
+	}
 	for _, ours := range serverSet {
 		if value, ok := old[ours]; ok {
 			changed[ours] = value
 		}
 	}
 	return MarshalPayload(changed), nil
+}
+
+// checkSaid checks what a message says, by the names that its readers look for.
+// A message that is an image only gets the empty text that one of a client has.
+func checkSaid(payload map[string]json.RawMessage) error {
+	said := map[string]string{"message": "", "image_url": ""}
+	for name := range said {
+		var text *string
+		if raw, ok := payload[name]; ok {
+			if err := json.Unmarshal(raw, &text); err != nil || text == nil {
+				return Errorf(BadPayload, "%s must be a string", name)
+			}
+			said[name] = *text
+		}
+	}
+	switch image := said["image_url"]; {
+	case image == "" && said["message"] == "":
+		return Errorf(BadPayload, "a message needs message or image_url")
+	case image != "" && !IsWebURL(image):
+		return Errorf(BadPayload, "image_url must be an http or https URL")
+	case said["message"] == "":
+		payload["message"] = json.RawMessage(`""`)
+	}
+	return nil
+}
+
+// IsWebURL reports whether s may be the image_url of a message: an absolute
+// http or https URL.
+func IsWebURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }

@@ -59,6 +59,7 @@ var sessionHelp = map[string]string{
 	"RefusedOrigin":     "Connections refused because of their origin, with 403.",
 	"RefusedRoom":       "Connections refused because of their room, with 400 or 403.",
 	"RefusedHook":       "Connections refused because a connect or join hook refused them, with 403, or failed, with 503.",
+	"HookPayloads":      "Payloads that the publish hook gave and that cannot be stored; their events were answered unavailable.",
 	"HookWaits":         "Events refused because too many of their client wait for the publish hook; answered unavailable.",
 	"RefusedUpgrade":    "Requests without a valid WebSocket handshake.",
 	"RefusedGuestNames": "Joins of guests that would have opened a room whose name is displayed differently from how it is written.",
