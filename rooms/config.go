@@ -242,8 +242,10 @@ func (c Config) stream(space wire.Space) eventlog.Config {
 	return eventlog.Config{Space: space, Memory: c.Memory, Replicas: c.Replicas, History: c.History, HistoryAge: c.HistoryAge, HistoryBytes: bytes, Log: c.Log}
 }
 
-// Validate returns an error for the first field with an invalid value.
+// Validate returns the error that New would for this configuration: for the
+// first field whose value, zero ones filled in, is invalid.
 func (c Config) Validate() error {
+	c = c.withDefaults()
 	switch {
 	case wire.RoomKey(c.Node) != c.Node:
 		return fmt.Errorf("rooms: the node's name is %q; it may hold A-Z a-z 0-9 _ - only", c.Node)

@@ -136,8 +136,10 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Validate returns an error for the first field with an invalid value.
+// Validate returns the error that NewManager would for this configuration: for the
+// first field whose value, zero ones filled in, is invalid.
 func (c Config) Validate() error {
+	c = c.withDefaults()
 	switch {
 	case !isRoom(c.DefaultRoom):
 		return fmt.Errorf("session: the default room is %q; it must be a room, no inbox, in the spelling of wire.ParseRoom", c.DefaultRoom)

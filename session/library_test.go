@@ -269,7 +269,7 @@ func TestClientIsNoMember(t *testing.T) {
 
 // Zero is no limit, and what is below it no limit either, but a mistake.
 func TestLimitsOfConfig(t *testing.T) {
-	must(t, Config{}.withDefaults().Validate())
+	must(t, Config{}.Validate())
 	for name, set := range map[string]func(*Config){
 		"Rate":                     func(c *Config) { c.Rate = -1 },
 		"RateBytes":                func(c *Config) { c.RateBytes = -1 },
