@@ -98,8 +98,12 @@ func (m *Message) appendWith(dst []byte, text Text) []byte {
 	}
 	dst = append(dst, text.quoted...)
 	dst = AppendString(append(dst, `,"from":`...), m.From)
-	dst = AppendString(append(dst, `,"sent":`...), m.Sent)
-	dst = strconv.AppendInt(append(dst, `,"time":`...), m.Time, 10)
+	if m.Sent != "" {
+		dst = AppendString(append(dst, `,"sent":`...), m.Sent)
+	}
+	if m.Time != 0 {
+		dst = strconv.AppendInt(append(dst, `,"time":`...), m.Time, 10)
+	}
 	dst = AppendString(append(dst, `,"uid":`...), m.UID)
 	dst = AppendString(append(dst, `,"username":`...), m.Username)
 	dst = AppendString(append(dst, `,"avatar_id":`...), m.AvatarID)

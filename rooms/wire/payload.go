@@ -37,8 +37,8 @@ type RoomRequest struct {
 type Message struct {
 	Message  string `json:"message"`
 	From     string `json:"from"`
-	Sent     string `json:"sent"` // RFC 3339 with nanoseconds
-	Time     int64  `json:"time"` // ms since 1970
+	Sent     string `json:"sent,omitempty"` // RFC 3339 with nanoseconds; "" when published: the log's time
+	Time     int64  `json:"time,omitempty"` // ms since 1970; 0 when published: the log's time
 	UID      string `json:"uid"`
 	Username string `json:"username"`
 	AvatarID string `json:"avatar_id"`
