@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -117,7 +118,22 @@ func (e *Engine) execute(ctx context.Context, c command) (commandReply, error) {
 
 func (e *Engine) notifyKicked(room wire.Room, uid string) {
 	if e.cfg.Kicked != nil {
+		defer e.recoverCallback("Kicked", nil)
 		e.cfg.Kicked(room, uid)
+	}
+}
+
+// recoverCallback is deferred around a function of Config where nothing else
+// recovers its panics. err, if not nil, is set then.
+func (e *Engine) recoverCallback(name string, err *error) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	e.stats.Panics.Add(1)
+	e.cfg.Log.Error().Interface("panic", v).Str("function", name).Bytes("stack", debug.Stack()).Msg("a function of rooms.Config panicked")
+	if err != nil {
+		*err = wire.Errorf(wire.Internal, "the server failed to do this; try again")
 	}
 }
 

@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"errors"
 
 	"github.com/nats-io/nats.go"
 
@@ -30,7 +31,8 @@ type PublishOptions struct {
 // an event. Its errors are *wire.Error: unavailable, also when ctx ends before
 // the ack, says that it may be stored or not, and to send it again under the
 // same ID; busy, that too much waits for the log (Config.PublishBytes);
-// bad_payload, that it is larger than MaxEventBytes.
+// bad_payload, that it is larger than MaxEventBytes; bad_room, that room is not
+// what wire.ParseRoom returns, so that nobody could be in it.
 func (e *Engine) Publish(ctx context.Context, room wire.Room, body wire.Body, opts PublishOptions) (PubAck, error) {
 	type outcome struct {
 		stored PubAck
@@ -39,8 +41,11 @@ func (e *Engine) Publish(ctx context.Context, room wire.Room, body wire.Body, op
 	if ctx.Err() != nil {
 		return PubAck{}, wire.Errorf(wire.Unavailable, "nobody waits for the log's answer any more, so the event was not sent")
 	}
+	if err := checkRoom(room); err != nil {
+		return PubAck{}, err
+	}
 	answer := make(chan outcome, 1)
-	e.PublishAsync(room, body, opts, func(s PubAck, err error) { answer <- outcome{s, err} })
+	e.publish(room, body, opts, func(s PubAck, err error) { answer <- outcome{s, err} })
 	select {
 	case o := <-answer:
 		return o.stored, o.err
@@ -50,10 +55,35 @@ func (e *Engine) Publish(ctx context.Context, room wire.Room, body wire.Body, op
 }
 
 // PublishAsync is Publish without waiting: it returns when the event has been
-// sent, and calls done once with the outcome, within 15 s, on any goroutine,
-// which done must not block. Events of one caller are stored in the order of
-// the calls.
+// sent, and calls done once with the outcome, within 15 s, on any goroutine;
+// done must neither block nor panic, and may be nil. Events of one caller are
+// stored in the order of the calls. Of a room of FromUser and FromGuest, which
+// sessions have parsed, it looks only at whether the log takes its events.
 func (e *Engine) PublishAsync(room wire.Room, body wire.Body, opts PublishOptions, done func(PubAck, error)) {
+	if done == nil {
+		done = func(PubAck, error) {}
+	}
+	parsed := (opts.Author == wire.FromUser || opts.Author == wire.FromGuest) && wire.HasSubject(room)
+	if !parsed {
+		if err := checkRoom(room); err != nil {
+			done(PubAck{}, err)
+			return
+		}
+	}
+	e.publish(room, body, opts, done)
+}
+
+// checkRoom returns an error unless room is what wire.ParseRoom returns.
+func checkRoom(room wire.Room) error {
+	parsed, err := wire.ParseRoom(string(room))
+	if err == nil && parsed != room {
+		err = wire.Errorf(wire.BadRoom, "the room's name %q is not in NFC; use what wire.ParseRoom returns", room)
+	}
+	return err
+}
+
+// publish is PublishAsync for a room that was checked.
+func (e *Engine) publish(room wire.Room, body wire.Body, opts PublishOptions, done func(PubAck, error)) {
 	if len(body.Bytes()) == 0 {
 		done(PubAck{}, wire.Errorf(wire.BadJSON, "there is no event to publish"))
 		return
@@ -81,17 +111,32 @@ type SignalOptions struct {
 // Signal delivers an ephemeral event to the room's members on all nodes,
 // without storing it: members that are not connected miss it. It returns when
 // it has been passed to NATS. Of ev only the type and the payload are used. Its
-// error is a *wire.Error. It may be called from any goroutine.
+// errors are *wire.Error: bad_room, as of Publish, or forbidden for an inbox,
+// which takes no signals; bad_type, bad_json or bad_payload for an event that no
+// member would get; unavailable. It may be called from any goroutine.
 func (e *Engine) Signal(room wire.Room, ev wire.Event, opts SignalOptions) error {
+	if err := checkRoom(room); err != nil {
+		return err
+	}
+	if wire.SpaceOf(room) == wire.SpaceInboxes {
+		return wire.Errorf(wire.Forbidden, "an inbox takes no signals")
+	}
+	body, err := wire.SignalBody(ev)
+	if err != nil {
+		return err
+	}
 	msg := nats.NewMsg(wire.SignalSubject(room))
-	msg.Data = wire.AppendEvent(nil, wire.Event{Type: ev.Type, Payload: ev.Payload})
+	msg.Data = body
 	if opts.Except != "" {
 		msg.Header[hdrSession] = []string{opts.Except}
 	}
 	if by := e.secret.Load().sign(forSignal, opts.Author, room, msg.Data); by != "" {
 		msg.Header[HeaderBy] = []string{by}
 	}
-	if err := e.nc.PublishMsg(msg); err != nil {
+	switch err := e.nc.PublishMsg(msg); {
+	case errors.Is(err, nats.ErrMaxPayload):
+		return wire.Errorf(wire.BadPayload, "the signal is larger than the %d bytes that NATS takes; send a smaller one", e.nc.MaxPayload())
+	case err != nil:
 		return wire.Errorf(wire.Unavailable, "the signal could not be sent: NATS is out of reach")
 	}
 	return nil

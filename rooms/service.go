@@ -189,8 +189,14 @@ func (e *Engine) revokeCredentials(ctx context.Context, r serviceRequest) error 
 	default:
 		lasts = time.Duration(*r.ForS) * time.Second
 	}
+	return e.endUser(ctx, r.UID, lasts)
+}
+
+// endUser calls Config.EndUser, if there is one.
+func (e *Engine) endUser(ctx context.Context, uid string, lasts time.Duration) (err error) {
 	if e.cfg.EndUser == nil {
 		return nil
 	}
-	return wire.ErrorOrNil(e.cfg.EndUser(ctx, r.UID, lasts))
+	defer e.recoverCallback("EndUser", &err)
+	return wire.ErrorOrNil(e.cfg.EndUser(ctx, uid, lasts))
 }

@@ -34,7 +34,7 @@ type Stats struct {
 	NotSigned    atomic.Int64 // times that an event or signal was read whose Roomd-By no node has made; shown as a service's
 	PeersLost    atomic.Int64 // nodes that fell silent and were dropped with their members
 	PresenceFull atomic.Int64 // what other nodes told of their members and a full mailbox did not take; asked for again
-	Panics       atomic.Int64 // in a room's code
+	Panics       atomic.Int64 // in a room's code, and in Kicked and EndUser of Config
 
 	Unready      atomic.Int64 // times that the log ceased to take events: see Engine.Ready
 	ProbesFailed atomic.Int64 // looks at the log and writes beside it that failed

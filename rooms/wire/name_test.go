@@ -197,3 +197,16 @@ func FuzzRoomNames(f *testing.F) {
 		}
 	})
 }
+
+func TestHasSubject(t *testing.T) {
+	for name, want := range map[Room]bool{
+		"x": true, "@ann": true, Room(strings.Repeat("é", MaxRoomRunes)): true, "": false, "@": false, Room(strings.Repeat("x", MaxRoomBytes+1)): false,
+	} {
+		if HasSubject(name) != want {
+			t.Errorf("HasSubject(%q) is %v", name, !want)
+		}
+		if room, err := ParseRoom(string(name)); !want && err == nil {
+			t.Errorf("%q has no subject, and is the room %q", name, room)
+		}
+	}
+}

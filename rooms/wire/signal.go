@@ -1,6 +1,33 @@
 package wire
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
+
+// SignalBody returns the body of a signal with ev's type and payload; its other
+// fields are left out. A failure, a *Error, says that ReadSignal would refuse
+// it.
+func SignalBody(ev Event) ([]byte, error) {
+	if !ValidType(ev.Type) {
+		return nil, errBadType()
+	}
+	if err := checkSignalType(ev.Type); err != nil {
+		return nil, err
+	}
+	payload, ok := onePayload(ev.Payload)
+	if !ok {
+		return nil, errBadPayload()
+	}
+	return encodeBody(ev.Type, payload).Bytes(), nil
+}
+
+func checkSignalType(typ string) error {
+	if typ != TypeSignal && Reserved(typ) {
+		return Errorf(BadType, "type %q is made by the server only; send another", strings.Clone(typ))
+	}
+	return nil
+}
 
 // ReadSignal reads the body of a message on a room's signal subject, which is
 // delivered now and not logged: an event of type signal, or of one that nobody
@@ -13,11 +40,11 @@ func ReadSignal(body []byte, author Author) (Event, error) {
 		return Event{}, err
 	}
 	typ, ok := typeField(env.fields[fieldType])
-	switch {
-	case !ok:
+	if !ok {
 		return Event{}, errBadType()
-	case typ != TypeSignal && Reserved(typ):
-		return Event{}, Errorf(BadType, "type %q is made by the server only; send another", typ)
+	}
+	if err := checkSignalType(typ); err != nil {
+		return Event{}, err
 	}
 	ev := Event{Type: typ}
 	payload := env.fields[fieldPayload]

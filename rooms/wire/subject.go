@@ -74,6 +74,13 @@ func (s Space) Room(token string) (Room, error) {
 	return room, nil
 }
 
+// HasSubject reports whether a room has a subject on which its events are
+// logged, as every room that ParseRoom returns has. It looks at no more than that,
+// so it is cheap.
+func HasSubject(room Room) bool {
+	return room != "" && room != inboxPrefix && len(room) <= MaxRoomBytes
+}
+
 // EventSubject returns the subject to which events are published to be logged.
 func EventSubject(room Room) string { return subject(room, verbEvent) }
 

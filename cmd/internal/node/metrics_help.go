@@ -31,7 +31,7 @@ var roomHelp = map[string]string{
 	"PresenceFull":       "Presence updates of other nodes lost because a room's mailbox was full; requested again.",
 	"Unready":            "Times that the log stopped accepting events.",
 	"ProbesFailed":       "Failed health checks of the log.",
-	"Panics":             "Panics in a room's code.",
+	"Panics":             "Panics in a room's code, and in a program's Kicked and EndUser.",
 	"FeedTold":           "Events of the feed that were published.",
 	"FeedDropped":        "Events of the feed that were not published, because too many waited or NATS was unreachable; followers see the gap.",
 	"LobbyGathered":      "Times that the rooms of all nodes were gathered, for the lobby or the API.",
