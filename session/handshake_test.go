@@ -242,7 +242,7 @@ func TestConfigValidate(t *testing.T) {
 	for what, change := range bad {
 		var c Config
 		change(&c)
-		if _, err := NewManager(nil, nil, c); err == nil || !strings.Contains(err.Error(), what) {
+		if _, err := newManager(nil, nil, c); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("with a bad %s: %v", what, err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	mathrand "math/rand/v2"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -62,9 +63,15 @@ type Manager struct {
 }
 
 // NewManager returns a manager of connections to eng's rooms. who identifies
-// the users that connect. The caller ends it with Drain or Close before it
-// closes eng.
+// the users that connect. Neither may be nil. The caller ends it with Drain or
+// Close before it closes eng.
 func NewManager(eng *rooms.Engine, who Authenticator, cfg Config) (*Manager, error) {
+	if eng == nil {
+		return nil, errors.New("session: NewManager was given no engine; rooms.New makes one")
+	}
+	if v := reflect.ValueOf(who); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, errors.New("session: NewManager was given no Authenticator; an *auth.Authenticator with Guests lets guests in")
+	}
 	return newManager(eng, who, cfg)
 }
 

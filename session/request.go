@@ -79,8 +79,14 @@ func (r *Request) memberOf(name string) (wire.Room, error) {
 }
 
 // Reply sends an event to the client, with ev's type and room, the payload, which
-// may be nil, and the request's id.
+// may be nil, and the request's id. If the type is none that an event can have,
+// that is logged, and the request is answered with internal.
 func (r *Request) Reply(ev wire.Event, payload any) {
+	if !wire.ValidType(ev.Type) {
+		pending, n := r.addPending()
+		pending.published(n, r.Event.Room, rooms.PubAck{}, fmt.Errorf("session: reply with an event of type %q: it must be 1-%d of a-z 0-9 _ . -", ev.Type, wire.MaxTypeBytes))
+		return
+	}
 	ev = wire.Event{Type: ev.Type, ID: r.Event.ID, Room: ev.Room}
 	// An error has closed the connection.
 	if payload == nil {

@@ -86,6 +86,9 @@ func (r *Request) consult(room wire.Room, body wire.Body, store func(t *pendingA
 // Hooks.Publish.
 func (m *Manager) applyVerdict(verdict func() (json.RawMessage, error), body wire.Body) (_ wire.Body, err error) {
 	defer m.recoverHook("Publish", &err)
+	if verdict == nil {
+		return body, nil
+	}
 	payload, err := verdict()
 	if err = wire.ErrorOrNil(err); err != nil || payload == nil {
 		return body, err
