@@ -184,6 +184,14 @@ func (e *Engine) MessageID(room wire.Room, uid, id string, n int) string {
 	return e.secret.Load().id(room, uid, id, n)
 }
 
+// ServiceMessageID returns the Nats-Msg-Id, and PublishOptions.ID, of what a
+// service publishes in a room under a key: that which rooms.publish and the HTTP
+// API use, so that an event sent again by another way is stored once. The same
+// key in another room is another event.
+func ServiceMessageID(room wire.Room, key string) string {
+	return "service/" + wire.RoomKey(room) + "/" + wire.RoomKey(key)
+}
+
 // startSecret uses the configured secret, or the one in NATS.
 func (e *Engine) startSecret(ctx context.Context) error {
 	if e.cfg.Secret != nil {

@@ -153,7 +153,7 @@ func (e *Engine) servePublish(ctx context.Context, r serviceRequest) (any, error
 	}
 	msgID := ""
 	if r.ID != "" {
-		msgID = "service/" + wire.RoomKey(r.room) + "/" + wire.RoomKey(r.ID)
+		msgID = ServiceMessageID(r.room, r.ID)
 	}
 	stored, err := e.Publish(ctx, r.room, body, PublishOptions{ID: msgID})
 	return map[string]any{"seq": stored.Seq, "duplicate": stored.Duplicate}, err

@@ -146,8 +146,8 @@ func (a *api) publish(r *http.Request, room wire.Room) (any, error) {
 }
 
 // messageID returns the message ID by which the log removes duplicates: from
-// the Idempotency-Key, or else the event's id. It has a prefix of its own, so
-// that it cannot equal that of a client's event or of another room.
+// the Idempotency-Key, or else the event's id: the same as of rooms.publish, and
+// never that of a client's event or of another room.
 func messageID(r *http.Request, room wire.Room, id string) (string, error) {
 	key := r.Header.Get("Idempotency-Key")
 	if key == "" {
@@ -158,7 +158,7 @@ func messageID(r *http.Request, room wire.Room, id string) (string, error) {
 	if key == "" {
 		return "", nil
 	}
-	return "api/" + wire.RoomKey(room) + "/" + wire.RoomKey(key), nil
+	return rooms.ServiceMessageID(room, key), nil
 }
 
 func printable(s string) bool {

@@ -6,6 +6,9 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
@@ -94,7 +97,7 @@ func TestIdempotencyKey(t *testing.T) {
 
 	// A client that chooses the key of a service as its id must not hide the service's event.
 	m := s.dial(t, "percy", "")
-	id := "api/general/k"
+	id := "service/general/k"
 	if _, err := m.Send(t.Context(), wire.Event{Type: wire.TypeSendMessage, ID: id, Room: "general", Payload: json.RawMessage(`{"message":"mine"}`)}); err != nil {
 		t.Fatal(err)
 	}
@@ -300,5 +303,26 @@ func TestUsers(t *testing.T) {
 	s.want(t, 200, "DELETE", "/api/users/nobody/sessions", "").json(t, &closed)
 	if closed.Closed != 0 {
 		t.Errorf("closed %d sessions of nobody", closed.Closed)
+	}
+}
+
+// A service that sends again by another way, under the same key, stores once.
+func TestKeyIsTheSameByEveryWay(t *testing.T) {
+	s := serve(t, testConfig())
+	var first, again stored
+	s.want(t, 200, "POST", "/api/rooms/a.b/events", hello, "Idempotency-Key", "round 42").json(t, &first)
+	nc := natsTo(t, s)
+	for subject, msg := range map[string]*nats.Msg{
+		"rooms.publish":    {Data: []byte(`{"room":"a.b","id":"round 42","event":` + hello + `}`)},
+		"room.a=2Eb.event": {Data: []byte(hello), Header: nats.Header{nats.MsgIdHdr: {rooms.ServiceMessageID("a.b", "round 42")}}},
+	} {
+		msg.Subject = subject
+		answer, err := nc.RequestMsg(msg, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(answer.Data, &again); err != nil || !again.Duplicate || again.Seq != first.Seq {
+			t.Errorf("%s answers %s, first it was %+v", subject, answer.Data, first)
+		}
 	}
 }
