@@ -1,7 +1,7 @@
 // Between the client and the state: what an event means for the chat, and what a person can do.
 
 import { connect } from "/client.js";
-import { imageURL, nextID } from "./protocol.js";
+import { fieldsOf, imageURL, nextID } from "./protocol.js";
 import { Inbox } from "./inbox.js";
 import { Outbox } from "./outbox.js";
 import { MOST_UNREAD } from "./state.js";
@@ -402,7 +402,8 @@ export class Chat {
     this.#state.changed("people");
   }
 
-  #typed(room, { typing, uid, from }) {
+  #typed(room, payload) {
+    const { typing, uid, from } = fieldsOf(payload);
     if (!typing || !uid || uid === this.#state.me.uid) return;
     clearTimeout(room.typing.get(uid)?.timer);
     const timer = setTimeout(() => {

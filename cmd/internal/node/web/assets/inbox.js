@@ -1,5 +1,7 @@
 // The private messages: one log for all conversations, so one reader of it that sorts them by person.
 
+import { fieldsOf } from "./protocol.js";
+
 const PAGES = 5; // how many pages one "earlier" may turn until the conversation shows in one of them
 
 export class Inbox {
@@ -46,7 +48,7 @@ export class Inbox {
 
   /** Puts an event with the other person; null when it is there already or belongs to nobody. */
   file(event) {
-    const payload = event.payload ?? {};
+    const payload = fieldsOf(event.payload);
     const peer = payload.uid === this.#state.me.uid ? payload.to_uid : payload.uid;
     if (!peer) return null;
     this.#state.know(payload);

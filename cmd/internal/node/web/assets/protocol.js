@@ -37,6 +37,15 @@ export function imageURL(text) {
   return trimmed.length > MAX_IMAGE_URL ? "" : webURL(trimmed)?.href ?? "";
 }
 
+const PERSON = ["uid", "to_uid", "username", "from", "avatar_id"];
+
+/** An event's payload in which whoever it names is named by text. A service may say anything: what is no text there is as if absent. */
+export function fieldsOf(payload) {
+  const fields = typeof payload === "object" && !Array.isArray(payload) ? { ...payload } : {};
+  for (const name of PERSON) if (typeof fields[name] !== "string") delete fields[name];
+  return fields;
+}
+
 // Not crypto.randomUUID: that exists only on https and localhost, and the page is also opened by LAN address.
 const page = [...crypto.getRandomValues(new Uint8Array(8))].map((b) => b.toString(16).padStart(2, "0")).join("");
 let issued = 0;

@@ -1,6 +1,7 @@
 // What the page knows. Views read it and are told which part changed; only chat.js writes it.
 
 import { byName } from "./i18n.js";
+import { fieldsOf } from "./protocol.js";
 import { Timeline } from "./timeline.js";
 
 /** The parts a view can listen to. */
@@ -92,8 +93,9 @@ export class State {
     return people;
   }
 
-  know(user) {
-    if (user?.uid) this.known.set(user.uid, { uid: user.uid, username: user.username || user.from || user.uid, avatar_id: user.avatar_id ?? "" });
+  know(payload) {
+    const user = fieldsOf(payload);
+    if (user.uid) this.known.set(user.uid, { uid: user.uid, username: user.username || user.from || user.uid, avatar_id: user.avatar_id ?? "" });
   }
 
   person(uid) {

@@ -3,25 +3,26 @@
 import { h, icon } from "./dom.js";
 import { avatar } from "./avatars.js";
 import { loadsAtOnce } from "./pictures.js";
-import { imageURL } from "./protocol.js";
+import { fieldsOf, imageURL } from "./protocol.js";
 import { link, withLinks } from "./text.js";
 import { errorText, formatDay, formatFull, formatTime, has, t } from "./i18n.js";
 
 const MESSAGES = new Set(["new_message", "private_message"]);
 const GROUP_MS = 5 * 60_000; // messages of one person this close together share one head
 const FIELDS = 8; // of an unknown event's payload that are shown
+const MAX_MS = 8.64e15; // the latest time that a Date holds
 
 /** When event was logged, in ms since 1970. A node of an older version does not say so. */
 export function timeOf({ at, payload }) {
-  const ms = Number(at) || Number(payload?.time) || Date.parse(payload?.sent);
-  return Number.isFinite(ms) ? ms : Date.now();
+  const sent = typeof payload?.sent === "string" ? Date.parse(payload.sent) : NaN;
+  return [at, payload?.time, sent].find((ms) => typeof ms === "number" && ms !== 0 && Math.abs(ms) <= MAX_MS) ?? Date.now();
 }
 
 /** Whether event goes on what before began, so that it needs no name and avatar of its own. */
 export function continues(before, event) {
   if (!before || !MESSAGES.has(before.type) || !MESSAGES.has(event.type)) return false;
-  const a = before.payload ?? {};
-  const b = event.payload ?? {};
+  const a = fieldsOf(before.payload);
+  const b = fieldsOf(event.payload);
   const same = a.uid === b.uid && (a.from || a.username) === (b.from || b.username) && kindOf(a) === kindOf(b);
   return same && timeOf(event) - timeOf(before) < GROUP_MS && sameDay(before, event);
 }
@@ -41,11 +42,20 @@ export function newLine() {
   return h("div", { class: "day new-line", role: "separator", dataset: { testid: "new-line" } }, h("span", {}, t("log.fresh")));
 }
 
-/** One event of a log. open(uid) is what a click on a person does. */
-export function eventNode(event, { me, open }) {
-  const attrs = { dataset: { testid: "message", seq: String(event.seq), type: event.type, uid: event.payload?.uid ?? "" } };
+/** One event of a log. open(uid) is what a click on a person does. One that cannot be drawn keeps no other from being. */
+export function eventNode(event, context) {
+  const payload = fieldsOf(event.payload);
+  const attrs = { dataset: { testid: "message", seq: String(event.seq), type: event.type, uid: payload.uid ?? "" } };
+  try {
+    return drawn(event, payload, attrs, context);
+  } catch (err) {
+    console.error(`event ${event.seq} cannot be drawn`, err);
+    return h("article", { ...attrs, class: "notice-event" }, h("p", { class: "quiet" }, t("msg.unreadable")));
+  }
+}
+
+function drawn(event, payload, attrs, { me, open }) {
   if (!MESSAGES.has(event.type)) return h("article", { ...attrs, class: "notice-event" }, ...tableEvent(event));
-  const payload = event.payload ?? {};
   const mine = Boolean(payload.uid) && payload.uid === me.uid;
   const kind = kindOf(payload);
   const service = kind === "service";
@@ -74,7 +84,11 @@ function tag(kind) {
 }
 
 function nameOf(payload) {
-  return String(payload.from || payload.username || payload.uid || "?");
+  return payload.from || payload.username || payload.uid || "?";
+}
+
+function text(value) {
+  return typeof value === "string" ? value : "";
 }
 
 function time(event) {
@@ -125,7 +139,7 @@ function image(url, name, picture) {
 
 function tableEvent(event) {
   const payload = event.payload;
-  const winner = event.type === "round_result" ? String(payload?.winner ?? "").toLowerCase() : "";
+  const winner = event.type === "round_result" ? text(payload?.winner).toLowerCase() : "";
   const title = winner && has(`round.${winner}`) ? round(winner) : h("strong", {}, event.type);
   return [h("p", { class: "event-title" }, title, time(event)), details(payload, winner)];
 }
