@@ -334,7 +334,7 @@ func TestService(t *testing.T) {
 	if got := string(ask("kick", `{"room":"百家樂","uid":"u-one"}`).Data); got != `{"removed":1}` {
 		t.Errorf("kick says %s", got)
 	}
-	for body, code := range map[string]wire.Code{`nonsense`: wire.BadJSON, `{"room":""}`: wire.BadRoom, `{"room":"\u0007"}`: wire.BadRoom} {
+	for body, code := range map[string]wire.Code{`nonsense`: wire.BadJSON, `{"room":"x","room":"y"}`: wire.BadJSON, `{"ROOM":"x"}`: wire.BadRoom, `{"room":""}`: wire.BadRoom, `{"room":"\u0007"}`: wire.BadRoom} {
 		if got := ask("members", body).Header.Get(micro.ErrorCodeHeader); got != string(code) {
 			t.Errorf("members of %s: error %q, want %q", body, got, code)
 		}

@@ -98,8 +98,8 @@ func (e *Engine) serveOne(name string, req micro.Request, fn func(context.Contex
 func (e *Engine) callService(ctx context.Context, name string, body []byte, fn func(context.Context, serviceRequest) (any, error)) (any, error) {
 	var r serviceRequest
 	if len(body) > 0 {
-		if err := json.Unmarshal(body, &r); err != nil {
-			return nil, wire.Errorf(wire.BadJSON, "the request must be a JSON object with the fields of rooms.%s", name)
+		if err := wire.UnmarshalExact(body, &r); err != nil {
+			return nil, wire.Errorf(wire.BadJSON, "the request must be a JSON object with the fields of rooms.%s, each once", name)
 		}
 	}
 	if r.Room != "" || name != "list" && name != "kick" && !(name == "members" && r.Connections) {

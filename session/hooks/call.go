@@ -1,6 +1,7 @@
 package hooks
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -132,7 +133,7 @@ func decode(text []byte, into response) error {
 	case len(text) == 0:
 		return errors.New("the answer is empty")
 	}
-	if err := json.Unmarshal(text, into); err != nil {
+	if err := wire.UnmarshalExact(text, into); err != nil {
 		return fmt.Errorf("the answer cannot be read: %w", err)
 	}
 	if into.refusal() != nil {
@@ -141,20 +142,19 @@ func decode(text []byte, into response) error {
 	return into.validate()
 }
 
-// refusable is embedded in every response: each may be a refusal.
+// refusable is embedded in every response: each is a refusal if it has an
+// error that is not null.
 type refusable struct {
 	Error *reason `json:"error"`
 }
 
-func (r *refusable) refusal() *reason {
-	if r.Error == nil || r.Error.Message == "" {
-		return nil
-	}
-	return r.Error
-}
+func (r *refusable) refusal() *reason { return r.Error }
+
+// noReason is the message of a refusal that has none.
+const noReason = "the service that decides here refused it, without a reason"
 
 // reason is why the backend refuses: a string, or an object with a code and a
-// message.
+// message, all of which may be empty.
 type reason struct {
 	Code    wire.Code
 	Message string
@@ -168,18 +168,16 @@ func (r *reason) UnmarshalJSON(data []byte) error {
 		Code    wire.Code `json:"code"`
 		Message string    `json:"message"`
 	}
-	err := json.Unmarshal(data, &object)
-	r.Code, r.Message = object.Code, object.Message
-	if err == nil && r.Message == "" && r.Code != "" {
-		r.Message = string(r.Code)
-	}
+	err := wire.UnmarshalExact(data, &object)
+	r.Code, r.Message = object.Code, cmp.Or(object.Message, string(object.Code))
 	return r.trim(err)
 }
 
-// trim shortens the message to one that can be shown.
+// trim makes the message one that can be shown.
 func (r *reason) trim(err error) error {
 	if r.Message = strings.TrimSpace(r.Message); utf8.RuneCountInString(r.Message) > maxReason {
 		r.Message = string([]rune(r.Message)[:maxReason])
 	}
+	r.Message = cmp.Or(r.Message, noReason)
 	return err
 }

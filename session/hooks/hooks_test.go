@@ -107,6 +107,11 @@ func TestRefusals(t *testing.T) {
 		{`{"error":{"code":"forbidden","message":"no"}}`, wire.Forbidden, wire.Forbidden, wire.Forbidden, "no"},
 		{`{"error":{"code":"muted","message":"no"}}`, wire.Unauthorized, wire.Forbidden, wire.Forbidden, "no"},
 		{`{"error":{"code":"internal","message":"no"}}`, wire.Unauthorized, wire.Forbidden, wire.Forbidden, "no"},
+		{`{"ok":true,"uid":"ann","error":""}`, wire.Unauthorized, wire.Forbidden, wire.Forbidden, noReason},
+		{`{"ok":true,"uid":"ann","error":" \n"}`, wire.Unauthorized, wire.Forbidden, wire.Forbidden, noReason},
+		{`{"ok":true,"guest":true,"error":{}}`, wire.Unauthorized, wire.Forbidden, wire.Forbidden, noReason},
+		{`{"ok":true,"error":{"code":"","message":null}}`, wire.Unauthorized, wire.Forbidden, wire.Forbidden, noReason},
+		{`{"ok":true,"error":{"Code":"busy","Message":"no"}}`, wire.Unauthorized, wire.Forbidden, wire.Forbidden, noReason},
 		{`{"error":"` + strings.Repeat("é", 600) + `"}`, wire.Unauthorized, wire.Forbidden, wire.Forbidden, strings.Repeat("é", maxReason)},
 	} {
 		answer = tt.answer
@@ -118,13 +123,34 @@ func TestRefusals(t *testing.T) {
 		_, err = h.Publish(t.Context(), event("m", "r"))()
 		mustRefuse(t, answer, err, tt.publish)
 	}
-	same(t, "LoginRefused", h.Stats().LoginRefused.Load(), 8)
-	same(t, "JoinRefused", h.Stats().JoinRefused.Load(), 8)
-	same(t, "PublishRefused", h.Stats().PublishRefused.Load(), 8)
+	same(t, "LoginRefused", h.Stats().LoginRefused.Load(), 13)
+	same(t, "JoinRefused", h.Stats().JoinRefused.Load(), 13)
+	same(t, "PublishRefused", h.Stats().PublishRefused.Load(), 13)
 }
 
 func event(id, room string) session.PublishRequest {
 	return session.PublishRequest{Who: auth.Identity{UID: "ann"}, ID: id, Room: wire.Room(room), Event: []byte(`{"type":"new_message","payload":{"message":"hi"}}`)}
+}
+
+// Names of fields are matched exactly: what only looks like one of ours, as a
+// form of a site may let its users add, is nobody's.
+func TestAnswersAreReadExactly(t *testing.T) {
+	b := newBackend(t)
+	b.serve(t, LoginSubject, func(map[string]any) string {
+		return `{"uid":"alice","UID":"bob","Guest":true,"Rooms":[],"ERROR":"no","x":1,"x":2}`
+	})
+	b.serve(t, PublishSubject, func(map[string]any) string {
+		return `{"ok":true,"payload":{"message":"<b>"},"Payload":{"message":"bad"}}`
+	})
+	h := b.hooks(t, Config{Login: OverNATS, Publish: OverNATS})
+	id, err := h.Login(handshake(""), "")
+	must(t, err)
+	if id.UID != "alice" || id.Guest || !id.MayEnter("anything") {
+		t.Errorf("the identity is %+v", id)
+	}
+	payload, err := h.Publish(t.Context(), event("m", "r"))()
+	must(t, err)
+	same(t, "the payload", string(payload), `{"message":"<b>"}`)
 }
 
 // What makes no sense refuses nobody.
@@ -140,9 +166,12 @@ func TestGarbage(t *testing.T) {
 	big := `{"ok":true,"uid":"ann","x":"` + strings.Repeat("x", MaxResponse) + `"}`
 	of := map[string][]string{
 		"login": {`{}`, `null`, `[]`, `x`, `{"uid":""}`, `{"uid":"guest-1"}`, `{"uid":"@ann"}`, `{"uid":"a b"}`, `{"uid":true}`, `{"uid":"ann","guest":true}`,
-			`{"guest":false}`, `{"error":""}`, `{"error":true}`, `{"ok":true}`, `{"uid":"ann","rooms":"general"}`, `{"uid":"ann","expires_at":1700000000}`, big},
-		"join":    {`{}`, `x`, `{"ok":false}`, `{"ok":"yes"}`, `{"ok":true,"for_s":-1}`, `{"ok":true,"for_s":"60"}`, `{"error":{}}`, big},
-		"publish": {`{}`, `x`, `{"ok":false}`, `{"payload":{}}`, `{"error":{}}`, big},
+			`{"guest":false}`, `{"error":true}`, `{"uid":"ann","error":false}`, `{"ok":true}`,
+			`{"UID":"ann"}`, `{"Guest":true}`, `{"uid":"ann","uid":"bob"}`, `{"uid":"ann","u\u0069d":"bob"}`, `{"uid":"ann","error":null,"error":null}`, "{\"uid\":\"\xff\"}",
+			`{"error":{"code":"busy","code":"forbidden"}}`, `{"uid":"ann"}{"uid":"bob"}`,
+			`{"uid":"ann","rooms":"general"}`, `{"uid":"ann","expires_at":1700000000}`, big},
+		"join":    {`{}`, `x`, `{"ok":false}`, `{"ok":"yes"}`, `{"ok":true,"for_s":-1}`, `{"ok":true,"for_s":"60"}`, `{"OK":true}`, `{"ok":false,"ok":true}`, `{"ok":true,"for_s":1,"for_s":60}`, big},
+		"publish": {`{}`, `x`, `{"ok":false}`, `{"payload":{}}`, `{"Ok":true}`, `{"ok":true,"payload":1,"payload":2}`, big},
 	}
 	for hook, answers := range of {
 		for _, answer = range answers {
