@@ -40,6 +40,7 @@ type Manager struct {
 	ctx         context.Context
 	stop        context.CancelFunc
 	guestRooms  *guestRooms
+	newRooms    newRooms
 	wheel       *wheel
 	started     time.Time // budgets and the times of frames count from here, on the monotonic clock
 	budgets     budgets
@@ -92,7 +93,7 @@ func newManager(eng engine, who Authenticator, cfg Config) (*Manager, error) {
 	m.waiting.OnFull(m.shedSoon)
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	m.upgrader = socket.NewUpgrader(cfg.Handshake, refuseUpgrade)
-	m.guestRooms = newGuestRooms(cfg, func(room wire.Room) bool { _, open := eng.RoomHere(room); return open })
+	m.guestRooms, m.newRooms = newGuestRooms(cfg, m.roomIsOpen), newNewRooms()
 	m.wheel = newWheel(cfg.Ping/wheelSteps, (*Client).onDue)
 	m.actors = &actor.Config[outgoing]{
 		MaxMessages: cfg.QueueMessages, MaxBytes: cfg.QueueBytes, Cost: outgoingCost(cfg.QueueBytes), OnPanic: m.onPanic, OnUnread: m.releaseUnread, Yield: true,

@@ -88,7 +88,7 @@ func (r *Request) target() (room wire.Room, p wire.RoomRequest, err error) {
 func (c *Client) join(room wire.Room, id string, since rooms.Since, makeCurrent bool, instead wire.Room) error {
 	was := c.isIn(room)
 	if !was {
-		if err := c.m.guestRooms.admit(c, room); err != nil {
+		if err := c.admitRoom(room, since); err != nil {
 			return err
 		}
 		if err := c.checkRoomName(room); err != nil {

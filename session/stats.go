@@ -34,6 +34,9 @@ type Stats struct {
 	RefusedGuestRooms atomic.Int64 // joins of guests that would have opened one room too many
 	LimitedGuestRooms atomic.Int64 // joins of guests whose address had opened too many in that time
 
+	LimitedUserRooms    atomic.Int64 // joins of users with a token who had opened too many new rooms in that time
+	LimitedAddressRooms atomic.Int64 // joins of users with a token whose address had
+
 	LimitedConnects       atomic.Int64 // new connections that an address's rate refused; among RefusedRate
 	LimitedHandshakes     atomic.Int64 // TLS handshakes that it refused
 	LimitedResumes        atomic.Int64 // those that wanted something replayed and owed for what was before; among RefusedRate
