@@ -18,7 +18,7 @@ import (
 
 const (
 	// warnInterval is the least time between two warnings in the log about a
-	// hook that fails.
+	// hook that fails in the same way.
 	warnInterval = 10 * time.Second
 	// maxReason is the most characters of a refusal's message that are shown.
 	maxReason = 500
@@ -44,7 +44,7 @@ type hook struct {
 	inFlight  chan struct{} // semaphore: one element per request in flight
 
 	mu       sync.Mutex
-	warnedAt time.Time
+	warnedAt [failureKinds]time.Time
 }
 
 // call sends a request. Its error, and that of receive, is a *wire.Error.
@@ -58,7 +58,7 @@ func (h *hook) call(ctx context.Context, request any) (receive func(into respons
 	case h.inFlight <- struct{}{}:
 	default:
 		h.count.overloaded.Add(1)
-		h.warn(fmt.Errorf("%d questions are under way already", MaxInFlight))
+		h.warn(overload, fmt.Errorf("%d questions are under way already", MaxInFlight))
 		return nil, h.unavailable()
 	}
 	h.count.asked.Add(1)
@@ -68,15 +68,16 @@ func (h *hook) call(ctx context.Context, request any) (receive func(into respons
 		defer func() { <-h.inFlight }()
 		defer cancel()
 		text, err := receiveRaw()
+		kind := kindOf(err)
 		if err == nil {
-			err = decode(text, into)
+			kind, err = garbage, decode(text, into)
 		}
 		if ctx.Err() != nil && err != nil { // the client has gone: no failure of the backend
 			return h.unavailable()
 		}
 		if err != nil {
 			h.count.failed.Add(1)
-			h.warn(err)
+			h.warn(kind, err)
 			return h.unavailable()
 		}
 		return h.refusalOf(into)
@@ -87,18 +88,47 @@ func (h *hook) unavailable() *wire.Error {
 	return &wire.Error{Code: wire.Unavailable, Message: h.failure}
 }
 
-// warn logs a failed call, at most once per warnInterval.
-func (h *hook) warn(err error) {
+// failureKind is how a call failed. Each has its own place in the log, so that
+// one that goes on for long does not hide another.
+type failureKind int
+
+const (
+	overload failureKind = iota
+	silence
+	unreachable
+	failedStatus
+	garbage
+	failureKinds
+)
+
+// errStatus is wrapped in the error of a backend that said that it failed.
+var errStatus = errors.New("the backend failed")
+
+// kindOf returns how a call failed to which no response came.
+func kindOf(err error) failureKind {
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.Is(err, errStatus):
+		return failedStatus
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return silence
+	}
+	return unreachable
+}
+
+// warn logs a failed call, at most once per warnInterval and kind.
+func (h *hook) warn(kind failureKind, err error) {
 	h.mu.Lock()
 	now := time.Now()
-	recent := !h.warnedAt.IsZero() && now.Sub(h.warnedAt) < warnInterval
+	last := h.warnedAt[kind]
+	recent := !last.IsZero() && now.Sub(last) < warnInterval
 	if !recent {
-		h.warnedAt = now
+		h.warnedAt[kind] = now
 	}
 	h.mu.Unlock()
 	if !recent {
 		h.log.Warn().Err(err).Str("hook", h.name).Int64("failed", h.count.failed.Load()).Int64("overloaded", h.count.overloaded.Load()).
-			Msg("a hook did not decide; clients are told to try again (this is logged once in 10 s)")
+			Msg("a hook did not decide; clients are told to try again (each kind of failure is logged once in 10 s)")
 	}
 }
 

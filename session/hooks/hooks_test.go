@@ -196,6 +196,33 @@ func TestGarbage(t *testing.T) {
 	}
 }
 
+// A failure that goes on does not hide another from the log.
+func TestEachKindOfFailureIsLogged(t *testing.T) {
+	status, answer := http.StatusInternalServerError, "x"
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, answer) // who asked may have gone
+	}))
+	var log bytes.Buffer
+	h, err := New(nil, Config{Join: site.URL, Key: bytes.Repeat([]byte("k"), MinKey), Log: zerolog.New(&log)})
+	must(t, err)
+	defer func() { must(t, h.Close()) }()
+	fail := func(lines int, why string) {
+		t.Helper()
+		for range 2 {
+			mustRefuse(t, why, h.Join(t.Context(), joinOf("ann", "r")), wire.Unavailable)
+		}
+		if got := strings.Count(log.String(), "\n"); got != lines || !strings.Contains(log.String(), why) {
+			t.Errorf("the log has %d lines, want %d, one of %q: %s", got, lines, why, &log)
+		}
+	}
+	fail(1, "500")
+	status = http.StatusOK
+	fail(2, "cannot be read")
+	site.Close()
+	fail(3, "ask the URL")
+}
+
 // Nobody there is known at once; silence after Timeout, and until then no more
 // than MaxInFlight are asked. An answer that comes late is nobody's.
 func TestSilenceAndOverload(t *testing.T) {

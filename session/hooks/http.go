@@ -84,7 +84,7 @@ func (w *httpTransport) post(ctx context.Context, body []byte) ([]byte, error) {
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode/100 != 2 {
-		return nil, fmt.Errorf("the URL answered %s; a refusal is 200 with {\"error\":…}", answer.Status)
+		return nil, fmt.Errorf("%w: the URL answered %s; a refusal is 200 with {\"error\":…}", errStatus, answer.Status)
 	}
 	text, err := io.ReadAll(io.LimitReader(answer.Body, MaxResponse+1))
 	if err != nil {

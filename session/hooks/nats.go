@@ -91,7 +91,7 @@ func (w subjectTransport) send(ctx context.Context, body []byte) func() ([]byte,
 		case msg := <-reply:
 			return w.read(msg)
 		case <-ctx.Done():
-			return nil, fmt.Errorf("no answer came to %s within %s", w.subject, Timeout)
+			return nil, fmt.Errorf("no answer came to %s within %s: %w", w.subject, Timeout, ctx.Err())
 		}
 	}
 }
@@ -101,7 +101,7 @@ func (w subjectTransport) read(msg *nats.Msg) ([]byte, error) {
 	case msg.Header.Get("Status") == "503" && len(msg.Data) == 0:
 		return nil, fmt.Errorf("nobody answers %s; start the service that does", w.subject)
 	case msg.Header.Get("Nats-Service-Error-Code") != "":
-		return nil, fmt.Errorf("the service that answers %s failed: %s", w.subject, msg.Header.Get("Nats-Service-Error"))
+		return nil, fmt.Errorf("%w: the service that answers %s says %s", errStatus, w.subject, msg.Header.Get("Nats-Service-Error"))
 	}
 	return msg.Data, nil
 }
