@@ -145,8 +145,8 @@ type RoomInfo struct {
 	Sessions int64     `json:"sessions"`
 	Seq      uint64    `json:"seq"`
 	Epoch    string    `json:"epoch"`
-	Active   time.Time `json:"active"` // time of the newest event, or when the room was opened
-	At       int64     `json:"at"`     // time of the newest event, in ms since 1970; 0: there is none, or the room is open nowhere
+	Active   time.Time `json:"active,omitzero"` // time of the newest event, or when the room was opened; zero: it is open nowhere
+	At       int64     `json:"at"`              // time of the newest event, in ms since 1970; 0: there is none, or the room is open nowhere
 
 	Label json.RawMessage `json:"label,omitempty"` // not set by RoomsHere and RoomHere
 }

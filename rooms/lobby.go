@@ -355,8 +355,12 @@ func (e *Engine) Rooms(ctx context.Context, q lobby.Query, bytes int) (RoomList,
 }
 
 func (e *Engine) infoOf(r lobby.Room) RoomInfo {
-	return RoomInfo{
+	info := RoomInfo{
 		Name: wire.Room(r.Name), Users: r.Users, Sessions: r.Sessions, Seq: r.Seq, Epoch: e.Epoch(),
-		Active: time.UnixMilli(r.Active).UTC(), At: r.At(), Label: r.Label,
+		At: r.At(), Label: r.Label,
 	}
+	if r.Active != 0 {
+		info.Active = time.UnixMilli(r.Active).UTC()
+	}
+	return info
 }

@@ -253,6 +253,12 @@ func TestLabels(t *testing.T) {
 	}
 	if info, ok, err := b.Room(within(t), "百.家"); !ok || err != nil || string(info.Label) != `"soon"` {
 		t.Errorf("found %+v, %t, %v", info, ok, err)
+	} else if text, err := json.Marshal(info); err != nil || strings.Contains(string(text), "active") {
+		t.Errorf("a room that is open nowhere is %s, %v", text, err)
+	}
+	page, err := b.Rooms(within(t), lobby.Query{Prefix: "told"}, 1<<20)
+	if text, jsonErr := json.Marshal(page); err != nil || jsonErr != nil || !strings.Contains(string(text), "told") || strings.Contains(string(text), "active") {
+		t.Errorf("a page of a room that is open nowhere is %s, %v, %v", text, err, jsonErr)
 	}
 
 	if got := setLabel(t, nc, "room.百=2E家.label", ``); got.Type != wire.TypeAck {
