@@ -24,7 +24,7 @@ func NewBody(ev Event) (Body, error) {
 	if !ok {
 		return Body{}, errBadPayload()
 	}
-	if err := checkLogged(ev.Type, payload); err != nil {
+	if err := checkPublished(ev.Type, payload); err != nil {
 		return Body{}, err
 	}
 	return encodeBody(ev.Type, payload), nil
@@ -36,7 +36,7 @@ func NewBody(ev Event) (Body, error) {
 func ReadBody(data []byte) (Event, Body, error) {
 	ev, err := Decode(data)
 	if err == nil {
-		err = checkLogged(ev.Type, ev.Payload)
+		err = checkPublished(ev.Type, ev.Payload)
 	}
 	if err != nil {
 		return ev, Body{}, err
@@ -55,6 +55,37 @@ func MessageBody(m *Message, text Text) Body {
 	body := append(make([]byte, 0, bodyNames+len(typ)+m.size()+len(text.quoted)), `{"type":"`...)
 	body = append(append(body, typ...), `","payload":`...)
 	return Body{append(m.appendWith(body, text), '}')}
+}
+
+// checkPublished is checkLogged for what nodes are asked to log: a message must
+// have its text. One that is published past them may not.
+func checkPublished(typ string, payload []byte) error {
+	if err := checkLogged(typ, payload); err != nil || !IsMessage(typ) {
+		return err
+	}
+	if !hasText(payload) {
+		return Errorf(BadPayload, "the payload of %s must have message, a string, and once", strings.Clone(typ))
+	}
+	return nil
+}
+
+// hasText reports whether an object, which was checked, has one message, which is
+// a string.
+func hasText(payload []byte) bool {
+	s := scanner{text: payload}
+	found := 0
+	for more := s.take('{') && s.peek() != '}'; more; more = s.take(',') {
+		name, _ := s.key()
+		ours := string(name.bytes()) == "message"
+		if ours && s.peek() != '"' {
+			return false
+		}
+		if ours {
+			found++
+		}
+		s.skip(MaxDepth)
+	}
+	return found == 1
 }
 
 func errBadPayload() *Error {

@@ -17,7 +17,7 @@ func TestNewBody(t *testing.T) {
 	}{
 		{"alone", Event{Type: "note"}, `{"type":"note"}`},
 		{"only type and payload count", Event{Type: "note", ID: "\n", Room: "x", Seq: 7, Payload: []byte(`1`)}, `{"type":"note","payload":1}`},
-		{"space around the payload goes", Event{Type: "new_message", Payload: []byte(" \n{ } ")}, `{"type":"new_message","payload":{ }}`},
+		{"space around the payload goes", Event{Type: "new_message", Payload: []byte(" \n{ \"message\":\"\" } ")}, `{"type":"new_message","payload":{ "message":"" }}`},
 		{"null", Event{Type: "note", Payload: []byte(`null`)}, `{"type":"note","payload":null}`},
 		{"deepest", Event{Type: "note", Payload: []byte(deep(MaxDepth - 1))}, `{"type":"note","payload":` + deep(MaxDepth-1) + `}`},
 
@@ -42,10 +42,42 @@ func TestNewBody(t *testing.T) {
 	}
 }
 
+// A message that nodes are asked to log has a text; of what is in the log
+// already nobody knows.
+func TestMessageHasText(t *testing.T) {
+	for payload, want := range map[string]string{
+		`{"message":"hi"}`: "", ` {"a":[1,{"message":5}],"message" : "" , "b":2} `: "", `{"m\u0065ssage":"hi"}`: "", `{"message":"hi","Message":5}`: "",
+		`{}`: "bad_payload", `{"a":1}`: "bad_payload", `{"Message":"hi"}`: "bad_payload", `{"image_url":"https://example.com/a.png"}`: "bad_payload",
+		`{"message":5}`: "bad_payload", `{"message":null}`: "bad_payload", `{"message":{"a":1}}`: "bad_payload", `{"message":["x"]}`: "bad_payload", `{"message":true}`: "bad_payload",
+		`{"message":"hi","message":5}`: "bad_payload", `{"message":"a","message":"b"}`: "bad_payload", `{"m\u0065ssage":5}`: "bad_payload",
+	} {
+		for _, typ := range []string{TypeNewMessage, TypePrivateMessage} {
+			text := []byte(`{"type":"` + typ + `","payload":` + payload + `}`)
+			_, newErr := NewBody(Event{Type: typ, Payload: []byte(payload)})
+			_, _, readErr := ReadBody(text)
+			if string(codeOf(newErr)) != want || string(codeOf(readErr)) != want {
+				t.Errorf("%s: %v, and read %v, want %q", text, newErr, readErr, want)
+			}
+			if _, err := ReadStored(text); err != nil {
+				t.Errorf("%s in the log: %v", text, err)
+			}
+		}
+		if _, err := NewBody(Event{Type: "note", Payload: []byte(payload)}); err != nil {
+			t.Errorf("a note with %s: %v", payload, err)
+		}
+	}
+}
+
 func TestReadBody(t *testing.T) {
 	for _, tc := range storedCases {
 		ev, body, err := ReadBody([]byte(tc.body))
 		st, wantErr := ReadStored([]byte(tc.body))
+		if wantErr == nil && IsMessage(ev.Type) && !hasText(ev.Payload) {
+			if codeOf(err) != BadPayload {
+				t.Errorf("%s: %v, though it has no text", tc.name, err)
+			}
+			continue
+		}
 		if codeOf(err) != codeOf(wantErr) {
 			t.Errorf("%s: %v, but in the log %v", tc.name, err, wantErr)
 		}
