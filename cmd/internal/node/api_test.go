@@ -122,6 +122,7 @@ func TestAPIRefusals(t *testing.T) {
 		{"no type", "POST", "/api/rooms/a/events", "{}", nil, 400, "bad_type"},
 		{"reserved type", "POST", "/api/rooms/a/events", `{"type":"welcome"}`, nil, 400, "bad_type"},
 		{"message without an object", "POST", "/api/rooms/a/events", `{"type":"new_message","payload":"x"}`, nil, 400, "bad_payload"},
+		{"message without a text", "POST", "/api/rooms/a/events", `{"type":"new_message","payload":{"message":5}}`, nil, 400, "bad_payload"},
 		{"empty body", "POST", "/api/rooms/a/events", "", []string{"Content-Type", "application/json"}, 400, "bad_json"},
 		{"too big", "POST", "/api/rooms/a/events", big, nil, 413, "too_big"},
 		{"a form", "POST", "/api/rooms/a/events", hello, []string{"Content-Type", "text/plain"}, 415, "unsupported_media_type"},
