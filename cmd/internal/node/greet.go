@@ -17,7 +17,7 @@ const example = `'{"type":"new_message","payload":{"message":"hello","from":"dea
 func (n *Node) greet() {
 	if logFormat(n.cfg, n.out) == logJSON {
 		n.log.Info().Str("url", n.pageURL()).Str("nats", n.NATSURL()).Str("node", n.engine.Node()).
-			Bool("guests", n.cfg.Guests()).Str("store", n.storeLine()).Str("nats_access", n.natsLine()).Msg("roomd is ready")
+			Str("who_may_come_in", n.guestLine()).Str("store", n.storeLine()).Str("nats_access", n.natsLine()).Msg("roomd is ready")
 	} else {
 		fmt.Fprintf(n.out, "roomd is ready: open %s in two browser windows\n", n.pageURL())
 		fmt.Fprintf(n.out, "  events from outside  %s\n", n.injectLine())
