@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -72,20 +73,20 @@ func (g *guestRooms) admit(c *Client, room wire.Room) error {
 // name with invisible characters, changes of direction, or superfluous white
 // space. A room that others are in, or that has events, exists already and may
 // be entered.
-func (c *Client) checkRoomName(room wire.Room) error {
-	if !c.who.Guest || room == c.m.cfg.DefaultRoom || room == c.inbox() || auth.CleanName(string(room)) == string(room) || grantedByName(c.who, room) {
+func (m *Manager) checkRoomName(who auth.Identity, room wire.Room) error {
+	if !who.Guest || room == m.cfg.DefaultRoom || room == wire.Inbox(who.UID) || auth.CleanName(string(room)) == string(room) || grantedByName(who, room) {
 		return nil
 	}
-	if info, _ := c.m.eng.RoomHere(room); info.Users > 0 {
+	if info, _ := m.eng.RoomHere(room); info.Users > 0 {
 		return nil
 	}
-	ctx, cancel := c.request()
+	ctx, cancel := context.WithTimeout(m.ctx, requestTimeout)
 	defer cancel()
-	page, err := c.m.eng.History(ctx, room, 0, 1)
+	page, err := m.eng.History(ctx, room, 0, 1)
 	if err != nil || len(page.Events) > 0 {
 		return err
 	}
-	c.m.stats.RefusedGuestNames.Add(1)
+	m.stats.RefusedGuestNames.Add(1)
 	return wire.Errorf(wire.BadRoom, "a guest cannot open a room whose name has characters that are not seen, change the direction of the text, or are white space too much")
 }
 

@@ -125,6 +125,9 @@ func TestGuestsNameRoomsAsTheyShow(t *testing.T) {
 		gus.mayNotJoin(wire.BadRoom, name) // also when looking for it has opened it
 	}
 	same(t, "refused names", s.m.Stats().RefusedGuestNames.Load(), int64(2*len(lookalikes)))
+	status, code, _ := s.refused("room=%E2%80%AEq", nil)
+	same(t, "the status of a handshake", status, http.StatusBadRequest)
+	same(t, "its code", wire.Code(code), wire.BadRoom)
 	for _, name := range []string{"vip", "百家樂", "table 1", "नमस्ते", "👩\u200d💻"} {
 		gus.join(name)
 	}

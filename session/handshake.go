@@ -167,6 +167,9 @@ func (m *Manager) firstRooms(r *http.Request, who auth.Identity) ([]firstRoom, e
 		if err != nil {
 			return nil, err
 		}
+		if err := m.checkRoomName(who, room); err != nil && wire.AsError(err).Code == wire.BadRoom { // other errors are told after the upgrade, by the join
+			return nil, err
+		}
 		list = append(list, firstRoom{name: wire.Room(strings.Clone(string(room))), named: true})
 	}
 	allowance := rooms.NewAllowance()

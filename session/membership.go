@@ -91,7 +91,7 @@ func (c *Client) join(room wire.Room, id string, since rooms.Since, makeCurrent 
 		if err := c.admitRoom(room, since); err != nil {
 			return err
 		}
-		if err := c.checkRoomName(room); err != nil {
+		if err := c.m.checkRoomName(c.who, room); err != nil {
 			return err
 		}
 	}

@@ -23,6 +23,9 @@ func CleanLabel(raw []byte) (json.RawMessage, error) {
 	if !ok || !s.end() {
 		return nil, Errorf(BadPayload, "a label must be one JSON value of at most %d levels in valid UTF-8, or empty to remove it", MaxLabelDepth)
 	}
+	if !readable(value) {
+		return nil, Errorf(BadPayload, "a label has half a surrogate pair, or a number beyond 64-bit floating point; not every JSON reader takes those")
+	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, value); err != nil {
 		return nil, Errorf(BadPayload, "a label must be one JSON value: %s", err)
@@ -35,4 +38,19 @@ func CleanLabel(raw []byte) (json.RawMessage, error) {
 	default:
 		return label, nil
 	}
+}
+
+// readable reports whether all JSON readers agree on a value that the scanner
+// has taken: its numbers fit into a float64, its strings are characters.
+func readable(value []byte) bool {
+	s := scanner{text: value}
+	for !s.end() {
+		if s.peek() != '"' {
+			s.at++
+		} else if raw, ok := s.str(); !ok || raw.lone {
+			return false
+		}
+	}
+	var v any
+	return json.Unmarshal(value, &v) == nil
 }

@@ -18,6 +18,8 @@ func TestCleanLabel(t *testing.T) {
 		{raw: long[:len(long)-1] + `x"`, code: "bad_payload"},
 		{raw: "[" + deep + "]", code: "bad_payload"},
 		{raw: "{", code: "bad_payload"}, {raw: "open", code: "bad_payload"}, {raw: `1 2`, code: "bad_payload"}, {raw: "\"\xff\"", code: "bad_payload"},
+		{raw: "1e308", want: "1e308"}, {raw: "1e999999", code: "bad_payload"}, {raw: `{"a":[-1e999]}`, code: "bad_payload"},
+		{raw: `"\ud83d\ude00"`, want: `"\ud83d\ude00"`}, {raw: `"\ud800"`, code: "bad_payload"}, {raw: `[{"\udc00":1}]`, code: "bad_payload"},
 	} {
 		got, err := CleanLabel([]byte(tc.raw))
 		code := ""

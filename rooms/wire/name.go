@@ -41,8 +41,8 @@ func ParseRoom(name string) (Room, error) {
 		return "", Errorf(BadRoom, "a room's name has at most %d characters and %d bytes; use a shorter one", MaxRoomRunes, MaxRoomBytes)
 	}
 	for _, r := range name {
-		if unicode.IsControl(r) {
-			return "", Errorf(BadRoom, "a room's name must not contain control characters")
+		if unicode.IsControl(r) || r == utf8.RuneError { // JSON's readers make the latter of what is no character
+			return "", Errorf(BadRoom, "a room's name must not contain control characters, nor U+FFFD")
 		}
 	}
 	if name == inboxPrefix {
@@ -57,10 +57,11 @@ func ParseRoom(name string) (Room, error) {
 func Inbox(uid string) Room { return Room(inboxPrefix + uid) }
 
 // ValidUID reports whether uid has an inbox of its own: it is not empty, NFC,
-// without control characters, and short enough for a room's name.
+// without control characters, short enough for a room's name, and begins with
+// no "@", which is what inboxes begin with.
 func ValidUID(uid string) bool {
 	room, err := ParseRoom(string(Inbox(uid)))
-	return err == nil && uid != "" && room == Inbox(uid)
+	return err == nil && uid != "" && room == Inbox(uid) && !strings.HasPrefix(uid, inboxPrefix)
 }
 
 // GuestPrefix begins the uid of every guest and of no other user.

@@ -31,6 +31,7 @@ func TestCleanRoom(t *testing.T) {
 		{"new line", "a\nb", ""},
 		{"DEL", "a\x7f", ""},
 		{"C1 control", "a\u0085", ""},
+		{"replacement character", "\ufffd", ""},
 		{"huge", strings.Repeat("e\u0301", 1<<16), ""},
 	}
 	for _, tt := range tests {
@@ -115,7 +116,7 @@ func TestSpaces(t *testing.T) {
 func TestValidUID(t *testing.T) {
 	for uid, want := range map[string]bool{
 		"u-1": true, "auth0|5f": true, "percy@example.com": true, "é": true, strings.Repeat("u", 63): true,
-		"": false, "e\u0301": false, "a\nb": false, "\xff": false, strings.Repeat("u", 64): false,
+		"": false, "e\u0301": false, "a\nb": false, "@alice": false, "\ufffd": false, "\xff": false, strings.Repeat("u", 64): false,
 	} {
 		if ValidUID(uid) != want {
 			t.Errorf("ValidUID(%q) = %v", uid, !want)

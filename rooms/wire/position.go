@@ -2,9 +2,9 @@ package wire
 
 import (
 	"encoding/json"
-	"errors"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Position is a place in a room's log. Epoch names one life of the log; a
@@ -14,26 +14,14 @@ type Position struct {
 	Seq   uint64 `json:"seq"`
 }
 
-// UnmarshalJSON takes the epoch as a string, or as a whole number.
+// UnmarshalJSON leaves nothing of what p was before.
 func (p *Position) UnmarshalJSON(b []byte) error {
-	var raw struct {
-		Epoch json.RawMessage `json:"epoch"`
-		Seq   uint64          `json:"seq"`
-	}
-	if err := json.Unmarshal(b, &raw); err != nil {
+	type plain Position // without this method
+	var read plain
+	if err := json.Unmarshal(b, &read); err != nil {
 		return err
 	}
-	*p = Position{Seq: raw.Seq}
-	if isNull(raw.Epoch) {
-		return nil
-	}
-	if raw.Epoch[0] == '"' {
-		return json.Unmarshal(raw.Epoch, &p.Epoch)
-	}
-	if _, err := strconv.ParseUint(string(raw.Epoch), 10, 64); err != nil {
-		return errors.New("epoch must be a string")
-	}
-	p.Epoch = string(raw.Epoch)
+	*p = Position(read)
 	return nil
 }
 
@@ -65,10 +53,13 @@ func ParseResume(s string) ([]Resume, error) {
 		if !ok || !ok2 || err != nil || name == "" || strings.Contains(name, ":") {
 			return nil, Errorf(BadRoom, "resume is room:epoch:seq, comma-separated, with : in a name as =3A; %.64q is not", item)
 		}
+		if name = unescape(name); !utf8.ValidString(name) {
+			return nil, Errorf(BadRoom, "resume names a room that is not valid UTF-8: %.64q", item)
+		}
 		if len(list) == MaxResume {
 			return nil, Errorf(TooManyRooms, "resume names more than %d rooms; join the others afterwards", MaxResume)
 		}
-		list = append(list, Resume{Room: unescape(name), Since: Position{Epoch: epoch, Seq: seq}})
+		list = append(list, Resume{Room: name, Since: Position{Epoch: epoch, Seq: seq}})
 	}
 	return list, nil
 }

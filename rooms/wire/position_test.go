@@ -21,6 +21,7 @@ func TestParseResume(t *testing.T) {
 		{in: "a:e:5:6", code: BadRoom},
 		{in: "百家 樂::5", want: []Resume{{"百家 樂", Position{"", 5}}}},
 		{in: "general", code: BadRoom},
+		{in: "=FF:e:5", code: BadRoom},
 		{in: "general:5", code: BadRoom},
 		{in: ":e:5", code: BadRoom},
 		{in: "general:e:", code: BadRoom},
@@ -56,7 +57,7 @@ func TestPositionFromJSON(t *testing.T) {
 		ok   bool
 	}{
 		{`{"epoch":"e1","seq":5}`, Position{"e1", 5}, true},
-		{`{"epoch":1700000000,"seq":5}`, Position{"1700000000", 5}, true},
+		{`{"epoch":1700000000,"seq":5}`, Position{}, false},
 		{`{"epoch":null}`, Position{}, true},
 		{`{}`, Position{}, true},
 		{`{"epoch":{},"seq":5}`, Position{}, false},

@@ -158,7 +158,7 @@ func (a *Authenticator) Login(r *http.Request, profile Profile) (LoginResult, er
 func (a *Authenticator) token(r *http.Request, token string, profile Profile) (Identity, error) {
 	switch {
 	case token == "":
-		return Identity{}, refuse("the token is empty")
+		return Identity{}, refuse("the token is empty; the header is Authorization: Bearer, one space, and the token")
 	case len(token) > MaxToken:
 		return Identity{}, errLongToken()
 	case isGuestToken(token):
@@ -226,11 +226,26 @@ func (a *Authenticator) guest(r *http.Request, profile Profile) (Identity, error
 }
 
 // bearer returns the bearer token of the Authorization header; found is true
-// even if it is empty.
+// even if it is empty, or the header is malformed: then the token is "", which
+// is refused. Another scheme is a longer word.
 func bearer(r *http.Request) (token string, found bool) {
-	scheme, token, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	const scheme = "Bearer"
+	header := strings.TrimSpace(r.Header.Get("Authorization"))
+	if len(header) < len(scheme) || !strings.EqualFold(header[:len(scheme)], scheme) {
 		return "", false
 	}
-	return strings.TrimSpace(token), true
+	switch token = header[len(scheme):]; {
+	case token == "" || token[0] == ' ':
+		return strings.TrimSpace(token), true
+	case isWordByte(token[0]):
+		return "", false
+	default: // such as a tab: RFC 9110 has a space there
+		return "", true
+	}
+}
+
+// isWordByte reports whether the name of an Authorization scheme may go on with
+// c (RFC 9110, section 5.6.2; more than letters, digits, - and _ nobody uses).
+func isWordByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
 }

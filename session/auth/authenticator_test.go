@@ -47,6 +47,26 @@ func TestErrorShowsItsCauseOnlyInTheLog(t *testing.T) {
 	}
 }
 
+// What begins like a bearer token and is none is refused; other schemes are not
+// looked at, as they may be for a proxy.
+func TestMalformedBearerIsNoGuest(t *testing.T) {
+	guests, err := NewGuests(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := &Authenticator{Guests: guests}
+	for header, guest := range map[string]bool{
+		"": true, "Basic YTpi": true, "Negotiate x": true, "Token x": true, "Bearers x": true, "Bearer-2 x": true,
+		"Bearer": false, "Bearer ": false, "Bearer x": false, "bearer\tx": false, "Bearer\u00a0x": false, "Bearer:x": false, "Bearer=x": false, "Bearer, x": false,
+	} {
+		id, err := who.Identify(request("", header))
+		var refused *Error
+		if guest && (err != nil || !id.Guest) || !guest && (!errors.As(err, &refused) || refused.Status() != http.StatusUnauthorized) {
+			t.Errorf("%q is %+v, %v; want a guest: %v", header, id, err, guest)
+		}
+	}
+}
+
 // allRevoked are Revocations of everybody.
 type allRevoked struct{}
 

@@ -108,7 +108,10 @@ func knownClaims(data []byte) (map[string]json.RawMessage, error) {
 // checkSeconds refuses a number that cannot be a time. A value that is no
 // number is left to the caller's decoder.
 func checkSeconds(name string, value json.RawMessage) error {
-	var number json.Number // also a quoted one, which is allowed in exp and nbf
+	if name != "iat" && len(value) > 0 && value[0] == '"' { // package jwt would take a quoted number; RFC 7519, section 2, has none
+		return refuse("the token's %s claim is a text: it must be a number, in seconds since 1970", name)
+	}
+	var number json.Number
 	if json.Unmarshal(value, &number) != nil || number == "" {
 		return nil
 	}

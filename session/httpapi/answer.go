@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 
 	"github.com/rs/zerolog"
 
@@ -77,6 +78,10 @@ func Endpoint(log zerolog.Logger, guard Guard, on Methods) http.Handler {
 		if act == nil {
 			w.Header().Set("Allow", allow[2:])
 			WriteError(w, r, log, wire.Errorf(MethodNotAllowed, "%s is not possible here; use %s", r.Method, allow[2:]))
+			return
+		}
+		if _, err := url.ParseQuery(r.URL.RawQuery); err != nil { // else what is malformed, such as a filter, would be ignored
+			WriteError(w, r, log, wire.Errorf(wire.BadPayload, "the query of the URL is malformed; escape what it contains, also a semicolon"))
 			return
 		}
 		body, err := act(r)

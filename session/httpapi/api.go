@@ -95,10 +95,13 @@ func number(r *http.Request, name string, least, otherwise uint64) (uint64, erro
 	return value, nil
 }
 
-// limitOf parses ?limit=, which is capped at most.
+// limitOf parses ?limit=, from 1 to most; without it, most.
 func limitOf(r *http.Request, most int) (int, error) {
 	limit, err := number(r, "limit", 1, uint64(most))
-	return int(min(limit, uint64(most))), err
+	if err == nil && limit > uint64(most) {
+		err = wire.Errorf(wire.BadPayload, "limit is %d; it is at most %d", limit, most)
+	}
+	return int(limit), err
 }
 
 func (a *api) publishToRoom(r *http.Request) (any, error) {

@@ -135,6 +135,8 @@ func TestAPIRefusals(t *testing.T) {
 		{"room that is no UTF-8", "GET", "/api/rooms/%FF/events", "", nil, 400, "bad_room"},
 		{"bad before", "GET", "/api/rooms/a/events?before=-1", "", nil, 400, "bad_payload"},
 		{"bad limit", "GET", "/api/rooms/a/events?limit=0", "", nil, 400, "bad_payload"},
+		{"a limit too high", "GET", "/api/rooms/a/events?limit=101", "", nil, 400, "bad_payload"},
+		{"an inbox as a uid", "POST", "/api/users/@alice/events", `{"type":"x"}`, nil, 400, "bad_payload"},
 		{"bad limit of members", "GET", "/api/rooms/a/members?limit=x", "", nil, 400, "bad_payload"},
 		{"bad uid", "POST", "/api/users/a%00b/events", hello, nil, 400, "bad_payload"},
 		{"bad uid to close", "DELETE", "/api/users/a%00b/sessions", "", nil, 400, "bad_payload"},
@@ -180,7 +182,7 @@ func TestRoomsInPages(t *testing.T) {
 		"?prefix=table-&after=table-2":   "table-3 table-4 > ",
 		"?prefix=table-&limit=1":         "table-0 > table-0",
 		"?prefix=nothing":                " > ",
-		"?limit=5000&after=table-3":      "table-4 > ",
+		"?limit=100&after=table-3":       "table-4 > ",
 		"?limit=&prefix=gen&after=a%2Fb": "general > ",
 	} {
 		var list rooms.RoomList
@@ -193,7 +195,7 @@ func TestRoomsInPages(t *testing.T) {
 			t.Errorf("%q is answered %s, want %s", query, got, want)
 		}
 	}
-	for _, query := range []string{"?limit=0", "?limit=-1", "?limit=x", "?prefix=" + strings.Repeat("x", wire.MaxRoomFilter+1), "?after=" + strings.Repeat("x", wire.MaxRoomFilter+1)} {
+	for _, query := range []string{"?limit=101", "?prefix=table-;after=z", "?limit=0", "?limit=-1", "?limit=x", "?prefix=" + strings.Repeat("x", wire.MaxRoomFilter+1), "?after=" + strings.Repeat("x", wire.MaxRoomFilter+1)} {
 		if a := s.want(t, 400, "GET", "/api/rooms"+query, ""); a.code() != "bad_payload" {
 			t.Errorf("%.30q is answered %s", query, a.body)
 		}
