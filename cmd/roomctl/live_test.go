@@ -398,7 +398,7 @@ func fill(t *testing.T, env []string, room string, n int) {
 	}
 	defer c.Close()
 	for i := range n {
-		if _, err := c.Publish(t.Context(), room, wire.TypeSendMessage, wire.SendMessage{Message: fmt.Sprintf("m%03d", i)}); err != nil {
+		if _, err := c.Publish(t.Context(), wire.Room(room), wire.TypeSendMessage, wire.SendMessage{Message: fmt.Sprintf("m%03d", i)}); err != nil {
 			t.Fatal(err)
 		}
 	}

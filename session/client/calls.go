@@ -31,17 +31,17 @@ type JoinOptions struct {
 // wire.Unavailable, the event may be stored or not. For the former, look in the
 // room's history; for the latter, use Send with an ID of your own, which may be
 // sent again.
-func (c *Client) Publish(ctx context.Context, room, typ string, payload any) (Ack, error) {
+func (c *Client) Publish(ctx context.Context, room wire.Room, typ string, payload any) (Ack, error) {
 	raw, err := encode(payload)
 	if err != nil {
 		return Ack{}, fmt.Errorf("publish %s: %w", typ, err)
 	}
 	if room == "" {
 		c.mu.Lock()
-		room = c.rooms.current
+		room = wire.Room(c.rooms.current)
 		c.mu.Unlock()
 	}
-	return c.Send(ctx, wire.Event{Type: typ, Room: room, Payload: raw})
+	return c.Send(ctx, wire.Event{Type: typ, Room: string(room), Payload: raw})
 }
 
 // Send publishes an event and waits until it is stored. The server stores

@@ -48,7 +48,7 @@ func TestALostAckStoresOnce(t *testing.T) {
 			}
 			sent := make(chan outcome, 1)
 			go func() {
-				ack, err := sender.Publish(t.Context(), room, wire.TypeSendMessage, wire.SendMessage{Message: "once"})
+				ack, err := sender.Publish(t.Context(), wire.Room(room), wire.TypeSendMessage, wire.SendMessage{Message: "once"})
 				sent <- outcome{ack, err}
 			}()
 			hearer.until(t, "the event is stored", time.Minute, func() bool { return len(hearer.seqs) > 0 })
@@ -65,7 +65,7 @@ func TestALostAckStoresOnce(t *testing.T) {
 			if got.err != nil || !got.ack.Duplicate || got.ack.Seq != hearer.seqs[0] {
 				t.Errorf("the ack in the end: %+v, %v; stored at %d", got.ack, got.err, hearer.seqs)
 			}
-			last, err := sender.Publish(t.Context(), room, wire.TypeSendMessage, wire.SendMessage{Message: "last"})
+			last, err := sender.Publish(t.Context(), wire.Room(room), wire.TypeSendMessage, wire.SendMessage{Message: "last"})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -109,7 +109,7 @@ func TestALostCopyInAQuietRoomIsFound(t *testing.T) {
 		near := join(t, nodes[0], fmt.Sprint("near", i), room, nil)
 		far := join(t, nodes[1], fmt.Sprint("far", i), room, nil)
 		send := func(text string) uint64 {
-			ack, err := far.Publish(t.Context(), room, wire.TypeSendMessage, wire.SendMessage{Message: text})
+			ack, err := far.Publish(t.Context(), wire.Room(room), wire.TypeSendMessage, wire.SendMessage{Message: text})
 			if err != nil {
 				t.Fatal(err)
 			}

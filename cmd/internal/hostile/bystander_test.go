@@ -111,7 +111,7 @@ func (b *bystander) talking(ctx context.Context, c *client.Client) {
 		}
 		asked, cancel := context.WithTimeout(context.WithoutCancel(ctx), askPatience)
 		start := time.Now()
-		ack, err := c.Publish(asked, b.room, wire.TypeSendMessage, map[string]string{"message": "hello"})
+		ack, err := c.Publish(asked, wire.Room(b.room), wire.TypeSendMessage, map[string]string{"message": "hello"})
 		took := time.Since(start)
 		cancel()
 		if err != nil {

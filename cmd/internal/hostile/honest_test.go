@@ -66,7 +66,7 @@ func TestATabThatSlept(t *testing.T) {
 			saying.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 				defer cancel()
-				_, err := tab.Publish(ctx, tt.room, wire.TypeSendMessage, map[string]string{"message": fmt.Sprint("at last ", n)})
+				_, err := tab.Publish(ctx, wire.Room(tt.room), wire.TypeSendMessage, map[string]string{"message": fmt.Sprint("at last ", n)})
 				a.holds(err == nil, "what the tab wanted to say: %v", err)
 			})
 		}

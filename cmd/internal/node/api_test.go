@@ -36,7 +36,7 @@ func TestPublishReachesMembersAndLog(t *testing.T) {
 // Each name reaches exactly its own room, through a URL, the log and back.
 func TestRoomNamesInURLs(t *testing.T) {
 	s := serve(t, testConfig())
-	names := []string{"a b", "a.b", "a/b", "a*b", "a>b", "a%b", "a%2Fb", "a=2Eb", "..", "百家樂", "🎲", "a?b#c", "@percy", "a+b", "a//b"}
+	names := []string{"a b", "a.b", "a/b", "a*b", "a>b", "a%b", "a%2Fb", "a=2Eb", "..", "百家樂", "🎲", "a?b#c", "a+b", "a//b"}
 	for i, name := range names {
 		body := fmt.Sprintf(`{"type":"probe","payload":%d}`, i)
 		s.want(t, 200, "POST", "/api/rooms/"+escape(name)+"/events", body)

@@ -46,19 +46,14 @@ func newPeer(v *verification, name string, i int, room *watchedRoom) *peer {
 
 // dial returns when the server has let us into the room.
 func (p *peer) dial(ctx context.Context) error {
-	rate := p.v.cfg.ClientRate
-	if rate == 0 {
-		rate = -1
-	}
 	cfg := client.Config{
-		URL: p.urls[0], Others: p.urls[1:], Username: p.name, Room: p.room.name, Outbox: inFlight + 1, Rate: rate,
+		URL: p.urls[0], Others: p.urls[1:], Username: p.name, Room: p.room.name, Outbox: inFlight + 1, Rate: p.v.cfg.ClientRate, Unpaced: p.v.cfg.ClientRate == 0,
 		OnEvent: p.onEvent, OnRepeat: p.onLogged, OnStatus: p.onStatus, HandshakeTimeout: p.v.cfg.Timeout, TLS: p.v.cfg.TLS,
 	}
 	if p.v.cfg.Sign != nil {
 		cfg.Token = func(context.Context) (string, error) { return p.v.cfg.Sign(p.name) }
 	}
-	// The client outlives ctx, which ends the sending.
-	c, err := client.Dial(context.WithoutCancel(ctx), cfg)
+	c, err := client.Dial(ctx, cfg)
 	if err != nil {
 		return fmt.Errorf("--url %s: %w", strings.Join(p.urls, " --url "), err)
 	}
