@@ -131,9 +131,9 @@ func (c *Config) options(dir string) (*server.Options, error) {
 		StreamMaxBufferedSize:  cmp.Or(c.BufferBytes, DefaultBufferBytes),
 		MaxPending:             2 * cmp.Or(c.BufferBytes, DefaultBufferBytes),
 		MaxConn:                c.MaxConnections,
-		// The streams have limits of their own. JetStream's default would be three
-		// quarters of the disk space that is free at the start, even if more
-		// becomes free later.
+		// The streams have limits of their own. JetStream's default would be
+		// three quarters of the disk space that is free at the start, even if
+		// more becomes free later.
 		JetStreamMaxStore: maxStore,
 	}
 	if opts.SyncInterval == 0 {

@@ -136,9 +136,9 @@ type Config struct {
 
 	// EndUser is called by rooms.kick, before it ends a user's sessions, to
 	// revoke the user's credentials issued so far for that long; negative: for
-	// the program's default time. Its errors that are *wire.Error are
-	// returned to the caller of rooms.kick. It may be called from any goroutine. Nil: only the
-	// connections are ended.
+	// the program's default time. Its errors that are *wire.Error are returned
+	// to the caller of rooms.kick. It may be called from any goroutine. Nil:
+	// only the connections are ended.
 	EndUser func(ctx context.Context, uid string, lasts time.Duration) error
 	// Kicked is called on every node before a user is removed from a room, or,
 	// with room "", before the user's sessions are ended. It must not block, and

@@ -93,6 +93,7 @@ func (st *store) receivedFrom(seq, since uint64, epoch string) uint64 {
 	if !st.eng.cfg.HearAll || st.Epoch() != epoch || st.copies.runGeneration.Load() != st.copies.generation.Load() {
 		return seq
 	}
-	// The run may have ended since: then this is less than could be said, but true.
+	// The run may have ended since: then this is less than could be said, but
+	// true.
 	return min(max(st.copies.from.Load(), since), seq)
 }

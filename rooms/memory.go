@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// How the rings of all rooms are kept within Config.RingBytes: when the budget is
-// used up, a large ring that grows drops as much of its own, so the limit always
-// holds; and the sweeper cuts the rings of the rooms whose last request is longest
-// ago, so that it is not always the active rooms that lose theirs.
+// How the rings of all rooms are kept within Config.RingBytes: when the budget
+// is used up, a large ring that grows drops as much of its own, so the limit
+// always holds; and the sweeper cuts the rings of the rooms whose last request
+// is longest ago, so that it is not always the active rooms that lose theirs.
 const (
 	// ringsFull and ringsFree: the sweeper starts above 15/16 of the budget and
 	// cuts down to 7/8 of it.

@@ -38,8 +38,8 @@ type (
 		id     string        // of the client's request, carried by room_left
 		done   chan struct{} // buffered by one; nil: nobody waits
 	}
-	// removeUser takes all sessions of a user out of the room, with the seats that
-	// are kept for those that were cut off.
+	// removeUser takes all sessions of a user out of the room, with the seats
+	// that are kept for those that were cut off.
 	removeUser struct {
 		uid  string
 		code wire.CloseCode // not 0: end the sessions instead

@@ -26,8 +26,8 @@ const (
 	// The size of an answer is known only afterwards, so the budget may be
 	// overdrawn once; further requests are refused until it has recovered.
 	answerShare = 8
-	// answerLeast is the least that an answer from the log, or a list, is charged,
-	// in bytes: a short one may have taken long to find.
+	// answerLeast is the least that an answer from the log, or a list, is
+	// charged, in bytes: a short one may have taken long to find.
 	answerLeast = 8 << 10
 
 	// addressBurst is how many seconds' worth of connections, or of logins, may

@@ -71,9 +71,10 @@ type Config struct {
 	QueueMessages int // waiting for one client; beyond it the client is closed with 4001
 	QueueBytes    int // the same in bytes
 
-	// UnfinishedBytes is how much may be held of the messages of all clients that
-	// are begun and whose end has to be waited for; beyond it those who have waited
-	// for the longest are closed with 4001. It is four times MaxMessage at least.
+	// UnfinishedBytes is how much may be held of the messages of all clients
+	// that are begun and whose end has to be waited for; beyond it those who
+	// have waited for the longest are closed with 4001. It is four times
+	// MaxMessage at least.
 	UnfinishedBytes int64
 
 	MaxConnections           int     // of this node; one more is refused with 503; 0: no limit
@@ -85,10 +86,10 @@ type Config struct {
 	MaxConnectionsPerUser    int     // one more closes the user's oldest with 4502; 0: no limit
 
 	// Revocations are asked about every identity, whatever Authenticator it is
-	// from: one that they refuse is answered 401. store.Revocations are those that
-	// kicks end sessions in. Nil: those of the Authenticator, if it has the method
-	// itself, as *auth.Authenticator; else a kick closes connections, and keeps
-	// nobody out.
+	// from: one that they refuse is answered 401. store.Revocations are those
+	// that kicks end sessions in. Nil: those of the Authenticator, if it has
+	// the method itself, as *auth.Authenticator; else a kick closes
+	// connections, and keeps nobody out.
 	Revocations auth.Revocations
 
 	Hooks   Hooks          // functions of the program; zero: none
@@ -136,8 +137,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Validate returns the error that NewManager would for this configuration: for the
-// first field whose value, zero ones filled in, is invalid.
+// Validate returns the error that NewManager would for this configuration: for
+// the first field whose value, zero ones filled in, is invalid.
 func (c Config) Validate() error {
 	c = c.withDefaults()
 	switch {

@@ -3,8 +3,8 @@
 //
 // A [Manager] is mounted as an http.Handler, or is given connections that the
 // program upgraded itself. Events are routed by their type to functions
-// ([HandlerFunc]); those of rooms/wire/README.md are registered already, a program adds
-// or replaces its own with [Manager.Handle].
+// ([HandlerFunc]); those of rooms/wire/README.md are registered already, a
+// program adds or replaces its own with [Manager.Handle].
 //
 // A program has its say in who may come ([Authenticator]) and what they may do
 // ([Hooks]); package session/hooks asks a backend in any language, and package

@@ -48,8 +48,9 @@ type Hooks struct {
 	// in the order in which the client sent them, on the goroutine that reads
 	// the client's connection. It must not wait: what takes time belongs into
 	// the function that it returns, which is called beside. That returns the
-	// payload to store instead, or nil for the one that is there, or an error. A
-	// nil function stores the event as it is. ctx ends when that function has returned, or after 5 s.
+	// payload to store instead, or nil for the one that is there, or an error.
+	// A nil function stores the event as it is. ctx ends when that function has
+	// returned, or after 5 s.
 	//
 	// The events of one client in one room are stored in the order in which they
 	// were sent, whatever the order of the answers; other rooms do not wait.

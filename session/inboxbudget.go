@@ -7,11 +7,12 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/internal/budget"
 )
 
-// An inbox keeps a limited number of messages, and all inboxes together a limited
-// number of bytes, so each message pushes out older ones. Therefore each inbox has
-// a rate limit for messages of clients; one sender may use a share of it, so that
-// others get through; and what guests, of whom anybody can create thousands, store
-// in inboxes has a limit of its own. Messages of services are not limited.
+// An inbox keeps a limited number of messages, and all inboxes together a
+// limited number of bytes, so each message pushes out older ones. Therefore
+// each inbox has a rate limit for messages of clients; one sender may use a
+// share of it, so that others get through; and what guests, of whom anybody can
+// create thousands, store in inboxes has a limit of its own. Messages of
+// services are not limited.
 
 // guestInboxes limit what guests may store in inboxes, in bytes. Fixed after
 // newGuestInboxes.

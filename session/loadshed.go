@@ -17,10 +17,10 @@ const (
 	// shedExtra: 1/8 of the limit more than needed is freed, so that it does
 	// not start again at once.
 	shedExtra = 8
-	// relieveLike is which part of what waits for the one for whom most waits must
-	// wait for others who are closed with it. Those for whom less waits, as for
-	// nearly everybody on a busy machine, are closed only when that one has let go
-	// and it was not enough.
+	// relieveLike is which part of what waits for the one for whom most waits
+	// must wait for others who are closed with it. Those for whom less waits,
+	// as for nearly everybody on a busy machine, are closed only when that one
+	// has let go and it was not enough.
 	relieveLike = 8
 	// shedPause is the time for closed clients to release their queues before
 	// others are closed.

@@ -272,9 +272,9 @@ func (m *Manager) connectionsOf(uid string) []*Client {
 	return slices.Clone(m.byUser[uid])
 }
 
-// CloseRevokedHere closes the connections of a user on this node whose credential
-// was issued before the user's sessions were ended (auth.Revocations), and returns
-// how many there were.
+// CloseRevokedHere closes the connections of a user on this node whose
+// credential was issued before the user's sessions were ended
+// (auth.Revocations), and returns how many there were.
 func (m *Manager) CloseRevokedHere(uid string) (count int) {
 	for _, c := range m.connectionsOf(uid) {
 		if m.revoked(c.who) {

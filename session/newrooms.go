@@ -18,8 +18,9 @@ const (
 	addressRooms = 10
 
 	// resumedRoomRate and resumedRoomBurst are the same for rooms that the
-	// handshake names in ?resume=: after a restart of the node hardly any is open,
-	// and all come at once. The burst is 20 connections in MaxRooms rooms each.
+	// handshake names in ?resume=: after a restart of the node hardly any is
+	// open, and all come at once. The burst is 20 connections in MaxRooms rooms
+	// each.
 	resumedRoomRate  = 4
 	resumedRoomBurst = 20 * MaxRooms
 	// addressResumed is how many times as many all users of an address may

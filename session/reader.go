@@ -203,7 +203,7 @@ func (c *Client) drainPeer() {
 	if c.answered || c.closeCode() == wire.CloseAbnormal {
 		return
 	}
-	// It ends when the peer has closed, at the deadline, or when the peer has sent
-	// so much that it does not seem to stop.
+	// It ends when the peer has closed, at the deadline, or when the peer has
+	// sent so much that it does not seem to stop.
 	_, _ = io.CopyN(io.Discard, c.conn.Conn, lingerBytes)
 }

@@ -113,7 +113,8 @@ func environment(list []string) map[string]string {
 	return env
 }
 
-// takesValue reports whether a flag of any command, named without its dashes, takes a value.
+// takesValue reports whether a flag of any command, named without its dashes,
+// takes a value.
 func takesValue(node *kong.Node) func(flag string) bool {
 	values := make(map[string]bool)
 	for _, command := range append(node.Children, node) {

@@ -31,7 +31,8 @@ func main() {
 	}
 }
 
-// run serves until ctx ends. The log goes to stderr, what is for people to stdout.
+// run serves until ctx ends. The log goes to stderr, what is for people to
+// stdout.
 func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) error {
 	cfg, err := node.Load(args, env, stdout)
 	if errors.Is(err, node.ErrShown) {

@@ -1,4 +1,5 @@
-// Package smalldisk gives tests a disk that can be full: a file system of its own in memory.
+// Package smalldisk gives tests a disk that can be full: a file system of its
+// own in memory.
 package smalldisk
 
 import (
@@ -12,8 +13,8 @@ import (
 	"testing"
 )
 
-// New mounts a file system of so many MiB until the test ends and returns its directory. Without the right to mount one the test
-// is skipped.
+// New mounts a file system of so many MiB until the test ends and returns its
+// directory. Without the right to mount one the test is skipped.
 func New(t *testing.T, mib int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -28,7 +29,8 @@ func New(t *testing.T, mib int) string {
 	return dir
 }
 
-// Fill takes all that is free on the disk of dir; the returned function gives it back.
+// Fill takes all that is free on the disk of dir; the returned function gives
+// it back.
 func Fill(t *testing.T, dir string) (free func()) {
 	t.Helper()
 	ballast := filepath.Join(dir, "ballast")

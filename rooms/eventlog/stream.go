@@ -21,8 +21,9 @@ const (
 	// DedupWindow is how long JetStream remembers message ids: an event that is
 	// published again under its id within it is stored once.
 	//
-	// Senders are promised 2 minutes: the rest is for what is on its way, by a node
-	// that tries for 15 s, or through a server that stands still for a while.
+	// Senders are promised 2 minutes: the rest is for what is on its way, by a
+	// node that tries for 15 s, or through a server that stands still for a
+	// while.
 	DedupWindow = 3 * time.Minute
 )
 

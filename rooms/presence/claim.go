@@ -35,7 +35,8 @@ type claim struct {
 	from *origin
 	next *claim
 
-	// Only in claims of this node; never both zero between calls of Table's methods.
+	// Only in claims of this node; never both zero between calls of Table's
+	// methods.
 	live int   // sessions that are connected
 	kept *seat // seats kept for sessions that were cut off
 }

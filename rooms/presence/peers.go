@@ -33,8 +33,8 @@ const (
 //     a process that was thought dead make it the current one again.
 //
 // Different subscriptions have no common order, so a message about a room may
-// arrive before the heartbeat that announces its process. It is Stale then, and the
-// caller asks again once that heartbeat is there ([Restarted]).
+// arrive before the heartbeat that announces its process. It is Stale then, and
+// the caller asks again once that heartbeat is there ([Restarted]).
 type Peers struct {
 	alive map[string]*peer
 }

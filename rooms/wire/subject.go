@@ -75,8 +75,8 @@ func (s Space) Room(token string) (Room, error) {
 }
 
 // HasSubject reports whether a room has a subject on which its events are
-// logged, as every room that ParseRoom returns has. It looks at no more than that,
-// so it is cheap.
+// logged, as every room that ParseRoom returns has. It looks at no more than
+// that, so it is cheap.
 func HasSubject(room Room) bool {
 	return room != "" && room != inboxPrefix && len(room) <= MaxRoomBytes
 }

@@ -140,7 +140,8 @@ func connect(addr netip.AddrPort, from netip.Addr) (fd int, err error) {
 		}
 	}()
 	if from.IsValid() {
-		// The port is chosen with the peer, as one local port may serve two peers.
+		// The port is chosen with the peer, as one local port may serve two
+		// peers.
 		if err = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
 			return fd, err
 		}

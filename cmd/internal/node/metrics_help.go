@@ -1,6 +1,7 @@
 package node
 
-// roomHelp says what each counter of rooms.Stats counts. A test asks for every field.
+// roomHelp says what each counter of rooms.Stats counts. A test asks for every
+// field.
 var roomHelp = map[string]string{
 	"Published":          "Events that the log acknowledged.",
 	"PublishRetries":     "Publishes sent again under the same id.",
@@ -106,7 +107,8 @@ var httpHelp = map[string]string{
 	"CutUnfinished": "Connections that were cut because incomplete requests took too much memory.",
 }
 
-// loginHelp says what each counter of auth.Stats counts, keysHelp those of auth.KeyStats.
+// loginHelp says what each counter of auth.Stats counts, keysHelp those of
+// auth.KeyStats.
 var (
 	loginHelp = map[string]string{
 		"RefusedInAddress": "Guests' tokens in a URL, which are refused.",

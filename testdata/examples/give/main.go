@@ -6,11 +6,11 @@
 //	  go run ./testdata/examples/give -room general
 //	round-42 17
 //
-// An event counts when its ack is here. Without an ack nobody knows whether it was
-// stored, so it is sent again, under the same id, by which the log stores it once
-// and answers where: as long as that is within 2 minutes of the first time. After
-// that this program ends and says which event it was, and who knows better has to
-// look (rooms.history).
+// An event counts when its ack is here. Without an ack nobody knows whether it
+// was stored, so it is sent again, under the same id, by which the log stores
+// it once and answers where: as long as that is within 2 minutes of the first
+// time. After that this program ends and says which event it was, and who knows
+// better has to look (rooms.history).
 package main
 
 import (
@@ -54,7 +54,8 @@ func give(ctx context.Context, url, name string, from io.Reader, to io.Writer) e
 	if err != nil {
 		return err
 	}
-	// Nothing is buffered while NATS is away: what was not sent is tried again here.
+	// Nothing is buffered while NATS is away: what was not sent is tried again
+	// here.
 	nc, err := nats.Connect(url, nats.Name("give "+name), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1))
 	if err != nil {
 		return fmt.Errorf("connect to NATS as -nats says: %w", err)
@@ -91,7 +92,8 @@ func give(ctx context.Context, url, name string, from io.Reader, to io.Writer) e
 func store(ctx context.Context, js jetstream.JetStream, subject, id string, body []byte) (seq uint64, err error) {
 	for begun := time.Now(); ; {
 		tried, cancel := context.WithTimeout(ctx, attempt)
-		// Ids are of all rooms and all services together: make yours unlike others'.
+		// Ids are of all rooms and all services together: make yours unlike
+		// others'.
 		ack, err := js.Publish(tried, subject, body, jetstream.WithMsgID(id), jetstream.WithRetryAttempts(0))
 		cancel()
 		switch {

@@ -225,7 +225,8 @@ func (o *output) handle(seq uint64, body []byte) {
 	o.last = seq
 }
 
-// open finds the last line, and cuts off one that was begun when the program died.
+// open finds the last line, and cuts off one that was begun when the program
+// died.
 func open(path string) (*output, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
