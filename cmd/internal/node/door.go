@@ -43,7 +43,7 @@ type incoming struct {
 func (c *incoming) Read(b []byte) (int, error) {
 	n, err := c.TCPConn.Read(b)
 	if who := c.who.Load(); who != nil && n > 0 {
-		c.visitors.came(who, n)
+		c.visitors.received(who, n)
 	}
 	return n, err
 }

@@ -24,33 +24,33 @@ func TestUnfinishedRequestsMakeRoom(t *testing.T) {
 	var all []*visitor
 	arrive := func() int {
 		c := &fakeAddr{from: fmt.Sprintf("192.0.2.%d:1", len(conns))}
-		conns, all = append(conns, c), append(all, v.arrive(c))
+		conns, all = append(conns, c), append(all, v.add(c))
 		return len(conns) - 1
 	}
 	silent, asked, old, late := arrive(), arrive(), arrive(), arrive()
-	v.came(all[asked], 1000)
+	v.received(all[asked], 1000)
 	v.serve(all[asked], +1)
-	v.came(all[asked], 1<<20) // more than the request: the next one is not looked at before this is answered
-	v.came(all[old], 1000)
-	v.came(all[late], 2000)
+	v.received(all[asked], 1<<20) // more than the request: the next one is not looked at before this is answered
+	v.received(all[old], 1000)
+	v.received(all[late], 2000)
 	if got, want := v.unfinished(), int64(2*unfinishedCost+2*3000); got != want {
 		t.Errorf("%d bytes are held of two requests, want %d", got, want)
 	}
-	v.came(all[late], 4000)
+	v.received(all[late], 4000)
 	for i, want := range map[int]bool{silent: false, asked: false, old: true, late: false} {
 		if conns[i].closed != want {
 			t.Errorf("connection %d: cut %t, want %t", i, conns[i].closed, want)
 		}
 	}
-	v.came(all[late], bound) // alone it is too much
+	v.received(all[late], bound) // alone it is too much
 	if !conns[late].closed || v.unfinished() != 0 || v.stats.CutUnfinished.Load() != 2 {
 		t.Errorf("cut: %t, held: %d, counted: %d; want the last one cut as well", conns[late].closed, v.unfinished(), v.stats.CutUnfinished.Load())
 	}
 	v.serve(all[asked], -1)
 	for _, c := range conns {
-		v.leave(c)
+		v.remove(c)
 	}
-	if v.count() != 0 || v.unfinished() != 0 || v.begun.Len() != 0 {
+	if v.count() != 0 || v.unfinished() != 0 || v.incomplete.Len() != 0 {
 		t.Errorf("%d visitors and %d bytes are left", v.count(), v.unfinished())
 	}
 }

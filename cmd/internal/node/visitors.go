@@ -39,18 +39,18 @@ const unfinishedCost = 4 << 10
 // closed. Its methods may be called from any goroutine.
 type visitors struct {
 	// fixed after newVisitors
-	most    int
-	bytes   int64        // of requests that are not complete
-	proxies auth.Proxies // are exempt from the limit per address, as loopback is
-	stats   httpStats
+	maxConns int
+	bytes    int64        // of requests that are not complete
+	proxies  auth.Proxies // are exempt from the limit per address, as loopback is
+	stats    httpStats
 
-	mu      sync.Mutex
-	here    map[net.Conn]*visitor
-	idle    *list.List            // of *visitor: without a request in progress, longest idle first
-	byAddrs map[string]*list.List // the same by address
-	serving map[string]int        // connections with a request in progress, by address
-	begun   *list.List            // of *visitor: with an incomplete request, oldest first
-	held    int64                 // by them
+	mu         sync.Mutex
+	conns      map[net.Conn]*visitor
+	idle       *list.List            // of *visitor: without a request in progress, longest idle first
+	byAddrs    map[string]*list.List // the same by address
+	serving    map[string]int        // connections with a request in progress, by address
+	incomplete *list.List            // of *visitor: with an incomplete request, oldest first
+	held       int64                 // by them
 }
 
 // visitor is one connection. Guarded by visitors.mu.
@@ -59,16 +59,16 @@ type visitor struct {
 	conn net.Conn
 	key  string // of its address; "": exempt
 
-	gone            bool // closed or upgraded
-	requests        int  // being answered
-	held            int64
-	amongBegun      *list.Element // nil: there is no incomplete request
-	among, ofTheKey *list.Element
+	removed             bool // closed or upgraded
+	requests            int  // being answered
+	held                int64
+	incomplete          *list.Element // nil: there is no incomplete request
+	idle, idleOfAddress *list.Element
 }
 
 func newVisitors(most int, bytes int64, proxies auth.Proxies) *visitors {
 	return &visitors{
-		most: most, bytes: bytes, proxies: proxies, begun: list.New(), here: make(map[net.Conn]*visitor), idle: list.New(),
+		maxConns: most, bytes: bytes, proxies: proxies, incomplete: list.New(), conns: make(map[net.Conn]*visitor), idle: list.New(),
 		byAddrs: make(map[string]*list.List), serving: make(map[string]int),
 	}
 }
@@ -79,11 +79,11 @@ type visitorKey struct{}
 // attach makes a server report its connections.
 func (v *visitors) attach(server *http.Server) {
 	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
-		return context.WithValue(ctx, visitorKey{}, v.arrive(conn))
+		return context.WithValue(ctx, visitorKey{}, v.add(conn))
 	}
 	server.ConnState = func(conn net.Conn, state http.ConnState) {
 		if state == http.StateHijacked || state == http.StateClosed {
-			v.leave(conn)
+			v.remove(conn)
 		}
 	}
 	next := server.Handler
@@ -131,21 +131,21 @@ func (b *awaited) end() {
 	}
 }
 
-// came adds received bytes of a request, and closes the connections with the
+// received adds received bytes of a request, and closes the connections with the
 // oldest incomplete requests if these are too many.
-func (v *visitors) came(who *visitor, n int) {
+func (v *visitors) received(who *visitor, n int) {
 	var cut []*visitor
 	v.mu.Lock()
-	if !who.gone && who.requests == 0 {
-		if who.amongBegun == nil {
-			who.amongBegun, who.held = v.begun.PushBack(who), unfinishedCost
+	if !who.removed && who.requests == 0 {
+		if who.incomplete == nil {
+			who.incomplete, who.held = v.incomplete.PushBack(who), unfinishedCost
 			v.held += unfinishedCost
 		}
 		who.held += 2 * int64(n)
 		v.held += 2 * int64(n)
 		for v.held > v.bytes {
-			first := v.begun.Front().Value.(*visitor)
-			v.forget(first)
+			first := v.incomplete.Front().Value.(*visitor)
+			v.drop(first)
 			v.stats.CutUnfinished.Add(1)
 			cut = append(cut, first)
 		}
@@ -156,28 +156,28 @@ func (v *visitors) came(who *visitor, n int) {
 	}
 }
 
-// arrive adds a connection, and closes another one, or this one, if there are
+// add notes a new connection, and closes another one, or this one, if there are
 // too many now.
-func (v *visitors) arrive(conn net.Conn) *visitor {
+func (v *visitors) add(conn net.Conn) *visitor {
 	who := &visitor{conn: conn, key: v.keyOf(conn)}
 	if in := incomingOf(conn); in != nil {
 		in.who.Store(who)
 	}
 	v.stats.Visitors.Add(1)
 	v.mu.Lock()
-	v.here[conn] = who
-	v.rest(who)
+	v.conns[conn] = who
+	v.addIdle(who)
 	var cut *visitor
 	switch ofKey := v.byAddrs[who.key]; {
 	case who.key != "" && ofKey.Len()+v.serving[who.key] > maxVisitorsPerAddress:
 		cut = ofKey.Front().Value.(*visitor)
 		v.stats.CutForOther.Add(1)
-	case len(v.here) > v.most:
+	case len(v.conns) > v.maxConns:
 		cut = v.idle.Front().Value.(*visitor)
 		v.stats.CutForAll.Add(1)
 	}
 	if cut != nil {
-		v.forget(cut)
+		v.drop(cut)
 	}
 	v.mu.Unlock()
 	if cut != nil {
@@ -195,12 +195,12 @@ func cutOff(conn net.Conn) {
 	conn.Close() // fails only if it is closed already
 }
 
-// leave removes a connection that was closed, or is a WebSocket now.
-func (v *visitors) leave(conn net.Conn) {
+// remove takes out a connection that was closed, or is a WebSocket now.
+func (v *visitors) remove(conn net.Conn) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if who := v.here[conn]; who != nil {
-		v.forget(who)
+	if who := v.conns[conn]; who != nil {
+		v.drop(who)
 	}
 }
 
@@ -208,39 +208,39 @@ func (v *visitors) leave(conn net.Conn) {
 func (v *visitors) serve(who *visitor, change int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if who.gone {
+	if who.removed {
 		return
 	}
 	before := who.requests
 	who.requests += change
 	switch {
 	case before == 0:
-		v.unbegin(who)
-		v.stir(who)
+		v.releaseIncomplete(who)
+		v.startServing(who)
 	case who.requests == 0:
-		v.unserve(who)
-		v.rest(who)
+		v.stopServing(who)
+		v.addIdle(who)
 	}
 }
 
-// forget is called with mu held.
-func (v *visitors) forget(who *visitor) {
-	who.gone = true
-	delete(v.here, who.conn)
-	v.unbegin(who)
+// drop is called with mu held.
+func (v *visitors) drop(who *visitor) {
+	who.removed = true
+	delete(v.conns, who.conn)
+	v.releaseIncomplete(who)
 	if in := incomingOf(who.conn); in != nil {
 		in.who.Store(nil)
 	}
 	if who.requests > 0 {
-		v.unserve(who)
+		v.stopServing(who)
 		return
 	}
-	v.unrest(who)
+	v.removeIdle(who)
 }
 
-// rest appends a connection to the idle ones. It is called with mu held.
-func (v *visitors) rest(who *visitor) {
-	who.among = v.idle.PushBack(who)
+// addIdle appends a connection to the idle ones. It is called with mu held.
+func (v *visitors) addIdle(who *visitor) {
+	who.idle = v.idle.PushBack(who)
 	if who.key == "" {
 		return
 	}
@@ -249,42 +249,43 @@ func (v *visitors) rest(who *visitor) {
 		ofKey = list.New()
 		v.byAddrs[who.key] = ofKey
 	}
-	who.ofTheKey = ofKey.PushBack(who)
+	who.idleOfAddress = ofKey.PushBack(who)
 }
 
-// unrest is called with mu held.
-func (v *visitors) unrest(who *visitor) {
-	v.idle.Remove(who.among)
+// removeIdle is called with mu held.
+func (v *visitors) removeIdle(who *visitor) {
+	v.idle.Remove(who.idle)
 	if who.key == "" {
 		return
 	}
 	ofKey := v.byAddrs[who.key]
-	if ofKey.Remove(who.ofTheKey); ofKey.Len() == 0 {
+	if ofKey.Remove(who.idleOfAddress); ofKey.Len() == 0 {
 		delete(v.byAddrs, who.key)
 	}
 }
 
-// unbegin releases the bytes of an incomplete request. It is called with mu
+// releaseIncomplete releases the bytes of an incomplete request. It is called
+// with mu
 // held.
-func (v *visitors) unbegin(who *visitor) {
-	if who.amongBegun == nil {
+func (v *visitors) releaseIncomplete(who *visitor) {
+	if who.incomplete == nil {
 		return
 	}
-	v.begun.Remove(who.amongBegun)
+	v.incomplete.Remove(who.incomplete)
 	v.held -= who.held
-	who.amongBegun, who.held = nil, 0
+	who.incomplete, who.held = nil, 0
 }
 
-// stir removes a connection from the idle ones. It is called with mu held.
-func (v *visitors) stir(who *visitor) {
-	v.unrest(who)
+// startServing counts a connection that is idle no more. It is called with mu held.
+func (v *visitors) startServing(who *visitor) {
+	v.removeIdle(who)
 	if who.key != "" {
 		v.serving[who.key]++
 	}
 }
 
-// unserve is called with mu held.
-func (v *visitors) unserve(who *visitor) {
+// stopServing is called with mu held.
+func (v *visitors) stopServing(who *visitor) {
 	if who.key == "" {
 		return
 	}
@@ -297,7 +298,7 @@ func (v *visitors) unserve(who *visitor) {
 func (v *visitors) count() int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return len(v.here)
+	return len(v.conns)
 }
 
 // unfinished returns the memory of incomplete requests in bytes.

@@ -43,7 +43,7 @@ func TestVisitorsMakeRoom(t *testing.T) {
 	var all []*visitor
 	arrive := func() {
 		c := &fakeAddr{from: fmt.Sprintf("192.0.2.%d:1", len(conns))}
-		conns, all = append(conns, c), append(all, v.arrive(c))
+		conns, all = append(conns, c), append(all, v.add(c))
 	}
 	cut := func(want ...int) {
 		t.Helper()
@@ -67,7 +67,7 @@ func TestVisitorsMakeRoom(t *testing.T) {
 	v.serve(all[0], -1) // now it is the newest of those that wait
 	arrive()
 	cut(1, 2)
-	v.leave(conns[3]) // closed, or a WebSocket
+	v.remove(conns[3]) // closed, or a WebSocket
 	arrive()
 	cut(1, 2)
 	for _, i := range []int{0, 4, 5} {
@@ -75,13 +75,13 @@ func TestVisitorsMakeRoom(t *testing.T) {
 	}
 	arrive() // nobody can make room but itself
 	cut(1, 2, 6)
-	v.leave(conns[5])
+	v.remove(conns[5])
 	v.serve(all[5], -1) // the handler of a WebSocket returns at its end
 	v.serve(all[6], -1) // or one that was cut meanwhile
 	v.serve(all[0], -1)
 	v.serve(all[4], -1)
 	for _, c := range conns {
-		v.leave(c)
+		v.remove(c)
 	}
 	if v.count() != 0 || v.idle.Len() != 0 || len(v.byAddrs) != 0 || len(v.serving) != 0 {
 		t.Errorf("%d visitors, %d idle, %d and %d addresses are left", v.count(), v.idle.Len(), len(v.byAddrs), len(v.serving))
@@ -107,7 +107,7 @@ func TestVisitorsOfOneAddress(t *testing.T) {
 				where = fmt.Sprintf(from, i+1)
 			}
 			conns = append(conns, &fakeAddr{from: where})
-			v.arrive(conns[i])
+			v.add(conns[i])
 		}
 		for i, c := range conns {
 			bounded := from[0] == '[' || from == "192.0.2.1:1"
@@ -131,7 +131,7 @@ func TestHalfOpenSockets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.visitors.most = 10
+	n.visitors.maxConns = 10
 	s := run(t, n)
 	for i := range 50 {
 		conn, err := net.Dial("tcp", n.Addr().String())

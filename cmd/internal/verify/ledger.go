@@ -93,7 +93,7 @@ func (l *ledger) acked(e entry) {
 // place puts e into the log and returns its index, and the seq that the event
 // had before; 0 if it was unknown.
 func (l *ledger) place(e entry) (at int, before uint64) {
-	before = l.whereIs(e)
+	before = l.knownSeq(e)
 	at, found := slices.BinarySearchFunc(l.entries, e.seq, func(x entry, seq uint64) int { return cmp.Compare(x.seq, seq) })
 	if found {
 		if l.entries[at] != e {
@@ -110,8 +110,8 @@ func (l *ledger) place(e entry) (at int, before uint64) {
 	return at, before
 }
 
-// whereIs returns the known seq of an event, and records e's if there is none.
-func (l *ledger) whereIs(e entry) uint64 {
+// knownSeq returns the known seq of an event, and records e's if there is none.
+func (l *ledger) knownSeq(e entry) uint64 {
 	for int(e.sender) >= len(l.places) {
 		l.places = append(l.places, nil)
 	}
