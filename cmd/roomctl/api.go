@@ -65,7 +65,7 @@ func (a *api) below(t terminal, path string) (*roomAPI, error) {
 	if err != nil {
 		return nil, err
 	}
-	// An answer from elsewhere than --url would be somebody else's.
+	// No redirect is followed: the answer is to come from --url.
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	transport := &http.Transport{TLSClientConfig: trusted, Proxy: http.ProxyFromEnvironment}
 	return &roomAPI{client: &http.Client{Transport: transport, Timeout: a.Timeout, CheckRedirect: stay}, address: address, key: key}, nil
@@ -88,8 +88,8 @@ func (a *api) key(t terminal) (string, error) {
 
 func (r *roomAPI) close() { r.client.CloseIdleConnections() }
 
-// get asks for what is at the address and a path behind it and reads it into
-// answer.
+// get asks for what is at the address with the path what behind it, and decodes
+// it into answer.
 func (r *roomAPI) get(ctx context.Context, what string, query url.Values, answer any) error {
 	address := r.address + what + "?" + query.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)

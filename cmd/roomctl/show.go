@@ -32,7 +32,8 @@ func (p *printer) event(ev wire.Event) {
 	}
 }
 
-// stamp is when the log took the event, and for one that is in no log now.
+// stamp is the time at which the log stored the event, or the present time for
+// an event that is not logged.
 func (p *printer) stamp(ev wire.Event) string {
 	switch {
 	case ev.At != 0:

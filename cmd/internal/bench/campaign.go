@@ -43,12 +43,13 @@ type finished struct {
 	err  error
 }
 
-// campaign is what many connections do: each of them steps things, which begin
-// begins and the server's answer finishes.
+// campaign is a series of requests on many connections: on each of them steps
+// requests one after the other, sent by begin and finished by the server's
+// answer.
 type campaign struct {
 	conns  []*conn
 	steps  int
-	atOnce int           // how many are at work at the same time
+	atOnce int           // requests under way at the same time
 	spread time.Duration // the last one begins so long after the first; 0: as atOnce allows
 	begin  func(c *conn, step int) error
 	again  func(c *conn, step int) error // for what was refused; nil: begin
@@ -140,9 +141,9 @@ func (s *swarm) connect(c *conn) error {
 	return nil
 }
 
-// localAddr is where a connection comes from; the zero value leaves it to the
-// system. Who comes back has an address of its own: the ports of the old
-// connections are not free for a minute.
+// localAddr is the local address of a connection; the zero value leaves it to
+// the system. A client that resumes connects from another address than before:
+// the ports of the old connections are not free for a minute (TIME_WAIT).
 func (s *swarm) localAddr(c *conn, to netip.Addr) netip.Addr {
 	if !to.Is4() || !to.IsLoopback() || len(s.conns) <= perLocalAddress && !c.returns() {
 		return netip.Addr{}
@@ -163,7 +164,7 @@ func (s *swarm) connectAll(ctx context.Context, show func(done int)) error {
 	})
 }
 
-// enter has a connection that is open, but was refused its room, try again.
+// enter joins a room again that an open connection was refused.
 func (s *swarm) enter(c *conn) error {
 	r := s.readerOf(c)
 	r.post(func() {

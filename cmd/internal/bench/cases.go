@@ -7,14 +7,14 @@ type figure struct {
 	name   string
 	of     func(*Result) *float64
 	digits int
-	target string // what is to be reached; "": nothing is said
+	target string // what is to be reached; "": no target
 }
 
 // testCase is a load, and what is looked at.
 type testCase struct {
 	name    string
 	load    load
-	alone   bool // the others cannot do it
+	alone   bool // the other servers cannot do it
 	figures []figure
 }
 
@@ -33,13 +33,13 @@ var (
 	kbPerRoom        = figure{name: "resident KB per open room", digits: 2, of: func(r *Result) *float64 { return r.KBPerRoom }}
 )
 
-// aims is the figure with what is to be reached.
+// aims returns the figure with a target.
 func (f figure) aims(target string) figure {
 	f.target = target
 	return f
 }
 
-// figuresOf is what a single mode is about.
+// figuresOf returns the figures of a single mode.
 func figuresOf(mode string) []figure {
 	switch mode {
 	case Idle:

@@ -16,7 +16,7 @@ const (
 	open
 )
 
-// conn is one connection. It is owned by its reader once that has it.
+// conn is one connection. From reader.take on it is owned by its reader.
 type conn struct {
 	// fixed after newSwarm
 	index int32
@@ -30,7 +30,7 @@ type conn struct {
 	state   connState
 	waiting int32  // for how many rooms to be joined or left
 	carry   []byte // the beginning of a frame whose end was not read yet
-	out     []byte // what the socket did not take yet
+	out     []byte // write buffer: what the socket did not take yet
 	code    int    // with which the server closed it; 1006: without one
 }
 
@@ -41,13 +41,13 @@ func (c *conn) returns() bool { return c.back != nil && c.back.resume != "" }
 
 // heard is what one member got of one sender.
 type heard struct {
-	next uint32 // number of the message that is due
+	next uint32 // number of the message that is expected next
 	got  uint32 // how many different ones came
 }
 
-// hear counts a message and returns by how many the next one moved on: more
-// than 1 when some were left out, 0 when this one was there before or comes
-// after a later one; then it does not count.
+// hear counts a message and returns by how much the expected number rose: more
+// than 1 after a gap, 0 for a duplicate or a message out of order, which is not
+// counted.
 func (h *heard) hear(number uint32) uint32 {
 	if number < h.next {
 		return 0
@@ -58,8 +58,8 @@ func (h *heard) hear(number uint32) uint32 {
 	return moved
 }
 
-// The key is the same for all: it is there so that no cache answers, and there
-// is none here.
+// Sec-WebSocket-Key keeps a cache from answering. There is none here, so all
+// connections send the same key.
 const upgradeKey = "cm9vbWN0bCBiZW5jaCBrZQ=="
 
 var upgradeAccept = func() []byte {
@@ -67,7 +67,7 @@ var upgradeAccept = func() []byte {
 	return []byte(base64.StdEncoding.EncodeToString(sum[:]))
 }()
 
-// upgradeRequest asks host for a WebSocket.
+// upgradeRequest is the client's opening handshake: RFC 6455 section 4.1.
 func upgradeRequest(host, target, token string, compress bool) []byte {
 	extra := ""
 	if token != "" {
@@ -80,8 +80,8 @@ func upgradeRequest(host, target, token string, compress bool) []byte {
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s\r\n", target, host, upgradeKey, extra)
 }
 
-// upgraded checks the answer at the beginning of data and returns its length; 0
-// when it is not all there yet.
+// upgraded checks the server's opening handshake at the beginning of data and
+// returns its length in bytes; 0 when it is not all there yet.
 func upgraded(data []byte, compress bool) (int, error) {
 	end := bytes.Index(data, []byte("\r\n\r\n"))
 	if end < 0 {

@@ -3,13 +3,13 @@ package bench
 // counters are sums over the connections of a reader.
 type counters struct {
 	delivered  uint64 // messages, each counted at each member
-	misordered uint64 // messages that came twice or after a later one
+	misordered uint64 // messages that were duplicates or out of order
 	sent       uint64
 	acked      uint64
-	late       uint64 // messages that were left out: see lateBy
+	late       uint64 // messages that were not sent, being late: see lateBy
 	texts      uint64 // frames of any kind
-	reads      uint64 // system calls that brought something
-	bytes      uint64 // that they brought
+	reads      uint64 // system calls that returned data
+	bytes      uint64 // that those returned
 
 	presenceBytes  uint64
 	presenceFrames uint64

@@ -22,13 +22,13 @@ const (
 	heartbeat      // Engine.IO: to be answered
 )
 
-// dialect is how a kind of server is spoken to.
+// dialect is the protocol of a kind of server.
 type dialect struct {
 	socketIO bool // Engine.IO 4 and Socket.IO 5 in text frames, instead of JSON events
 	ids      bool // events carry an id and are acknowledged
 	moves    bool // clients join and leave rooms without a new connection
 	signals  bool // what is published is a signal: not logged, and not for the sender
-	echoes   bool // what is published is told as it came
+	echoes   bool // what is published is broadcast unchanged
 }
 
 var (
@@ -62,7 +62,7 @@ var (
 	inbox = []byte(`"room":"@me"`)
 )
 
-// isMessage is kindOf for the one kind that comes all the time.
+// isMessage is the fast path of kindOf for the most frequent kind.
 func (d dialect) isMessage(text []byte) bool {
 	switch {
 	case d.socketIO:
@@ -176,7 +176,7 @@ func (d dialect) template(shape string, size int) template {
 	return t
 }
 
-// append appends the message that s says.
+// append appends the message with stamp s.
 func (t *template) append(dst []byte, s stamp) []byte {
 	s.put(t.frame[t.text:])
 	if t.id >= 0 {

@@ -63,7 +63,7 @@ func (f *fleet) run(name string, cmd *exec.Cmd) (*child, error) {
 	return c, nil
 }
 
-// await asks until the process is ready.
+// await polls ready until it returns nil, for startTimeout at most.
 func (c *child) await(ctx context.Context, ready func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()

@@ -25,7 +25,7 @@ var (
 	errHuge   = errors.New("the server sent a frame that is larger than the bench reads")
 )
 
-// frame is one frame as it lies in the read buffer.
+// frame is one frame. Its data is a part of the read buffer.
 type frame struct {
 	op     byte
 	packed bool // compressed
@@ -64,8 +64,8 @@ func nextFrame(data []byte, limit int) (f frame, size int, err error) {
 	return frame{op: data[0] & 0x0f, packed: data[0]&packedBit != 0, data: data[header:size]}, size, nil
 }
 
-// appendFrame appends a client's frame. Its mask is 0: it keeps no proxy from
-// anything here, and the server works as for any other.
+// appendFrame appends a client's frame. Its masking key is 0: there is no proxy
+// here to protect, and the server's work is the same with any key.
 func appendFrame(dst []byte, op byte, data []byte) []byte {
 	dst = append(dst, finalBit|op)
 	switch n := len(data); {
@@ -79,7 +79,7 @@ func appendFrame(dst []byte, op byte, data []byte) []byte {
 	return append(append(dst, 0, 0, 0, 0), data...)
 }
 
-// closeCode reads what a close frame says; 1005 is that it says nothing.
+// closeCode returns the code of a close frame; 1005 for one without a code.
 func closeCode(data []byte) int {
 	if len(data) < 2 {
 		return 1005

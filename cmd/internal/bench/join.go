@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// quietLimit bounds the wait for a room to have told everything.
+// quietLimit bounds the wait until a room has sent all presence events.
 const quietLimit = 30 * time.Second
 
 // join measures a storm of joins in one room: first of those who connect, then,
-// where the server lets clients move, of those who leave and come back. What
-// it costs to tell the others is part of it.
+// where the server lets clients move, of those who leave and come back. The
+// presence events that the others get are part of the cost.
 func (s *swarm) join(ctx context.Context, srv *server, l *load, show func(string)) (*Result, error) {
 	res := &Result{}
 	from, err := s.sample(srv)
@@ -60,7 +60,8 @@ func (s *swarm) moveAll(ctx context.Context, typ string, show func(string)) erro
 	return s.campaign(ctx, campaign{conns: s.conns, steps: 1, atOnce: atOnce, begin: begin, show: done})
 }
 
-// calm waits until nothing was told to anybody for the given time.
+// calm waits until no connection got anything for the time quiet, but for
+// quietLimit at most.
 func (s *swarm) calm(ctx context.Context, srv *server, quiet time.Duration, show func(string)) (sample, error) {
 	began, at, last := time.Now(), time.Now(), uint64(0)
 	err := s.watch(ctx, func() bool {

@@ -113,7 +113,7 @@ func (l *load) check() error {
 	return nil
 }
 
-// mostBehind is how many messages the slowest member of a room may lack.
+// mostBehind is how many messages the slowest member may be behind.
 func (l *load) mostBehind() int { return min(maxBehind, maxBehindBytes/(l.Size+frameExtra)) }
 
 // behind is a publisher's share of that.
@@ -127,7 +127,7 @@ func (l *load) receivers() int {
 	return l.Members
 }
 
-// spoken is how a server of dialect d is spoken to.
+// spoken returns dialect d as this load uses it.
 func (l *load) spoken(d dialect) dialect {
 	d.signals = l.Unlogged
 	return d

@@ -7,8 +7,8 @@ import (
 )
 
 // openRooms opens l.Open rooms through a few connections, each in many, and
-// tells what a room takes, those connections included. They stay until the
-// swarm is stopped.
+// returns the server's memory for each room, those connections included. They
+// stay open until the swarm is stopped.
 func openRooms(ctx context.Context, srv *server, l *load, readers int, show func(string)) (s *swarm, kb *float64, err error) {
 	openers := (l.Open + perOpener - 1) / perOpener
 	before, err := srv.processes.resident()

@@ -13,7 +13,7 @@ import (
 // probeTimeout bounds one question to a process.
 const probeTimeout = 5 * time.Second
 
-// get200 asks GET path. HTTP/1.0 ends the answer with the connection.
+// get200 sends GET path. In HTTP/1.0 the answer ends with the connection.
 func get200(ctx context.Context, addr, path string) error {
 	answer, err := exchange(ctx, addr, fmt.Sprintf("GET %s HTTP/1.0\r\nHost: %s\r\n\r\n", path, addr), io.ReadAll)
 	if line, _, _ := bytes.Cut(answer, []byte("\r\n")); !bytes.Contains(line, []byte(" 200 ")) {

@@ -3,7 +3,7 @@ package bench
 import "time"
 
 // maxBehind is how many messages of the publishers that are ahead the slowest
-// member of a room may lack. A publisher's own messages come back to it no
+// member of a room may be behind. A publisher's own messages come back to it no
 // matter how long the others wait, and a server closes a client, or drops
 // messages, when 256 wait for it.
 const maxBehind = 192
@@ -19,8 +19,8 @@ const (
 // that a standstill is not followed by a burst.
 const lateBy = 100 * time.Millisecond
 
-// publisher speaks through a connection. Its reader owns it, and that of all
-// members of its room.
+// publisher sends through one member's connection. It is owned by the reader
+// that owns the connections of all members of its room.
 type publisher struct {
 	// fixed after newSwarm
 	conn     *conn
@@ -40,7 +40,7 @@ type publisher struct {
 	reached  [256]uint32 // members that got a message, by its number modulo 256
 }
 
-// heard counts that a member has moved on to, and not with, next.
+// heard counts that one more member got the moved messages before next.
 func (p *publisher) heard(next, moved uint32) {
 	for number := next - moved; number != next; number++ {
 		p.reached[number%256]++
@@ -72,7 +72,7 @@ func (r *reader) startPublishing() {
 	}
 }
 
-// refill sends what a publisher may be ahead, in one write.
+// refill sends all that the publisher's window allows, in one write.
 func (r *reader) refill(p *publisher) {
 	if p.conn.state != open || len(p.conn.out) > 0 {
 		return
@@ -88,7 +88,7 @@ func (r *reader) refill(p *publisher) {
 	}
 }
 
-// goOn lets those publishers send whom c's messages allow to.
+// goOn refills the publishers whose windows what c received may have moved.
 func (r *reader) goOn(c *conn) {
 	if !r.publishing || r.swarm.interval > 0 {
 		return

@@ -32,7 +32,7 @@ func socketIORedis(ctx context.Context, dir string) *program {
 	return p
 }
 
-// startRedis returns where it listens.
+// startRedis starts Redis and returns its address, when it is ready.
 func startRedis(ctx context.Context, f *fleet, path string) (addr string, err error) {
 	if addr, err = freeAddr(); err != nil {
 		return "", err
@@ -45,7 +45,7 @@ func startRedis(ctx context.Context, f *fleet, path string) (addr string, err er
 	if err != nil {
 		return "", err
 	}
-	// A snapshot or a rewrite of the file would be made by a process of its own,
+	// A snapshot or a rewrite of the file would be made by a child process,
 	// whose CPU would not be counted.
 	c, err := f.run(redisProgram, exec.Command(path, "--bind", "127.0.0.1", "--port", port, "--dir", dir, "--daemonize", "no",
 		"--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0", "--save", ""))
@@ -61,7 +61,8 @@ func startRedis(ctx context.Context, f *fleet, path string) (addr string, err er
 	})
 }
 
-// redisAsk gives Redis a command; with QUIT the answer ends with the connection.
+// redisAsk sends Redis a command. With QUIT the answer ends with the
+// connection.
 func redisAsk(ctx context.Context, addr, command string) (string, error) {
 	answer, err := exchange(ctx, addr, command+"\r\nQUIT\r\n", io.ReadAll)
 	return strings.TrimSuffix(string(answer), "+OK\r\n"), err

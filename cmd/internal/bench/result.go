@@ -15,11 +15,11 @@ type Result struct {
 	NATS   int    `json:"nats,omitempty"`  // servers besides them
 	*load
 
-	Seconds        float64 `json:"seconds,omitempty"` // what the rates are about
+	Seconds        float64 `json:"seconds,omitempty"` // over which the rates are taken
 	Messages       uint64  `json:"messages"`          // of the whole run, as the following
 	Deliveries     uint64  `json:"deliveries"`
 	Missing        uint64  `json:"missing"`
-	Misordered     uint64  `json:"misordered"` // came twice or after a later one
+	Misordered     uint64  `json:"misordered"` // duplicates or out of order
 	Unacked        uint64  `json:"unacked"`
 	Refused        uint64  `json:"refused"` // errors that the server answered
 	FirstRefusal   string  `json:"first_refusal,omitempty"`
@@ -31,7 +31,7 @@ type Result struct {
 
 	CPUPerDelivery     *float64 `json:"cpu_us_per_delivery,omitempty"` // of the server
 	LoadCPUPerDelivery *float64 `json:"load_cpu_us_per_delivery,omitempty"`
-	DeliveriesPerRead  *float64 `json:"deliveries_per_read,omitempty"` // how much the server gathers
+	DeliveriesPerRead  *float64 `json:"deliveries_per_read,omitempty"` // how much the server batches
 	BytesPerDelivery   *float64 `json:"bytes_per_delivery,omitempty"`  // of WebSocket frames, acks and all
 	P50                *float64 `json:"p50_ms,omitempty"`
 	P99                *float64 `json:"p99_ms,omitempty"`
@@ -61,7 +61,7 @@ func measured(v float64) *float64 { return &v }
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// rates takes what happened between two samples.
+// rates fills in the rates between two samples.
 func (r *Result) rates(from, to sample, known bool) {
 	r.Seconds = (to.at - from.at).Seconds()
 	deliveries := float64(to.delivered - from.delivered)

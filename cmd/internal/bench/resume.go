@@ -11,13 +11,13 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
-// standing is where a client is in a room.
+// standing is a client's position in a room.
 type standing struct {
 	wire.Position
 	recovered bool // it has come back to where it was
 }
 
-// returner is what a client must know to come back.
+// returner is what a client must know to resume.
 type returner struct {
 	token       string // of its user
 	inbox, room standing
@@ -30,8 +30,8 @@ var (
 	recoveredYes = []byte(`"recovered":true`)
 )
 
-// entered takes the position of a room_joined.
-// What is looked at comes before the list of members, which may be long.
+// entered takes the position of a room_joined. What it looks at comes before
+// the list of members, which may be long.
 func (r *reader) entered(c *conn, text []byte) {
 	head := text[:min(len(text), 400)]
 	at := &c.back.room
@@ -46,7 +46,7 @@ func (r *reader) entered(c *conn, text []byte) {
 	at.recovered = bytes.Contains(head, recoveredYes)
 }
 
-// seqOf is the first one of an event.
+// seqOf returns the first seq in an event.
 func seqOf(text []byte) uint64 {
 	_, rest, _ := bytes.Cut(text, seqKey)
 	end := 0
@@ -60,7 +60,7 @@ func seqOf(text []byte) uint64 {
 	return seq
 }
 
-// prepare takes down where the client stands, with the room's name.
+// prepare makes the resume parameter of the next connection.
 func (b *returner) prepare(room string) {
 	list := wire.AppendResume(nil, wire.Resume{Room: room, Since: b.room.Position})
 	b.inbox.recovered, b.room.recovered = false, false
@@ -127,7 +127,8 @@ func (s *swarm) resume(ctx context.Context, srv *server, l *load, show func(stri
 	return res, nil
 }
 
-// unrecovered counts the rooms and inboxes that came back without their position.
+// unrecovered counts the rooms and inboxes that came back without their
+// position.
 func (s *swarm) unrecovered() (n uint64) {
 	s.each(func(r *reader) {
 		for _, c := range s.conns {
@@ -144,8 +145,8 @@ func (s *swarm) unrecovered() (n uint64) {
 	return n
 }
 
-// say has the first member speak, and waits until that is acknowledged and has
-// come to so many.
+// say has the first member send a message, and waits until it is acknowledged
+// and so many members have got it.
 func (s *swarm) say(ctx context.Context, members int) error {
 	before := s.counters()
 	first := s.conns[0]
@@ -169,7 +170,7 @@ func (s *swarm) say(ctx context.Context, members int) error {
 	return nil
 }
 
-// cutOff ends all connections without a word, as a network does.
+// cutOff ends all connections without a close frame, as a network does.
 func (s *swarm) cutOff() {
 	s.each(func(r *reader) {
 		for _, c := range s.conns {

@@ -104,8 +104,8 @@ func (p *poller) wait(buf []ready) ([]ready, error) {
 	return buf, nil
 }
 
-// drain makes a counter of the kernel unready; that it was read by nobody else
-// in between is certain, and an error would show as being ready again.
+// drain reads an eventfd or a timerfd, so that it is no longer ready. Nobody
+// else reads it, and after an error it would be reported as ready again.
 func (p *poller) drain(fd int) {
 	var count [8]byte
 	_, _ = unix.Read(fd, count[:])

@@ -11,7 +11,7 @@ import (
 // what has not come counts as missing.
 const drainFor = 3 * time.Second
 
-// sample is where a server and its load stand.
+// sample is the counters and the CPU times so far, at one moment.
 type sample struct {
 	at          time.Duration
 	server, own time.Duration // CPU

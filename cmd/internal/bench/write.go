@@ -16,7 +16,7 @@ func (r *reader) lost(c *conn, code int) {
 	r.drop(c)
 }
 
-// leave ends a connection in order: its seat in the room is free at once.
+// leave ends a connection with a close frame: its seat is free at once.
 func (r *reader) leave(c *conn) {
 	const goingAway = "\x03\xe9" // 1001
 	_, _ = writeSocket(c.fd, appendFrame(nil, opClose, []byte(goingAway)))

@@ -4,8 +4,8 @@
 //	go run ./testdata/examples/follow -room general
 //	["alice","bob"]
 //
-// It is right again after events were lost, a node was killed, or NATS was away:
-// by the numbers of the events it sees that it has missed some, and asks.
+// It is right again after events were lost, a node was killed, or NATS was
+// away: by a gap in the events' numbers it sees that it missed some, and asks.
 package main
 
 import (
@@ -49,7 +49,7 @@ func follow(ctx context.Context, url, room string) error {
 		return fmt.Errorf("connect to NATS as -nats says: %w", err)
 	}
 	defer nc.Close()
-	heard := make(chan *nats.Msg, 1<<16) // what does not fit is lost, and missed by its number
+	heard := make(chan *nats.Msg, 1<<16) // what does not fit is lost, and noticed as a gap
 	if _, err := nc.ChanSubscribe(wire.FeedSubject+"*", heard); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
@@ -85,12 +85,12 @@ type follower struct {
 	ask    bool   // the list may be wrong
 	asking bool   // a question is under way
 	failed bool   // the last one was not answered: the next waits for a tick
-	kept   []told // heard meanwhile
+	kept   []told // events received meanwhile
 
 	shown string
 }
 
-// node is how far a node's feed was heard.
+// node is how far a node's feed was received.
 type node struct {
 	boot string
 	n    uint64
@@ -155,7 +155,7 @@ func (f *follower) forget(name string) {
 	}
 }
 
-// look drops the nodes that nobody hears any more.
+// look drops the nodes whose feeds have gone silent.
 func (f *follower) look(now time.Time) {
 	f.failed = false
 	for name, n := range f.nodes {
@@ -225,7 +225,7 @@ func (f *follower) answered(a answer) {
 	}
 }
 
-// show prints the users when they are others, if the list is right.
+// show prints the users when they have changed, if the list is right.
 func (f *follower) show() {
 	if f.ask || f.asking {
 		return

@@ -1,16 +1,16 @@
 // Give puts events into a room: copy it into the service that has something to
-// say. It reads events from its input, one per line, each with an id of its own,
-// and says for each where it is stored:
+// say. It reads events from its input, one per line, each with an id of its
+// own, and prints the sequence under which each is stored:
 //
 //	echo '{"type":"round_result","id":"round-42","payload":{"winner":"banker"}}' |
 //	  go run ./testdata/examples/give -room general
 //	round-42 17
 //
-// An event counts when its ack is here. Without an ack nobody knows whether it
+// An event counts when its pub ack is here. Without one nobody knows whether it
 // was stored, so it is sent again, under the same id, by which the log stores
-// it once and answers where: as long as that is within 2 minutes of the first
-// time. After that this program ends and says which event it was, and who knows
-// better has to look (rooms.history).
+// it once and answers where, as long as that is within 2 minutes of the first
+// time. After that this program ends and says which event it was, and somebody
+// has to look whether it is there (rooms.history).
 package main
 
 import (

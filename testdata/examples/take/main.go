@@ -3,21 +3,23 @@
 //
 //	go run ./testdata/examples/take -room general -to general.txt
 //
-// It is a durable JetStream consumer: the server remembers what was acknowledged,
-// under the consumer's name, also while no such program runs. That alone is "at
-// least once": an event that was handled, and whose ack was lost because the
-// program or the server died in between, comes again. What makes it once is here:
-// the sequence of the event is stored together with what was made of it, in one
-// step, and an event whose sequence is not higher is passed over. With a database
-// that is one transaction; here it is one line of a file.
+// It is a durable JetStream consumer: the server remembers what was
+// acknowledged, under the consumer's name, also while no such program runs.
+// That alone is "at least once": an event that was handled, and whose ack was
+// lost because the program or the server died in between, comes again. What
+// makes it once is here: the sequence of the event is stored together with what
+// was made of it, in one step, and an event whose sequence is not higher is
+// passed over. With a database that is one transaction; here it is one line of
+// a file.
 //
 // The log keeps 1000 events of a room and 24 h (--history, --history-age): a
 // program that was away for longer misses what was dropped meanwhile.
 //
-// The consumer is made by whoever may: beside a roomd of one's own this program,
-// when it starts. On a cluster with the users of testdata/cluster a service may
-// take only from the one consumer that it is given, so somebody with the nodes'
-// user makes it once, and the service runs without that right:
+// The consumer is created by whoever may: beside a roomd of one's own by this
+// program, when it starts. On a cluster with the users of testdata/cluster a
+// service may take only from the one consumer that it is given, so somebody
+// with the nodes' user creates it once, and the service runs without that
+// right:
 //
 //	take -nats nats://node:…@127.0.0.1:4222 -room general -create
 //	take -nats nats://service:…@127.0.0.1:4222 -js rooms.js -room general -to general.txt
@@ -82,7 +84,7 @@ func take(ctx context.Context, from source, path string) error {
 	for ctx.Err() == nil {
 		err := out.takeFrom(ctx, js, from)
 		if out.err != nil {
-			return out.err // going on would leave a hole
+			return out.err // going on would leave a gap
 		}
 		if ctx.Err() == nil {
 			log.Printf("trying again: %v", err)
@@ -164,7 +166,7 @@ func (s source) consumer() jetstream.ConsumerConfig {
 	}
 }
 
-// make makes the consumer, for a service that may not do it.
+// make creates the consumer, for a service that may not do it.
 func (s source) make(ctx context.Context) error {
 	nc, js, err := s.connect()
 	if err != nil {
@@ -179,7 +181,7 @@ func (s source) make(ctx context.Context) error {
 	return nil
 }
 
-// find returns the consumer, and makes it where there is none.
+// find returns the consumer, and creates it where there is none.
 func (s source) find(ctx context.Context, js jetstream.JetStream) (jetstream.Consumer, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
