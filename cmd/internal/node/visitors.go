@@ -265,8 +265,7 @@ func (v *visitors) removeIdle(who *visitor) {
 }
 
 // releaseIncomplete releases the bytes of an incomplete request. It is called
-// with mu
-// held.
+// with mu held.
 func (v *visitors) releaseIncomplete(who *visitor) {
 	if who.incomplete == nil {
 		return
@@ -276,7 +275,8 @@ func (v *visitors) releaseIncomplete(who *visitor) {
 	who.incomplete, who.held = nil, 0
 }
 
-// startServing counts a connection that is idle no more. It is called with mu held.
+// startServing counts a connection that is idle no more. It is called with mu
+// held.
 func (v *visitors) startServing(who *visitor) {
 	v.removeIdle(who)
 	if who.key != "" {
