@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -38,11 +39,13 @@ type stack struct {
 	who      *auth.Authenticator
 	sessions *session.Manager
 	log      *bytes.Buffer // of the handlers; read it when they have answered
+	out      io.Writer     // into log, for several goroutines
 }
 
 func newStack(t *testing.T) *stack {
 	t.Helper()
 	s := &stack{log: new(bytes.Buffer)}
+	s.out = zerolog.SyncWriter(s.log)
 	var err error
 	s.nats, err = embedded.Start(embedded.Config{Addr: "127.0.0.1:0", Memory: true})
 	must(t, err)
@@ -68,7 +71,7 @@ func newStack(t *testing.T) *stack {
 	return s
 }
 
-func (s *stack) logger() zerolog.Logger { return zerolog.New(s.log) }
+func (s *stack) logger() zerolog.Logger { return zerolog.New(s.out) }
 
 // ask is a request from this machine, unless change says otherwise.
 func ask(h http.Handler, method, path, body string, change ...func(*http.Request)) *httptest.ResponseRecorder {
