@@ -1,0 +1,93 @@
+package baccarat
+
+import "github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
+
+func (r Rules) placeBet(s *State, c table.Command) ([]table.Event, error) {
+	p, err := table.Read[struct {
+		Round  int
+		On     Spot
+		Amount int64
+	}](c)
+	if err != nil {
+		return nil, err
+	}
+	if err := bettingOpen(s, c, p.Round); err != nil {
+		return nil, err
+	}
+	uid := c.User.UID
+	if err := r.allowed(p.On, p.Amount, s.Bets[uid][p.On]); err != nil {
+		return nil, err
+	}
+	stack := s.stack(uid)
+	if p.Amount > stack {
+		return nil, table.Refuse("you have %d", stack)
+	}
+	if err := place(s, uid); err != nil {
+		return nil, err
+	}
+	return []table.Event{table.Happened(typeBetPlaced, betPlaced{s.Round, uid, p.On, p.Amount, stack - p.Amount})}, nil
+}
+
+// bettingOpen refuses a bet that comes too late; the clock of the node that
+// decides counts.
+func bettingOpen(s *State, c table.Command, round int) error {
+	if err := theRound(s, round); err != nil {
+		return err
+	}
+	if s.Phase != Betting || c.Now >= s.ClosesAt {
+		return table.Refuse("no more bets for round %d", s.Round)
+	}
+	return nil
+}
+
+// allowed refuses an amount that may not be added to what stands on a spot.
+func (r Rules) allowed(on Spot, amount, stands int64) error {
+	limit := r.cfg.Limits[on]
+	switch {
+	case !on.known():
+		return table.Refuse("bets are on player, banker, tie, player_pair or banker_pair, not on %q", on)
+	case amount <= 0 || amount%Unit != 0:
+		return table.Refuse("a bet is a multiple of %d", Unit)
+	case amount > limit.Max-stands:
+		return table.Refuse("at most %d on %s; %d stand there", limit.Max, on, stands)
+	case stands+amount < limit.Min:
+		return table.Refuse("at least %d on %s", limit.Min, on)
+	}
+	return nil
+}
+
+// place refuses who finds no place at the table any more.
+func place(s *State, uid string) error {
+	if _, ok := s.Bets[uid]; !ok && len(s.Bets) >= MaxBettors {
+		return table.Refuse("%d players have bets in this round; wait for the next", MaxBettors)
+	}
+	if _, ok := s.Stacks[uid]; !ok && len(s.Stacks) >= MaxStacks {
+		return table.Refuse("this table keeps the stacks of %d players; go to another", MaxStacks)
+	}
+	return nil
+}
+
+func clearBets(s *State, c table.Command) ([]table.Event, error) {
+	p, err := table.Read[struct{ Round int }](c)
+	if err != nil {
+		return nil, err
+	}
+	if err := bettingOpen(s, c, p.Round); err != nil {
+		return nil, err
+	}
+	uid := c.User.UID
+	stakes := s.Bets[uid].sum()
+	if stakes == 0 {
+		return nil, table.Refuse("you have no bets in round %d", s.Round)
+	}
+	return []table.Event{table.Happened(typeBetsCleared, betsCleared{s.Round, uid, s.stack(uid) + stakes})}, nil
+}
+
+// refill is for who has next to nothing, on the table neither.
+func refill(s *State, c table.Command) ([]table.Event, error) {
+	uid := c.User.UID
+	if has := s.stack(uid) + s.Bets[uid].sum(); has >= RefillBelow {
+		return nil, table.Refuse("you have %d; a refill is for who has less than %d", has, RefillBelow)
+	}
+	return []table.Event{table.Happened(typeRefilled, refilled{uid, StartStack})}, nil
+}
