@@ -20,6 +20,13 @@ import (
 // are *wire.Error. It may be called from any goroutine.
 func (e *Engine) Join(ctx context.Context, room wire.Room, m Member, id string, since Since) error {
 	j := &joinRequest{member: m, since: since, id: id, done: make(chan error, 1)}
+	if e.IsTable(room) {
+		state, err := e.enterTable(ctx, room, m)
+		if err != nil {
+			return err
+		}
+		j.state = state
+	}
 	if err := e.ask(room, j); err != nil {
 		return err
 	}

@@ -131,6 +131,9 @@ type Config struct {
 	PresenceInterval time.Duration // one batch of membership changes per room and interval
 	PresenceGrace    time.Duration // a lost connection keeps its seat for this long; 0: not at all
 
+	// Tables are the rooms that rules decide for, the first that fits; fixed.
+	Tables []Hosting
+
 	// Feed publishes joins, leaves and connections on NATS: see wire.FeedEvent.
 	Feed bool
 
@@ -238,7 +241,7 @@ func (c Config) withDefaults() Config {
 
 // stream returns the configuration of the stream of a space.
 func (c Config) stream(space wire.Space) eventlog.Config {
-	bytes := [wire.Spaces]int64{wire.SpaceRooms: c.HistoryBytes, wire.SpaceInboxes: c.InboxBytes}[space]
+	bytes := [wire.Spaces]int64{wire.SpaceRooms: c.HistoryBytes, wire.SpaceInboxes: c.InboxBytes, wire.SpaceTables: c.HistoryBytes}[space]
 	return eventlog.Config{Space: space, Memory: c.Memory, Replicas: c.Replicas, History: c.History, HistoryAge: c.HistoryAge, HistoryBytes: bytes, Log: c.Log}
 }
 

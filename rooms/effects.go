@@ -36,6 +36,9 @@ func (r *room) parse(e follow.Event) (wire.Stored, error) {
 	body := e.Body
 	stored, err, known := r.parsed.of(body)
 	if !known {
+		if r.table {
+			return readStep(body)
+		}
 		stored, err = wire.ReadStored(body)
 	}
 	if err == nil && stored.Marked() {
@@ -47,6 +50,9 @@ func (r *room) parse(e follow.Event) (wire.Stored, error) {
 
 // inspect rejects an invalid event, where that is this node's task.
 func (r *room) inspect(msg *nats.Msg) {
+	if r.table {
+		return // nodes wrote it
+	}
 	stored, err := wire.ReadStored(msg.Data)
 	if err != nil {
 		r.eng.reject(msg, err)

@@ -48,6 +48,8 @@ type Engine struct {
 	live         chan *nats.Msg
 	marks        sync.Map // *nats.Msg: chan struct{}; see awaitDispatched
 	rooms        *actor.Group[string, message]
+	snapshots    *eventlog.Snapshots // nil: there are no tables
+	owners       *actor.Group[string, ownerMessage]
 	opener       *actor.Ref[*room]
 	subs         subscriber
 	peers        peers
@@ -140,7 +142,13 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	e.opener = actor.Spawn(&actor.Config[*room]{MaxMessages: openQueue, MaxBatch: openBatch, OnPanic: e.onPanic},
 		func(*actor.Ref[*room]) actor.Receiver[*room] { return &opener{eng: e} })
 	e.rooms = actor.NewGroup(&actor.Config[message]{MaxMessages: e.cfg.Mailbox, MaxBytes: mailboxBytes, Cost: cost, OnPanic: e.onPanic, OnUnread: e.unread}, e.cfg.IdleAfter, e.startRoom)
-	if err := errors.Join(e.subs.start(), e.setInspector(e.cfg.Node, e.cfg.HearAll), e.stores[wire.SpaceRooms].watch(), e.stores[wire.SpaceInboxes].watch(), e.watchPeers(), e.serve()); err != nil {
+	if len(e.cfg.Tables) > 0 {
+		if e.snapshots, err = eventlog.OpenSnapshots(ctx, e.nc, e.cfg.Memory, e.Replicas()); err != nil {
+			return fmt.Errorf("rooms: %w", err)
+		}
+	}
+	e.owners = actor.NewGroup(&actor.Config[ownerMessage]{MaxMessages: ownerMailbox, OnPanic: e.onPanic, OnUnread: func(unread []ownerMessage) { (&owner{}).Stopped(unread) }}, e.cfg.IdleAfter, e.startOwner)
+	if err := errors.Join(e.subs.start(), e.setInspector(e.cfg.Node, e.cfg.HearAll), e.stores[wire.SpaceRooms].watch(), e.stores[wire.SpaceInboxes].watch(), e.stores[wire.SpaceTables].watch(), e.watchPeers(), e.serve()); err != nil {
 		return err
 	}
 	if e.storeMonitor, _ = conn.(StoreMonitor); e.storeMonitor == nil {
@@ -194,7 +202,7 @@ func (e *Engine) unread(unread []message) {
 func (e *Engine) Close(ctx context.Context) error {
 	e.pub.Drain(ctx)
 	e.stop()
-	err := e.rooms.Close(ctx)
+	err := errors.Join(e.owners.Close(ctx), e.rooms.Close(ctx))
 	e.opener.Stop()
 	select {
 	case <-e.opener.Done():

@@ -315,3 +315,6 @@ func (c *Config) HoldFeed(gate *sync.RWMutex) { c.tuning.feedGate = gate }
 
 // WithDefaults fills what New fills.
 func (c Config) WithDefaults() Config { return c.withDefaults() }
+
+// OwnerOf is the node that decides for a table.
+func (e *Engine) OwnerOf(room wire.Room) string { return e.ownerOf(room, "") }

@@ -52,7 +52,7 @@ func toNode(node, token string) string { return "roomd.to." + node + "." + token
 // onDirect receives gossip that is addressed to this node.
 func (e *Engine) onDirect(msg *nats.Msg) {
 	token := msg.Subject[strings.LastIndexByte(msg.Subject, '.')+1:]
-	h := e.stores[wire.SpaceRooms].handles.get(token)
+	h := e.handleAt(token)
 	if h == nil {
 		e.replyWithError(msg, wire.Errorf(wire.NotFound, "this node does not have the room open"))
 		return

@@ -73,6 +73,9 @@ func (r *room) joinedBurst(j *joinRequest, seq uint64, recovered bool, replayed 
 	if r.roster != nil {
 		r.roster.fillFirstPage(&p, one)
 	}
+	if j != nil && j.state != nil {
+		p.State, p.StateSeq, p.Now = j.state.State, j.state.Seq, j.state.Now
+	}
 	return PayloadBurst(wire.Event{Type: wire.TypeRoomJoined, ID: id, Room: r.label}, p)
 }
 

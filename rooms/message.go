@@ -26,8 +26,9 @@ type (
 	joinRequest struct {
 		member Member
 		since  Since
-		id     string     // of the client's request, carried by room_joined
-		done   chan error // buffered by one
+		id     string      // of the client's request, carried by room_joined
+		state  *tableState // of a table; nil: it is none
+		done   chan error  // buffered by one
 		// abandoned: nobody waits for it any more, and its leave may have gone
 		// to the previous actor of the room.
 		abandoned atomic.Bool

@@ -173,12 +173,15 @@ const (
 func (e *Engine) dispatchOne(msg *nats.Msg) {
 	space, token, _ := wire.SubjectToken(msg.Subject)
 	st := e.stores[space]
+	if len(e.cfg.Tables) > 0 && space == wire.SpaceRooms && eventlog.OfStream(msg, eventlog.StepsStream) {
+		st = e.stores[wire.SpaceTables]
+	}
 	verb := msg.Subject[len(msg.Subject)-1]
 	if verb == verbLog {
 		st.dispatchLive(token, msg)
 		return
 	}
-	h := st.handles.get(token)
+	h := e.handleAt(token)
 	if h == nil || !e.subs.listensOn(h, msg.Sub) {
 		return
 	}
@@ -190,6 +193,14 @@ func (e *Engine) dispatchOne(msg *nats.Msg) {
 	case verbPresence:
 		e.deliverGossip(h, msg)
 	}
+}
+
+// handleAt is the handle of the open room, no inbox, with that token.
+func (e *Engine) handleAt(token string) *handle {
+	if h := e.stores[wire.SpaceRooms].handles.get(token); h != nil || len(e.cfg.Tables) == 0 {
+		return h
+	}
+	return e.stores[wire.SpaceTables].handles.get(token)
 }
 
 // handOver hands an event or a signal from NATS to its room, within
@@ -223,6 +234,9 @@ func (st *store) dispatchLive(token string, msg *nats.Msg) {
 	if e.cfg.HearAll {
 		st.copies.add(msg)
 		defer func() { st.copies.handedTo.Store(st.copies.to.Load()) }()
+	}
+	if len(e.cfg.Tables) > 0 && st.space == wire.SpaceRooms {
+		e.tellOwner(token, msg)
 	}
 	if h := st.handles.get(token); h != nil {
 		err := e.handOver(h, liveEvent{msg}, msg)

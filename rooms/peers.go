@@ -80,10 +80,17 @@ func (e *Engine) watchPeers() error {
 		nodeSubject:             e.onHeartbeat,
 		toNode(e.cfg.Node, "*"): e.onDirect,
 		controlSubject:          e.onControl,
+
+		tableSubject(e.cfg.Node, "*"): e.onForwarded,
 	}
 	for subject, fn := range subs {
 		if _, err := e.nc.Subscribe(subject, fn); err != nil {
 			return fmt.Errorf("rooms: subscribe to %s: %w", subject, err)
+		}
+	}
+	if len(e.cfg.Tables) > 0 {
+		if _, err := e.nc.QueueSubscribe(wire.AllCommands, commandQueue, e.onCommand); err != nil {
+			return fmt.Errorf("rooms: subscribe to %s: %w", wire.AllCommands, err)
 		}
 	}
 	e.sendHeartbeat(true)

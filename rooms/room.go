@@ -15,6 +15,7 @@ type room struct {
 	eng   *Engine
 	h     *handle
 	label string // as clients see its name
+	table bool   // rules decide here: its log holds steps
 
 	follower *follow.Follower // orders the copies and decides what to read
 	replay   replay           // past events for joins and history requests
@@ -36,7 +37,7 @@ func (e *Engine) startRoom(id string, self *actor.Ref[message]) actor.Receiver[m
 	_, inbox := wire.InboxOwner(name)
 	h := &handle{store: e.storeOf(name), name: name, inbox: inbox, self: self}
 	h.active.Store(time.Now().UnixMilli())
-	r := &room{eng: e, h: h, label: roomLabel(name), lastUsed: time.Now()}
+	r := &room{eng: e, h: h, label: roomLabel(name), table: e.IsTable(name), lastUsed: time.Now()}
 	r.fanout.stats, r.fanout.waiting = &e.stats, e.waiting
 	r.follower = follow.New(effects{r}, &e.limits)
 	if !inbox {
@@ -206,6 +207,11 @@ func (r *room) onOpened(m opened) {
 
 // Idle reports whether the room may be unloaded.
 func (r *room) Idle() bool {
+	if r.table { // who decides for it goes by who is there
+		if _, ok := r.eng.owners.Lookup(string(r.h.name)); ok {
+			return false
+		}
+	}
 	return len(r.fanout.members.list) == 0 && r.opened && r.follower.Quiet() && len(r.replay.continued) == 0 && (r.roster == nil || r.roster.idle())
 }
 

@@ -136,6 +136,9 @@ func (r *roster) takeChanges() *Burst {
 	if !changed {
 		return nil
 	}
+	if ref, ok := r.eng.owners.Lookup(string(r.h.name)); ok {
+		_ = ref.Send(rosterChange{joined, left}) // fails only when the owner has ended
+	}
 	p := wire.PresenceChange{RoomID: r.label, Count: r.presence.Count()}
 	p.More = p.Count > r.eng.cfg.tuning.countAbove || len(joined)+len(left) > MaxPresenceList ||
 		usersWithin(joined, presenceBytes) < len(joined) || usersWithin(left, presenceBytes) < len(left)

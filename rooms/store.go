@@ -59,7 +59,7 @@ func (st *store) open(ctx context.Context) (err error) {
 }
 
 // storeOf returns the store of a room.
-func (e *Engine) storeOf(room wire.Room) *store { return e.stores[wire.SpaceOf(room)] }
+func (e *Engine) storeOf(room wire.Room) *store { return e.stores[e.spaceOf(room)] }
 
 // handleOf returns the handle of a room; nil if it is not open.
 func (e *Engine) handleOf(room wire.Room) *handle {

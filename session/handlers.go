@@ -41,6 +41,9 @@ func sendMessage(r *Request) error {
 	if room == r.client.inbox() {
 		return wire.Errorf(wire.Forbidden, "an inbox takes private_message only")
 	}
+	if r.client.m.eng.IsTable(room) {
+		return r.command(room)
+	}
 	msg, in, err := r.parseMessage()
 	if err != nil {
 		return err

@@ -57,7 +57,7 @@ func (c *Client) countBadFrame(err error, now time.Duration) {
 func (c *Client) call(req *Request) (err error) {
 	fn := c.m.handler(req.Event.Type)
 	if fn == nil {
-		return wire.Errorf(wire.UnknownType, "this server has no event of type %q", req.Event.Type)
+		fn = otherType
 	}
 	defer func() {
 		if v := recover(); v != nil {

@@ -27,6 +27,9 @@ import (
 // live in a synctest bubble. Joins succeed and nothing else happens.
 type quietEngine struct{}
 
+func (quietEngine) IsTable(wire.Room) bool { return false }
+func (quietEngine) Command(wire.Room, wire.Event, rooms.CommandOptions, func(uint64, error)) {
+}
 func (quietEngine) Node() string                              { return "n1" }
 func (quietEngine) RoomHere(wire.Room) (rooms.RoomInfo, bool) { return rooms.RoomInfo{}, false }
 func (quietEngine) QueuedBytes() *rooms.QueuedBytes           { return rooms.NewQueuedBytes(0) }

@@ -28,7 +28,7 @@ func (l *Log) Ask(ctx context.Context, room wire.Room, seq uint64) (v follow.Ver
 // the state of the stream before and after: the answers in between are from one
 // leader only if that is the same both times.
 func (l *Log) askOnce(ctx context.Context, room wire.Room, seq uint64, began time.Time) (v follow.Verdict, err error) {
-	subject := wire.EventSubject(room)
+	subject := l.cfg.Space.Capture(room)
 	before, err := l.info(ctx, jetstream.WithSubjectFilter(subject))
 	if err != nil {
 		return v, err

@@ -190,3 +190,8 @@ func Copy(msg *nats.Msg) (follow.Copy, error) {
 
 // CopySeq returns the sequence of a copy as the text in its header.
 func CopySeq(msg *nats.Msg) string { return lastValue(msg.Header, hdrSequence) }
+
+// OfStream reports whether a copy is of that stream.
+func OfStream(msg *nats.Msg, stream string) bool {
+	return lastValue(msg.Header, "Nats-Stream") == stream
+}

@@ -84,7 +84,7 @@ func (l *Log) lasts(ctx context.Context, rooms []wire.Room, current bool) (check
 func (l *Log) lastOf(ctx context.Context, rooms []wire.Room, now StreamState, current bool, checks map[string]follow.Check) error {
 	left := make([]string, len(rooms))
 	for i, room := range rooms {
-		left[i] = wire.EventSubject(room)
+		left[i] = l.cfg.Space.Capture(room)
 	}
 	if now.Empty {
 		setChecks(checks, left, directAnswer{upTo: now.Last})

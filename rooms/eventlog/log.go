@@ -18,10 +18,11 @@ import (
 const (
 	RoomsStream = "ROOMS" // the logs of all rooms
 	InboxStream = "INBOX" // the logs of all users' inboxes
+	StepsStream = "STEPS" // the logs of all tables
 )
 
 // streamNames are the streams by space.
-var streamNames = [wire.Spaces]string{wire.SpaceRooms: RoomsStream, wire.SpaceInboxes: InboxStream}
+var streamNames = [wire.Spaces]string{wire.SpaceRooms: RoomsStream, wire.SpaceInboxes: InboxStream, wire.SpaceTables: StepsStream}
 
 // Bounds of reading.
 const (

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
-
-	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 // ackMessage is JetStream's answer to a publish.
@@ -24,8 +22,8 @@ type apiError struct {
 func (e *apiError) Error() string { return e.Description }
 
 // plainAcks are the beginnings of acks that carry nothing but the sequence, by
-// space.
-var plainAcks = [wire.Spaces][]byte{plainAck(RoomsStream), plainAck(InboxStream)}
+// stream.
+var plainAcks = [...][]byte{plainAck(RoomsStream), plainAck(InboxStream)}
 
 func plainAck(stream string) []byte { return []byte(`{"stream":"` + stream + `","seq":`) }
 

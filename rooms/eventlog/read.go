@@ -92,7 +92,7 @@ func (l *Log) readAny(ctx context.Context, room wire.Room, q follow.Range) (foll
 		if unfiltered {
 			req.Batch = int(q.Upto-from) + 2 // one more shows that the replica has passed Upto
 		} else {
-			req.Batch, req.NextBySub = readBatch, wire.EventSubject(room)
+			req.Batch, req.NextBySub = readBatch, l.cfg.Space.Capture(room)
 		}
 		answer, err := l.directGet(ctx, req)
 		if err != nil {
@@ -125,7 +125,7 @@ func (l *Log) readLeader(ctx context.Context, room wire.Room, q follow.Range) (f
 		return c.page, err
 	}
 	for from := max(q.After, 1); from <= q.Upto && !c.full; {
-		msg, err := l.leaderGet(ctx, leaderRequest{Seq: from, NextBySub: wire.EventSubject(room)})
+		msg, err := l.leaderGet(ctx, leaderRequest{Seq: from, NextBySub: l.cfg.Space.Capture(room)})
 		if err != nil {
 			return c.page, err
 		}

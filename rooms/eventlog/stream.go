@@ -36,7 +36,7 @@ func streamConfig(c Config) jetstream.StreamConfig {
 	if c.Memory {
 		storage = jetstream.MemoryStorage
 	}
-	return jetstream.StreamConfig{
+	cfg := jetstream.StreamConfig{
 		Name:              streamNames[c.Space],
 		Description:       descriptions[c.Space],
 		Subjects:          []string{c.Space.AllEvents()},
@@ -55,9 +55,14 @@ func streamConfig(c Config) jetstream.StreamConfig {
 		RePublish:         &jetstream.RePublish{Source: c.Space.AllEvents(), Destination: c.Space.LogMapping()},
 		Metadata:          map[string]string{metaLimit: strconv.FormatInt(c.History, 10), metaSince: "0"},
 	}
+	if c.Space == wire.SpaceTables {
+		// A step is dropped only below a snapshot that holds it, by the nodes.
+		cfg.Discard, cfg.MaxMsgsPerSubject, cfg.MaxAge, cfg.DenyPurge = jetstream.DiscardNew, -1, 0, false
+	}
+	return cfg
 }
 
-var descriptions = [wire.Spaces]string{wire.SpaceRooms: "the log of every room", wire.SpaceInboxes: "the log of every user's inbox"}
+var descriptions = [wire.Spaces]string{wire.SpaceRooms: "the log of every room", wire.SpaceInboxes: "the log of every user's inbox", wire.SpaceTables: "what was decided at every table"}
 
 // openStream creates the stream, or updates an existing one to the
 // configuration where that loses no events. Where it would, the error is a

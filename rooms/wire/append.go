@@ -47,7 +47,11 @@ func (p Welcome) append(dst []byte) []byte {
 
 func (p RoomJoined) size() int {
 	const names = len(`{"room_id":"","epoch":"","seq":,"recovered":false,"replayed":,"count":,"list":}`)
-	return names + 3*maxDigits + len(p.RoomID) + len(p.Epoch) + usersSize(p.List) + len(p.EncodedList)
+	n := names + 3*maxDigits + len(p.RoomID) + len(p.Epoch) + usersSize(p.List) + len(p.EncodedList)
+	if p.State != nil {
+		n += len(`,"state":,"state_seq":,"now":`) + len(p.State) + 2*maxDigits
+	}
+	return n
 }
 
 func (p RoomJoined) append(dst []byte) []byte {
@@ -62,6 +66,11 @@ func (p RoomJoined) append(dst []byte) []byte {
 		dst = append(dst, p.EncodedList...)
 	} else {
 		dst = appendUsers(dst, p.List)
+	}
+	if p.State != nil {
+		dst = append(append(dst, `,"state":`...), p.State...)
+		dst = strconv.AppendUint(append(dst, `,"state_seq":`...), p.StateSeq, 10)
+		dst = strconv.AppendInt(append(dst, `,"now":`...), p.Now, 10)
 	}
 	return append(dst, '}')
 }

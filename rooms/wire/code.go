@@ -24,6 +24,7 @@ const (
 	Busy         Code = "busy"
 	Unavailable  Code = "unavailable"
 	Internal     Code = "internal"
+	Refused      Code = "refused" // by the rules of a table
 
 	Unauthorized Code = "unauthorized"
 	NotFound     Code = "not_found"
@@ -31,7 +32,7 @@ const (
 
 // EventCodes are the codes that an error event may have.
 var EventCodes = [...]Code{
-	BadJSON, BadType, UnknownType, BadPayload, BadRoom, NotMember, Forbidden, RateLimited, TooManyRooms, Busy, Unavailable, Internal,
+	BadJSON, BadType, UnknownType, BadPayload, BadRoom, NotMember, Forbidden, RateLimited, TooManyRooms, Busy, Unavailable, Internal, Refused,
 }
 
 // Retryable reports whether the same event may succeed when it is sent again

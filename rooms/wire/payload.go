@@ -70,6 +70,12 @@ type RoomJoined struct {
 	Count     int    `json:"count"`
 	List      []User `json:"list"`
 
+	// Of a table: what this user sees of its state, after the step StateSeq, and
+	// the time there in ms since 1970.
+	State    json.RawMessage `json:"state,omitempty"`
+	StateSeq uint64          `json:"state_seq,omitempty"`
+	Now      int64           `json:"now,omitempty"`
+
 	// EncodedList, if there is one, is sent instead of List; EncodeUsers makes
 	// it.
 	EncodedList json.RawMessage `json:"-"`

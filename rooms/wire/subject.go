@@ -10,12 +10,17 @@ type Space uint8
 const (
 	SpaceRooms   Space  = iota // room.<room>.…
 	SpaceInboxes               // inbox.<uid>.…: rooms named "@<uid>"
+	SpaceTables                // room.<room>.… too, of rooms that rules decide for
 	Spaces       = iota        // how many there are
 )
 
-var spaceWords = [Spaces]string{"room.", "inbox."}
+var (
+	spaceWords   = [Spaces]string{"room.", "inbox.", "room."}
+	captureVerbs = [Spaces]string{verbEvent, verbEvent, verbStep}
+)
 
-// SpaceOf returns the space of a room's subjects.
+// SpaceOf returns the space of a room's subjects. Which rooms are tables a name
+// does not tell: theirs is SpaceRooms here.
 func SpaceOf(room Room) Space {
 	if strings.HasPrefix(string(room), inboxPrefix) {
 		return SpaceInboxes
@@ -26,6 +31,9 @@ func SpaceOf(room Room) Space {
 // The last token of a room's subjects.
 const (
 	verbEvent    = "event"
+	verbStep     = "step"
+	verbCommand  = "command"
+	verbSnapshot = "snapshot"
 	verbLog      = "log"
 	verbSignal   = "signal"
 	verbPresence = "presence"
@@ -35,13 +43,20 @@ const (
 
 // Subjects over all rooms. Inboxes have neither signals nor presence.
 const (
-	AllSignals  = "room.*.signal"
-	AllPresence = "room.*.presence"
-	AllLabels   = "room.*.label"
+	AllSignals   = "room.*.signal"
+	AllPresence  = "room.*.presence"
+	AllLabels    = "room.*.label"
+	AllSnapshots = "room.*.snapshot"
+	AllCommands  = "room.*.command"
 )
 
 // AllEvents returns the subjects that the stream of the space captures.
-func (s Space) AllEvents() string { return spaceWords[s] + "*." + verbEvent }
+func (s Space) AllEvents() string { return spaceWords[s] + "*." + captureVerbs[s] }
+
+// Capture returns the subject of a room that the stream of the space captures.
+func (s Space) Capture(room Room) string {
+	return spaceWords[s] + RoomToken(room) + "." + captureVerbs[s]
+}
 
 // AllLogs returns the subjects to which the stream of the space republishes.
 func (s Space) AllLogs() string { return spaceWords[s] + "*." + verbLog }
@@ -84,6 +99,12 @@ func HasSubject(room Room) bool {
 // EventSubject returns the subject to which events are published to be logged.
 func EventSubject(room Room) string { return subject(room, verbEvent) }
 
+// SnapshotSubject holds a table as it was after one of its steps.
+func SnapshotSubject(room Room) string { return subject(room, verbSnapshot) }
+
+// CommandSubject takes commands for a table, as requests.
+func CommandSubject(room Room) string { return subject(room, verbCommand) }
+
 // LogSubject returns the subject to which the stream republishes stored events.
 func LogSubject(room Room) string { return subject(room, verbLog) }
 
@@ -106,7 +127,7 @@ func subject(room Room, verb string) string {
 // SubjectToken returns the space of a room's subject and the token that the
 // room has there; ok is false for a subject of another shape.
 func SubjectToken(subject string) (space Space, token string, ok bool) {
-	for i, word := range spaceWords {
+	for i, word := range spaceWords[:SpaceTables] {
 		if rest, found := strings.CutPrefix(subject, word); found {
 			token, verb, cut := strings.Cut(rest, ".")
 			return Space(i), token, cut && token != "" && verb != "" && !strings.Contains(verb, ".")

@@ -21,8 +21,8 @@ const module = "github.com/passoncomtw/baccarat-websocket-cluster/"
 // import those of the layers below its own, and in its own only what is named
 // in sideways.
 var layers = [][]string{
-	{"actor", "embedded", "embedded/smalldisk", "cmd/internal/testcert", "cmd/internal/cli", "rooms/presence", "rooms/follow", "rooms/lobby", "session/internal/budget", "session/client/js"},
-	{"rooms/wire"},
+	{"actor", "embedded", "embedded/smalldisk", "cmd/internal/testcert", "cmd/internal/cli", "rooms/presence", "rooms/follow", "rooms/lobby", "rooms/table", "session/internal/budget", "session/client/js"},
+	{"rooms/wire", "rooms/baccarat"},
 	{"rooms/eventlog", "session/auth"},
 	{"rooms", "session/auth/store", "session/internal/socket"},
 	{"session", "session/client"},
@@ -64,7 +64,7 @@ var forbidden = []struct {
 // pure packages have no clock, no goroutine and no I/O, so they import none of
 // these.
 var (
-	pure   = []string{"rooms/wire", "rooms/presence", "rooms/follow", "rooms/lobby"}
+	pure   = []string{"rooms/wire", "rooms/presence", "rooms/follow", "rooms/lobby", "rooms/table", "rooms/baccarat"}
 	impure = []string{"net", "net/http", "os", "context", "sync", "math/rand", "math/rand/v2", "crypto/rand"}
 )
 

@@ -152,7 +152,7 @@ func (n *Node) startEngine(ctx context.Context) (err error) {
 		Node: n.cfg.NodeName, Memory: n.cfg.InMemory(), Replicas: n.cfg.Replicas,
 		History: n.cfg.History, HistoryAge: n.cfg.HistoryAge, HistoryBytes: history, InboxBytes: inboxes,
 		RingBytes: n.memory.rings, WaitingBytes: n.memory.waiting, CopyBytes: n.memory.copies, PublishBytes: n.memory.publish,
-		PresenceInterval: n.cfg.PresenceInterval, PresenceGrace: n.cfg.PresenceGrace, HearAll: n.cfg.NATSURL == "", Feed: n.cfg.Feed, EndUser: n.endUser, Kicked: n.kicked, Log: n.log,
+		PresenceInterval: n.cfg.PresenceInterval, PresenceGrace: n.cfg.PresenceGrace, HearAll: n.cfg.NATSURL == "", Feed: n.cfg.Feed, EndUser: n.endUser, Kicked: n.kicked, Log: n.log, Tables: n.tables(),
 	})
 	return err
 }

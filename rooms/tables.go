@@ -1,0 +1,63 @@
+package rooms
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// Hosting binds rooms to the rules that decide for them: such a room is a table.
+// All nodes of a cluster must host the same.
+type Hosting struct {
+	Rooms string // a room's name, or with a * at its end the beginning of names
+	Game  table.Game
+}
+
+func (h Hosting) covers(room wire.Room) bool {
+	prefix, wild := strings.CutSuffix(h.Rooms, "*")
+	return string(room) == h.Rooms || wild && strings.HasPrefix(string(room), prefix)
+}
+
+// gameOf is what decides for a room; nil: it is not a table.
+func (e *Engine) gameOf(room wire.Room) table.Game {
+	for _, h := range e.cfg.Tables {
+		if h.covers(room) {
+			return h.Game
+		}
+	}
+	return nil
+}
+
+// IsTable reports whether rules decide for a room.
+func (e *Engine) IsTable(room wire.Room) bool { return len(e.cfg.Tables) > 0 && e.gameOf(room) != nil }
+
+// spaceOf is wire.SpaceOf, and for tables theirs.
+func (e *Engine) spaceOf(room wire.Room) wire.Space {
+	if space := wire.SpaceOf(room); space != wire.SpaceRooms || !e.IsTable(room) {
+		return space
+	}
+	return wire.SpaceTables
+}
+
+// readStep is what clients see of a step: its event, or, of several, one batch. A
+// step that shows them nothing is an error, and counts as seen.
+func readStep(body []byte) (wire.Stored, error) {
+	step, err := table.DecodeStep(body)
+	if err != nil {
+		return wire.Stored{}, err
+	}
+	var shown []wire.BatchedEvent
+	for _, ev := range step.Events {
+		if ev.To == nil && ev.Sealed == nil {
+			shown = append(shown, wire.BatchedEvent{Type: ev.Type, Payload: ev.Payload})
+		}
+	}
+	if len(shown) == 0 {
+		return wire.Stored{}, errNothingShown
+	}
+	return wire.StoredBatch(shown), nil
+}
+
+var errNothingShown = errors.New("the step shows clients nothing")
