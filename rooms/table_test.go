@@ -57,7 +57,7 @@ func TestTable(t *testing.T) {
 		t.Errorf("sent again it is answered %d %v, want %d", again, err, seq)
 	}
 	_, err = command(t, eng, "baccarat-1", "b-2", ann, "place_bet", `{"round":1,"on":"tie","amount":30}`)
-	if code := wire.AsError(err).Code; code != wire.Refused {
+	if err == nil || wire.AsError(err).Code != wire.Refused {
 		t.Errorf("a wrong bet: %v", err)
 	}
 	m.awaitSeq(t, seq)
@@ -128,7 +128,7 @@ func TestTakeover(t *testing.T) {
 		var first uint64
 		eventually(t, "it is acknowledged", func() bool {
 			seq, err := command(t, other, room, id, ann, "place_bet", payload)
-			if code := wire.AsError(err).Code; err != nil && code != wire.Unavailable {
+			if err != nil && wire.AsError(err).Code != wire.Unavailable {
 				t.Fatalf("bet %d: %v", i, err)
 			}
 			first = seq
