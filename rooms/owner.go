@@ -1,18 +1,11 @@
 package rooms
 
 import (
-	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/passoncomtw/baccarat-websocket-cluster/actor"
-	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
-	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
@@ -135,136 +128,10 @@ func (o *owner) Receive(b *actor.Batch[ownerMessage]) {
 	o.decide()
 }
 
-// load reads the table beside the owner.
-func (o *owner) load() {
-	o.log, o.busy = nil, true
-	o.waiting = append(o.inHand, o.waiting...)
-	o.inHand = nil
-	attempt := o.attempts
-	o.attempts++
-	o.eng.background(func(ctx context.Context) {
-		_ = eventlog.Pause(ctx, attempt)
-		ctx, cancel := context.WithTimeout(ctx, o.eng.cfg.tuning.open)
-		defer cancel()
-		log, err := o.eng.loadTable(ctx, o.room, o.game)
-		var present []wire.User
-		if err == nil {
-			present, err = o.eng.allOnline(ctx, o.room)
-		}
-		var injected uint64
-		if err == nil {
-			injected, err = o.eng.lastInjected(ctx, o.room)
-		}
-		o.post(loaded{o, log, present, injected, err})
-	})
-}
-
 func (o *owner) post(m ownerMessage) { _ = o.self.Send(m) } // fails only when the owner has ended
-
-// loadTable makes a table from its log, as far as the replica that answers has
-// it.
-func (e *Engine) loadTable(ctx context.Context, room wire.Room, game table.Game) (*table.Log, error) {
-	st := e.stores[wire.SpaceTables]
-	state, err := st.log.State(ctx)
-	if err != nil {
-		return nil, err
-	}
-	log := table.NewLog(game, e.cfg.Node, checkEvery)
-	snapshot, err := e.snapshots.Last(ctx, room)
-	if err != nil {
-		return nil, err
-	}
-	if snapshot != nil {
-		if err := log.Restore(snapshot); err != nil {
-			return nil, err
-		}
-	}
-	for more := true; more && log.Last() < state.Last; {
-		page, err := st.log.Read(ctx, room, follow.Range{After: log.Last(), Upto: state.Last})
-		if err != nil {
-			return nil, err
-		}
-		for _, ev := range page.Events {
-			step, err := table.DecodeStep(ev.Body)
-			if err == nil {
-				err = log.Take(ev.Seq, step)
-			}
-			if err != nil {
-				return nil, err
-			}
-		}
-		more = page.Cut
-	}
-	return log, nil
-}
-
-// allOnline is who is in a room on all nodes, whose room this opens here.
-func (e *Engine) allOnline(ctx context.Context, room wire.Room) (users []wire.User, err error) {
-	for after := ""; ; {
-		page, err := e.Online(ctx, room, after, MaxPresenceList)
-		if err != nil {
-			return nil, err
-		}
-		users = append(users, page.List...)
-		if after = page.Next; after == "" {
-			return users, nil
-		}
-	}
-}
-
-func (o *owner) onLoaded(m loaded) {
-	o.busy = false
-	if m.err != nil {
-		o.fail(m.err)
-		return
-	}
-	o.log, o.attempts = m.log, 0
-	o.injected, o.injectedRead = max(o.injected, m.injected), 0
-	first := []table.Request{o.engineCommand(table.TypeTookOver, table.User{})}
-	for _, u := range m.present {
-		first = append(first, o.engineCommand(table.TypeJoined, tableUser(u)))
-	}
-	o.waiting = append(first, o.waiting...)
-}
 
 func (o *owner) engineCommand(typ string, u table.User) table.Request {
 	return table.Request{Command: table.Command{Type: typ, User: u}, At: time.Now().UnixMilli()}
-}
-
-func tableUser(u wire.User) table.User {
-	return table.User{UID: u.UID, Name: u.Username, Avatar: u.AvatarID, Guest: wire.IsGuest(u.UID)}
-}
-
-// onRoster tells the rules who came and went.
-func (o *owner) onRoster(m rosterChange) {
-	for _, u := range m.joined {
-		o.waiting = append(o.waiting, o.engineCommand(table.TypeJoined, tableUser(u)))
-	}
-	for _, u := range m.left {
-		o.waiting = append(o.waiting, o.engineCommand(table.TypeLeft, tableUser(u)))
-	}
-}
-
-// enter answers those who want to join. The state is given between two steps only.
-func (o *owner) enter() {
-	for _, m := range o.entering {
-		err := o.log.Admit(m.user)
-		var view json.RawMessage
-		if err == nil {
-			view, err = o.log.View(m.user.UID)
-		}
-		var refusal *table.Refusal
-		switch {
-		case errors.As(err, &refusal):
-			m.done(decided{Error: wire.Errorf(wire.Refused, "%s", refusal.Reason)})
-		case err != nil:
-			o.fail(err)
-			return
-		default:
-			m.done(decided{State: &tableState{State: view, Seq: o.log.Last(), Now: time.Now().UnixMilli()}})
-		}
-	}
-	o.entering = nil
 }
 
 // fail answers who waits: a table that is broken stays so until somebody looks
@@ -345,75 +212,6 @@ func (o *owner) answer(answers []table.Answer) {
 			answerTo(a.Ref, a.Seq, nil)
 		}
 	}
-}
-
-// append has the log take the step behind the last one, and behind no other.
-func (o *owner) append(step *table.Step) {
-	o.busy = true
-	prev := step.Prev
-	body, err := json.Marshal(step)
-	if err != nil {
-		o.fail(&table.Broken{What: "encode a step", Cause: err})
-		return
-	}
-	o.eng.background(func(ctx context.Context) {
-		seq, err := o.eng.appendStep(ctx, o.room, body, prev)
-		o.post(appended{o, seq, len(body), err})
-	})
-}
-
-// errMoved: the log has another step where this one belongs.
-var errMoved = errors.New("another node has decided meanwhile")
-
-// appendStep appends until the log takes it or has another step there: also when
-// a try before was stored and its ack was lost.
-func (e *Engine) appendStep(ctx context.Context, room wire.Room, body []byte, prev uint64) (seq uint64, err error) {
-	msg := &nats.Msg{Subject: wire.SpaceTables.Capture(room), Data: body, Header: nats.Header{
-		"Nats-Expected-Last-Subject-Sequence": {fmt.Sprint(prev)},
-	}}
-	for attempt := 0; ; attempt++ {
-		if err := eventlog.Pause(ctx, attempt); err != nil {
-			return 0, err
-		}
-		seq, err := e.stores[wire.SpaceTables].log.AppendStep(ctx, msg)
-		if err == nil || errors.Is(err, eventlog.ErrWrongLast) {
-			return seq, err
-		}
-		e.roomLog(room).Debug().Err(err).Msg("a step has no ack; sending it again")
-	}
-}
-
-func (o *owner) onAppended(m appended) {
-	o.busy = false
-	if m.err != nil {
-		o.load()
-		return
-	}
-	o.inHand = nil
-	o.answer(o.log.Stored(m.seq))
-	o.sinceSnapshot += m.bytes
-	o.steps++
-	if o.steps >= snapshotSteps && o.sinceSnapshot >= o.snapshotBytes {
-		o.snapshot()
-	}
-}
-
-// snapshot writes the table down beside the owner, when as much was appended as
-// the last one takes: so it never costs more than the steps do.
-func (o *owner) snapshot() {
-	data, err := o.log.Snapshot()
-	if err != nil {
-		o.fail(err)
-		return
-	}
-	o.steps, o.sinceSnapshot, o.snapshotBytes = 0, 0, len(data)
-	o.eng.background(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, eventlog.RequestTimeout)
-		defer cancel()
-		if err := o.eng.snapshots.Save(ctx, o.room, data); err != nil && !o.eng.closed() {
-			o.eng.roomLog(o.room).Warn().Err(err).Msg("a table could not be written down; its next owner reads more steps")
-		}
-	})
 }
 
 // arm sets the clock for what the table does by itself.

@@ -1,0 +1,100 @@
+package rooms
+
+import (
+	"context"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// load reads the table beside the owner.
+func (o *owner) load() {
+	o.log, o.busy = nil, true
+	o.waiting = append(o.inHand, o.waiting...)
+	o.inHand = nil
+	attempt := o.attempts
+	o.attempts++
+	o.eng.background(func(ctx context.Context) {
+		_ = eventlog.Pause(ctx, attempt)
+		ctx, cancel := context.WithTimeout(ctx, o.eng.cfg.tuning.open)
+		defer cancel()
+		log, err := o.eng.loadTable(ctx, o.room, o.game)
+		var present []wire.User
+		if err == nil {
+			present, err = o.eng.allOnline(ctx, o.room)
+		}
+		var injected uint64
+		if err == nil {
+			injected, err = o.eng.lastInjected(ctx, o.room)
+		}
+		o.post(loaded{o, log, present, injected, err})
+	})
+}
+
+// loadTable makes a table from its log, as far as the replica that answers has
+// it.
+func (e *Engine) loadTable(ctx context.Context, room wire.Room, game table.Game) (*table.Log, error) {
+	st := e.stores[wire.SpaceTables]
+	state, err := st.log.State(ctx)
+	if err != nil {
+		return nil, err
+	}
+	log := table.NewLog(game, e.cfg.Node, checkEvery)
+	snapshot, err := e.snapshots.Last(ctx, room)
+	if err != nil {
+		return nil, err
+	}
+	if snapshot != nil {
+		if err := log.Restore(snapshot); err != nil {
+			return nil, err
+		}
+	}
+	for more := true; more && log.Last() < state.Last; {
+		page, err := st.log.Read(ctx, room, follow.Range{After: log.Last(), Upto: state.Last})
+		if err != nil {
+			return nil, err
+		}
+		for _, ev := range page.Events {
+			step, err := table.DecodeStep(ev.Body)
+			if err == nil {
+				err = log.Take(ev.Seq, step)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		more = page.Cut
+	}
+	return log, nil
+}
+
+// allOnline is who is in a room on all nodes, whose room this opens here.
+func (e *Engine) allOnline(ctx context.Context, room wire.Room) (users []wire.User, err error) {
+	for after := ""; ; {
+		page, err := e.Online(ctx, room, after, MaxPresenceList)
+		if err != nil {
+			return nil, err
+		}
+		users = append(users, page.List...)
+		if after = page.Next; after == "" {
+			return users, nil
+		}
+	}
+}
+
+func (o *owner) onLoaded(m loaded) {
+	o.busy = false
+	if m.err != nil {
+		o.fail(m.err)
+		return
+	}
+	o.log, o.attempts = m.log, 0
+	o.injected, o.injectedRead = max(o.injected, m.injected), 0
+	first := []table.Request{o.engineCommand(table.TypeTookOver, table.User{})}
+	for _, u := range m.present {
+		first = append(first, o.engineCommand(table.TypeJoined, tableUser(u)))
+	}
+	o.waiting = append(first, o.waiting...)
+}

@@ -1,0 +1,65 @@
+package rooms
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// append has the log take the step behind the last one, and behind no other.
+func (o *owner) append(step *table.Step) {
+	o.busy = true
+	prev := step.Prev
+	body, err := json.Marshal(step)
+	if err != nil {
+		o.fail(&table.Broken{What: "encode a step", Cause: err})
+		return
+	}
+	o.eng.background(func(ctx context.Context) {
+		seq, err := o.eng.appendStep(ctx, o.room, body, prev)
+		o.post(appended{o, seq, len(body), err})
+	})
+}
+
+// errMoved: the log has another step where this one belongs.
+var errMoved = errors.New("another node has decided meanwhile")
+
+// appendStep appends until the log takes it or has another step there: also when
+// a try before was stored and its ack was lost.
+func (e *Engine) appendStep(ctx context.Context, room wire.Room, body []byte, prev uint64) (seq uint64, err error) {
+	msg := &nats.Msg{Subject: wire.SpaceTables.Capture(room), Data: body, Header: nats.Header{
+		"Nats-Expected-Last-Subject-Sequence": {fmt.Sprint(prev)},
+	}}
+	for attempt := 0; ; attempt++ {
+		if err := eventlog.Pause(ctx, attempt); err != nil {
+			return 0, err
+		}
+		seq, err := e.stores[wire.SpaceTables].log.AppendStep(ctx, msg)
+		if err == nil || errors.Is(err, eventlog.ErrWrongLast) {
+			return seq, err
+		}
+		e.roomLog(room).Debug().Err(err).Msg("a step has no ack; sending it again")
+	}
+}
+
+func (o *owner) onAppended(m appended) {
+	o.busy = false
+	if m.err != nil {
+		o.load()
+		return
+	}
+	o.inHand = nil
+	o.answer(o.log.Stored(m.seq))
+	o.sinceSnapshot += m.bytes
+	o.steps++
+	if o.steps >= snapshotSteps && o.sinceSnapshot >= o.snapshotBytes {
+		o.snapshot()
+	}
+}
