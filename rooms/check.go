@@ -156,6 +156,9 @@ func (c *streamCheck) announceDue(now eventlog.StreamState) bool {
 // it: anybody may publish to many rooms and inboxes, and must not push out the
 // events of others.
 func (st *store) adjustLimit(ctx context.Context, now eventlog.StreamState) {
+	if st.space == wire.SpaceTables {
+		return // a table's steps are dropped below its snapshots only, however many they are
+	}
 	err := st.log.RecordLimit(ctx, now)
 	if err == nil {
 		var limit int64

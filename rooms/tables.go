@@ -15,7 +15,8 @@ type Hosting struct {
 	Game  table.Game
 }
 
-func (h Hosting) covers(room wire.Room) bool {
+// Covers reports whether a room is one of these.
+func (h Hosting) Covers(room wire.Room) bool {
 	prefix, wild := strings.CutSuffix(h.Rooms, "*")
 	return string(room) == h.Rooms || wild && strings.HasPrefix(string(room), prefix)
 }
@@ -23,7 +24,7 @@ func (h Hosting) covers(room wire.Room) bool {
 // gameOf is what decides for a room; nil: it is not a table.
 func (e *Engine) gameOf(room wire.Room) table.Game {
 	for _, h := range e.cfg.Tables {
-		if h.covers(room) {
+		if h.Covers(room) {
 			return h.Game
 		}
 	}

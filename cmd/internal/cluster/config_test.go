@@ -49,11 +49,12 @@ func openRooms(t *testing.T, c *natsCluster) *nats.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, word := range map[string]string{"ROOMS": "room", "INBOX": "inbox"} {
+	for name, captured := range map[string]string{"ROOMS": "room.*.event", "INBOX": "inbox.*.event", "STEPS": "room.*.step"} {
+		word, _, _ := strings.Cut(captured, ".")
 		// A server that is healthy may still think that the others are away.
 		eventually(t, "the servers make the stream "+name, time.Minute, func(ctx context.Context) error {
-			_, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: name, Subjects: []string{word + ".*.event"}, Replicas: 3, AllowDirect: true,
-				RePublish: &jetstream.RePublish{Source: word + ".*.event", Destination: word + ".{{wildcard(1)}}.log"}})
+			_, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: name, Subjects: []string{captured}, Replicas: 3, AllowDirect: true,
+				RePublish: &jetstream.RePublish{Source: captured, Destination: word + ".{{wildcard(1)}}.log"}})
 			return err
 		})
 	}
@@ -67,6 +68,9 @@ func TestPermissions(t *testing.T) {
 	c := startNATS(t)
 	node := openRooms(t, c)
 	if _, err := node.QueueSubscribe("room.*.label", "roomd", func(m *nats.Msg) { _ = m.Respond(append([]byte("set "), m.Data...)) }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := node.QueueSubscribe("room.*.command", "roomd", func(m *nats.Msg) { _ = m.Respond(append([]byte("decided "), m.Data...)) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range c.servers { // the stream's leader is one of them only
@@ -108,8 +112,18 @@ func TestPermissions(t *testing.T) {
 			return err
 		})
 
-		// Nobody but the stream writes the log, and nothing else is open.
-		for _, subject := range []string{"room.general.log", "room.general.signal", "room.general.presence", "room.a.b.event", "$JS.API.STREAM.DELETE.ROOMS",
+		// It has a table decide.
+		eventually(t, "a service at "+s.name+" has a table decide", time.Minute, func(ctx context.Context) error {
+			answer, err := service.RequestWithContext(ctx, "room.baccarat-1.command", []byte("1"))
+			if err == nil && string(answer.Data) != "decided 1" {
+				err = errors.New(string(answer.Data))
+			}
+			return err
+		})
+
+		// Nobody but the stream writes the log, nobody but nodes what tables decide,
+		// and nothing else is open.
+		for _, subject := range []string{"room.baccarat-1.step", "room.baccarat-1.snapshot", "roomd.table.a.baccarat-1", "$KV.roomd_busy.baccarat-1", "room.general.log", "room.general.signal", "room.general.presence", "room.a.b.event", "$JS.API.STREAM.DELETE.ROOMS",
 			"$KV.roomd_keys.guest-hs256", "$JS.API.STREAM.MSG.GET.KV_roomd_keys", "_INBOX.x",
 			// Of consumers it has the one that it is given, and does not make or change it.
 			"rooms.js.CONSUMER.CREATE.ROOMS.take", "$JS.API.CONSUMER.INFO.ROOMS.take", "$JS.API.CONSUMER.CREATE.ROOMS.take", "$JS.API.CONSUMER.CREATE.ROOMS.take.room.general.event", "$JS.API.CONSUMER.DURABLE.CREATE.ROOMS.take", "$JS.API.CONSUMER.DELETE.ROOMS.take",
@@ -117,10 +131,10 @@ func TestPermissions(t *testing.T) {
 			"rooms.js.CONSUMER.MSG.NEXT.INBOX.take", "rooms.js.CONSUMER.INFO.INBOX.take", "$JS.ACK.ROOMS.other.1.1.1.1.0", "$JS.ACK.INBOX.take.1.1.1.1.0", "$JS.API.DIRECT.GET.ROOMS"} {
 			mustDeny(t, "a service publishes "+subject, denied, func() error { return service.Publish(subject, []byte("{}")) })
 		}
-		for _, subject := range []string{"room.*.log", "room.>", "room.general.event", "$KV.>", "$JS.EVENT.ADVISORY.>", ">"} {
+		for _, subject := range []string{"room.*.log", "room.>", "room.general.event", "room.*.step", "room.*.snapshot", "$KV.>", "$JS.EVENT.ADVISORY.>", ">"} {
 			mustDeny(t, "a service subscribes to "+subject, denied, func() error { return listen(service, subject) })
 		}
-		for _, subject := range []string{"roomd.feed.lost", "rooms.kick", "rooms.history", "room.general.event", "room.general.label", "room.general.log", "$JS.API.STREAM.INFO.ROOMS"} {
+		for _, subject := range []string{"roomd.feed.lost", "rooms.kick", "rooms.history", "room.general.event", "room.general.label", "room.general.log", "room.baccarat-1.step", "room.baccarat-1.command", "$JS.API.STREAM.INFO.ROOMS"} {
 			mustDeny(t, "a watcher publishes "+subject, refused, func() error { return watcher.Publish(subject, []byte("{}")) })
 		}
 		for _, subject := range []string{"room.*.event", "room.*.presence", "roomd.node", "roomd.hook.*", "roomd.>", "$KV.>", ">"} {
@@ -129,6 +143,9 @@ func TestPermissions(t *testing.T) {
 	}
 	forged := make(chan error, 100)
 	all := c.connect(c.url("node"), forged)
+	if err := all.Publish("room.baccarat-1.step", []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
 	mustDeny(t, "a node forges the log", forged, func() error { return all.Publish("room.general.log", []byte("{}")) })
 
 	// The inboxes of the nodes, in which keys arrive, are out of sight of

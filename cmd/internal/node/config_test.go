@@ -19,11 +19,14 @@ func TestDefaults(t *testing.T) {
 		RateBytes: 32 << 10, RoomBytes: 256 << 10, InboxRate: 1, ConnectRate: 20, LoginRate: 5,
 		MaxConnectionsPerUser: 20, MaxGuestRooms: 10_000, Queue: 256, QueueBytes: 1 << 20, Memory: 128 << 20, Ping: 25 * time.Second,
 		PresenceInterval: time.Second, PresenceGrace: 15 * time.Second, Drain: 30 * time.Second, LogLevel: "info", JWTRequireExp: true,
+		Tables: []string{"baccarat-*=baccarat"}, Dealer: "auto", BetTime: 15 * time.Second, DealTime: time.Second,
 	}
 	if got := DefaultConfig(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %s\nwant %s", pretty(got), pretty(want))
 	}
 }
+
+func hostsNothing(c Config) bool { list, err := c.hosting(); return len(list) == 0 && err == nil }
 
 func TestLoad(t *testing.T) {
 	file := writeFile(t, `{"addr": "localhost:1", "max_message": "64KB", "rate": 7.5, "history": 12, "allow-guests": true, "allow-origin": ["https://a.example", "https://b.example"]}`)
@@ -52,6 +55,10 @@ func TestLoad(t *testing.T) {
 		{"list by flags", []string{"--allow-origin", "https://a.example", "--allow-origin=https://*.b.example"}, nil, func(c Config) any { return c.AllowOrigin }, []string{"https://a.example", "https://*.b.example"}},
 		{"image hosts by flags", []string{"--image-host", "https://a.example", "--image-host=https://*.b.example"}, nil, func(c Config) any { return c.ImageHost }, []string{"https://a.example", "https://*.b.example"}},
 		{"list by environment", nil, []string{"ROOMD_ALLOW_ORIGIN=https://a.example,https://b.example"}, func(c Config) any { return c.AllowOrigin }, []string{"https://a.example", "https://b.example"}},
+		{"tables by flags", []string{"--tables=a-*=baccarat", "--tables", "b=baccarat"}, nil, func(c Config) any { return c.Tables }, []string{"a-*=baccarat", "b=baccarat"}},
+		{"tables by environment", nil, []string{"ROOMD_TABLES=a-*=baccarat,b=baccarat", "ROOMD_DEALER=live"}, func(c Config) any { return len(c.Tables) }, 2},
+		{"no tables", []string{"--tables=-"}, nil, func(c Config) any { return hostsNothing(c) }, true},
+		{"no tables, written as nothing", []string{"--tables="}, nil, func(c Config) any { return hostsNothing(c) }, true},
 		{"sync always", []string{"--sync=always"}, nil, func(c Config) any { return c.Sync }, Sync{Always: true}},
 		{"sync", nil, []string{"ROOMD_SYNC=5s"}, func(c Config) any { return c.Sync }, Sync{Every: 5 * time.Second}},
 		{"no limits", []string{"--rate=0", "--max-connections-per-user=0"}, nil, func(c Config) any { return [2]float64{c.Rate, float64(c.MaxConnectionsPerUser)} }, [2]float64{}},
@@ -153,6 +160,14 @@ func TestMistakes(t *testing.T) {
 		{"queue", []string{"--queue=1"}, nil, []string{"--queue", "ROOMD_QUEUE"}},
 		{"queue-bytes", []string{"--queue-bytes=1KiB"}, nil, []string{"--queue-bytes", "ROOMD_QUEUE_BYTES", "ROOMD_MAX_MESSAGE"}},
 		{"max-guest-rooms", []string{"--max-guest-rooms=-1"}, nil, []string{"--max-guest-rooms", "ROOMD_MAX_GUEST_ROOMS"}},
+		{"a table without a game", []string{"--tables=vip-*"}, nil, []string{"--tables", "ROOMD_TABLES", "vip-*", "baccarat-*=baccarat"}},
+		{"a game that there is not", []string{"--tables=vip-*=poker"}, nil, []string{"--tables", "ROOMD_TABLES", "poker", "baccarat"}},
+		{"a table that is no room", []string{"--tables=@x=baccarat"}, nil, []string{"--tables", "ROOMD_TABLES", "@x"}},
+		{"a star within a table's name", []string{"--tables=a*b=baccarat"}, nil, []string{"--tables", "ROOMD_TABLES", "a*b", "prefix"}},
+		{"every room a table", []string{"--tables=*=baccarat"}, nil, []string{"--tables", "ROOMD_TABLES", "general"}},
+		{"dealer", []string{"--dealer=robot"}, nil, []string{"--dealer", "ROOMD_DEALER", "auto", "live"}},
+		{"bet-time", []string{"--bet-time=0s"}, nil, []string{"--bet-time", "ROOMD_BET_TIME", "15s"}},
+		{"deal-time", []string{"--deal-time=-1s"}, nil, []string{"--deal-time", "ROOMD_DEAL_TIME", "1s"}},
 		{"max-connections", []string{"--max-connections=-1"}, nil, []string{"--max-connections", "ROOMD_MAX_CONNECTIONS"}},
 		{"inbox-rate", []string{"--inbox-rate=-1"}, nil, []string{"--inbox-rate", "ROOMD_INBOX_RATE", "such as 1,"}},
 		{"connect-rate", []string{"--connect-rate=-1"}, nil, []string{"--connect-rate", "ROOMD_CONNECT_RATE", "such as 20"}},

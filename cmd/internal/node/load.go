@@ -109,6 +109,7 @@ var groups = []kong.Group{
 	{Key: "login", Title: "Login:"},
 	{Key: "nats", Title: "NATS:"},
 	{Key: "log", Title: "The rooms' log:"},
+	{Key: "tables", Title: "Tables:"},
 	{Key: "limits", Title: "Limits and timing:"},
 	{Key: "general", Title: "General:"},
 }

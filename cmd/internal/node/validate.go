@@ -32,7 +32,7 @@ const (
 
 // Validate returns the first mistake, as a *FlagError.
 func (c Config) Validate() error {
-	for _, check := range []func(Config) *FlagError{checkHTTP, checkHooks, checkLogin, checkNATS, checkLog, checkLimits, checkTiming, checkGeneral} {
+	for _, check := range []func(Config) *FlagError{checkHTTP, checkHooks, checkLogin, checkNATS, checkLog, checkTables, checkLimits, checkTiming, checkGeneral} {
 		if mistake := check(c); mistake != nil {
 			return mistake
 		}
