@@ -50,9 +50,6 @@ func (r *room) parse(e follow.Event) (wire.Stored, error) {
 
 // inspect rejects an invalid event, where that is this node's task.
 func (r *room) inspect(msg *nats.Msg) {
-	if r.table {
-		return // nodes wrote it
-	}
 	stored, err := wire.ReadStored(msg.Data)
 	if err != nil {
 		r.eng.reject(msg, err)
@@ -65,7 +62,7 @@ func (r *room) inspect(msg *nats.Msg) {
 
 // onLive takes one copy from the stream's republish.
 func (r *room) onLive(msg *nats.Msg) {
-	if r.eng.cfg.HearAll {
+	if r.eng.cfg.HearAll && !r.table { // what a table tells, nodes wrote
 		r.inspect(msg)
 		defer func() { *r.parsed = parsedBody{} }()
 	}

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"bytes"
+
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
@@ -29,6 +31,7 @@ func (r *Request) command(room wire.Room) error {
 	if err != nil {
 		return err
 	}
+	r.Event.Payload = bytes.Clone(r.Event.Payload) // it is decided after the handler has returned
 	who := table.User{From: table.FromUser, UID: c.who.UID, Name: c.who.Username, Avatar: c.who.AvatarID, Guest: c.who.Guest}
 	c.m.eng.Command(room, r.Event, rooms.CommandOptions{ID: r.Event.ID, User: who}, func(seq uint64, err error) {
 		<-c.window
