@@ -73,6 +73,20 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// TestTableHearsAll: a node that hears the whole log, as a single one does, tells
+// members of a table what it decides, and keeps them.
+func TestTableHearsAll(t *testing.T) {
+	eng, _ := start(t, func(c *rooms.Config) { baccaratTables(c); c.HearAll = true })
+	m := join(t, eng, "baccarat-1", "m", rooms.Since{})
+	if _, err := command(t, eng, "baccarat-1", "", table.User{UID: "ann"}, table.TypeJoined, ""); err != nil {
+		t.Fatal(err)
+	}
+	m.awaitTold(t, 1, "round_opened")
+	if n := len(m.events(wire.TypeRoomJoined)); n != 1 {
+		t.Errorf("the member had to join %d times", n)
+	}
+}
+
 // stackOf is what a user has at a table by what room_joined says.
 func stackOf(t *testing.T, eng *rooms.Engine, room wire.Room, uid string) int64 {
 	t.Helper()
