@@ -73,7 +73,7 @@ var runs = map[string]map[string]string{
 		"roomd --hook login=": "nobody: a site of somebody's; what it gets and answers is played from rooms/wire/README.md",
 	},
 	"session/client/js/README.md": {
-		"/client.js": "browser.TestJavaScriptClient", "interface Events": "jsclient.TestTypes", "async function token": "nobody: it needs a site's backend", "Cookie: cookie": "nobody: it needs a site's backend", "proxy_pass": "nobody: it is nginx's",
+		"/client.js": "browser.TestJavaScriptClient", "baccarat-1": "jsclient.TestNode", "interface Events": "jsclient.TestTypes", "async function token": "nobody: it needs a site's backend", "Cookie: cookie": "nobody: it needs a site's backend", "proxy_pass": "nobody: it is nginx's",
 	},
 }
 

@@ -28,14 +28,14 @@ const NOT_LOGGED = new Set([
   "signal", "ack", "error", "reconnect", "heartbeat",
 ]);
 
-// A moment on two clocks: the one may be set, the other may stand still while the machine sleeps.
+// A moment on two clocks: one may be set, the other stand still in a machine's sleep.
 const stamp = () => ({ wall: Date.now(), steady: performance.now() });
 const since = (s) => Math.max(Date.now() - s.wall, performance.now() - s.steady);
 
 const escaped = (name) => name.replace(/[=,:]/g, (c) => `=${c.charCodeAt().toString(16).toUpperCase()}`);
 const ignore = () => {};
 
-// A promise and what settles it; whoever wants to know that it was rejected awaits it.
+// A promise and what settles it.
 function deferred() {
   const d = {};
   d.promise = new Promise((resolve, reject) => Object.assign(d, { resolve, reject }));
@@ -98,7 +98,6 @@ class Link {
     else this.check(1500 * (this.welcome?.heartbeat_s || 25));
   }
 
-  // Makes sure that somebody is there.
   check(silence = WAKE_SILENCE_MS) {
     if (this.welcome && !this.#probing && since(this.#heard) > silence) this.#probe();
   }
@@ -121,7 +120,7 @@ class Link {
     if (event) this.#client._heard(this, event);
   }
 
-  // Does not wait for the socket's own end, which takes minutes on a dead network.
+  // The socket's own end takes minutes on a dead network.
   #ended(code, reason) {
     this.close(CLOSE_BACK);
     this.#client._lost(this, code, reason);
@@ -155,7 +154,7 @@ class Listeners {
     for (const entry of this.#list) if (entry.type === event.type || entry.type === "*") this._run(entry.fn, event.payload, event);
   }
 
-  // Calls fn, if there is one; what it throws or rejects with is reported and stops nothing.
+  // What fn throws or rejects with is reported.
   _run(fn, ...args) {
     try {
       fn?.(...args)?.then?.(undefined, this._report);
@@ -201,7 +200,7 @@ class Members {
     this.#reading = null;
   }
 
-  // Asks for all pages again if it must. The more there are, the more ask at one moment: they spread.
+  // Asks for all pages again if it must. The more ask at one moment, the longer they spread.
   check(must, delay = Math.random() * Math.min(60_000, 10 * this.count * 2 ** this.#tries)) {
     if (!must && (this.complete() || (this.#end !== null && this.list.size >= this.limit))) this.#tries = 0;
     else if (this.#reading) this.#reading.again = true;
@@ -243,12 +242,20 @@ function apply(list, end, { joined, left }) {
   for (const { uid } of left ?? []) list.delete(uid);
 }
 
+// A table's batch, event by event.
+function singly(event) {
+  if (event.type !== "batch") return [event];
+  const { events } = event.payload;
+  return events.map((each, index) => ({ ...event, ...each, index, of: events.length }));
+}
+
 // One room, from join() to leave(). Names with _ are between it and the client.
 class Room extends Listeners {
   _over = null; // the RoomError with which it ended
   _position = null;
   _options = {};
   _entered = deferred();
+  #stateSeq = 0; // of a table: what its state holds already
   #client;
   #members;
 
@@ -291,7 +298,7 @@ class Room extends Listeners {
 
   async history({ before, limit } = {}) {
     const { events, more } = await this.#client.request("get_history", { name: this.name, before, limit }, this);
-    return { events, more };
+    return { events: events.flatMap(singly), more };
   }
 
   loadMembers(limit) {
@@ -321,6 +328,7 @@ class Room extends Listeners {
     const missed = was && !(same && payload.recovered);
     if (was && !missed) now.seq = Math.max(now.seq, was.seq); // the replay was seen
     this._position = now;
+    this.#stateSeq = payload.state_seq ?? 0;
     this._entered.resolve(payload);
     if (missed) this._call("onRefresh", this);
     this._call("onJoined", payload, this);
@@ -335,7 +343,10 @@ class Room extends Listeners {
       this._emit(event);
     } else if (!NOT_LOGGED.has(event.type) && event.seq > this._position.seq) {
       this._position.seq = event.seq;
-      this._emit(event);
+      for (const each of singly(event)) {
+        if (event.seq <= this.#stateSeq) each.replayed = true;
+        this._emit(each);
+      }
     }
   }
 }
@@ -367,7 +378,7 @@ class Client extends Listeners {
   #moveAt = 0; // when the server wants us to connect anew
   #listening = null;
   #ready = deferred();
-  // At most one of each: the connection in use, which was welcomed, and the one being opened: {abort, link, waited}.
+  // At most one of each: the connection in use, and the one being opened: {abort, link, waited}.
   #link = null;
   #attempt = null;
 
@@ -490,7 +501,6 @@ class Client extends Listeners {
     this.#open();
   }
 
-  // The life of a page, where there is one.
   #listen() {
     const { window, document } = globalThis;
     if (!window?.addEventListener || !document) return;
@@ -504,7 +514,7 @@ class Client extends Listeners {
     on(document, "visibilitychange", () => document.hidden || this.#wake());
   }
 
-  // A page that may be shown again keeps its seat; one that goes away leaves at once.
+  // A page that may be shown again keeps its seat.
   #suspend(mayReturn) {
     this.#suspended = true;
     this.#abandon();
@@ -558,7 +568,7 @@ class Client extends Listeners {
     for (const [name, room] of known) attempt.link.rooms.set(name, { room, joined: false });
   }
 
-  // Who we are, in a query. A JWT is exchanged for a ticket, so that it is in no URL.
+  // Who we are, in a query: a ticket for a JWT, so that it is in no URL.
   async #credentials(signal) {
     let { token } = this.#options;
     if (token === undefined) return this.#guestLogin(signal);
@@ -608,7 +618,7 @@ class Client extends Listeners {
     attempt?.link?.close(CLOSE_BACK);
   }
 
-  // The present connection is over. What was under way goes again on the next one.
+  // What was under way goes again on the next connection.
   #release(code) {
     clearTimeout(this.#flushTimer);
     const link = this.#link;
@@ -632,7 +642,7 @@ class Client extends Listeners {
     }
   }
 
-  // Why a handshake was refused a WebSocket does not say. The same request without it does, with a ticket of its own.
+  // Why a handshake was refused a WebSocket does not say; the same request without it does.
   async #explain() {
     const attempt = this.#attempt;
     attempt.link = null;
@@ -650,7 +660,7 @@ class Client extends Listeners {
     if (attempt === this.#attempt) this.#failed(error);
   }
 
-  // There is no new connection, for now or for good. error.code is that of a close.
+  // error.code is that of a close.
   #failed(error) {
     this.#abandon();
     const { status, final } = error;
@@ -664,7 +674,7 @@ class Client extends Listeners {
     }
   }
 
-  // Full jitter: anywhere up to a bound that doubles with each failure.
+  // Full jitter.
   #retry(error, atOnce) {
     const { minBackoff, maxBackoff } = this.#options;
     const bound = Math.min(maxBackoff, minBackoff * 2 ** this.#failures) * (globalThis.document?.hidden ? HIDDEN_FACTOR : 1);
@@ -750,7 +760,7 @@ class Client extends Listeners {
     old?.close(CLOSE_BACK);
     link.welcome = welcome;
     link.since = stamp();
-    // Before the token ends, and not all that were given theirs together at one moment.
+    // Before the token ends, and not all at one moment.
     const { uid, expires_in: left } = welcome;
     if (typeof this.#options.token !== "string") link.renewAfter = 1000 * (left - Math.min(60, left / 2) * (1 - Math.random() / 2));
     this.#uid = uid;
@@ -866,7 +876,7 @@ class Client extends Listeners {
     return promise;
   }
 
-  // One event of a room is under way at a time: that alone keeps the order when one has to be sent again.
+  // One event of a room is under way at a time: that keeps the order when one goes again.
   #flush() {
     const link = this.#link;
     if (!link) return;
@@ -895,8 +905,9 @@ class Client extends Listeners {
 
   #answered(entry, code, message, retryable) {
     if (!retryable) {
-      // A refusal of a copy says nothing about the ones before it.
-      this.#settle(entry.id).reject(new RoomError(entry.stored && entry.copies > 1 ? "unknown" : "refused", code, message));
+      // A copy's refusal says nothing of the ones before it; a table remembers.
+      const sure = code === "refused" || !entry.stored || entry.copies < 2;
+      this.#settle(entry.id).reject(new RoomError(sure ? "refused" : "unknown", code, message));
       this.#flush();
       return;
     }

@@ -74,6 +74,11 @@ export interface ServerEvent<Payload = unknown> {
   id?: string;
   /** When the log stored it, ms since 1970. */
   at?: number;
+  /** Of one of several events that a table decided at once, and that share a seq: its place among them, from 0, and how many they are. */
+  index?: number;
+  of?: number;
+  /** RoomJoined's state holds it already, so that it is to be shown and not applied. */
+  replayed?: true;
 }
 
 export type Listener<Payload> = (payload: Payload, event: ServerEvent<Payload>) => unknown;
@@ -101,6 +106,12 @@ export interface RoomJoined {
   replayed: number;
   count: number;
   list: User[];
+  /** Of a table: what its rules show this user, of which the shape is theirs. */
+  state?: any;
+  /** The seq that state stands for; what comes with a lower one or with it is replayed. */
+  state_seq?: number;
+  /** The server's clock when it was told, ms since 1970. */
+  now?: number;
   [more: string]: unknown;
 }
 
@@ -151,7 +162,7 @@ export class RoomError extends Error {
   constructor(outcome: Outcome, code: string, message: string);
   readonly outcome: Outcome;
   /**
-   * The server's code (forbidden, not_member, bad_payload, …), removed when an operator took us out of the room, or one of
+   * The server's code (refused, by a table's rules, forbidden, not_member, bad_payload, …), removed when an operator took us out of the room, or one of
    * ours: closed, ended, left, queue_full, too_big, same_id, no_answer, new_uid.
    */
   readonly code: string;

@@ -26,6 +26,8 @@ async function typed(): Promise<void> {
   } catch (error) {
     if (error instanceof RoomError && error.outcome === "unknown") console.log(error.code);
   }
+  const table = client.join("baccarat-1", { onJoined: ({ state, state_seq, now }) => console.log(state?.phase, (state_seq ?? 0) + 1, now) });
+  table.on("*", (_, { index, of, replayed }) => console.log(index === of, replayed));
   stop();
   const { list, next } = await client.listRooms<{ title: string }>({ prefix: "table-", limit: 10 });
   const titles: (string | undefined)[] = list.map(({ label }) => label?.title);
