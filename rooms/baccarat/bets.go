@@ -1,6 +1,10 @@
 package baccarat
 
-import "github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
+import (
+	"maps"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
+)
 
 func (r Rules) placeBet(s *State, c table.Command) ([]table.Event, error) {
 	p, err := table.Read[struct {
@@ -80,7 +84,7 @@ func clearBets(s *State, c table.Command) ([]table.Event, error) {
 	if stakes == 0 {
 		return nil, table.Refuse("you have no bets in round %d", s.Round)
 	}
-	return []table.Event{table.Happened(typeBetsCleared, betsCleared{s.Round, uid, s.stack(uid) + stakes})}, nil
+	return []table.Event{table.Happened(typeBetsCleared, betsCleared{s.Round, uid, maps.Clone(s.Bets[uid]), s.stack(uid) + stakes})}, nil
 }
 
 // refill is for who has next to nothing, on the table neither.

@@ -44,6 +44,7 @@ type betPlaced struct {
 type betsCleared struct {
 	Round int    `json:"round"`
 	UID   string `json:"uid"`
+	Bets  Stakes `json:"bets"` // that were taken back
 	Stack int64  `json:"stack"`
 }
 

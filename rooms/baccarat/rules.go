@@ -25,7 +25,10 @@ type Config struct {
 }
 
 // Limit is the least and the most that a user may have on a spot.
-type Limit struct{ Min, Max int64 }
+type Limit struct {
+	Min int64 `json:"min"`
+	Max int64 `json:"max"`
+}
 
 // ExtendedBetTime is how long bets are still taken at least after another node
 // has taken over.
@@ -83,8 +86,12 @@ func (Rules) Timer(s *State) int64 {
 // after is a time so much later.
 func after(now int64, d time.Duration) int64 { return now + d.Milliseconds() }
 
+// game is what a client knows by that it sees this game.
+const game = "baccarat"
+
 // view is what one user sees of a table.
 type view struct {
+	Game     string         `json:"game"`
 	Shoe     int            `json:"shoe"`
 	Commit   string         `json:"commit,omitempty"`
 	Round    int            `json:"round"`
@@ -109,6 +116,7 @@ type own struct {
 // View implements table.Rules.
 func (r Rules) View(s *State, uid string) any {
 	v := view{
+		Game: game,
 		Shoe: s.Shoe, Commit: s.Commit, Round: s.Round, Phase: s.Phase, ClosesAt: s.ClosesAt, NextAt: s.NextAt, Paused: s.Paused,
 		Player: append([]Card{}, s.Player...), Banker: append([]Card{}, s.Banker...), Totals: s.totals(),
 		Me: own{s.stack(uid), Stakes{}}, Limits: r.cfg.Limits, Results: append(Results{}, s.Results...),
@@ -138,5 +146,5 @@ func (Rules) Label(s *State) any {
 	for i, result := range last {
 		text[i] = result.Winner[0] &^ ' ' // its initial, a capital
 	}
-	return label{Game: "baccarat", Phase: s.Phase, Shoe: s.Shoe, Round: s.Round, Results: string(text)}
+	return label{Game: game, Phase: s.Phase, Shoe: s.Shoe, Round: s.Round, Results: string(text)}
 }

@@ -39,7 +39,10 @@ func TestRound(t *testing.T) {
 	same(t, "ann has", g.stack("ann"), 9_840)
 	same(t, "on banker she has", g.view("ann").Me.Bets[baccarat.Banker], 140)
 	same(t, "of others she sees", g.view("ann").Totals[baccarat.Player], 2000)
-	g.must(user("bob"), "clear_bets", `{"round":1}`)
+	cleared := g.must(user("bob"), "clear_bets", `{"round":1}`)
+	if !strings.Contains(string(cleared[0].Payload), `"bets":{"player":2000}`) {
+		t.Errorf("who has the totals cannot follow them: %s", cleared[0].Payload)
+	}
 	same(t, "bob has", g.stack("bob"), 10_000)
 	g.refused(user("bob"), "clear_bets", `{"round":1}`)
 
