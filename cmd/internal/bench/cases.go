@@ -24,6 +24,10 @@ var (
 	bytesPerDelivery = figure{name: "bytes per delivery", digits: 0, of: func(r *Result) *float64 { return r.BytesPerDelivery }}
 	p50              = figure{name: "p50 ms", digits: 3, of: func(r *Result) *float64 { return r.P50 }}
 	p99              = figure{name: "p99 ms", digits: 3, of: func(r *Result) *float64 { return r.P99 }}
+	messagesPerS     = figure{name: "decisions, or messages, per second", digits: 0, of: func(r *Result) *float64 { return &r.MessagesPerS }}
+	cpuPerMessage    = figure{name: "CPU µs per decision, or message", digits: 1, of: func(r *Result) *float64 { return r.CPUPerMessage }}
+	ackP50           = figure{name: "ack p50 ms", digits: 3, of: func(r *Result) *float64 { return r.AckP50 }}
+	ackP99           = figure{name: "ack p99 ms", digits: 3, of: func(r *Result) *float64 { return r.AckP99 }}
 	kbPerConnection  = figure{name: "resident KB per connection", digits: 1, of: func(r *Result) *float64 { return r.KBPerConnection }}
 	idleCPU          = figure{name: "CPU %", digits: 2, of: func(r *Result) *float64 { return r.IdleCPUPercent }}
 	cpuPerJoin       = figure{name: "CPU µs per join with its connection", digits: 1, of: func(r *Result) *float64 { return r.CPUPerJoin }}
@@ -46,6 +50,8 @@ func figuresOf(mode string) []figure {
 		return []figure{kbPerConnection, idleCPU}
 	case Join:
 		return []figure{cpuPerJoin, cpuPerRejoin, presenceBytes}
+	case Table:
+		return []figure{messagesPerS, cpuPerMessage, ackP50, ackP99}
 	case Latency:
 		return []figure{p50, p99, cpuPerDelivery}
 	default:
@@ -53,7 +59,7 @@ func figuresOf(mode string) []figure {
 	}
 }
 
-// standardCases are those of the table.
+// standardCases are those of the mode standard.
 func standardCases() []testCase {
 	const second = time.Second
 	storm := []figure{cpuPerJoin.aims("0.87× of before"), cpuPerRejoin, presenceBytes}

@@ -14,15 +14,16 @@ import (
 
 // Command is roombench. The zero value of a field is the mode's default.
 type Command struct {
-	Mode       string        `arg:"" help:"fanout: one publisher, many members. rooms: many rooms, all talking. idle: nothing is said. join: a storm of joins and leaves. latency: a low rate. table: the standard cases beside the other servers, in Markdown."`
-	Against    []string      `sep:"," placeholder:"PEER,..." help:"Run the same on these too, in turn: echo, hub, melody, socketio, socketio-redis, which are built from testdata/peers. The mode table takes all."`
-	Members    int           `placeholder:"N" help:"Members of each room: 1000 for fanout and join, 10 for rooms and latency, 10000 for idle."`
+	Mode       string        `arg:"" help:"fanout: one publisher, many members. rooms: many rooms, all talking. idle: nothing is said. join: a storm of joins and leaves. latency: a low rate. table: rooms that decide, beside rooms that only relay. standard: the standard cases beside the other servers, in Markdown."`
+	Against    []string      `sep:"," placeholder:"PEER,..." help:"Run the same on these too, in turn: echo, hub, melody, socketio, socketio-redis, which are built from testdata/peers. The mode standard takes all."`
+	Members    int           `placeholder:"N" help:"Members of each room: 1000 for fanout and join, 10 for rooms and latency, 8 for table, 10000 for idle."`
 	Rooms      int           `placeholder:"N" help:"Rooms: 100 for the mode rooms, else 1."`
 	Publishers int           `placeholder:"N" help:"Members who speak, over all rooms: 100 for the mode rooms, else 1."`
 	Ahead      int           `placeholder:"N" help:"Messages of a publisher that have not come back to it: 64 for fanout, 16 for rooms."`
 	Rate       float64       `placeholder:"N" help:"Messages per second of each publisher, instead of --ahead: 100 for latency."`
 	Size       int           `placeholder:"BYTES" help:"Length of a message's text: 128."`
 	Shape      string        `placeholder:"NAME" help:"What messages are made of: plain, braces (in the text), nested (an object beside the text), cjk, or long plain texts, 4k and 16k. All servers get the same. plain."`
+	Play       string        `placeholder:"NAME" help:"What members of a table do: chat, as those of the rooms beside it, or bets, at baccarat. The rooms get messages of --shape either way. chat."`
 	Open       int           `placeholder:"N" help:"In the mode rooms: this many rooms are open besides, through a few connections that are in 32 each."`
 	Compress   bool          `help:"The clients ask for compression, which roomd, echo and hub are started with."`
 	Unlogged   bool          `help:"Signals instead of messages: what a delivery costs without the log. For roomd alone."`
@@ -31,7 +32,7 @@ type Command struct {
 	Settle     time.Duration `placeholder:"DURATION" help:"Pause after connecting: 3s. In the mode join, how long nothing was told when all is told: 4s."`
 	Warmup     time.Duration `placeholder:"DURATION" help:"Publishing before it is measured: 1s."`
 	Duration   time.Duration `placeholder:"DURATION" help:"What is measured: 5s; 10s for latency, 30s for idle."`
-	Repeat     int           `placeholder:"N" help:"Rounds, each with every server; a table has medians: 1, and 3 for the mode table."`
+	Repeat     int           `placeholder:"N" help:"Rounds, each with every server; a table has medians: 1, and 3 for standard and for table."`
 	Readers    int           `placeholder:"N" help:"Threads that read the connections; the members of a room share one. Unless it is set: half of the machine's cores."`
 	Server     string        `placeholder:"FILE" help:"The roomd to start. Unless it is set: built from the source tree."`
 	ServerFlag []string      `sep:"none" placeholder:"FLAG" help:"One more flag for roomd, such as --server-flag=--history=100; repeatable."`
@@ -90,27 +91,32 @@ func (c *Command) cases() ([]testCase, error) {
 		return nil, errors.New("--resume needs tokens, for whose key roomd must be started: leave --url out")
 	case c.URL != "" && (c.Server != "" || len(c.ServerFlag) > 0):
 		return nil, errors.New("choose --url, or --server with --server-flag")
-	case c.Nodes < 0 || c.NATS < 0 || c.NATS == 1:
-		return nil, errors.New("--nodes must not be negative, and --nats 2 or more: one server is what roomd embeds")
+	case c.Nodes < 0 || c.NATS < 0:
+		return nil, errors.New("--nodes and --nats must not be negative")
 	case c.Nodes > 1 && c.NATS == 0:
 		return nil, errors.New("--nodes is for roomd on NATS servers of its own: add --nats 3")
 	case c.URL != "" && (c.Nodes > 1 || c.NATS > 0):
 		return nil, errors.New("choose --url, or --nodes with --nats")
 	}
 	given := load{Members: c.Members, Rooms: c.Rooms, Publishers: c.Publishers, Ahead: c.Ahead, Rate: c.Rate,
-		Size: c.Size, Shape: c.Shape, Open: c.Open, Compress: c.Compress, Unlogged: c.Unlogged, Resume: c.Resume, Spread: c.Spread, Settle: c.Settle, Warmup: c.Warmup, Duration: c.Duration}
+		Size: c.Size, Shape: c.Shape, Play: c.Play, Open: c.Open, Compress: c.Compress, Unlogged: c.Unlogged, Resume: c.Resume, Spread: c.Spread, Settle: c.Settle, Warmup: c.Warmup, Duration: c.Duration}
 	var cases []testCase
 	switch c.Mode {
-	case Table:
+	case Standard:
 		if given != (load{}) {
-			return nil, errors.New("the mode table has its own loads: use it without flags for them")
+			return nil, errors.New("the mode standard has its own loads: use it without flags for them")
 		}
 		cases = standardCases()
+	case Table:
+		if given.Mode = Table; len(c.Against) > 0 {
+			return nil, errors.New("--against is not for the mode table, which compares tables with rooms of roomd")
+		}
+		cases = tableCases(given)
 	case Fanout, Rooms, Idle, Join, Latency:
 		given.Mode = c.Mode
 		cases = []testCase{{name: c.Mode, load: given, alone: c.Open > 0, figures: figuresOf(c.Mode)}}
 	default:
-		return nil, fmt.Errorf("the mode %q is none of fanout, rooms, idle, join, latency, table", c.Mode)
+		return nil, fmt.Errorf("the mode %q is none of fanout, rooms, idle, join, latency, table, standard", c.Mode)
 	}
 	for i := range cases {
 		cases[i].load.defaults()
@@ -118,7 +124,7 @@ func (c *Command) cases() ([]testCase, error) {
 			return nil, err
 		}
 	}
-	if c.Mode != Table {
+	if len(cases) == 1 {
 		cases[0].name += ", " + cases[0].load.String()
 	}
 	return cases, nil
@@ -129,7 +135,7 @@ func (c *Command) programs(ctx context.Context, w *workshop) ([]*program, error)
 	first := &program{name: roomdName, dialect: roomdDialect}
 	if c.URL == "" {
 		var err error
-		if first, err = w.roomd(ctx, c.Server, append(c.compressFlag(), c.ServerFlag...), c.Nodes, c.NATS); err != nil {
+		if first, err = w.roomd(ctx, c.Server, slices.Concat(c.compressFlag(), c.tableFlags(), c.ServerFlag), c.Nodes, c.NATS); err != nil {
 			return nil, err
 		}
 	}
@@ -137,9 +143,12 @@ func (c *Command) programs(ctx context.Context, w *workshop) ([]*program, error)
 	if c.Resume {
 		first.key = rand.Text()
 	}
+	if c.Mode == Table {
+		return tablesAndRooms(first), nil
+	}
 	all := []*program{first}
 	names := c.Against
-	if c.Mode == Table && len(names) == 0 {
+	if c.Mode == Standard && len(names) == 0 {
 		names = peerNames
 	}
 	for _, name := range names {
@@ -160,11 +169,19 @@ func (c *Command) compressFlag() []string {
 	return nil
 }
 
+// tableFlags are what roomd is started with for the mode table.
+func (c *Command) tableFlags() []string {
+	if c.Mode == Table {
+		return tableFlags
+	}
+	return nil
+}
+
 func (c *Command) rounds() int {
 	switch {
 	case c.Repeat > 0:
 		return c.Repeat
-	case c.Mode == Table:
+	case c.Mode == Standard || c.Mode == Table:
 		return 3
 	}
 	return 1

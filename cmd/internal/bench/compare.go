@@ -60,7 +60,7 @@ func (b *bench) compare(ctx context.Context, tc *testCase) error {
 			if err := b.print(res); err != nil {
 				return err
 			}
-			if i == 0 {
+			if i == 0 || p.dialect.ids {
 				if fault := res.fault(); fault != nil {
 					b.faults = append(b.faults, fault)
 				}
@@ -124,8 +124,8 @@ func (b *bench) print(res *Result) error {
 	if b.command.JSON {
 		return json.NewEncoder(b.out).Encode(res)
 	}
-	// The table is the output of its mode; the runs behind it are progress.
-	if b.command.Mode == Table {
+	// A table is the output of this mode; the runs behind it are progress.
+	if b.command.Mode == Standard {
 		b.progress.print("%s\n", res.line())
 		return nil
 	}
@@ -135,7 +135,7 @@ func (b *bench) print(res *Result) error {
 
 // summary prints the table, where servers are compared.
 func (b *bench) summary() error {
-	if len(b.servers) == 1 && b.command.Mode != Table {
+	if len(b.servers) == 1 && b.command.Mode != Standard {
 		return nil
 	}
 	if b.command.JSON {

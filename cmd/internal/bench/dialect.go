@@ -29,10 +29,13 @@ type dialect struct {
 	moves    bool // clients join and leave rooms without a new connection
 	signals  bool // what is published is a signal: not logged, and not for the sender
 	echoes   bool // what is published is broadcast unchanged
+	table    bool // rooms are tables
+	bets     bool // whose members bet instead of talking
 }
 
 var (
 	roomdDialect    = dialect{ids: true, moves: true}
+	tableDialect    = dialect{ids: true, moves: true, table: true}
 	plainDialect    = dialect{}
 	echoDialect     = dialect{echoes: true}
 	socketIODialect = dialect{socketIO: true}

@@ -15,6 +15,8 @@ const (
 	Join    = "join"
 	Latency = "latency"
 	Table   = "table"
+
+	Standard = "standard"
 )
 
 // load is what one run does to a server.
@@ -27,6 +29,7 @@ type load struct {
 	Rate       float64       `json:"rate,omitempty"`  // messages per second of each publisher
 	Size       int           `json:"size,omitempty"`  // bytes of a message's text
 	Shape      string        `json:"shape,omitempty"` // what messages are made of
+	Play       string        `json:"play,omitempty"`  // at tables: what their members do
 	Open       int           `json:"open,omitempty"`  // rooms that are open besides
 	Compress   bool          `json:"compress,omitempty"`
 	Unlogged   bool          `json:"unlogged,omitempty"`  // signals instead of messages
@@ -47,6 +50,7 @@ func (l *load) defaults() {
 		Fanout:  {Rooms: 1, Members: 1000, Publishers: 1, Ahead: 64, Settle: 3 * time.Second, Warmup: time.Second, Duration: 5 * time.Second},
 		Rooms:   {Rooms: 100, Members: 10, Publishers: 100, Ahead: 16, Settle: 3 * time.Second, Warmup: time.Second, Duration: 5 * time.Second},
 		Latency: {Rooms: 1, Members: 10, Publishers: 1, Rate: 100, Settle: 3 * time.Second, Warmup: time.Second, Duration: 10 * time.Second},
+		Table:   {Rooms: 1, Members: 8, Publishers: 8, Ahead: 16, Play: Chat, Settle: 3 * time.Second, Warmup: time.Second, Duration: 5 * time.Second},
 		Idle:    {Rooms: 1, Members: 10_000, Settle: 3 * time.Second, Duration: 30 * time.Second},
 		Join:    {Rooms: 1, Members: 1000, Settle: 4 * time.Second},
 	}[l.Mode]
@@ -61,6 +65,7 @@ func (l *load) defaults() {
 	if l.Ahead > 0 {
 		d.Rate = 0
 	}
+	fill(&l.Play, d.Play)
 	fill(&l.Rooms, d.Rooms)
 	fill(&l.Members, d.Members)
 	if l.Publishers == 0 {
@@ -91,7 +96,10 @@ func (l *load) check() error {
 	}{
 		{l.Members < 1, "--members must be at least 1"},
 		{l.Rooms < 1, "--rooms must be at least 1"},
-		{l.Mode != Rooms && l.Rooms != 1 && l.Mode != Idle, "--rooms is for the modes rooms and idle"},
+		{l.Mode != Rooms && l.Mode != Table && l.Rooms != 1 && l.Mode != Idle, "--rooms is for the modes rooms, table and idle"},
+		{l.Play != "" && l.Mode != Table, "--play is for the mode table"},
+		{l.Play != "" && l.Play != Chat && l.Play != Bets, "--play must be chat or bets"},
+		{l.Play == Bets && l.Publishers > l.Rooms*maxBettors, fmt.Sprintf("--publishers must be at most %d at each table: so many may have bets in a round", maxBettors)},
 		{l.Publishers < 0 || l.Publishers > l.Rooms*l.Members, fmt.Sprintf("--publishers must be at most the %d connections", l.Rooms*l.Members)},
 		{l.Ahead < 0 || l.Rate < 0, "--ahead and --rate must not be negative"},
 		{l.Rooms > 0 && l.Ahead*l.sendersIn(0) > l.mostBehind(), fmt.Sprintf("--ahead, times the publishers of a room, must be at most %d: servers close a client for whom 256 messages or 1 MiB wait", l.mostBehind())},
@@ -130,6 +138,7 @@ func (l *load) receivers() int {
 // spoken returns dialect d as this load uses it.
 func (l *load) spoken(d dialect) dialect {
 	d.signals = l.Unlogged
+	d.bets = d.table && l.Play == Bets
 	return d
 }
 

@@ -20,6 +20,9 @@ func TestDefaults(t *testing.T) {
 		{load{Mode: Fanout, Shape: Full}, "1000 members, 1 publisher ahead by 46, 16256 bytes"},
 		{load{Mode: Latency}, "10 members, 1 publisher at 100/s, 128 bytes"},
 		{load{Mode: Latency, Ahead: 2}, "10 members, 1 publisher ahead by 2, 128 bytes"},
+		{load{Mode: Table}, "8 members, 8 publishers ahead by 16, 128 bytes"},
+		{load{Mode: Table, Members: 1000, Publishers: 100}, "1000 members, 100 publishers ahead by 1, 128 bytes"},
+		{load{Mode: Table, Rooms: 3, Members: 2, Play: Bets}, "3 rooms × 2 members, 6 publishers ahead by 16, 128 bytes, at tables bets"},
 		{load{Mode: Idle}, "10000 members"},
 		{load{Mode: Join, Settle: time.Hour}, "1000 members"},
 		{load{Mode: Join, Resume: true}, "1000 members, who resume at once"},
@@ -73,7 +76,7 @@ func TestMistakesNameTheirFlag(t *testing.T) {
 		{Command{Mode: Fanout, Shape: "round"}, "--shape"},
 		{Command{Mode: Fanout, Shape: Long, Size: 100}, "--size"},
 		{Command{Mode: Fanout, Shape: Full, Ahead: 64}, "--ahead"},
-		{Command{Mode: Table, Shape: CJK}, "table"},
+		{Command{Mode: Standard, Shape: CJK}, "standard"},
 		{Command{Mode: Fanout, Open: 10}, "--open"},
 		{Command{Mode: Idle, Duration: -1}, "--duration"},
 		{Command{Mode: Fanout, Repeat: -1}, "--repeat"},
@@ -83,6 +86,10 @@ func TestMistakesNameTheirFlag(t *testing.T) {
 		{Command{Mode: Fanout, PID: 7}, "--pid"},
 		{Command{Mode: Fanout, URL: "ws://x", PID: maxPID}, "--pid"},
 		{Command{Mode: Fanout, URL: "ws://x", Server: "roomd"}, "--url"},
+		{Command{Mode: Fanout, Play: Bets}, "--play"},
+		{Command{Mode: Table, Play: "poker"}, "--play"},
+		{Command{Mode: Table, Play: Bets, Members: 600, Publishers: 501}, "--publishers"},
+		{Command{Mode: Table, Against: []string{"hub"}}, "--against"},
 		{Command{Mode: Fanout, Resume: true}, "--resume"},
 		{Command{Mode: Join, Resume: true, Members: 1}, "--members"},
 		{Command{Mode: Join, Resume: true, Spread: -1}, "--spread"},
@@ -91,9 +98,9 @@ func TestMistakesNameTheirFlag(t *testing.T) {
 		{Command{Mode: Join, Resume: true, URL: "ws://x"}, "--resume"},
 		{Command{Mode: Fanout, Nodes: 2}, "--nats"},
 		{Command{Mode: Fanout, Nodes: -1}, "--nodes"},
-		{Command{Mode: Fanout, NATS: 1}, "--nats"},
+		{Command{Mode: Fanout, NATS: -1}, "--nats"},
 		{Command{Mode: Fanout, NATS: 3, URL: "ws://x"}, "--url"},
-		{Command{Mode: Table, Members: 5}, "table"},
+		{Command{Mode: Standard, Members: 5}, "standard"},
 	} {
 		err := tc.c.Run(t.Context(), failing{}, failing{})
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
@@ -108,7 +115,7 @@ type failing struct{}
 func (failing) Write([]byte) (int, error) { panic("something was shown") }
 
 func TestStandardCasesAreValid(t *testing.T) {
-	c := Command{Mode: Table}
+	c := Command{Mode: Standard}
 	cases, err := c.cases()
 	if err != nil || len(cases) < 6 || c.rounds() != 3 {
 		t.Errorf("%d cases in %d rounds: %v", len(cases), c.rounds(), err)

@@ -29,7 +29,37 @@ func (w *workshop) nats(ctx context.Context, n int) (*natsCluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &natsCluster{path: path, config: filepath.Join(w.root, "testdata", "cluster", "server.conf"), n: n}, nil
+	config := filepath.Join(w.root, "testdata", "cluster", "server.conf")
+	if n == 1 {
+		config, err = w.withoutCluster(config)
+	}
+	return &natsCluster{path: path, config: config, n: n}, err
+}
+
+// withoutCluster copies a server's configuration without the block that makes it
+// one of several: alone it would wait for the others.
+func (w *workshop) withoutCluster(config string) (string, error) {
+	data, err := os.ReadFile(config)
+	if err != nil {
+		return "", fmt.Errorf("--nats: %w", err)
+	}
+	before, rest, found := strings.Cut(string(data), "\ncluster {\n")
+	_, after, closed := strings.Cut(rest, "\n}\n")
+	if !found || !closed {
+		return "", fmt.Errorf("--nats 1: %s has no cluster block to leave out", config)
+	}
+	const accounts = "accounts.conf" // which it includes, from beside it
+	users, err := os.ReadFile(filepath.Join(filepath.Dir(config), accounts))
+	path := filepath.Join(w.dir, "server.conf")
+	for name, text := range map[string]string{path: before + "\n" + after, filepath.Join(w.dir, accounts): string(users)} {
+		if err == nil {
+			err = os.WriteFile(name, []byte(text), 0o600)
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("--nats 1: %w", err)
+	}
+	return path, nil
 }
 
 // start returns the URLs of all servers, when each is healthy.

@@ -30,8 +30,9 @@ type publisher struct {
 	ahead    uint32        // messages that may be on their way back; 0: it speaks at a rate
 	behind   uint32        // its share of maxBehind
 	phase    time.Duration // of a sender at a rate, within its interval
-	template template
+	template messages
 
+	sentAt   [256]time.Duration // by the message's number modulo 256
 	sent     uint32
 	returned uint32      // what came back to conn, up to the last of them; without echo: what is complete
 	complete uint32      // what every member got
@@ -102,6 +103,7 @@ func (r *reader) goOn(c *conn) {
 
 // next appends the publisher's next message.
 func (p *publisher) next(dst []byte, now time.Duration) []byte {
+	p.sentAt[p.sent%256] = now
 	dst = p.template.append(dst, stamp{sender: p.sender, number: p.sent, sent: now})
 	p.sent++
 	return dst

@@ -26,6 +26,7 @@ type reader struct {
 	counts     counters
 	hint       int // where the mark was in the last message
 	hist       histogram
+	acks       histogram
 	inflater   inflater
 	publishing bool
 	began      time.Duration // of publishing at a rate
@@ -191,6 +192,9 @@ func (r *reader) frame(c *conn, f frame, now time.Duration) {
 }
 
 func (r *reader) text(c *conn, text []byte, now time.Duration) {
+	if r.swarm.dialect.table && (bytes.HasPrefix(text, batchPrefix) || r.swarm.dialect.bets) && r.decided(c, text, now) {
+		return
+	}
 	if r.swarm.dialect.isMessage(text) {
 		s, at, ok := findStamp(text, r.hint)
 		if r.hint = at; ok {
@@ -201,12 +205,16 @@ func (r *reader) text(c *conn, text []byte, now time.Duration) {
 		}
 		return
 	}
+	if r.swarm.dialect.bets && bytes.HasPrefix(text, welcomePrefix) {
+		r.welcomed(c, text)
+	}
 	if c.back != nil && bytes.HasPrefix(text, joinedPrefix) {
 		r.entered(c, text)
 	}
 	switch r.swarm.dialect.kindOf(text) {
 	case acked:
 		r.counts.acked++
+		r.acknowledged(c, text, now)
 	case presence:
 		r.counts.presenceBytes += uint64(len(text))
 		r.counts.presenceFrames++

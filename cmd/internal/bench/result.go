@@ -37,6 +37,10 @@ type Result struct {
 	P99                *float64 `json:"p99_ms,omitempty"`
 	Max                *float64 `json:"max_ms,omitempty"`
 
+	CPUPerMessage *float64 `json:"cpu_us_per_message,omitempty"` // of the server, all its deliveries included
+	AckP50        *float64 `json:"ack_p50_ms,omitempty"`         // until the sender knows that it is stored
+	AckP99        *float64 `json:"ack_p99_ms,omitempty"`
+
 	Connections     int      `json:"connections"`
 	ConnectionsPerS float64  `json:"connections_per_s"`
 	KBPerConnection *float64 `json:"kb_per_connection,omitempty"`
@@ -67,6 +71,9 @@ func (r *Result) rates(from, to sample, known bool) {
 	deliveries := float64(to.delivered - from.delivered)
 	r.MessagesPerS = float64(to.sent-from.sent) / r.Seconds
 	r.DeliveriesPerS = deliveries / r.Seconds
+	if sent := float64(to.sent - from.sent); known && sent > 0 {
+		r.CPUPerMessage = measured(micros(to.server-from.server) / sent)
+	}
 	if deliveries == 0 {
 		return
 	}
@@ -78,7 +85,10 @@ func (r *Result) rates(from, to sample, known bool) {
 	}
 }
 
-func (r *Result) latency(h *histogram) {
+func (r *Result) latency(h, acks *histogram) {
+	if acks.total > 0 {
+		r.AckP50, r.AckP99 = measured(millis(acks.quantile(0.5))), measured(millis(acks.quantile(0.99)))
+	}
 	if h.total == 0 {
 		return
 	}
@@ -131,6 +141,11 @@ func (r *Result) line() string {
 	add("; p50 %.3f ms", r.P50)
 	add(", p99 %.3f ms", r.P99)
 	add(", max %.3f ms", r.Max)
+	if r.Mode == Table {
+		add("; CPU %.1f µs per message", r.CPUPerMessage)
+		add("; ack p50 %.3f ms", r.AckP50)
+		add(", p99 %.3f ms", r.AckP99)
+	}
 	add("; %.1f KB per connection", r.KBPerConnection)
 	add("; idle CPU %.2f%%", r.IdleCPUPercent)
 	add("; CPU %.1f µs per join with its connection", r.CPUPerJoin)
@@ -177,6 +192,9 @@ func (l *load) String() string {
 		fmt.Fprintf(&b, ", %d bytes", l.Size)
 		if l.Shape != Plain && !sized(l.Shape) {
 			fmt.Fprintf(&b, " of %s", l.Shape)
+		}
+		if l.Play == Bets {
+			b.WriteString(", at tables bets")
 		}
 	}
 	if l.Compress {

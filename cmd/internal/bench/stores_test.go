@@ -41,7 +41,7 @@ func TestWhatRoomdStores(t *testing.T) {
 func TestTheOutputSaysWhatIsStored(t *testing.T) {
 	servers := []*program{{name: "roomd", stores: storesOnDisk}, {name: "hub", stores: storesNothing}}
 	line := storesLine(servers)
-	for _, mode := range []string{Fanout, Table} {
+	for _, mode := range []string{Fanout, Standard} {
 		var out strings.Builder
 		b := &bench{command: &Command{Mode: mode}, progress: newProgress(&out), out: &out, servers: servers}
 		if err := b.run(t.Context(), nil); err != nil {

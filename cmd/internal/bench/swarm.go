@@ -30,8 +30,9 @@ type swarm struct {
 	interval time.Duration // of a publisher at a rate
 	compress bool          // offer permessage-deflate
 	conns    []*conn
-	pubs     []*publisher   // of all rooms
-	pubsOf   [][]*publisher // of each room, by their sender's number
+	pubs     []*publisher        // of all rooms
+	pubsOf   [][]*publisher      // of each room, by their sender's number
+	senders  []map[string]uint32 // of each room with bets, their numbers by uid; owned by the room's reader
 	readers  []*reader
 	start    time.Time
 
@@ -85,8 +86,9 @@ func newSwarm(srv *server, load *load, readers int) (s *swarm, err error) {
 func (s *swarm) seat(load *load) {
 	run := strconv.FormatInt(s.start.UnixNano(), 36)
 	for room := range load.Rooms {
-		s.rooms = append(s.rooms, "bench-"+run+"-"+strconv.Itoa(room))
+		s.rooms = append(s.rooms, s.dialect.roomName(run, room))
 		s.pubsOf = append(s.pubsOf, nil)
+		s.senders = append(s.senders, make(map[string]uint32))
 		senders := load.sendersIn(room)
 		for member := range load.Members {
 			// The publishers, who are the first members, are spread as well.
@@ -98,7 +100,7 @@ func (s *swarm) seat(load *load) {
 			}
 			number := member*load.Rooms + room
 			c.pub = &publisher{
-				conn: c, sender: uint32(member), members: uint32(load.receivers()), echo: !load.Unlogged, ahead: uint32(load.Ahead), behind: load.behind(room), template: s.dialect.template(load.Shape, load.Size),
+				conn: c, sender: uint32(member), members: uint32(load.receivers()), echo: !load.Unlogged, ahead: uint32(load.Ahead), behind: load.behind(room), template: s.dialect.messages(load),
 				phase: s.interval * time.Duration(number) / time.Duration(load.Publishers),
 			}
 			s.pubs = append(s.pubs, c.pub)

@@ -102,9 +102,10 @@ func (s *swarm) finish(res *Result) {
 	for _, p := range s.pubs {
 		res.Messages += uint64(p.sent)
 	}
-	var hist histogram
+	var hist, acks histogram
 	s.each(func(r *reader) {
 		hist.merge(&r.hist)
+		acks.merge(&r.acks)
 		for _, c := range s.conns {
 			if s.readerOf(c) != r {
 				continue
@@ -120,7 +121,7 @@ func (s *swarm) finish(res *Result) {
 			}
 		}
 	})
-	res.latency(&hist)
+	res.latency(&hist, &acks)
 	count := s.counters()
 	res.Deliveries, res.Misordered, res.Late = count.delivered, count.misordered, count.late
 	res.Refused, res.Closed = count.refused, count.closed
