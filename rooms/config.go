@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -272,8 +273,24 @@ func (c Config) Validate() error {
 		return fmt.Errorf("rooms: presence grace is %s; it must not be negative", c.PresenceGrace)
 	case c.Mailbox < 16:
 		return fmt.Errorf("rooms: mailbox is %d messages; it must be at least 16", c.Mailbox)
+	case c.hostsWrong() != nil:
+		return c.hostsWrong()
 	case c.PresenceInterval < 10*time.Millisecond:
 		return fmt.Errorf("rooms: presence interval is %s; it must be at least 10ms", c.PresenceInterval)
+	}
+	return nil
+}
+
+// hostsWrong is what is wrong with the first entry of Tables that is invalid.
+func (c Config) hostsWrong() error {
+	for _, h := range c.Tables {
+		room, err := wire.ParseRoom(h.Rooms)
+		switch prefix := strings.TrimSuffix(h.Rooms, "*"); {
+		case err != nil || string(room) != h.Rooms || strings.Contains(prefix, "*") || wire.SpaceOf(room) != wire.SpaceRooms:
+			return fmt.Errorf("rooms: a table is hosted in %q; write a room's name, or the beginning of names and a *", h.Rooms)
+		case h.Game == nil:
+			return fmt.Errorf("rooms: the tables in %s have no game; make the entry with Host", h.Rooms)
+		}
 	}
 	return nil
 }

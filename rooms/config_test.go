@@ -50,3 +50,15 @@ func TestNoLimits(t *testing.T) {
 	m := join(t, eng, "x", "m", rooms.Since{})
 	m.awaitSeq(t, publish(t, eng, "x", 0, 100)[99])
 }
+
+// TestHosted: where a table may be.
+func TestHosted(t *testing.T) {
+	for name, ok := range map[string]bool{"rps-*": true, "one": true, "*": true, "": false, "a*b": false, "**": false, "@*": false, "@ann": false, "e\u0301": false} {
+		if err := (rooms.Config{Tables: []rooms.Hosting{rooms.Host(name, rps{})}}).Validate(); (err == nil) != ok {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if err := (rooms.Config{Tables: []rooms.Hosting{{Rooms: "x"}}}).Validate(); err == nil {
+		t.Error("a table without a game is taken")
+	}
+}

@@ -14,7 +14,7 @@ import (
 )
 
 func baccaratTables(c *rooms.Config) {
-	c.Tables = []rooms.Hosting{{Rooms: "baccarat-*", Game: table.Of[*baccarat.State](baccarat.New(baccarat.Config{BetTime: time.Hour}))}}
+	c.Tables = []rooms.Hosting{rooms.Host("baccarat-*", baccarat.New(baccarat.Config{BetTime: time.Hour}))}
 }
 
 // command has a table decide and waits for the answer.
@@ -186,7 +186,7 @@ func (m *member) awaitTold(t *testing.T, n int, typ string) {
 func TestInjectedCommands(t *testing.T) {
 	srv := startServer(t)
 	live := func(c *rooms.Config) {
-		c.Tables = []rooms.Hosting{{Rooms: "live-*", Game: table.Of(baccarat.New(baccarat.Config{Live: true, BetTime: time.Millisecond}))}}
+		c.Tables = []rooms.Hosting{rooms.Host("live-*", baccarat.New(baccarat.Config{Live: true, BetTime: time.Millisecond}))}
 	}
 	nc := outsider(t, srv)
 	rejected, err := nc.SubscribeSync("room.live-1.rejected")

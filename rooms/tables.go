@@ -15,6 +15,15 @@ type Hosting struct {
 	Game  table.Game
 }
 
+// Host has rules decide for a room, or with a * at the end of its name for all
+// rooms whose names begin so: an entry of Config.Tables. It is not a method of an
+// Engine because a room is a table from its first event on or never: what is in
+// its log would mean something else halfway.
+func Host[S any](rooms string, rules table.Rules[S]) Hosting {
+	return Hosting{Rooms: rooms, Game: table.Of(rules)}
+}
+
+func (h Hosting) covers(room wire.Room) bool {
 // Covers reports whether a room is one of these.
 func (h Hosting) Covers(room wire.Room) bool {
 	prefix, wild := strings.CutSuffix(h.Rooms, "*")

@@ -15,6 +15,9 @@ import (
 //
 // One table's rules are called by one goroutine at a time, those of several
 // tables by several at once.
+//
+// Defaults has most of these methods for a small game, and package tabletest
+// finds what in rules is not pure.
 type Rules[S any] interface {
 	// Version of the rules, stored with each step. A node whose rules are older
 	// than a table's last step does not decide for it.
@@ -120,6 +123,13 @@ func Happened(typ string, v any) Event {
 		panic(fmt.Sprintf("table: the payload of %s: %v", typ, err))
 	}
 	return Event{Type: typ, Payload: payload}
+}
+
+// Only returns the event for the eyes of those users; of none, for nobody's but
+// the rules'.
+func (ev Event) Only(uids ...string) Event {
+	ev.To = append([]string{}, uids...)
+	return ev
 }
 
 // Refusal is why rules do not do what a command asks; its sender gets an error
