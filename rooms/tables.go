@@ -23,7 +23,6 @@ func Host[S any](rooms string, rules table.Rules[S]) Hosting {
 	return Hosting{Rooms: rooms, Game: table.Of(rules)}
 }
 
-func (h Hosting) covers(room wire.Room) bool {
 // Covers reports whether a room is one of these.
 func (h Hosting) Covers(room wire.Room) bool {
 	prefix, wild := strings.CutSuffix(h.Rooms, "*")

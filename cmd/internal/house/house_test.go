@@ -22,7 +22,7 @@ const module = "github.com/passoncomtw/baccarat-websocket-cluster/"
 // in sideways.
 var layers = [][]string{
 	{"actor", "embedded", "embedded/smalldisk", "cmd/internal/testcert", "cmd/internal/cli", "rooms/presence", "rooms/follow", "rooms/lobby", "rooms/table", "session/internal/budget", "session/client/js"},
-	{"rooms/wire", "rooms/baccarat"},
+	{"rooms/wire", "rooms/baccarat", "rooms/table/tabletest"},
 	{"rooms/eventlog", "session/auth"},
 	{"rooms", "session/auth/store", "session/internal/socket"},
 	{"session", "session/client"},

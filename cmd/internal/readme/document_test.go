@@ -68,6 +68,9 @@ var runs = map[string]map[string]string{
 		"--addr localhost:3001": "TestFirstLook", "nats req rooms.members": "TestFirstLook", "secrets.sh": "TestProduction", "kill $nodes": "TestProduction",
 		"examples/take": "TestProduction", "upstream roomd": "nobody: it is nginx's",
 	},
+	"rooms/table/README.md": {
+		"type rps struct": "rooms.TestTableReadme", "rooms.Host": "rooms.TestTableReadme", "tabletest.Run": "rooms.TestTableReadme",
+	},
 	"session/hooks/README.md": {
 		"node:crypto": "jsclient.TestSite", "nats.Connect": "nobody: a part of a program; hooks.Example is whole",
 		"roomd --hook login=": "nobody: a site of somebody's; what it gets and answers is played from rooms/wire/README.md",
