@@ -181,11 +181,7 @@ func (o *owner) decide() {
 	for i := range list {
 		_, _ = rand.Read(list[i].Seed[:]) // never fails: crypto/rand
 	}
-	present := 0
-	if h := o.eng.handleOf(o.room); h != nil {
-		present = int(h.users.Load())
-	}
-	step, answers, err := o.log.Decide(time.Now().UnixMilli(), present, list)
+	step, answers, err := o.log.Decide(time.Now().UnixMilli(), list)
 	o.answer(answers)
 	switch {
 	case err != nil:

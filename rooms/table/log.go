@@ -33,6 +33,7 @@ type Log struct {
 	now   int64  // of it
 	taken uint64
 	done  window
+	there present
 	count int // decisions
 
 	open *openStep // decided and not yet stored; nil: none
@@ -75,7 +76,7 @@ const (
 // it; each checkEvery-th decision, none with 0, is applied to a copy of the state
 // as well, to find rules that are not pure.
 func NewLog(game Game, node string, checkEvery int) *Log {
-	return &Log{game: game, node: node, check: checkEvery, table: game.open()}
+	return &Log{game: game, node: node, check: checkEvery, table: game.open(), there: present{}}
 }
 
 // Errors of Take and Restore.
@@ -123,6 +124,7 @@ func (s StoredEvent) event() Event {
 // append notes a step whose events are in the table.
 func (l *Log) append(seq uint64, s Step) {
 	l.last, l.now, l.taken = seq, max(l.now, s.Now), max(l.taken, s.Taken)
+	l.there.take(s)
 	l.done.add(doneStep{seq, s.Now, s.Done})
 	l.done.forget(l.now)
 }
@@ -131,8 +133,10 @@ func (l *Log) append(seq uint64, s Step) {
 // 1970. Those that were decided before are answered at once. An answer that is new
 // is stored even if it changes nothing: what a node that has slept would refuse,
 // another may have taken. No step is returned when nothing has to be stored. Between Decide and Stored
-// nothing else may be called. The seed of each command must be random.
-func (l *Log) Decide(now int64, present int, list []Request) (step *Step, answers []Answer, err error) {
+// nothing else may be called. The seed of each command must be random. Who joined
+// or left is told to the rules once: a TypeJoined of somebody who is there for
+// them, and a TypeLeft of somebody who is not, are left out.
+func (l *Log) Decide(now int64, list []Request) (step *Step, answers []Answer, err error) {
 	if l.open != nil {
 		panic("table: Decide while a step is on its way")
 	}
@@ -164,7 +168,13 @@ func (l *Log) Decide(now int64, present int, list []Request) (step *Step, answer
 				continue
 			}
 		}
-		req.Now, req.Present = now, present
+		if !l.there.tell(&o.step, req.Command) {
+			if req.Ref != nil {
+				answers = append(answers, Answer{Ref: req.Ref, Seq: l.last})
+			}
+			continue
+		}
+		req.Now, req.Present = now, len(l.there)
 		refused, err := l.decide(&o.step, req.Command)
 		if err != nil {
 			return nil, answers, err
@@ -177,7 +187,7 @@ func (l *Log) Decide(now int64, present int, list []Request) (step *Step, answer
 			o.answers = append(o.answers, Answer{Ref: req.Ref, Refused: refused})
 		}
 	}
-	if len(o.step.Events) == 0 && len(o.step.Done) == 0 && o.step.Taken == 0 && len(o.answers) == 0 {
+	if len(o.step.Events) == 0 && len(o.step.Done)+len(o.step.Came)+len(o.step.Gone) == 0 && o.step.Taken == 0 && len(o.answers) == 0 {
 		return nil, answers, nil
 	}
 	l.open = o

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 )
 
 // numbers are rules for the model: a command is a number, which is noted unless it
-// ends in 7.
+// ends in 7. Who comes and goes is noted too.
 type numbers struct{}
 
 func (numbers) Version() int                   { return 1 }
@@ -34,6 +35,10 @@ func (numbers) Decode(_ int, data []byte) (s []int, err error) {
 func (numbers) Decide(s []int, c table.Command) ([]table.Event, error) {
 	n, err := table.Read[int](c)
 	switch {
+	case c.Type == table.TypeJoined:
+		return []table.Event{table.Happened("noted", cameAs+int(c.User.UID[0]))}, nil
+	case c.Type == table.TypeLeft:
+		return []table.Event{table.Happened("noted", wentAs+int(c.User.UID[0]))}, nil
 	case err != nil:
 		return nil, err
 	case n%10 == 7:
@@ -41,6 +46,12 @@ func (numbers) Decide(s []int, c table.Command) ([]table.Event, error) {
 	}
 	return []table.Event{table.Happened("noted", n)}, nil
 }
+
+// What numbers note of somebody who comes and goes is his initial, and this.
+const (
+	cameAs = 1_000_000
+	wentAs = 2_000_000
+)
 
 // world is a log, nodes that all may believe that they decide, and senders that
 // repeat what was not answered. Reads lag, acks are lost, nodes sleep and die.
@@ -58,6 +69,7 @@ type world struct {
 	nodes     [3]*node
 	sent      map[int]*sent
 	next      int
+	there     map[string]table.User // who is there in truth; nodes hear of it late
 }
 
 type logged struct {
@@ -79,10 +91,11 @@ type node struct {
 	tried   bool  // it may be in the log
 	asleep  int   // for so many moves
 	clock   int64 // what its clock shows besides the time
+	there   map[string]table.User
 }
 
 func newWorld(seed uint64, fault string) *world {
-	w := &world{rng: rand.New(rand.NewPCG(seed, 14)), rules: table.Of[[]int](numbers{}), fault: fault, now: 1_800_000_000_000, sent: map[int]*sent{}}
+	w := &world{rng: rand.New(rand.NewPCG(seed, 14)), rules: table.Of[[]int](numbers{}), fault: fault, now: 1_800_000_000_000, sent: map[int]*sent{}, there: map[string]table.User{}}
 	for i := range w.nodes {
 		w.nodes[i] = &node{clock: int64(w.rng.IntN(40_000) - 20_000)}
 	}
@@ -166,7 +179,8 @@ func (w *world) decide(n *node) {
 	for at := n.log.Taken() + 1; at <= seen; at++ {
 		list = append(list, w.request(w.injected[at-1], at))
 	}
-	step, answers, err := n.log.Decide(w.now+n.clock, 0, list)
+	list = append(list, w.whoMoved(n)...)
+	step, answers, err := n.log.Decide(w.now+n.clock, list)
 	if err != nil {
 		w.fail(err)
 	}
@@ -175,11 +189,35 @@ func (w *world) decide(n *node) {
 	if step != nil {
 		n.step = step
 		for _, req := range list {
-			if req.Taken == 0 {
+			if req.Taken == 0 && req.Key != 0 {
 				n.asked = append(n.asked, req)
 			}
 		}
 	}
+}
+
+// whoMoved is what a node tells the rules of who is there: what it has heard, which
+// may be long ago, and now and then something of which they know.
+func (w *world) whoMoved(n *node) (list []table.Request) {
+	if w.rng.IntN(2) == 0 {
+		n.there = maps.Clone(w.there)
+	}
+	joined, left := n.log.Difference(n.there, 1+w.rng.IntN(3))
+	for _, u := range joined {
+		list = append(list, moved(table.TypeJoined, u.UID))
+	}
+	for _, uid := range left {
+		list = append(list, moved(table.TypeLeft, uid))
+	}
+	if w.rng.IntN(3) == 0 {
+		list = append(list, moved([]string{table.TypeJoined, table.TypeLeft}[w.rng.IntN(2)], string(rune('a'+w.rng.IntN(4)))))
+	}
+	w.rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	return list
+}
+
+func moved(typ, uid string) table.Request {
+	return table.Request{Command: table.Command{Type: typ, User: table.User{UID: uid}}, At: 1 << 60}
 }
 
 func (w *world) answer(answers []table.Answer) {
@@ -225,6 +263,11 @@ func (w *world) die(n *node) { *n = node{asleep: w.rng.IntN(5), clock: n.clock} 
 
 func (w *world) move() {
 	w.now += int64(w.rng.IntN(3000))
+	if uid := string(rune('a' + w.rng.IntN(4))); w.rng.IntN(4) > 0 {
+		delete(w.there, uid)
+	} else {
+		w.there[uid] = table.User{UID: uid}
+	}
 	n := w.nodes[w.rng.IntN(len(w.nodes))]
 	if n.asleep > 0 {
 		n.asleep--
@@ -260,12 +303,12 @@ func (w *world) snapshot(n *node) {
 	if err != nil {
 		w.fail(err)
 	}
-	if w.fault == "keys forgotten" {
+	if part := map[string]string{"keys forgotten": "done", "who is there forgotten": "there"}[w.fault]; part != "" {
 		var parts map[string]json.RawMessage
 		if err := json.Unmarshal(data, &parts); err != nil {
 			w.fail(err)
 		}
-		delete(parts, "done")
+		delete(parts, part)
 		if data, err = json.Marshal(parts); err != nil {
 			w.fail(err)
 		}
@@ -294,8 +337,20 @@ func (w *world) verdict() error {
 		return err
 	}
 	times := map[int]int{}
+	here := map[int]bool{} // by initial
 	for _, n := range noted {
-		times[n]++
+		if n < cameAs {
+			times[n]++
+			continue
+		}
+		initial, came := n%cameAs, n < wentAs
+		if here[initial] == came {
+			return fmt.Errorf("%c came=%t twice", initial, came)
+		}
+		here[initial] = came
+	}
+	if err := w.bringUpToDate(final); err != nil {
+		return err
 	}
 	for n, count := range times {
 		if count != 1 {
@@ -311,6 +366,29 @@ func (w *world) verdict() error {
 		if number := w.injected[i]; (times[number] == 0) != (number%10 == -7) && number%10 != -7 {
 			return fmt.Errorf("%d was injected and noted %d times", number, times[number])
 		}
+	}
+	return nil
+}
+
+// bringUpToDate has the rules told who is there in truth.
+func (w *world) bringUpToDate(log *table.Log) error {
+	joined, left := log.Difference(w.there, 100)
+	var list []table.Request
+	for _, u := range joined {
+		list = append(list, moved(table.TypeJoined, u.UID))
+	}
+	for _, uid := range left {
+		list = append(list, moved(table.TypeLeft, uid))
+	}
+	step, _, err := log.Decide(w.now, list)
+	if err != nil {
+		return err
+	}
+	if step != nil {
+		log.Stored(log.Last() + 1)
+	}
+	if joined, left := log.Difference(w.there, 100); log.Present() != len(w.there) || len(joined)+len(left) > 0 {
+		return fmt.Errorf("%d are there for the rules and %d in truth: %v came, %v went", log.Present(), len(w.there), joined, left)
 	}
 	return nil
 }
@@ -337,7 +415,7 @@ func TestModel(t *testing.T) {
 
 // TestModelFinds: in worlds in which something is done wrong the model sees it.
 func TestModelFinds(t *testing.T) {
-	for _, fault := range []string{"no fence", "keys forgotten", "an ack is believed that never came"} {
+	for _, fault := range []string{"no fence", "keys forgotten", "who is there forgotten", "an ack is believed that never came"} {
 		found := errors.New("")
 		seed := uint64(0)
 		for ; seed < 3000; seed++ {

@@ -68,7 +68,7 @@ const (
 const (
 	TypeTimer    = "timer"     // the time that Timer named has come
 	TypeJoined   = "joined"    // the user has entered: his first session at any node
-	TypeLeft     = "left"      // he is gone: his last session, after its grace
+	TypeLeft     = "left"      // he is gone: his last session, after its grace; of his User the UID and Guest are sure
 	TypeTookOver = "took_over" // another node decides from now on
 )
 
@@ -87,7 +87,7 @@ type Command struct {
 	Payload json.RawMessage // nil when absent; of the engine's, always
 	User    User            // who sends it; of TypeJoined and TypeLeft, of whom it tells
 	Now     int64           // the time of the decision: ms since 1970, never before that of an earlier step
-	Present int             // how many users are there, on all nodes, as far as the node knows that decides
+	Present int             // how many users have joined and not left, as far as the rules were told
 	Seed    [32]byte        // random, for this decision alone
 }
 

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // snapshot is a Log written down.
@@ -14,6 +16,7 @@ type snapshot struct {
 	Now   int64      `json:"now"`
 	Taken uint64     `json:"taken,omitempty"`
 	Done  []doneStep `json:"done,omitempty"`
+	There []string   `json:"there,omitempty"` // the uids of those of whom the rules were told
 	State []byte     `json:"state"`
 	Sum   string     `json:"sum"` // SHA-256 of State, in hex
 }
@@ -26,7 +29,7 @@ func (l *Log) Snapshot() ([]byte, error) {
 	}
 	sum := sha256.Sum256(state)
 	data, err := json.Marshal(snapshot{
-		Rules: l.game.Version(), Seq: l.last, Now: l.now, Taken: l.taken, Done: l.done.steps, State: state, Sum: hex.EncodeToString(sum[:]),
+		Rules: l.game.Version(), Seq: l.last, Now: l.now, Taken: l.taken, Done: l.done.steps, There: slices.Sorted(maps.Keys(l.there)), State: state, Sum: hex.EncodeToString(sum[:]),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("table: encode a snapshot: %w", err)
@@ -52,6 +55,9 @@ func (l *Log) Restore(data []byte) error {
 	l.last, l.now, l.taken = s.Seq, s.Now, s.Taken
 	for _, step := range s.Done {
 		l.done.add(step)
+	}
+	for _, uid := range s.There {
+		l.there[uid] = struct{}{}
 	}
 	return nil
 }

@@ -14,6 +14,8 @@ type Step struct {
 	Now    int64         `json:"now"`              // the time of the decisions, ms since 1970
 	Taken  uint64        `json:"taken,omitempty"`  // up to which sequence injected commands have been decided
 	Done   []Done        `json:"done,omitempty"`   // the commands that may come again, with what became of them
+	Came   []string      `json:"came,omitempty"`   // the uids of those who are there from now on, as far as the rules were told
+	Gone   []string      `json:"gone,omitempty"`   // and of those who are not any more
 	Events []StoredEvent `json:"events,omitempty"` // none: clients see nothing of it
 }
 
