@@ -124,12 +124,17 @@ func (e *Engine) Online(ctx context.Context, room wire.Room, after string, limit
 // History returns up to limit events of the room before a sequence (0: the
 // newest, including all whose acks this node has got), as JSON objects, oldest
 // first. 0, and more than MaxHistoryPage, is MaxHistoryPage. ctx bounds the
-// call. Its errors are *wire.Error.
+// call. Its errors are *wire.Error. Of a table it is what everybody may see.
 func (e *Engine) History(ctx context.Context, room wire.Room, before uint64, limit int) (wire.History, error) {
+	return e.HistoryFor(ctx, room, everybody, before, limit)
+}
+
+// HistoryFor is History as a user sees it: at a table, with what is for him.
+func (e *Engine) HistoryFor(ctx context.Context, room wire.Room, uid string, before uint64, limit int) (wire.History, error) {
 	if limit <= 0 || limit > MaxHistoryPage {
 		limit = MaxHistoryPage
 	}
-	req := &historyRequest{before: before, limit: limit, done: make(chan historyAnswer, 1)}
+	req := &historyRequest{uid: uid, before: before, limit: limit, done: make(chan historyAnswer, 1)}
 	if err := e.ask(room, req); err != nil {
 		return wire.History{}, err
 	}

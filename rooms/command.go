@@ -26,6 +26,13 @@ type CommandOptions struct {
 // on any goroutine.
 func (e *Engine) Command(room wire.Room, ev wire.Event, opts CommandOptions, done func(seq uint64, err error)) {
 	c := forwarded{Type: ev.Type, Payload: ev.Payload, ID: opts.ID, User: opts.User}
+	answer := done
+	done = func(seq uint64, err error) {
+		if h := e.handleOf(room); h != nil && seq > 0 {
+			h.ack(seq) // whoever has the answer finds the step in history
+		}
+		answer(seq, err)
+	}
 	if e.ownerOf(room, "") != e.cfg.Node {
 		e.background(func(ctx context.Context) {
 			d := e.forward(ctx, room, c)

@@ -36,9 +36,6 @@ func (r *room) parse(e follow.Event) (wire.Stored, error) {
 	body := e.Body
 	stored, err, known := r.parsed.of(body)
 	if !known {
-		if r.table {
-			return readStep(body)
-		}
 		stored, err = wire.ReadStored(body)
 	}
 	if err == nil && stored.Marked() {
@@ -72,6 +69,9 @@ func (r *room) onLive(msg *nats.Msg) {
 		r.eng.roomLog(r.h.name).Debug().Err(err).Str("subject", msg.Subject).Msg("a message on a room's log subject is not from the stream and was ignored; who publishes there?")
 		return
 	}
+	if r.table {
+		c.Event = inPlace(c.Event, c.Prev)
+	}
 	c.From = r.h.store.receivedFrom(c.Seq, r.h.since.Load(), r.follower.Position().Epoch)
 	r.follower.Live(c)
 }
@@ -95,16 +95,28 @@ func (r *room) onChecked(m checked) {
 }
 
 // Deliver implements follow.Effects.
-func (x effects) Deliver(e follow.Event) []byte { return x.r.deliver(e) }
+func (x effects) Deliver(e follow.Event) ([]byte, *follow.Apart) { return x.r.deliver(e) }
 
 // Frame implements follow.Effects.
-func (x effects) Frame(e follow.Event) []byte {
-	stored, err := x.r.parse(e)
-	if err != nil {
-		return nil
+func (x effects) Frame(e follow.Event) ([]byte, *follow.Apart) {
+	var (
+		stored wire.Stored
+		shown  *shownStep
+		ok     bool
+	)
+	if x.r.table {
+		stored, shown, ok = x.r.readShown(e)
+	} else {
+		stored, ok = x.r.storedEvent(everybody, e)
+	}
+	switch {
+	case !ok:
+		return nil, nil
+	case shown != nil:
+		return shown.frame(x.r.label, everybody), shown.remembered()
 	}
 	frame := make([]byte, 0, stored.FrameSize(x.r.label, e.Time))
-	return stored.AppendFrame(frame, x.r.label, e.Seq, e.Time)
+	return stored.AppendFrame(frame, x.r.label, e.Seq, e.Time), nil
 }
 
 // Refresh implements follow.Effects: the members get a room_joined with
@@ -131,6 +143,9 @@ func (x effects) Read(q follow.Range) {
 		if err != nil {
 			r.warn(err, "a room's log could not be read; reading it again, or refusing who waits for it as unavailable")
 			page = follow.Page{Op: q.Op, Failed: true}
+		}
+		if r.table {
+			chain(&page, q)
 		}
 		return pageRead{r, page}
 	})

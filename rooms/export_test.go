@@ -2,8 +2,10 @@ package rooms
 
 import (
 	"context"
+	"errors"
 	"math"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -318,3 +320,32 @@ func (c Config) WithDefaults() Config { return c.withDefaults() }
 
 // OwnerOf is the node that decides for a table.
 func (e *Engine) OwnerOf(room wire.Room) string { return e.ownerOf(room, "") }
+
+// SealVector seals under a key and a nonce, and returns the sealed text alone.
+func SealVector(key, nonce, plain []byte, place string) ([]byte, error) {
+	s, err := sealerOf(key, "")
+	if err != nil {
+		return nil, err
+	}
+	gcm, err := s.aead(nonce)
+	if err != nil {
+		return nil, err
+	}
+	return gcm.Seal(nil, nonce[12:], plain, []byte(place)), nil
+}
+
+// Sealing seals and opens with what comes from a secret.
+func Sealing(t testing.TB, key []byte) (seal func([]byte, ...string) []byte, open func([]byte, ...string) ([]byte, error)) {
+	s, err := newSealer(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.seal, s.open
+}
+
+// IsNotSealed and IsOtherSecret tell why something did not open.
+func IsNotSealed(err error) bool   { return errors.Is(err, errNotSealed) }
+func IsOtherSecret(err error) bool { return errors.Is(err, errOtherSecret) }
+
+// SnapshotSteps is after how many steps, at least, a table is written down.
+const SnapshotSteps = snapshotSteps

@@ -71,14 +71,22 @@ func (f *fanout) release() {
 // deliver buffers the next event of the log for the members and returns its
 // frame. An invalid event is skipped: it reaches nobody, and the engine
 // rejected it when it was stored.
-func (r *room) deliver(e follow.Event) (frame []byte) {
+func (r *room) deliver(e follow.Event) (frame []byte, apart *follow.Apart) {
 	r.h.last.Store(e.Seq)
 	r.h.store.onDelivered(e.Seq)
+	if r.table {
+		return r.deliverStep(e)
+	}
 	stored, err := r.parse(e)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	frame = r.fanout.buffer.addEvent(r.label, e.Seq, &stored, e.Time)
+	return r.buffer(e, &stored), nil
+}
+
+// buffer adds an event to what the next flush hands to the members.
+func (r *room) buffer(e follow.Event, stored *wire.Stored) (frame []byte) {
+	frame = r.fanout.buffer.addEvent(r.label, e.Seq, stored, e.Time)
 	r.fanout.stats.Events.Add(1)
 	if s := r.h.sample.Load(); s != nil && r.eng.latency.recognize(s, e.Body) {
 		r.fanout.measured = s

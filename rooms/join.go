@@ -33,17 +33,18 @@ func (r *room) admit(j *joinRequest, a follow.Admission) {
 			return
 		}
 	}
-	if !j.since.Allowance.take(follow.Bytes(a.Replay)) {
+	replay, own := r.seenBy(j.member.User().UID, a.Replay)
+	if !j.since.Allowance.take(follow.Bytes(replay)) {
 		r.eng.stats.ReplayCut.Add(1)
-		a = follow.Admission{Seq: r.follower.Position().Seq}
+		a, replay = follow.Admission{Seq: r.follower.Position().Seq}, nil
 	}
 	r.fanout.members.add(j.member)
 	r.h.sessions.Store(int64(len(r.fanout.members.list)))
 	if !r.h.inbox {
 		r.eng.feed.member(wire.FeedJoined, r.label, j.member, "")
 	}
-	if r.answer(j, r.joinedBurst(j, a.Seq, a.Recovered, len(a.Replay))) {
-		r.sendReplay(j.member, a.Replay)
+	if r.answer(j, r.joinedBurst(j, a.Seq, a.Recovered, len(replay))) {
+		r.sendReplay(j.member, replay, own)
 	}
 }
 

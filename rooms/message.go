@@ -57,6 +57,7 @@ type (
 		done  chan wire.OnlineUsers // buffered by one
 	}
 	historyRequest struct {
+		uid    string // who asks; everybody: what all may see
 		before uint64
 		limit  int
 		done   chan historyAnswer // buffered by one

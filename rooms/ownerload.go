@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"errors"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
@@ -43,6 +44,11 @@ func (e *Engine) loadTable(ctx context.Context, room wire.Room, game table.Game)
 	}
 	log := table.NewLog(game, e.cfg.Node, checkEvery)
 	snapshot, err := e.snapshots.Last(ctx, room)
+	if errors.Is(err, errNotSealed) {
+		e.stats.Forged.Add(1)
+		e.roomLog(room).Warn().Err(err).Msg("a snapshot of a table was not written by a node, and is ignored; who publishes on room.<room>.snapshot?")
+		snapshot, err = nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -57,17 +63,29 @@ func (e *Engine) loadTable(ctx context.Context, room wire.Room, game table.Game)
 			return nil, err
 		}
 		for _, ev := range page.Events {
-			step, err := table.DecodeStep(ev.Body)
-			if err == nil {
-				err = log.Take(ev.Seq, step)
-			}
-			if err != nil {
+			if err := e.takeStep(room, log, ev); err != nil {
 				return nil, err
 			}
 		}
 		more = page.Cut
 	}
 	return log, nil
+}
+
+// takeStep applies a step of the log; one that no node wrote, or not in that
+// place, is passed over.
+func (e *Engine) takeStep(room wire.Room, log *table.Log, ev follow.Event) error {
+	step, err := e.readStep(room, ev)
+	if errors.Is(err, errForged) || err == nil && step.Prev < log.Last() {
+		e.stats.Forged.Add(1)
+		e.roomLog(room).Warn().Uint64("seq", ev.Seq).Msg("a step of a table was not written by a node for this place, and is ignored; who publishes on room.<room>.step?")
+		log.Skip(ev.Seq)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return log.Take(ev.Seq, step)
 }
 
 // allOnline is who is in a room on all nodes, whose room this opens here.

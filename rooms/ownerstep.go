@@ -2,7 +2,6 @@ package rooms
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -17,13 +16,13 @@ import (
 func (o *owner) append(step *table.Step) {
 	o.busy = true
 	prev := step.Prev
-	body, err := json.Marshal(step)
+	body, by, err := o.eng.encodeStep(o.room, step)
 	if err != nil {
 		o.fail(&table.Broken{What: "encode a step", Cause: err})
 		return
 	}
 	o.eng.background(func(ctx context.Context) {
-		seq, err := o.eng.appendStep(ctx, o.room, body, prev)
+		seq, err := o.eng.appendStep(ctx, o.room, body, by, prev)
 		o.post(appended{o, seq, len(body), err})
 	})
 }
@@ -33,9 +32,9 @@ var errMoved = errors.New("another node has decided meanwhile")
 
 // appendStep appends until the log takes it or has another step there: also when
 // a try before was stored and its ack was lost.
-func (e *Engine) appendStep(ctx context.Context, room wire.Room, body []byte, prev uint64) (seq uint64, err error) {
+func (e *Engine) appendStep(ctx context.Context, room wire.Room, body []byte, by string, prev uint64) (seq uint64, err error) {
 	msg := &nats.Msg{Subject: wire.SpaceTables.Capture(room), Data: body, Header: nats.Header{
-		"Nats-Expected-Last-Subject-Sequence": {fmt.Sprint(prev)},
+		"Nats-Expected-Last-Subject-Sequence": {fmt.Sprint(prev)}, HeaderBy: {by},
 	}}
 	for attempt := 0; ; attempt++ {
 		if err := eventlog.Pause(ctx, attempt); err != nil {

@@ -19,11 +19,16 @@ type replay struct {
 
 // sendReplay sends events from the ring as one answer. Members that resume at
 // once from the same position share the burst.
-func (r *room) sendReplay(m Member, entries []follow.Entry) {
+// own says that they are for this member alone.
+func (r *room) sendReplay(m Member, entries []follow.Entry, own bool) {
 	if len(entries) == 0 {
 		return
 	}
 	r.eng.stats.Replayed.Add(int64(len(entries)))
+	if own {
+		r.replay.last = nil
+		defer func() { r.replay.last = nil }()
+	}
 	if m.Deliver(r.replay.burst(entries)) != nil {
 		r.remove(m, LeaveLost)
 	}
@@ -70,16 +75,24 @@ func (a *historyRequest) prepend(ev []byte) {
 // without any event the client could not ask for the one before it.
 func (x effects) Page(h *follow.History, frames []follow.Entry, events []follow.Event, more bool) {
 	r, a := x.r, h.Ref.(*historyRequest)
-	for _, e := range slices.Backward(frames) {
+	seen, own := r.seenBy(a.uid, frames)
+	for _, e := range slices.Backward(seen) {
 		a.prepend(wire.FramePayload(e.Frame))
 	}
 	for _, e := range slices.Backward(events) {
-		if stored, err := r.parse(e); err == nil {
+		if stored, ok := r.storedEvent(a.uid, e); ok {
 			a.prepend(wire.AppendEvent(nil, stored.Event(r.label, e.Seq, e.Time)))
 		}
 	}
-	if more && len(a.events) < a.limit && a.bytes < MaxHistoryBytes/2 && len(events) > 0 {
-		a.before = events[0].Seq
+	before := uint64(0) // where what was looked at begins
+	switch {
+	case len(events) > 0:
+		before = events[0].Seq
+	case own:
+		before = frames[0].Seq
+	}
+	if more && len(a.events) < a.limit && a.bytes < MaxHistoryBytes/2 && before > 0 {
+		a.before = before
 		r.replay.continued = append(r.replay.continued, a)
 		return
 	}

@@ -49,6 +49,8 @@ type secret struct {
 	hash  cipher.AEAD // GCM with a constant nonce and only additional data: GHASH, masked with a constant
 	seal  cipher.Block
 
+	sealer *sealer // of what tables hide
+
 	scratch sync.Pool // of *scratch
 }
 
@@ -73,7 +75,10 @@ func newSecret(key []byte, since time.Time) (*secret, error) {
 	if s.hash, err = cipher.NewGCM(hash); err != nil {
 		return nil, err
 	}
-	s.seal, err = blockCipher(key, "roomd mac: seal")
+	if s.seal, err = blockCipher(key, "roomd mac: seal"); err != nil {
+		return nil, err
+	}
+	s.sealer, err = newSealer(key)
 	return s, err
 }
 

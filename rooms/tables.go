@@ -1,7 +1,6 @@
 package rooms
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
@@ -49,24 +48,3 @@ func (e *Engine) spaceOf(room wire.Room) wire.Space {
 	}
 	return wire.SpaceTables
 }
-
-// readStep is what clients see of a step: its event, or, of several, one batch. A
-// step that shows them nothing is an error, and counts as seen.
-func readStep(body []byte) (wire.Stored, error) {
-	step, err := table.DecodeStep(body)
-	if err != nil {
-		return wire.Stored{}, err
-	}
-	var shown []wire.BatchedEvent
-	for _, ev := range step.Events {
-		if ev.To == nil && ev.Sealed == nil {
-			shown = append(shown, wire.BatchedEvent{Type: ev.Type, Payload: ev.Payload})
-		}
-	}
-	if len(shown) == 0 {
-		return wire.Stored{}, errNothingShown
-	}
-	return wire.StoredBatch(shown), nil
-}
-
-var errNothingShown = errors.New("the step shows clients nothing")

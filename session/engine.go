@@ -30,6 +30,7 @@ type engine interface {
 	LookupUser(ctx context.Context, uid string) error
 	Lobby(ctx context.Context, q lobby.Query) (wire.Rooms, error)
 	History(ctx context.Context, room wire.Room, before uint64, limit int) (wire.History, error)
+	HistoryFor(ctx context.Context, room wire.Room, uid string, before uint64, limit int) (wire.History, error)
 }
 
 var (

@@ -203,7 +203,7 @@ func getHistory(r *Request) error {
 	defer done()
 	ctx, cancel := r.context()
 	defer cancel()
-	page, err := r.client.m.eng.History(ctx, room, p.Before, p.Limit)
+	page, err := r.client.m.eng.HistoryFor(ctx, room, r.client.User().UID, p.Before, p.Limit)
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,9 @@ func (quietEngine) Online(context.Context, wire.Room, string, int) (wire.OnlineU
 	return wire.OnlineUsers{}, nil
 }
 func (quietEngine) Lobby(context.Context, lobby.Query) (wire.Rooms, error) { return wire.Rooms{}, nil }
+func (quietEngine) HistoryFor(context.Context, wire.Room, string, uint64, int) (wire.History, error) {
+	return wire.History{}, nil
+}
 func (quietEngine) History(context.Context, wire.Room, uint64, int) (wire.History, error) {
 	return wire.History{}, nil
 }

@@ -29,10 +29,18 @@ const (
 type Snapshots struct {
 	js     jetstream.JetStream
 	stream jetstream.Stream
+	sealer Sealer
+}
+
+// Sealer makes of a snapshot what only nodes can read, and the snapshot of that
+// again. Its methods may be called from any goroutine.
+type Sealer interface {
+	Seal(room wire.Room, plain []byte) []byte
+	Open(room wire.Room, sealed []byte) ([]byte, error)
 }
 
 // OpenSnapshots opens the stream; it is created when there is none.
-func OpenSnapshots(ctx context.Context, nc *nats.Conn, memory bool, replicas int) (*Snapshots, error) {
+func OpenSnapshots(ctx context.Context, nc *nats.Conn, memory bool, replicas int, sealer Sealer) (*Snapshots, error) {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return nil, fmt.Errorf("eventlog: JetStream: %w", err)
@@ -48,7 +56,7 @@ func OpenSnapshots(ctx context.Context, nc *nats.Conn, memory bool, replicas int
 	if err != nil {
 		return nil, fmt.Errorf("eventlog: open the stream %s: %w", SnapshotsStream, err)
 	}
-	return &Snapshots{js, stream}, nil
+	return &Snapshots{js, stream, sealer}, nil
 }
 
 // Save stores a table's snapshot. It fails for one of more than MaxSnapshotBytes.
@@ -61,11 +69,12 @@ func (s *Snapshots) Save(ctx context.Context, room wire.Room, data []byte) error
 	if err == nil {
 		err = w.Close()
 	}
-	if err == nil && packed.Len() > MaxSnapshotBytes {
-		err = fmt.Errorf("it has %d bytes, and may have %d", packed.Len(), MaxSnapshotBytes)
+	sealed := s.sealer.Seal(room, packed.Bytes()) // after it was compressed: what is sealed cannot be
+	if err == nil && len(sealed) > MaxSnapshotBytes {
+		err = fmt.Errorf("it has %d bytes, and may have %d", len(sealed), MaxSnapshotBytes)
 	}
 	if err == nil {
-		_, err = s.js.Publish(ctx, wire.SnapshotSubject(room), packed.Bytes())
+		_, err = s.js.Publish(ctx, wire.SnapshotSubject(room), sealed)
 	}
 	if err != nil {
 		return fmt.Errorf("eventlog: save a snapshot of %q: %w", room, err)
@@ -83,7 +92,11 @@ func (s *Snapshots) Last(ctx context.Context, room wire.Room) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eventlog: read the snapshot of %q: %w", room, err)
 	}
-	data, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(msg.Data)), MaxSnapshotState+1))
+	packed, err := s.sealer.Open(room, msg.Data)
+	if err != nil {
+		return nil, fmt.Errorf("eventlog: open the snapshot of %q: %w", room, err)
+	}
+	data, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), MaxSnapshotState+1))
 	if err == nil && len(data) > MaxSnapshotState {
 		err = fmt.Errorf("it has more than %d bytes", MaxSnapshotState)
 	}

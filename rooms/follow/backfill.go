@@ -121,8 +121,8 @@ func (p *Page) tooMuch() bool { return p.Cut && len(p.Events) == 0 }
 func (f *Follower) prependPage(w backfillRead, p Page, proven bool) {
 	older := make([]Entry, 0, len(p.Events))
 	for _, e := range p.Events {
-		if frame := f.fx.Frame(e); frame != nil {
-			older = append(older, Entry{e.Seq, frame})
+		if frame, apart := f.fx.Frame(e); frame != nil || apart != nil {
+			older = append(older, Entry{e.Seq, frame, apart})
 		}
 	}
 	low := w.lowWatermark

@@ -9,9 +9,9 @@ import (
 // sink is a room without members.
 type sink struct{ follow.Effects }
 
-func (sink) Deliver(e follow.Event) []byte  { return e.Body }
-func (sink) Read(follow.Range)              {}
-func (sink) Report(follow.Incident, uint64) {}
+func (sink) Deliver(e follow.Event) ([]byte, *follow.Apart) { return e.Body, nil }
+func (sink) Read(follow.Range)                              {}
+func (sink) Report(follow.Incident, uint64)                 {}
 
 // opened is a room that stands at sequence 1.
 func opened(l *follow.Limits) *follow.Follower {

@@ -11,11 +11,13 @@ var ringLimits = Limits{Replay: RingEvents, RingBytes: RingBytes}
 // Ring is a room's recent events.
 type Ring struct{ r ring }
 
-func (r *Ring) Push(seq uint64, size int) { r.r.push(seq, make([]byte, size), &ringLimits) }
+func (r *Ring) Push(seq uint64, size int) {
+	r.r.push(Entry{Seq: seq, Frame: make([]byte, size)}, &ringLimits)
+}
 func (r *Ring) Prepend(seqs []uint64, lowWatermark uint64, complete bool) {
 	entries := make([]Entry, len(seqs))
 	for i, seq := range seqs {
-		entries[i] = Entry{seq, []byte{0}}
+		entries[i] = Entry{Seq: seq, Frame: []byte{0}}
 	}
 	r.r.prepend(entries, lowWatermark, complete, &ringLimits)
 }

@@ -214,8 +214,8 @@ func (f *Follower) Check(c Check) {
 // deliver delivers the next event.
 func (f *Follower) deliver(e Event) {
 	f.pos, f.time, f.knownTo = e.Seq, e.Time, max(f.knownTo, e.Seq)
-	if frame := f.fx.Deliver(e); frame != nil {
-		f.ring.push(e.Seq, frame, f.limits)
+	if frame, apart := f.fx.Deliver(e); frame != nil || apart != nil {
+		f.ring.push(Entry{e.Seq, frame, apart}, f.limits)
 		f.evict()
 	}
 }

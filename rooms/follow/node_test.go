@@ -273,7 +273,7 @@ func (n *node) quiet() {
 
 // What follows is what the follower wants done.
 
-func (n *node) Deliver(e follow.Event) []byte {
+func (n *node) Deliver(e follow.Event) ([]byte, *follow.Apart) {
 	n.note("deliver %s", name(e))
 	if !n.w.genuine(e) {
 		n.misled = true
@@ -282,10 +282,10 @@ func (n *node) Deliver(e follow.Event) []byte {
 	for _, c := range slices.Clone(n.members) {
 		c.take(e)
 	}
-	return []byte(name(e))
+	return []byte(name(e)), nil
 }
 
-func (n *node) Frame(e follow.Event) []byte { return []byte(name(e)) }
+func (n *node) Frame(e follow.Event) ([]byte, *follow.Apart) { return []byte(name(e)), nil }
 
 func (n *node) Refresh() {
 	n.note("refresh at %v", n.f.Position())

@@ -31,15 +31,29 @@ type ring struct {
 type Entry struct {
 	Seq uint64
 	// Frame is the frame for clients; shared, never modified. Its capacity is
-	// what counts as memory.
+	// what counts as memory. With Apart it is for those who may see no more, and
+	// nil if they see nothing.
 	Frame []byte
+	Apart *Apart // of an event that not all members see alike; nil: they do
 }
 
-func (e *Entry) cost() int { return cap(e.Frame) + entryBytes }
+// Apart is what only some members may see of an event.
+type Apart struct {
+	Of    any // the caller's
+	Bytes int // the memory that it takes
+}
+
+func (e *Entry) cost() int { return cap(e.Frame) + e.Apart.bytes() + entryBytes }
+
+func (a *Apart) bytes() int {
+	if a == nil {
+		return 0
+	}
+	return a.Bytes
+}
 
 // push appends the newest event.
-func (r *ring) push(seq uint64, frame []byte, l *Limits) {
-	e := Entry{seq, frame}
+func (r *ring) push(e Entry, l *Limits) {
 	r.entries = append(r.entries, e)
 	r.bytes += e.cost()
 	l.Rings.Force(e.cost())
@@ -124,11 +138,11 @@ func (r *ring) before(seq uint64, n int) []Entry {
 	return r.entries[max(0, i-n):i]
 }
 
-// Bytes returns the total length of the frames.
+// Bytes returns the total length of the frames, and of what is apart.
 func Bytes(entries []Entry) int {
 	n := 0
 	for i := range entries {
-		n += len(entries[i].Frame)
+		n += frameSize(&entries[i])
 	}
 	return n
 }
@@ -148,5 +162,5 @@ func newestWithin[T any](list []T, most int, size func(*T) int) []T {
 	return list
 }
 
-func frameSize(e *Entry) int { return len(e.Frame) }
+func frameSize(e *Entry) int { return len(e.Frame) + e.Apart.bytes() }
 func bodySize(e *Event) int  { return len(e.Body) }

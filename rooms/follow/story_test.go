@@ -399,13 +399,16 @@ func (s *story) print(format string, args ...any) {
 	s.out = append(s.out, fmt.Sprintf(format, args...))
 }
 
-func (s *story) Deliver(e follow.Event) []byte {
+func (s *story) Deliver(e follow.Event) ([]byte, *follow.Apart) {
 	s.print("deliver %s", brief(e))
-	return slices.Clip([]byte(brief(e)))
+	return slices.Clip([]byte(brief(e))), nil
 }
 
-func (s *story) Frame(e follow.Event) []byte { return slices.Clip([]byte(brief(e))) }
-func (s *story) Refresh()                    { s.print("refresh at %s", position(s.f.Position())) }
+func (s *story) Frame(e follow.Event) ([]byte, *follow.Apart) {
+	return slices.Clip([]byte(brief(e))), nil
+}
+
+func (s *story) Refresh() { s.print("refresh at %s", position(s.f.Position())) }
 
 func (s *story) Read(r follow.Range) {
 	s.reads = append(s.reads, r)

@@ -172,11 +172,12 @@ const (
 // Effects carries out what a Follower decides. Its methods are called from
 // within the Follower's, and must not call the Follower.
 type Effects interface {
-	// Deliver delivers the next event to every member. It returns the frame to
-	// cache for later joins; nil for an event that no member gets.
-	Deliver(Event) (frame []byte)
-	// Frame returns the frame of an older event, which is only cached.
-	Frame(Event) []byte
+	// Deliver delivers the next event to every member. It returns what to cache
+	// for later joins, as an Entry has it; both nil for an event that no member
+	// gets.
+	Deliver(Event) (frame []byte, apart *Apart)
+	// Frame returns the same of an older event, which is only cached.
+	Frame(Event) (frame []byte, apart *Apart)
 	// Refresh tells every member to fetch the history again, and to continue
 	// from Follower.Position.
 	Refresh()

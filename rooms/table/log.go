@@ -95,14 +95,15 @@ func (l *Log) Last() uint64 { return l.last }
 // decided.
 func (l *Log) Taken() uint64 { return l.taken }
 
-// Take applies the next step of the log. Its events' payloads must not be sealed
-// any more.
+// Take applies the next step of the log, which must be revealed (Step.Reveal).
 func (l *Log) Take(seq uint64, s Step) error {
 	switch {
 	case s.Prev != l.last || seq <= l.last:
 		return fmt.Errorf("table: step %d follows %d and not %d: %w", seq, s.Prev, l.last, ErrGap)
 	case s.Rules > l.game.Version():
 		return fmt.Errorf("table: step %d is of version %d: %w", seq, s.Rules, ErrNewer)
+	case s.Hidden != nil:
+		return fmt.Errorf("table: step %d hides events from its own table; reveal it first", seq)
 	}
 	for _, ev := range s.Events {
 		if err := l.table.apply(ev.event(), false); err != nil {
@@ -114,12 +115,16 @@ func (l *Log) Take(seq uint64, s Step) error {
 }
 
 func (s StoredEvent) event() Event {
-	ev := Event{Type: s.Type, Payload: s.Payload, Sealed: s.Sealed != nil}
+	ev := Event{Type: s.Type, Payload: s.Payload, Sealed: s.Sealed}
 	if s.To != nil {
 		ev.To = *s.To
 	}
 	return ev
 }
+
+// Skip passes over a message of the log that no node wrote: the next step belongs
+// behind it, and nothing of it is applied.
+func (l *Log) Skip(seq uint64) { l.last = max(l.last, seq) }
 
 // append notes a step whose events are in the table.
 func (l *Log) append(seq uint64, s Step) {
@@ -212,12 +217,9 @@ func (l *Log) decide(s *Step, c Command) (refused string, err error) {
 }
 
 func stored(ev Event) StoredEvent {
-	s := StoredEvent{Type: ev.Type, Payload: ev.Payload}
+	s := StoredEvent{Type: ev.Type, Payload: ev.Payload, Sealed: ev.Sealed}
 	if ev.To != nil {
 		s.To = &ev.To
-	}
-	if ev.Sealed {
-		s.Sealed, s.To = []byte{}, &[]string{}
 	}
 	return s
 }
