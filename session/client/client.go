@@ -106,6 +106,21 @@ func (c *Client) Close() {
 	<-c.done
 }
 
+// Reconnect gives up the connection, if there is one, as if it had been lost: the
+// Client connects again, at the next address, and resumes. It does not wait for
+// that. It is for who knows that a connection is no good any more before its
+// silence says so, as when the machine has changed networks.
+func (c *Client) Reconnect() {
+	c.mu.Lock()
+	l := c.link
+	c.mu.Unlock()
+	if l != nil {
+		l.fail(errAsked)
+	}
+}
+
+var errAsked = errors.New("the program asked for another connection")
+
 // Done returns a channel that is closed when the Client has ended; Err then
 // says why.
 func (c *Client) Done() <-chan struct{} { return c.done }

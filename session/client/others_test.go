@@ -72,6 +72,25 @@ func TestALostNodeIsLeftForTheNext(t *testing.T) {
 	})
 }
 
+// Who asks for another connection gets it at the next address, and resumes.
+func TestReconnectWhenAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, rec := newPeer(t), newPeer(t), &recorder{}
+		n := &network{peers: map[string]*peer{"a.invalid": a, "b.invalid": b}}
+		c, s := start(t, a, n.config(rec, "a.invalid", "b.invalid"))
+		s.message("general", 12)
+		synctest.Wait()
+		c.Reconnect()
+		c.Reconnect() // there is none any more
+
+		s = b.open()
+		if want := "@me:e:0,general:e:12"; s.query.Get("resume") != want {
+			t.Errorf("resume=%q at the next address, want %q", s.query.Get("resume"), want)
+		}
+		finish(t, c, s)
+	})
+}
+
 func TestDialTriesEveryAddressOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, rec := &network{}, &recorder{}

@@ -21,7 +21,7 @@ const module = "github.com/passoncomtw/baccarat-websocket-cluster/"
 // import those of the layers below its own, and in its own only what is named
 // in sideways.
 var layers = [][]string{
-	{"actor", "embedded", "embedded/smalldisk", "cmd/internal/testcert", "cmd/internal/cli", "rooms/presence", "rooms/follow", "rooms/lobby", "rooms/table", "session/internal/budget", "session/client/js"},
+	{"actor", "embedded", "embedded/smalldisk", "cmd/internal/testcert", "cmd/internal/cli", "cmd/internal/verify/book", "rooms/presence", "rooms/follow", "rooms/lobby", "rooms/table", "session/internal/budget", "session/client/js"},
 	{"rooms/wire", "rooms/baccarat", "rooms/table/tabletest"},
 	{"rooms/eventlog", "session/auth"},
 	{"rooms", "session/auth/store", "session/internal/socket"},
@@ -64,7 +64,7 @@ var forbidden = []struct {
 // pure packages have no clock, no goroutine and no I/O, so they import none of
 // these.
 var (
-	pure   = []string{"rooms/wire", "rooms/presence", "rooms/follow", "rooms/lobby", "rooms/table", "rooms/baccarat"}
+	pure   = []string{"rooms/wire", "rooms/presence", "rooms/follow", "rooms/lobby", "rooms/table", "rooms/baccarat", "cmd/internal/verify/book"}
 	impure = []string{"net", "net/http", "os", "context", "sync", "math/rand", "math/rand/v2", "crypto/rand"}
 )
 

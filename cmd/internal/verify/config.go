@@ -26,20 +26,23 @@ const maxGiveUp = 100 * time.Second
 type Config struct {
 	URL        []string      `name:"url" sep:"," default:"ws://localhost:3000/ws" from:"ROOMCTL_URL" help:"Address of a node's WebSocket; repeat it for more. Clients are spread over them, and move on to the next when theirs is lost. Also ROOMCTL_URL."`
 	Wait       time.Duration `default:"1m" help:"How long to wait until /readyz at every --url says that the node is ready; 0s does not ask."`
+	Tables     bool          `help:"Check baccarat tables: each of the --rooms is one, at which --publishers bet, take back, refill, talk, lose their connections, come back, and send again. Each acknowledged bet must be in the log once, each round be settled once, and everybody's money be what the log says."`
+	Prefix     string        `name:"table-prefix" default:"baccarat-" help:"With --tables: how the rooms' names begin at which baccarat is played (--tables of roomd)."`
 	Publishers int           `default:"10" help:"Clients that send, each into one room. They hear everything there too, and are checked like members."`
 	Members    int           `default:"20" help:"Clients that only listen, each in one room."`
 	Rooms      int           `default:"5" help:"Rooms; their names are new in every run."`
 	Rate       float64       `default:"50" help:"Events per second, of all publishers together."`
 	ClientRate float64       `default:"20" help:"Events per second that the server takes from one client (its --rate); 0 for no limit."`
 	Duration   time.Duration `default:"30s" help:"How long to send. Ctrl-C ends it earlier."`
-	Settle     time.Duration `default:"30s" help:"How long to wait for the last acks and deliveries after that."`
+	Settle     time.Duration `default:"30s" help:"How long to wait for the last acks and deliveries after that; with --tables also how long nothing may happen at a table whose round has bets."`
 	GiveUp     time.Duration `default:"100s" help:"How long an event is sent again under its id until it counts as unacknowledged."`
 	Timeout    time.Duration `default:"30s" help:"How long to wait for each connection at the start."`
 	Progress   time.Duration `placeholder:"DURATION" help:"How often to print how it goes. Unless it is set: 1s on a terminal, otherwise 5s."`
 	JSON       bool          `name:"json" help:"Print progress and verdict as JSON, one object per line."`
 
-	Sign func(uid string) (string, error) `kong:"-"` // returns a client's token; nil for guests. Called from any goroutine.
-	TLS  *tls.Config                      `kong:"-"` // for wss://; nil: the system's authorities
+	Sign   func(uid string) (string, error) `kong:"-"` // returns a client's token; nil for guests. Called from any goroutine.
+	APIKey string                           `kong:"-"` // of the HTTP API, which --tables reads the logs over; "" where it wants none
+	TLS    *tls.Config                      `kong:"-"` // for wss://; nil: the system's authorities
 }
 
 // ErrBroken is wrapped by the error of a run that found a guarantee violated.
@@ -59,6 +62,9 @@ func Run(ctx context.Context, cfg Config, out io.Writer) error {
 		cfg.Progress = progressInterval(out)
 	}
 	report := &reporter{out: out, asJSON: cfg.JSON}
+	if cfg.Tables {
+		return runTables(ctx, &cfg, report)
+	}
 	v := newVerification(&cfg)
 	defer v.close()
 	final, err := v.run(ctx, report)
@@ -66,6 +72,21 @@ func Run(ctx context.Context, cfg Config, out io.Writer) error {
 		return fmt.Errorf("nothing was verified: %w", err)
 	}
 	report.verdict(final)
+	if report.err != nil {
+		return report.err
+	}
+	return final.fault()
+}
+
+// runTables is Run with --tables.
+func runTables(ctx context.Context, cfg *Config, report *reporter) error {
+	r := newBetting(cfg)
+	defer r.close()
+	final, err := r.run(ctx, report)
+	if err != nil {
+		return fmt.Errorf("nothing was verified: %w", err)
+	}
+	report.betVerdict(final)
 	if report.err != nil {
 		return report.err
 	}

@@ -28,22 +28,23 @@ const (
 )
 
 // awaitReady returns when every node is ready, or has no /readyz (then
-// connecting will show).
-func (v *verification) awaitReady(ctx context.Context, start time.Time, ticks <-chan time.Time, out *reporter) error {
-	if v.cfg.Wait == 0 {
+// connecting will show). With each tick it tells which are not; the error of
+// that ends the waiting.
+func awaitReady(ctx context.Context, cfg *Config, ticks <-chan time.Time, tell func(waiting string) error) error {
+	if cfg.Wait == 0 {
 		return nil
 	}
-	limit, cancel := context.WithTimeout(ctx, v.cfg.Wait)
+	limit, cancel := context.WithTimeout(ctx, cfg.Wait)
 	defer cancel()
-	transport := &http.Transport{TLSClientConfig: v.cfg.TLS.Clone(), Proxy: http.ProxyFromEnvironment}
+	transport := &http.Transport{TLSClientConfig: cfg.TLS.Clone(), Proxy: http.ProxyFromEnvironment}
 	defer transport.CloseIdleConnections()
 	asker := &http.Client{Transport: transport, Timeout: askTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
-	waits := newWaits(v.cfg.URL)
-	failed := make(chan error, len(v.cfg.URL))
+	waits := newWaits(cfg.URL)
+	failed := make(chan error, len(cfg.URL))
 	var all sync.WaitGroup
-	for _, url := range v.cfg.URL {
+	for _, url := range cfg.URL {
 		all.Go(func() {
 			if err := waits.untilReady(limit, asker, url); err != nil {
 				cancel() // one that will not be there is enough
@@ -56,13 +57,10 @@ func (v *verification) awaitReady(ctx context.Context, start time.Time, ticks <-
 	for {
 		select {
 		case <-ticks:
-			d := v.judge("waiting", start)
-			d.Waiting = waits.String()
-			out.progress(d)
-			if out.err != nil {
+			if err := tell(waits.String()); err != nil {
 				cancel()
 				<-done
-				return out.err
+				return err
 			}
 		case <-done:
 			switch {
@@ -71,7 +69,7 @@ func (v *verification) awaitReady(ctx context.Context, start time.Time, ticks <-
 			case len(failed) > 0:
 				return <-failed
 			case waits.String() != "":
-				return fmt.Errorf("not ready within --wait %v: %s", v.cfg.Wait, waits)
+				return fmt.Errorf("not ready within --wait %v: %s", cfg.Wait, waits)
 			}
 			return nil
 		}

@@ -204,7 +204,7 @@ func describe(answers map[wire.Code]int64) string {
 	return strings.Join(parts, ", ")
 }
 
-func (r *reporter) json(d verdict) {
+func (r *reporter) json(d any) {
 	text, err := json.Marshal(d)
 	if err != nil {
 		r.err = fmt.Errorf("encode the verdict: %w", err)

@@ -50,8 +50,11 @@ type watchedRoom struct {
 	quiet  quiet
 }
 
+// runName is new in every run.
+func runName() string { return "verify-" + strings.ToLower(rand.Text()[:8]) }
+
 func newVerification(cfg *Config) *verification {
-	v := &verification{cfg: cfg, name: "verify-" + strings.ToLower(rand.Text()[:8]), answers: make(map[wire.Code]int64)}
+	v := &verification{cfg: cfg, name: runName(), answers: make(map[wire.Code]int64)}
 	for i := range cfg.Rooms {
 		v.rooms = append(v.rooms, &watchedRoom{name: fmt.Sprintf("%s-%d", v.name, i), epochs: make(map[string]*ledger)})
 	}
@@ -71,7 +74,13 @@ func (v *verification) run(ctx context.Context, out *reporter) (verdict, error) 
 	start := time.Now()
 	ticks := time.NewTicker(v.cfg.Progress)
 	defer ticks.Stop()
-	if err := v.awaitReady(ctx, start, ticks.C, out); err != nil {
+	tell := func(waiting string) error {
+		d := v.judge("waiting", start)
+		d.Waiting = waiting
+		out.progress(d)
+		return out.err
+	}
+	if err := awaitReady(ctx, v.cfg, ticks.C, tell); err != nil {
 		return verdict{}, err
 	}
 	start = time.Now()

@@ -19,11 +19,15 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/httpapi"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const secret = "only for these tests, 32 bytes.."
+const (
+	secret = "only for these tests, 32 bytes.."
+	apiKey = "only-for-these-tests"
+)
 
 // sign makes a token that server takes.
 func sign(uid string) (string, error) {
@@ -48,7 +52,7 @@ func (s *server) readyz(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-func startServer(t *testing.T) *server {
+func startServer(t *testing.T, hosted ...rooms.Hosting) *server {
 	t.Helper()
 	log := zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)
 	nats, err := embedded.Start(embedded.Config{Addr: embedded.InProcessOnly, StoreDir: t.TempDir(), Log: log})
@@ -57,7 +61,7 @@ func startServer(t *testing.T) *server {
 	}
 	t.Cleanup(func() { nats.Close() })
 	cfg := rooms.DefaultConfig()
-	cfg.Log, cfg.PresenceInterval = log, 10*time.Millisecond
+	cfg.Log, cfg.PresenceInterval, cfg.Tables = log, 10*time.Millisecond, hosted
 	eng, err := rooms.New(t.Context(), nats, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -74,6 +78,7 @@ func startServer(t *testing.T) *server {
 	mux := http.NewServeMux()
 	mux.Handle("/ws", m)
 	mux.HandleFunc("/readyz", s.readyz)
+	mux.Handle("/api/", httpapi.NewAPI(eng, httpapi.APIOptions{Guard: httpapi.WithKey(apiKey, m), Log: log}))
 	s.web = httptest.NewServer(mux)
 	t.Cleanup(func() {
 		m.Close()
