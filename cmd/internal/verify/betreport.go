@@ -48,10 +48,12 @@ type betVerdict struct {
 	Outcome string `json:"outcome,omitempty"`
 	Words   string `json:"words,omitempty"`
 
-	// The longest time between a command and its answer, and by the node that the
-	// bot was connected to when it sent it.
+	// The longest time between a command and its answer where the connection
+	// stayed, also by the node that it was sent at, and where it was lost meanwhile.
 	LongestPause pause            `json:"longest_pause"`
 	Pauses       map[string]pause `json:"pauses"`
+	LostPause    pause            `json:"lost_pause"`
+	Waits        []pause          `json:"waits,omitempty"` // at the end: all of 0.1 s and more
 }
 
 func (d *betVerdict) found(kind book.Kind, text string) {
@@ -80,7 +82,11 @@ func (r *betting) sum(phase string, start time.Time) betVerdict {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	d.Answers, d.Pauses, d.LongestPause = maps.Clone(r.answers), maps.Clone(r.pauses), r.longest()
+	d.Answers, d.Pauses, d.LongestPause = maps.Clone(r.answers), maps.Clone(r.delays.byNode), r.delays.longest()
+	d.LostPause = r.delays.lost
+	if phase == "verdict" {
+		d.Waits = r.delays.long
+	}
 	if r.last != nil {
 		d.GaveUp = r.last.Error()
 	}
@@ -161,8 +167,9 @@ func (r *reporter) betVerdict(d betVerdict) {
 	}
 	for _, node := range slices.Sorted(maps.Keys(d.Pauses)) {
 		p := d.Pauses[node]
-		row("longest pause", fmt.Sprintf("%.3fs", p.Seconds), cli.Plain("sent at "+node+" "+when(p)))
+		row("longest pause", fmt.Sprintf("%.3fs", p.Seconds), cli.Plain("for an answer, sent at "+node+" "+when(p)))
 	}
+	row("longest, lost", fmt.Sprintf("%.3fs", d.LostPause.Seconds), strings.TrimSpace("of those whose connection was lost; "+when(d.LostPause)))
 	for _, text := range d.Findings {
 		r.line("  " + cli.Plain(text))
 	}

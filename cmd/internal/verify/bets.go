@@ -29,7 +29,7 @@ type betting struct {
 	mu      sync.Mutex
 	answers map[wire.Code]int64 // errors that the server answered, each time
 	last    error               // that a command was given up for
-	pauses  map[string]pause    // the longest between a command and its answer, by node
+	delays  delays
 }
 
 // betTable is one table, as its players have seen it.
@@ -53,7 +53,7 @@ type result struct {
 
 func newBetting(cfg *Config) *betting {
 	r := &betting{
-		cfg: cfg, name: runName(), seed: maphash.MakeSeed(), answers: make(map[wire.Code]int64), pauses: make(map[string]pause),
+		cfg: cfg, name: runName(), seed: maphash.MakeSeed(), answers: make(map[wire.Code]int64), delays: delays{byNode: make(map[string]pause)},
 	}
 	for i := range cfg.Rooms {
 		r.tables = append(r.tables, &betTable{name: fmt.Sprintf("%s%s-%d", cfg.Prefix, r.name, i), staked: make(map[int]bool), ended: make(map[int]bool)})
@@ -244,22 +244,6 @@ func (r *betting) gaveUp(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.last = err
-}
-
-// waited notes how long a command at a node has waited for its answer.
-func (r *betting) waited(node, where string, from, to time.Time) {
-	p := pause{From: from, To: to, Seconds: to.Sub(from).Seconds(), Where: where}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.pauses[node] = longer(r.pauses[node], p)
-}
-
-// longest is the longest of all nodes. mu is held.
-func (r *betting) longest() (p pause) {
-	for _, one := range r.pauses {
-		p = longer(p, one)
-	}
-	return p
 }
 
 // interval is how often one bot sends.

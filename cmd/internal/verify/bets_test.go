@@ -81,7 +81,7 @@ func TestTablesForPeople(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{`sending +sent`, `(?m)^lost +0 `, `(?m)^rounds settled +[1-9]`, `(?m)^longest pause +\d+\.\d{3}s +sent at \S+ from .* to .*, verify-`,
+	for _, want := range []string{`sending +sent`, `(?m)^lost +0 `, `(?m)^rounds settled +[1-9]`, `(?m)^longest pause +\d+\.\d{3}s +for an answer, sent at \S+ from .* to .*, verify-`,
 		`\nHELD: the promise held: \d+ acknowledged bets, .*\n$`} {
 		if !regexp.MustCompile(want).MatchString(out) {
 			t.Errorf("no %s in:\n%s", want, out)

@@ -30,7 +30,8 @@ type bot struct {
 	// guarded by table.mu
 	uid, node string
 	connected bool
-	met       bool // was connected before
+	links     int // connections so far
+	left      int // the last one that the bot has given up itself
 	epoch     string
 	from      uint64 // what comes after it is seen
 	last      uint64 // seen
@@ -91,10 +92,12 @@ func (b *bot) onStatus(s client.Status) {
 	b.table.mu.Lock()
 	defer b.table.mu.Unlock()
 	b.connected = s.State == client.Connected
-	if b.connected && b.met {
+	if !b.connected {
+		return
+	}
+	if b.links++; b.links > 1 {
 		b.run.reconnects.Add(1)
 	}
-	b.met = b.met || b.connected
 }
 
 func (b *bot) onEvent(ev wire.Event) {

@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -39,7 +38,7 @@ func (b *bot) play(sending, trying context.Context, i int) {
 		}
 		timer.Reset(interval)
 		if rand.Float64() < float64(interval)/float64(dropsEvery) {
-			b.client.Reconnect()
+			b.drop()
 		}
 		select {
 		case slots <- struct{}{}:
@@ -54,17 +53,25 @@ func (b *bot) play(sending, trying context.Context, i int) {
 	}
 }
 
+// drop loses the bot's connection.
+func (b *bot) drop() {
+	b.table.mu.Lock()
+	b.left = b.links
+	b.table.mu.Unlock()
+	b.client.Reconnect()
+}
+
 // command sends one command until it has an answer.
 func (b *bot) command(ctx context.Context, number int) {
 	ctx, cancel := context.WithTimeout(ctx, b.run.cfg.GiveUp)
 	defer cancel()
 	b.table.mu.Lock()
-	o, node := b.purse.next(b.uid, b.text(number)), b.node
+	o := b.purse.next(b.uid, b.text(number))
+	asked := waiting{bot: b, node: b.node, link: b.links, what: o.typ, from: time.Now()}
 	b.table.mu.Unlock()
 	ev := wire.Event{Type: o.typ, Room: b.table.name, ID: b.text(number), Payload: wire.MarshalPayload(o.payload)}
-	began := time.Now()
 	ack, err := b.untilAnswered(ctx, ev)
-	b.run.waited(node, fmt.Sprintf("%s at %s, a %s", b.name, b.table.name, o.typ), began, time.Now())
+	asked.over(time.Now())
 	b.note(o, ack, err)
 	if (err == nil || refusedBy(err)) && rand.IntN(againOf) == 0 {
 		b.sendAgain(ctx, ev, ack, err)
