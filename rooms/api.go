@@ -167,7 +167,7 @@ type RoomInfo struct {
 // inboxes.
 func (e *Engine) RoomsHere() []RoomInfo {
 	var list []RoomInfo
-	for _, h := range e.stores[wire.SpaceRooms].handles.all() {
+	for _, h := range e.roomHandles() {
 		list = append(list, h.info())
 	}
 	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })

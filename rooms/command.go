@@ -60,6 +60,7 @@ type forwarded struct {
 	ID      string          `json:"id,omitempty"`
 	User    table.User      `json:"user"`
 	Enter   bool            `json:"enter,omitempty"`
+	Wake    bool            `json:"wake,omitempty"` // nothing is wanted but that the table is looked after
 }
 
 // decided is the answer.
@@ -80,9 +81,12 @@ type tableState struct {
 // decideHere gives a command to the owner on this node.
 func (e *Engine) decideHere(room wire.Room, c forwarded, done func(decided)) {
 	var m ownerMessage
-	if c.Enter {
+	switch {
+	case c.Enter:
 		m = enterRequest{c.User, done}
-	} else {
+	case c.Wake:
+		m = wakeUp{}
+	default:
 		req := table.Request{
 			Command: table.Command{Type: c.Type, Payload: c.Payload, User: c.User}, At: time.Now().UnixMilli(), Ref: done,
 		}
@@ -93,6 +97,9 @@ func (e *Engine) decideHere(room wire.Room, c forwarded, done func(decided)) {
 	}
 	switch err := e.owners.Send(string(room), m); err {
 	case nil:
+		if c.Wake {
+			done(decided{})
+		}
 	case actor.ErrFull:
 		done(decided{Error: errBusy})
 	default:

@@ -152,7 +152,7 @@ func (e *Engine) closeLocal(ctx context.Context, uid string, code wire.CloseCode
 	if err != nil {
 		return 0, err
 	}
-	open := e.stores[wire.SpaceRooms].handles.all()
+	open := e.roomHandles()
 	requests := make([]*endSeats, len(open))
 	for i, h := range open {
 		requests[i] = &endSeats{uid: uid, done: make(chan []string, 1)}

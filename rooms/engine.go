@@ -147,7 +147,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 			return fmt.Errorf("rooms: %w", err)
 		}
 	}
-	e.owners = actor.NewGroup(&actor.Config[ownerMessage]{MaxMessages: ownerMailbox, OnPanic: e.onPanic, OnUnread: func(unread []ownerMessage) { (&owner{}).Stopped(unread) }}, e.cfg.IdleAfter, e.startOwner)
+	e.owners = actor.NewGroup(&actor.Config[ownerMessage]{MaxMessages: ownerMailbox, Cost: ownerCost, OnPanic: e.onPanic, OnUnread: func(unread []ownerMessage) { (&owner{}).Stopped(unread) }}, e.cfg.IdleAfter, e.startOwner)
 	if err := errors.Join(e.subs.start(), e.setInspector(e.cfg.Node, e.cfg.HearAll), e.stores[wire.SpaceRooms].watch(), e.stores[wire.SpaceInboxes].watch(), e.stores[wire.SpaceTables].watch(), e.watchPeers(), e.serve()); err != nil {
 		return err
 	}

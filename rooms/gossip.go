@@ -232,9 +232,10 @@ func (r *roster) startSync() {
 func (r *roster) finishSync() {
 	r.peers.synced = true
 	for _, m := range r.peers.waiting {
-		reply(m.done, r.online(m.after, m.limit))
+		r.answer(m)
 	}
 	r.peers.waiting = nil
+	r.tellOwner(rosterChanged{anew: true})
 }
 
 func (r *roster) onMembers(m *membersRequest) {
@@ -242,7 +243,7 @@ func (r *roster) onMembers(m *membersRequest) {
 		r.peers.waiting = append(r.peers.waiting, m)
 		return
 	}
-	reply(m.done, r.online(m.after, m.limit))
+	r.answer(m)
 }
 
 // onPeerUp asks a node that has come up for its state, and sends it the changes
@@ -272,6 +273,9 @@ func (r *roster) scheduleDiff() {
 func (r *roster) onPeerDown(node string) {
 	r.presence.DropNode(node)
 	r.changed("")
+	if r.eng.IsTable(r.h.name) && r.h.sessions.Load() > 0 {
+		r.eng.wakeOwner(r.h.name)
+	}
 }
 
 // onPeerReplaced removes the members of a process that another process of the

@@ -253,7 +253,7 @@ func (l *lobbySync) scan(fresh bool) {
 // openRooms returns the rooms that are open on this node, without inboxes.
 func (e *Engine) openRooms() iter.Seq[lobby.Entry] {
 	return func(yield func(lobby.Entry) bool) {
-		for _, h := range e.stores[wire.SpaceRooms].handles.all() {
+		for _, h := range e.roomHandles() {
 			entry := lobby.Entry{
 				Name: string(h.name), Users: h.users.Load(), Sessions: h.sessions.Load(),
 				Seq: h.last.Load(), Active: h.active.Load(),

@@ -54,6 +54,7 @@ type (
 	membersRequest struct {
 		after string
 		limit int
+		all   bool                  // everybody at once, of whom no client is told
 		done  chan wire.OnlineUsers // buffered by one
 	}
 	historyRequest struct {

@@ -41,6 +41,8 @@ type owner struct {
 	injectedRead uint64 // up to where they were read
 	reading      bool   // readInjected runs
 
+	who attendance
+
 	steps         int // since the last snapshot
 	sinceSnapshot int // bytes of them
 	snapshotBytes int // of the last one; 0: this owner has made none
@@ -56,7 +58,6 @@ type (
 	loaded        struct {
 		of       *owner
 		log      *table.Log
-		present  []wire.User
 		injected uint64 // where the log of rooms stood
 		err      error
 	}
@@ -71,9 +72,7 @@ type (
 		user table.User
 		done answerFunc
 	}
-	// rosterChange says who came and went, on all nodes.
-	rosterChange struct{ joined, left []wire.User }
-	timerTick    struct{ of *owner }
+	timerTick struct{ of *owner }
 )
 
 func (decideRequest) ownerMessage() {}
@@ -81,7 +80,17 @@ func (loaded) ownerMessage()        {}
 func (appended) ownerMessage()      {}
 func (timerTick) ownerMessage()     {}
 func (enterRequest) ownerMessage()  {}
-func (rosterChange) ownerMessage()  {}
+
+// ownerCost is what a message counts against ownerMailbox: what must not be lost
+// counts nothing, as there is never more of it than there are owners, timers and
+// reads that it comes from.
+func ownerCost(m ownerMessage) (count, bytes int) {
+	switch m.(type) {
+	case decideRequest, enterRequest, injected:
+		return 1, 0
+	}
+	return 0, 0
+}
 
 // answerFunc is what a request's Ref is.
 type answerFunc = func(decided)
@@ -89,7 +98,9 @@ type answerFunc = func(decided)
 func (e *Engine) startOwner(name string, self *actor.Ref[ownerMessage]) actor.Receiver[ownerMessage] {
 	room := wire.Room(name)
 	o := &owner{eng: e, room: room, game: e.gameOf(room), self: self, used: time.Now()}
+	o.who.patient = time.Now().Add(e.cfg.PresenceGrace)
 	o.load()
+	o.readUsers()
 	return o
 }
 
@@ -103,8 +114,6 @@ func (o *owner) Receive(b *actor.Batch[ownerMessage]) {
 		case enterRequest:
 			o.used = time.Now()
 			o.entering = append(o.entering, m)
-		case rosterChange:
-			o.onRoster(m)
 		case injected:
 			o.injected = max(o.injected, m.seq)
 		case injectedRead:
@@ -123,6 +132,8 @@ func (o *owner) Receive(b *actor.Batch[ownerMessage]) {
 			if m.of == o {
 				o.waiting = append(o.waiting, table.Request{Command: table.Command{Type: table.TypeTimer}, At: time.Now().UnixMilli()})
 			}
+		default:
+			o.onUsers(m)
 		}
 	}
 	o.decide()
@@ -169,6 +180,7 @@ func (o *owner) decide() {
 		return
 	}
 	o.enter()
+	o.tellUsers()
 	if !o.reading && o.injected > max(o.log.Taken(), o.injectedRead) {
 		o.readInjected()
 	}
@@ -230,7 +242,7 @@ func (o *owner) arm() {
 
 // Idle reports whether the owner may be unloaded: nothing is due.
 func (o *owner) Idle() bool {
-	if o.busy || o.log == nil || len(o.waiting) > 0 {
+	if o.busy || o.log == nil || len(o.waiting) > 0 || o.attended() {
 		return false
 	}
 	at, err := o.log.Timer()
@@ -254,6 +266,9 @@ func (o *owner) Stopped(unread []ownerMessage) {
 func (o *owner) Failed(any) {
 	if o.timer != nil {
 		o.timer.Stop()
+	}
+	if o.who.wake != nil {
+		o.who.wake.Stop()
 	}
 	for _, req := range append(o.inHand, o.waiting...) {
 		answerTo(req.Ref, 0, wire.Errorf(wire.Unavailable, "the table starts again; try again"))

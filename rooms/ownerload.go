@@ -22,15 +22,11 @@ func (o *owner) load() {
 		ctx, cancel := context.WithTimeout(ctx, o.eng.cfg.tuning.open)
 		defer cancel()
 		log, err := o.eng.loadTable(ctx, o.room, o.game)
-		var present []wire.User
-		if err == nil {
-			present, err = o.eng.allOnline(ctx, o.room)
-		}
 		var injected uint64
 		if err == nil {
 			injected, err = o.eng.lastInjected(ctx, o.room)
 		}
-		o.post(loaded{o, log, present, injected, err})
+		o.post(loaded{o, log, injected, err})
 	})
 }
 
@@ -88,20 +84,6 @@ func (e *Engine) takeStep(room wire.Room, log *table.Log, ev follow.Event) error
 	return log.Take(ev.Seq, step)
 }
 
-// allOnline is who is in a room on all nodes, whose room this opens here.
-func (e *Engine) allOnline(ctx context.Context, room wire.Room) (users []wire.User, err error) {
-	for after := ""; ; {
-		page, err := e.Online(ctx, room, after, MaxPresenceList)
-		if err != nil {
-			return nil, err
-		}
-		users = append(users, page.List...)
-		if after = page.Next; after == "" {
-			return users, nil
-		}
-	}
-}
-
 func (o *owner) onLoaded(m loaded) {
 	o.busy = false
 	if m.err != nil {
@@ -110,9 +92,6 @@ func (o *owner) onLoaded(m loaded) {
 	}
 	o.log, o.attempts = m.log, 0
 	o.injected, o.injectedRead = max(o.injected, m.injected), 0
-	first := []table.Request{o.engineCommand(table.TypeTookOver, table.User{})}
-	for _, u := range m.present {
-		first = append(first, o.engineCommand(table.TypeJoined, tableUser(u)))
-	}
-	o.waiting = append(first, o.waiting...)
+	o.who.unequal = true
+	o.waiting = append([]table.Request{o.engineCommand(table.TypeTookOver, table.User{})}, o.waiting...)
 }

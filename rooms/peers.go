@@ -199,7 +199,7 @@ func (e *Engine) observePeer(o presence.Observation) bool {
 
 // postAll posts to every open room that has presence, that is, not to inboxes.
 func (e *Engine) postAll(m message) {
-	for _, h := range e.stores[wire.SpaceRooms].handles.all() {
+	for _, h := range e.roomHandles() {
 		e.post(h.self, m)
 	}
 }

@@ -136,9 +136,7 @@ func (r *roster) takeChanges() *Burst {
 	if !changed {
 		return nil
 	}
-	if ref, ok := r.eng.owners.Lookup(string(r.h.name)); ok {
-		_ = ref.Send(rosterChange{joined, left}) // fails only when the owner has ended
-	}
+	r.tellOwner(rosterChanged{})
 	p := wire.PresenceChange{RoomID: r.label, Count: r.presence.Count()}
 	p.More = p.Count > r.eng.cfg.tuning.countAbove || len(joined)+len(left) > MaxPresenceList ||
 		usersWithin(joined, presenceBytes) < len(joined) || usersWithin(left, presenceBytes) < len(left)
@@ -146,6 +144,23 @@ func (r *roster) takeChanges() *Burst {
 		p.Joined, p.Left = joined, left
 	}
 	return PayloadBurst(wire.Event{Type: wire.TypePresence, Room: r.label}, p)
+}
+
+// tellOwner tells the owner of the table, if it is on this node.
+func (r *roster) tellOwner(m rosterChanged) {
+	if ref, ok := r.eng.owners.Lookup(string(r.h.name)); ok {
+		_ = ref.Send(m) // fails only when the owner has ended
+	}
+}
+
+// answer answers a request for the people in the room.
+func (r *roster) answer(m *membersRequest) {
+	if m.all {
+		users, _ := r.presence.List("", r.presence.Count())
+		reply(m.done, wire.OnlineUsers{RoomID: r.label, List: users})
+		return
+	}
+	reply(m.done, r.online(m.after, m.limit))
 }
 
 // online is one page of the people in the room.

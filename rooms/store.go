@@ -66,6 +66,11 @@ func (e *Engine) handleOf(room wire.Room) *handle {
 	return e.storeOf(room).handles.get(wire.RoomToken(room))
 }
 
+// roomHandles returns every open room, tables too, without inboxes.
+func (e *Engine) roomHandles() []*handle {
+	return append(e.stores[wire.SpaceRooms].handles.all(), e.stores[wire.SpaceTables].handles.all()...)
+}
+
 // Epoch returns the present epoch of the log: see wire.Position.
 func (st *store) Epoch() string { return *st.epoch.Load() }
 
