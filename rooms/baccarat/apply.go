@@ -35,8 +35,9 @@ var applies = map[string]func(*State, json.RawMessage) error{
 	typeRefilled:         with(func(s *State, p refilled) { s.Stacks[p.UID] = p.Stack }),
 	typePaused:           with(func(s *State, p paused) { s.Paused = p.Reason }),
 	typeResumed:          with(func(s *State, _ struct{}) { s.Paused = "" }),
-	typeRested:           with(func(s *State, _ struct{}) { s.Phase, s.NextAt = Resting, 0 }),
-	typeGotUp:            with((*State).getUp),
+	typeRested:           with(func(s *State, _ rested) { s.Phase, s.NextAt = Resting, 0 }),
+	typeGotUp:            with(func(s *State, p gotUp) { s.Gone[p.UID] = p.At }),
+	typeForgotten:        with((*State).forget),
 	typeSatDown:          with(func(s *State, p someone) { delete(s.Gone, p.UID) }),
 	table.TypeNewMessage: func(*State, json.RawMessage) error { return nil },
 }
@@ -56,11 +57,15 @@ func with[P any](apply func(*State, P)) func(*State, json.RawMessage) error {
 func (s *State) startShoe(p shoeStarted) {
 	s.Shoe, s.Commit, s.Seen, s.Last, s.Cut, s.Results = p.Shoe, p.Commit, nil, false, false, nil
 	s.cards, s.Drawn = nil, 0
-	if p.First == nil {
-		s.Seed = nil
-		return
+	if p.First != nil {
+		s.Drawn = 1 + p.Burned
 	}
-	s.Drawn = 1 + p.Burned
+	if p.Commit == "" { // a dealer's
+		s.Seed = nil
+		if p.First != nil {
+			s.Seen = []Card{*p.First}
+		}
+	}
 }
 
 func (s *State) openRound(p roundOpened) {
@@ -71,7 +76,7 @@ func (s *State) openRound(p roundOpened) {
 
 // cutShows reports whether the cut card lies on top of the shoe, or has been
 // passed.
-func (s *State) cutShows() bool { return s.Seed != nil && s.Drawn >= ShoeCards-CutCards }
+func (s *State) cutShows() bool { return s.Drawn >= ShoeCards-CutCards }
 
 func (s *State) placeBet(p betPlaced) {
 	if s.Bets[p.UID] == nil {
@@ -102,7 +107,6 @@ func (s *State) deal(p cardDealt) {
 	s.NextAt = p.NextAt
 	if s.Seed == nil {
 		s.Seen = append(s.Seen, p.Card)
-		return
 	}
 	s.Cut = s.Cut || s.cutShows() // the cut card came before this one
 	s.Drawn++
@@ -126,18 +130,12 @@ func (s *State) void(p roundVoided) {
 func (s *State) endRound(next int64) {
 	s.Phase, s.ClosesAt, s.NextAt = Settled, 0, next
 	s.Bets = map[string]Stakes{}
-	for uid := range s.Gone {
-		delete(s.Stacks, uid)
-	}
-	s.Gone = map[string]struct{}{}
 }
 
-// getUp forgets a guest who is gone, at once or when his bets are settled: a
-// guest's uid does not come back.
-func (s *State) getUp(p someone) {
-	if len(s.Bets[p.UID]) > 0 {
-		s.Gone[p.UID] = struct{}{}
-		return
+// forget makes room for others.
+func (s *State) forget(p forgotten) {
+	for _, uid := range p.UIDs {
+		delete(s.Stacks, uid)
+		delete(s.Gone, uid)
 	}
-	delete(s.Stacks, p.UID)
 }

@@ -1,7 +1,10 @@
 package baccarat
 
 import (
+	"cmp"
+	"encoding/json"
 	"maps"
+	"slices"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
 )
@@ -26,10 +29,11 @@ func (r Rules) placeBet(s *State, c table.Command) ([]table.Event, error) {
 	if p.Amount > stack {
 		return nil, table.Refuse("you have %d", stack)
 	}
-	if err := place(s, uid); err != nil {
+	events, err := place(s, uid)
+	if err != nil {
 		return nil, err
 	}
-	return []table.Event{table.Happened(typeBetPlaced, betPlaced{s.Round, uid, p.On, p.Amount, stack - p.Amount})}, nil
+	return append(events, table.Happened(typeBetPlaced, betPlaced{s.Round, uid, p.On, p.Amount, stack - p.Amount})), nil
 }
 
 // bettingOpen refuses a bet that comes too late; the clock of the node that
@@ -60,15 +64,38 @@ func (r Rules) allowed(on Spot, amount, stands int64) error {
 	return nil
 }
 
-// place refuses who finds no place at the table any more.
-func place(s *State, uid string) error {
-	if _, ok := s.Bets[uid]; !ok && len(s.Bets) >= MaxBettors {
-		return table.Refuse("%d players have bets in this round; wait for the next", MaxBettors)
+// place makes a place at the table for who has none yet, or refuses him.
+func place(s *State, uid string) ([]table.Event, error) {
+	if _, ok := s.Bets[uid]; ok {
+		return nil, nil
 	}
-	if _, ok := s.Stacks[uid]; !ok && len(s.Stacks) >= MaxStacks {
-		return table.Refuse("this table keeps the stacks of %d players; go to another", MaxStacks)
+	if len(s.Bets) >= MaxBettors {
+		return nil, table.Refuse("%d players have bets in this round; wait for the next", MaxBettors)
 	}
-	return nil
+	if written, err := json.Marshal(uid); err != nil || len(written) > MaxUID {
+		return nil, table.Refuse("your uid takes %d bytes as JSON, and may take %d at this table", len(written), MaxUID)
+	}
+	if _, ok := s.Stacks[uid]; ok || len(s.Stacks) < MaxStacks {
+		return nil, nil
+	}
+	longest := s.longestGone()
+	if len(longest) == 0 {
+		return nil, table.Refuse("this table keeps the stacks of %d players; go to another", MaxStacks)
+	}
+	return []table.Event{table.Happened(typeForgotten, forgotten{longest}).Only()}, nil
+}
+
+// longestGone are some of the guests who are gone and have no bets, those first who
+// have been gone for the longest. Several, so that they are not looked for with
+// every newcomer.
+func (s *State) longestGone() (uids []string) {
+	for uid := range s.Gone {
+		if _, bets := s.Bets[uid]; !bets {
+			uids = append(uids, uid)
+		}
+	}
+	slices.SortFunc(uids, func(a, b string) int { return cmp.Or(cmp.Compare(s.Gone[a], s.Gone[b]), cmp.Compare(a, b)) })
+	return uids[:min(len(uids), forgetAtOnce)]
 }
 
 func clearBets(s *State, c table.Command) ([]table.Event, error) {

@@ -65,24 +65,17 @@ func (r Rules) byEngine(s *State, c table.Command) ([]table.Event, error) {
 		return r.joined(s, c)
 	case table.TypeLeft:
 		if _, ok := s.Stacks[c.User.UID]; ok && c.User.Guest {
-			return []table.Event{hidden(typeGotUp, someone{c.User.UID})}, nil
+			return []table.Event{table.Happened(typeGotUp, gotUp{c.User.UID, c.Now}).Only()}, nil
 		}
 	}
 	return nil, nil
 }
 
-// hidden is an event of which only the rules know.
-func hidden(typ string, v any) table.Event {
-	ev := table.Happened(typ, v)
-	ev.To = []string{}
-	return ev
-}
-
 func (r Rules) joined(s *State, c table.Command) (events []table.Event, err error) {
 	if _, gone := s.Gone[c.User.UID]; gone {
-		events = append(events, hidden(typeSatDown, someone{c.User.UID}))
+		events = append(events, table.Happened(typeSatDown, someone{c.User.UID}).Only())
 	}
-	if s.Phase == Resting && s.Paused == "" {
+	if s.Phase == Resting && r.why(s) == "" {
 		events = append(events, r.openRound(s, c)...)
 	}
 	return events, nil
@@ -97,7 +90,7 @@ func (r Rules) timer(s *State, c table.Command) ([]table.Event, error) {
 	switch s.Phase {
 	case Betting:
 		closed := bettingClosed{Round: s.Round, Totals: s.totals()}
-		if !r.cfg.Live {
+		if !s.live() {
 			closed.NextAt = after(c.Now, r.cfg.DealTime)
 		}
 		return []table.Event{table.Happened(typeBettingClosed, closed)}, nil
@@ -107,8 +100,8 @@ func (r Rules) timer(s *State, c table.Command) ([]table.Event, error) {
 		}
 		return r.settle(s, c), nil
 	}
-	if c.Present == 0 || s.Paused != "" {
-		return []table.Event{table.Happened(typeRested, struct{}{})}, nil
+	if why := r.why(s); c.Present == 0 || why != "" {
+		return []table.Event{table.Happened(typeRested, rested{why})}, nil
 	}
 	return r.openRound(s, c), nil
 }
@@ -118,7 +111,7 @@ func (r Rules) tookOver(s *State, c table.Command) []table.Event {
 	switch least := after(c.Now, ExtendedBetTime); {
 	case s.Phase == Betting && s.ClosesAt < least:
 		return []table.Event{table.Happened(typeBettingExtended, bettingExtended{s.Round, least})}
-	case s.Phase == Resting && s.Paused == "" && c.Present > 0:
+	case s.Phase == Resting && r.why(s) == "" && c.Present > 0:
 		return r.openRound(s, c)
 	}
 	return nil
@@ -126,33 +119,46 @@ func (r Rules) tookOver(s *State, c table.Command) []table.Event {
 
 // openRound opens the next round, with a new shoe where one is wanted.
 func (r Rules) openRound(s *State, c table.Command) (events []table.Event) {
-	shoe := s.Shoe
-	if s.shoeOver() {
-		events = r.changeShoe(s, c)
-		shoe++
+	if s.Shoe == 0 || s.Last || s.live() != r.cfg.Live {
+		return append(r.changeShoe(s, c, nil), r.roundOf(s, c, s.Shoe+1, false))
 	}
-	return append(events, table.Happened(typeRoundOpened, roundOpened{s.Round + 1, shoe, after(c.Now, r.cfg.BetTime)}))
+	return append(events, r.roundOf(s, c, s.Shoe, s.Cut || s.cutShows()))
 }
 
-// shoeOver reports whether the next round needs a new shoe: before the first, and
-// after the last round of a shoe that was shuffled here.
-func (s *State) shoeOver() bool { return s.Shoe == 0 || s.Last }
+func (r Rules) roundOf(s *State, c table.Command, shoe int, last bool) table.Event {
+	return table.Happened(typeRoundOpened, roundOpened{s.Round + 1, shoe, after(c.Now, r.cfg.BetTime), last})
+}
 
-// changeShoe ends the present shoe and starts the next one.
-func (r Rules) changeShoe(s *State, c table.Command) (events []table.Event) {
+// why says why no round is opened although somebody is there; "": one is. A
+// dealer's shoe is followed by another when the dealer says so.
+func (r Rules) why(s *State) string {
+	if s.Paused == "" && r.waitsForShoe(s) {
+		return "the shoe is over; the dealer brings the next one"
+	}
+	return s.Paused
+}
+
+func (r Rules) waitsForShoe(s *State) bool { return s.Last && s.live() && r.cfg.Live }
+
+// changeShoe ends the present shoe and starts the next one, whose first card is
+// said by the dealer's program, if at all.
+func (r Rules) changeShoe(s *State, c table.Command, first *Card) (events []table.Event) {
 	if s.Shoe > 0 {
 		events = append(events, table.Happened(typeShoeEnded, shoeEnded{s.Shoe, s.Seed}))
 	}
 	started := shoeStarted{Shoe: s.Shoe + 1, Decks: Decks, Cut: CutCards}
-	if r.cfg.Live {
-		return append(events, table.Happened(typeShoeStarted, started))
+	if !r.cfg.Live {
+		seed := Seed(c.Seed)
+		order := Shuffle(seed)
+		started.Commit, first = seed.Commit(), &order[0]
+		secret := table.Happened(typeShoeSeeded, shoeSeeded{started.Shoe, seed}).Only()
+		secret.Sealed = true
+		events = append(events, secret)
 	}
-	seed := Seed(c.Seed)
-	first := Shuffle(seed)[0]
-	started.Commit, started.First, started.Burned = seed.Commit(), &first, first.burned()
-	secret := hidden(typeShoeSeeded, shoeSeeded{started.Shoe, seed})
-	secret.Sealed = true
-	return append(events, secret, table.Happened(typeShoeStarted, started))
+	if first != nil {
+		started.First, started.Burned = first, first.burned()
+	}
+	return append(events, table.Happened(typeShoeStarted, started))
 }
 
 // dealt tells of a card, and when it goes on.
@@ -164,7 +170,7 @@ func (r Rules) dealt(s *State, c table.Command, to Spot, card Card) []table.Even
 	} else {
 		banker = append(slices.Clone(banker), card)
 	}
-	if !r.cfg.Live || NextCard(player, banker) == "" {
+	if !s.live() || NextCard(player, banker) == "" {
 		ev.NextAt = after(c.Now, r.cfg.DealTime)
 	}
 	return []table.Event{table.Happened(typeCardDealt, ev)}
@@ -198,7 +204,7 @@ func (r Rules) deal(s *State, c table.Command) ([]table.Event, error) {
 	switch {
 	case p.Card == nil:
 		return nil, table.Refuse(`deal needs a card: {"card":"8H"}`)
-	case !r.cfg.Live:
+	case s.Shoe > 0 && !s.live() || s.Shoe == 0 && !r.cfg.Live:
 		return nil, table.Refuse("this table deals its cards itself")
 	case s.Phase == Betting:
 		return nil, table.Refuse("bets are taken for round %d; deal when betting_closed has come", s.Round)
@@ -233,8 +239,11 @@ func (r Rules) void(s *State, c table.Command) ([]table.Event, error) {
 	if err := theRound(s, p.Round); err != nil {
 		return nil, err
 	}
-	if !s.inPlay() {
+	switch {
+	case !s.inPlay():
 		return nil, table.Refuse("round %d is over", s.Round)
+	case len(p.Reason) > MaxReason:
+		return nil, table.Refuse("a reason has %d bytes at most", MaxReason)
 	}
 	ev := roundVoided{Round: s.Round, Reason: p.Reason, Returned: []returned{}, NextAt: after(c.Now, r.cfg.ShowTime)}
 	s.bets(func(uid string, _ Spot, amount int64) {
@@ -250,10 +259,20 @@ func (r Rules) void(s *State, c table.Command) ([]table.Event, error) {
 
 // newShoe has the next round dealt from a new shoe.
 func (r Rules) newShoe(s *State, c table.Command) ([]table.Event, error) {
-	if s.inPlay() {
+	p, err := table.Read[struct{ First *Card }](c)
+	switch {
+	case err != nil:
+		return nil, err
+	case s.inPlay():
 		return nil, table.Refuse("round %d is being played; a shoe is changed between two rounds", s.Round)
+	case p.First != nil && !r.cfg.Live:
+		return nil, table.Refuse("this table shuffles its shoes itself; send new_shoe without a first card")
 	}
-	return r.changeShoe(s, c), nil
+	events := r.changeShoe(s, c, p.First)
+	if s.Phase == Resting && s.Paused == "" && c.Present > 0 {
+		events = append(events, r.roundOf(s, c, s.Shoe+1, false))
+	}
+	return events, nil
 }
 
 func pause(s *State, c table.Command) ([]table.Event, error) {
@@ -263,6 +282,8 @@ func pause(s *State, c table.Command) ([]table.Event, error) {
 		return nil, err
 	case p.Reason == "":
 		return nil, table.Refuse("pause needs a reason, which players are shown")
+	case len(p.Reason) > MaxReason:
+		return nil, table.Refuse("a reason has %d bytes at most", MaxReason)
 	case s.Paused == p.Reason:
 		return nil, nil
 	}
@@ -274,7 +295,7 @@ func (r Rules) resume(s *State, c table.Command) ([]table.Event, error) {
 		return nil, nil
 	}
 	events := []table.Event{table.Happened(typeResumed, struct{}{})}
-	if s.Phase == Resting && c.Present > 0 {
+	if s.Phase == Resting && c.Present > 0 && !r.waitsForShoe(s) {
 		events = append(events, r.openRound(s, c)...)
 	}
 	return events, nil

@@ -7,7 +7,7 @@ type shoeStarted struct {
 	Decks  int    `json:"decks"`
 	Cut    int    `json:"cut"`              // cards behind the cut card
 	Commit string `json:"commit,omitempty"` // absent for cards that a dealer draws
-	First  *Card  `json:"first,omitempty"`  // turned up
+	First  *Card  `json:"first,omitempty"`  // turned up; absent where the dealer's program does not say
 	Burned int    `json:"burned,omitempty"` // cards that were burned after it
 }
 
@@ -26,6 +26,7 @@ type roundOpened struct {
 	Round    int   `json:"round"`
 	Shoe     int   `json:"shoe"`
 	ClosesAt int64 `json:"closes_at"`
+	Last     bool  `json:"last,omitempty"` // of the shoe
 }
 
 type bettingExtended struct {
@@ -100,10 +101,25 @@ type paused struct {
 	Reason string `json:"reason"`
 }
 
-// someone is a guest who has gone, or come back before he was forgotten. It is
-// told to nobody.
+type rested struct {
+	Reason string `json:"reason,omitempty"` // "": nobody is there
+}
+
+// someone is a guest with a stack who has come back. It is told to nobody.
 type someone struct {
 	UID string `json:"uid"`
+}
+
+// gotUp is a guest with a stack who has gone. It is told to nobody.
+type gotUp struct {
+	UID string `json:"uid"`
+	At  int64  `json:"at"`
+}
+
+// forgotten are guests who were gone for the longest when the table was full. It
+// is told to nobody.
+type forgotten struct {
+	UIDs []string `json:"uids"`
 }
 
 // Types of events.
@@ -125,4 +141,5 @@ const (
 	typeRested          = "rested"
 	typeSatDown         = "sat_down"
 	typeGotUp           = "got_up"
+	typeForgotten       = "forgotten"
 )

@@ -124,9 +124,19 @@ func (g *game) bet(uid string, on baccarat.Spot, amount int64) {
 
 func (g *game) stack(uid string) int64 { return g.me(uid).Stack }
 
+// quick is what me says, from the state itself.
+func (g *game) quick(uid string) (stack int64, bets baccarat.Stakes) {
+	stack, ok := g.state.Stacks[uid]
+	if !ok {
+		stack = baccarat.StartStack
+	}
+	return stack, g.state.Bets[uid]
+}
+
 // view is what room_joined says of a table.
 type view struct {
 	Phase    baccarat.Phase
+	Paused   string
 	ClosesAt int64 `json:"closes_at"`
 	Player   []baccarat.Card
 	Banker   []baccarat.Card
@@ -158,7 +168,7 @@ func (g *game) me(uid string) struct {
 }
 
 // rounds is how many random rounds are played: 5,000, or what
-// BACCARAT_ROUNDS says.
+// BACCARAT_ROUNDS says. A million take a minute and a half.
 func rounds(t *testing.T) int {
 	text := os.Getenv("BACCARAT_ROUNDS")
 	if text == "" {
@@ -188,16 +198,27 @@ func TestMoneyIsConserved(t *testing.T) {
 	}
 	for n := range rounds(t) {
 		for range rng.IntN(6) {
-			uid, on := uids[rng.IntN(len(uids))], baccarat.Spots[rng.IntN(5)]
+			k := rng.IntN(len(uids))
+			uid, on := uids[k], baccarat.Spots[rng.IntN(5)]
+			who := user(uid)
+			if k%2 == 0 {
+				who = guest(uid)
+			}
+			if coming := rng.IntN(10); coming < 2 { // whoever leaves and comes back has what he had
+				who := who
+				who.From = table.FromEngine
+				g.must(who, []string{table.TypeLeft, table.TypeJoined}[coming], "")
+			}
 			amount := int64(rng.IntN(60)-2) * 20
 			payload := fmt.Sprintf(`{"round":%d,"on":%q,"amount":%d}`, g.state.Round, on, amount)
-			if _, err := g.send(user(uid), "place_bet", payload); err != nil && amount > 0 && amount <= 1000 && amount <= g.stack(uid) && g.me(uid).Bets[on]+amount <= 1000 {
+			stack, bets := g.quick(uid)
+			if _, err := g.send(who, "place_bet", payload); err != nil && amount > 0 && amount <= 1000 && amount <= stack && bets[on]+amount <= 1000 {
 				t.Fatalf("%s: %v", payload, err)
 			}
 			if rng.IntN(20) == 0 {
-				_, _ = g.send(user(uid), "clear_bets", fmt.Sprintf(`{"round":%d}`, g.state.Round))
+				_, _ = g.send(who, "clear_bets", fmt.Sprintf(`{"round":%d}`, g.state.Round))
 			}
-			_, _ = g.send(user(uid), "refill", "")
+			_, _ = g.send(who, "refill", "")
 		}
 		if rng.IntN(50) == 0 {
 			g.must(service(), "void", fmt.Sprintf(`{"round":%d,"reason":"a card fell"}`, g.state.Round))
@@ -206,7 +227,7 @@ func TestMoneyIsConserved(t *testing.T) {
 		book(t, ledger, g.log)
 		g.log = g.log[:0]
 		for _, uid := range uids {
-			if has := g.stack(uid); has < 0 || has != ledger[uid] {
+			if has, _ := g.quick(uid); has < 0 || has != ledger[uid] {
 				t.Fatalf("after %d rounds %s has %d, and %d by the log", n+1, uid, has, ledger[uid])
 			}
 		}
@@ -252,6 +273,9 @@ func book(t *testing.T, ledger map[string]int64, log []table.Event) {
 			delete(stakes, p.UID)
 			agree(p.UID, p.Stack)
 		case "refilled":
+			if has := ledger[p.UID] + stakes[p.UID]; has >= baccarat.RefillBelow {
+				t.Fatalf("%s was refilled and had %d", p.UID, has)
+			}
 			ledger[p.UID] = baccarat.StartStack
 			agree(p.UID, p.Stack)
 		case "round_settled":

@@ -1,6 +1,7 @@
 package baccarat
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
@@ -10,14 +11,16 @@ import (
 // times and limits that are named here.
 type Config struct {
 	// Live says that a dealer's program sends the cards (deal); else the table
-	// draws them from a shoe that it has shuffled.
+	// draws them from a shoe that it has shuffled. Changed, it counts from the next
+	// shoe on.
 	Live bool
 	// BetTime is how long bets are taken; 0: 15 s.
 	BetTime time.Duration
 	// DealTime passes between two cards, and before the first and after the last;
 	// 0: 1 s.
 	DealTime time.Duration
-	// ShowTime passes between the end of a round and the next; 0: 5 s.
+	// ShowTime passes between the end of a round and the next; 0: five times
+	// DealTime.
 	ShowTime time.Duration
 	// Limits are the least and the most that a user may have on a spot; for what is
 	// not named: 20 to 10,000 on player and banker, 20 to 1,000 elsewhere.
@@ -49,11 +52,9 @@ func New(cfg Config) Rules {
 		limits[on] = limit
 	}
 	cfg.Limits = limits
-	for d, usual := range map[*time.Duration]time.Duration{&cfg.BetTime: 15 * time.Second, &cfg.DealTime: time.Second, &cfg.ShowTime: 5 * time.Second} {
-		if *d == 0 {
-			*d = usual
-		}
-	}
+	cfg.BetTime = cmp.Or(cfg.BetTime, 15*time.Second)
+	cfg.DealTime = cmp.Or(cfg.DealTime, time.Second)
+	cfg.ShowTime = cmp.Or(cfg.ShowTime, 5*cfg.DealTime)
 	return Rules{cfg}
 }
 
@@ -99,6 +100,7 @@ type view struct {
 	ClosesAt int64          `json:"closes_at,omitempty"`
 	NextAt   int64          `json:"next_at,omitempty"`
 	Paused   string         `json:"paused,omitempty"`
+	Last     bool           `json:"last,omitempty"` // the round is the last one of the shoe
 	Player   []Card         `json:"player"`
 	Banker   []Card         `json:"banker"`
 	Totals   map[Spot]int64 `json:"totals"`
@@ -117,7 +119,7 @@ type own struct {
 func (r Rules) View(s *State, uid string) any {
 	v := view{
 		Game: game,
-		Shoe: s.Shoe, Commit: s.Commit, Round: s.Round, Phase: s.Phase, ClosesAt: s.ClosesAt, NextAt: s.NextAt, Paused: s.Paused,
+		Shoe: s.Shoe, Commit: s.Commit, Round: s.Round, Phase: s.Phase, ClosesAt: s.ClosesAt, NextAt: s.NextAt, Paused: s.Paused, Last: s.Last,
 		Player: append([]Card{}, s.Player...), Banker: append([]Card{}, s.Banker...), Totals: s.totals(),
 		Me: own{s.stack(uid), Stakes{}}, Limits: r.cfg.Limits, Results: append(Results{}, s.Results...),
 	}

@@ -3,7 +3,6 @@ package baccarat_test
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -141,7 +140,9 @@ func TestPause(t *testing.T) {
 	same(t, "the same again", len(g.must(service(), "pause", `{"reason":"a new dealer sits down"}`)), 0)
 	g.bet("ann", baccarat.Tie, 20)
 	g.until("round_settled")
-	same(t, "then", types(g.goOn()), []string{"rested"})
+	paused := g.goOn()
+	same(t, "then", types(paused), []string{"rested"})
+	same(t, "because", string(paused[0].Payload), `{"reason":"a new dealer sits down"}`)
 	same(t, "somebody comes", len(g.must(engine("bob"), table.TypeJoined, "")), 0)
 	same(t, "resumed", types(g.must(service(), "resume", "")), []string{"resumed", "round_opened"})
 	same(t, "once more", len(g.must(service(), "resume", "")), 0)
@@ -232,46 +233,156 @@ func TestTakeover(t *testing.T) {
 	same(t, "while cards are dealt", len(g.must(engine(""), table.TypeTookOver, "")), 0)
 }
 
-// TestGuestsAreForgotten: when a guest is gone his stack goes with him, after the
-// round in which he has bets.
-func TestGuestsAreForgotten(t *testing.T) {
+// TestStacksAreKept: who leaves and comes back has what he had, a guest too.
+func TestStacksAreKept(t *testing.T) {
 	g := newGame(t, baccarat.Config{})
 	g.sit("ann")
-	left := func(who table.User) { who.From = table.FromEngine; g.must(who, table.TypeLeft, "") }
-	for _, uid := range []string{"guest-a", "guest-b", "guest-c"} {
-		g.must(guest(uid), "place_bet", `{"round":1,"on":"tie","amount":20}`)
+	for _, who := range []table.User{user("bob"), guest("guest-a")} {
+		g.must(who, "place_bet", `{"round":1,"on":"tie","amount":1000}`)
+		who.From = table.FromEngine
+		g.must(who, table.TypeLeft, "")
+		g.must(who, table.TypeLeft, "") // as a new owner says it that does not know
 	}
-	g.must(guest("guest-a"), "clear_bets", `{"round":1}`)
-	left(guest("guest-a"))
-	left(guest("guest-b"))
-	left(guest("guest-c"))
-	left(user("ann"))
-	left(guest("guest-never-bet"))
-	g.bet("ann", baccarat.Player, 20)
-	back := guest("guest-c")
+	g.until("round_settled")
+	has := map[string]int64{"bob": g.stack("bob"), "guest-a": g.stack("guest-a")}
+	same(t, "they have bet alike and have", has["bob"], has["guest-a"])
+	back := guest("guest-a")
 	back.From = table.FromEngine
 	g.must(back, table.TypeJoined, "")
-	g.until("round_settled")
-	var kept []string
-	for uid := range g.state.Stacks {
-		kept = append(kept, uid)
-	}
-	slices.Sort(kept)
-	same(t, "stacks", kept, []string{"ann", "guest-c"})
+	same(t, "back, the guest has", g.stack("guest-a"), has["guest-a"])
+	same(t, "gone are", len(g.state.Gone), 0)
+	g.must(engine("guest-never-bet"), table.TypeLeft, "")
+	same(t, "gone are", len(g.state.Gone), 0)
 }
 
-// TestManyStacks: a full table keeps what it has.
+// TestManyStacks: a full table keeps what it has, and makes room where guests are
+// gone: for those who have been gone for the longest, and have no bets.
 func TestManyStacks(t *testing.T) {
 	g := newGame(t, baccarat.Config{})
 	g.sit("ann")
 	for i := range baccarat.MaxStacks {
-		g.state.Stacks[fmt.Sprint("u-", i)] = 20
+		g.state.Stacks[fmt.Sprint("guest-", i)] = 2000
 	}
 	g.refused(user("ann"), "place_bet", `{"round":1,"on":"tie","amount":20}`)
-	g.bet("u-1", baccarat.Tie, 20)
+	g.bet("guest-1", baccarat.Tie, 20)
+	for i := range 300 {
+		who := guest(fmt.Sprint("guest-", i))
+		who.From = table.FromEngine
+		g.now++
+		g.must(who, table.TypeLeft, "")
+	}
+	same(t, "the next one comes", types(g.must(user("ann"), "place_bet", fmt.Sprintf(`{"round":%d,"on":"tie","amount":20}`, g.state.Round))), []string{"forgotten", "bet_placed"})
+	for uid, kept := range map[string]bool{"guest-0": false, "guest-1": true, "guest-2": false, "guest-100": false, "guest-101": true, "guest-9999": true} {
+		if _, ok := g.state.Stacks[uid]; ok != kept {
+			t.Errorf("of %s there is a stack: %v", uid, ok)
+		}
+	}
+	same(t, "and one more", types(g.must(user("bob"), "place_bet", fmt.Sprintf(`{"round":%d,"on":"tie","amount":20}`, g.state.Round))), []string{"bet_placed"})
 	if size := len(g.snapshot()); size > 512<<10 {
 		t.Errorf("its state takes %d bytes", size)
 	}
+}
+
+// TestReasons: those of a service are bounded, as they are kept and shown.
+func TestReasons(t *testing.T) {
+	g := newGame(t, baccarat.Config{})
+	g.sit("ann")
+	long := strings.Repeat("x", baccarat.MaxReason+1)
+	g.refused(service(), "pause", fmt.Sprintf(`{"reason":%q}`, long))
+	g.refused(service(), "void", fmt.Sprintf(`{"round":1,"reason":%q}`, long))
+	g.must(service(), "pause", fmt.Sprintf(`{"reason":%q}`, long[1:]))
+	same(t, "everybody sees it", len(g.view("").Paused), baccarat.MaxReason)
+	g.must(service(), "void", fmt.Sprintf(`{"round":1,"reason":%q}`, long[1:]))
+}
+
+// TestLiveShoe: the dealer's program says the first card of a shoe, the table
+// counts the cards, and after the last round it waits for the next shoe.
+func TestLiveShoe(t *testing.T) {
+	g := newGame(t, baccarat.Config{Live: true})
+	g.refused(service(), "new_shoe", `{"first":"9X"}`)
+	started := g.must(service(), "new_shoe", `{"first":"9S"}`)
+	same(t, "before anybody comes", types(started), []string{"shoe_started", "round_opened"})
+	if want := `{"shoe":1,"decks":8,"cut":16,"first":"9S","burned":9}`; string(started[0].Payload) != want {
+		t.Errorf("started with %s, want %s", started[0].Payload, want)
+	}
+	last := 0
+	for round := 1; last == 0; round++ {
+		if g.state.Phase == baccarat.Resting {
+			t.Fatalf("it rests before round %d, after %d cards", round, g.state.Drawn)
+		}
+		g.until("betting_closed")
+		for baccarat.NextCard(g.state.Player, g.state.Banker) != "" {
+			deal(t, g)
+		}
+		g.until("round_settled")
+		opened := g.goOn()
+		if opened[0].Type == "rested" {
+			last = round
+			if !strings.Contains(string(opened[0].Payload), "the shoe is over") {
+				t.Errorf("rested because of %s", opened[0].Payload)
+			}
+		} else if strings.Contains(string(opened[0].Payload), `"last":true`) && g.state.Drawn < baccarat.ShoeCards-baccarat.CutCards {
+			t.Errorf("round %d is said to be the last after %d cards", g.state.Round, g.state.Drawn)
+		}
+	}
+	if drawn := g.state.Drawn; drawn < baccarat.ShoeCards-baccarat.CutCards || drawn > baccarat.ShoeCards-baccarat.CutCards+12 {
+		t.Errorf("%d cards were drawn", drawn)
+	}
+	same(t, "somebody comes", len(g.must(engine("bob"), table.TypeJoined, "")), 0)
+	same(t, "another node", len(g.must(engine(""), table.TypeTookOver, "")), 0)
+	g.must(service(), "pause", `{"reason":"x"}`)
+	same(t, "resumed", types(g.must(service(), "resume", "")), []string{"resumed"})
+	same(t, "a new shoe", types(g.must(service(), "new_shoe", `{"first":"KS"}`)), []string{"shoe_ended", "shoe_started", "round_opened"})
+	same(t, "drawn", g.state.Drawn, 11)
+}
+
+// deal has the dealer send any card that is left.
+func deal(t *testing.T, g *game) {
+	t.Helper()
+	for c := range baccarat.Card(52) {
+		if count(g.state.Seen, c.String()) < baccarat.Decks {
+			g.must(service(), "deal", fmt.Sprintf(`{"card":%q}`, c))
+			return
+		}
+	}
+	t.Fatal("no card is left")
+}
+
+// TestOtherDealer: a table that is run with another --dealer plays its shoe to the
+// end of the round as it was begun, and goes on with one of the other kind.
+func TestOtherDealer(t *testing.T) {
+	g := newGame(t, baccarat.Config{})
+	g.sit("ann")
+	g.until("card_dealt")
+	g.rules = baccarat.New(baccarat.Config{Live: true})
+	g.refused(service(), "deal", `{"card":"8H"}`)
+	g.until("round_settled")
+	same(t, "then", types(g.goOn()), []string{"shoe_ended", "shoe_started", "round_opened"})
+	g.until("betting_closed")
+	g.must(service(), "deal", `{"card":"8H"}`)
+	g.rules = baccarat.New(baccarat.Config{})
+	for baccarat.NextCard(g.state.Player, g.state.Banker) != "" {
+		deal(t, g)
+	}
+	g.until("round_settled")
+	same(t, "then", types(g.goOn()), []string{"shoe_ended", "shoe_seeded", "shoe_started", "round_opened"})
+}
+
+// TestLongUIDs: the largest round of users whose uids take the most bytes that
+// they may fits into a message of the log, and who would take more is refused.
+func TestLongUIDs(t *testing.T) {
+	g := newGame(t, baccarat.Config{})
+	g.sit("ann")
+	for i := range baccarat.MaxBettors {
+		for _, on := range baccarat.Spots {
+			g.bet(fmt.Sprintf("%0127d", i), on, 1000)
+		}
+	}
+	if size := len(g.until("round_settled").Payload); size > 768<<10 {
+		t.Errorf("it takes %d bytes", size)
+	}
+	g.until("round_opened")
+	g.refused(user(strings.Repeat("\u2028", 42)), "place_bet", `{"round":2,"on":"tie","amount":20}`)
 }
 
 // TestSecrets: nobody is shown a seed before its shoe has ended.

@@ -27,10 +27,20 @@ const (
 	// Unit is what every bet is a multiple of, so that the commission of 5% is
 	// exact.
 	Unit = 20
-	// MaxBettors is how many users may have bets in a round, and MaxStacks of how
-	// many a table keeps the stack; guests who are gone are forgotten.
+	// MaxBettors is how many users may have bets in a round.
 	MaxBettors = 500
-	MaxStacks  = 10_000
+	// MaxStacks is of how many users a table keeps the stack. When it is full, the
+	// guests who have been gone for the longest are forgotten, and where none are
+	// gone newcomers are refused.
+	MaxStacks = 10_000
+	// MaxUID is how long a uid may be, as JSON and in bytes, of somebody who bets:
+	// the largest round must fit into one message of the log. Each uid fits that
+	// needs no escapes.
+	MaxUID = 129
+	// MaxReason is how long a reason of void and pause may be, in bytes.
+	MaxReason = 256
+
+	forgetAtOnce = 100
 )
 
 // Stakes are the chips of one user in one round, by spot.
@@ -48,8 +58,8 @@ type State struct {
 	Shoe   int    `json:"shoe"`             // its number from 1; 0 before the first
 	Seed   *Seed  `json:"seed,omitempty"`   // secret until the shoe ends; nil for cards that a dealer draws
 	Commit string `json:"commit,omitempty"` // of the seed
-	Drawn  int    `json:"drawn"`            // cards that have left the shoe, the burned ones included
-	Seen   []Card `json:"seen,omitempty"`   // of a shoe without a seed: the cards that were dealt
+	Drawn  int    `json:"drawn"`            // cards that have left the shoe, the burned ones included as far as they are known
+	Seen   []Card `json:"seen,omitempty"`   // of a shoe without a seed: the cards that were seen
 	Last   bool   `json:"last,omitempty"`   // the round is the last one of the shoe
 	Cut    bool   `json:"cut,omitempty"`    // the cut card has shown: the next round is the last one
 
@@ -62,9 +72,9 @@ type State struct {
 	Paused   string  `json:"paused,omitempty"` // why no new round is opened
 	Results  Results `json:"results,omitempty"`
 
-	Bets   map[string]Stakes   `json:"bets,omitempty"` // of this round, by uid
-	Stacks map[string]int64    `json:"stacks,omitempty"`
-	Gone   map[string]struct{} `json:"gone,omitempty"` // guests who are gone, and forgotten after this round
+	Bets   map[string]Stakes `json:"bets,omitempty"` // of this round, by uid
+	Stacks map[string]int64  `json:"stacks,omitempty"`
+	Gone   map[string]int64  `json:"gone,omitempty"` // since when guests are gone who have a stack, ms since 1970
 
 	cards *[ShoeCards]Card // in the shoe of Seed; made when it is wanted
 }
@@ -73,7 +83,7 @@ type State struct {
 type Results []Result
 
 func newState() *State {
-	return &State{Phase: Resting, Bets: map[string]Stakes{}, Stacks: map[string]int64{}, Gone: map[string]struct{}{}}
+	return &State{Phase: Resting, Bets: map[string]Stakes{}, Stacks: map[string]int64{}, Gone: map[string]int64{}}
 }
 
 func encode(s *State) ([]byte, error) {
@@ -130,6 +140,9 @@ func (s *State) bets(fn func(uid string, on Spot, amount int64)) {
 		}
 	}
 }
+
+// live reports whether the cards of the present shoe come from a dealer.
+func (s *State) live() bool { return s.Shoe > 0 && s.Seed == nil }
 
 // inPlay reports whether the round is neither settled nor voided.
 func (s *State) inPlay() bool { return s.Phase == Betting || s.Phase == Dealing }

@@ -3,6 +3,7 @@ package table
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // Rules are what a table does, for a state S that they alone understand. They
@@ -138,7 +139,15 @@ type Refusal struct{ Reason string }
 
 func (r *Refusal) Error() string { return r.Reason }
 
+// MaxRefusal bounds the text of a refusal, in bytes; a longer one is cut. It is
+// kept with the command, and may quote what somebody sent.
+const MaxRefusal = 512
+
 // Refuse makes a *Refusal. The text is shown to the sender.
 func Refuse(format string, args ...any) error {
-	return &Refusal{Reason: fmt.Sprintf(format, args...)}
+	reason := fmt.Sprintf(format, args...)
+	if len(reason) > MaxRefusal {
+		reason = strings.ToValidUTF8(reason[:MaxRefusal-len("…")], "") + "…"
+	}
+	return &Refusal{Reason: reason}
 }

@@ -201,7 +201,7 @@ func (g *game[S]) encode(s S) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rules.Encode: %w", err)
 	}
-	for range repeats {
+	for range repeats / 8 { // it is called several times with each event
 		if !g.thorough {
 			break
 		}
