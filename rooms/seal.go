@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -188,7 +187,7 @@ func (e *Engine) encodeStep(room wire.Room, step *table.Step) (body []byte, by s
 		return secret.sealer.seal(plain, forStep, string(room), strconv.FormatUint(step.Prev, 10))
 	})
 	if err == nil {
-		body, err = json.Marshal(open)
+		body, err = open.Encode()
 	}
 	if err != nil {
 		return nil, "", err

@@ -44,14 +44,6 @@ func (s *StoredEvent) For(uid string) bool {
 	return !s.Sealed && (s.To == nil || slices.Contains(*s.To, uid))
 }
 
-// DecodeStep reads a step. What is hidden stays so until Reveal.
-func DecodeStep(body []byte) (s Step, err error) {
-	if err := json.Unmarshal(body, &s); err != nil {
-		return s, fmt.Errorf("table: decode a step: %w", err)
-	}
-	return s, nil
-}
-
 // hidden is what is not for everybody: events with their places among all of the
 // step, and the reasons of refusals with theirs among Done.
 type hidden struct {
