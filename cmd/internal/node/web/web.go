@@ -8,13 +8,16 @@
 //	view-*.js                     one part of the page each; read the state, call chat.js
 //	chat.js  directory.js         what events mean, what a person can do; the only writers of the state
 //	state.js  timeline.js         what the page knows
+//	table.js                      a table at which this window sits: what is on it, what is being bet
+//	table-state.js table-roads.js what the events of a table make of it, and of its results: pure
+//	table-speech.js               the same in sentences, for who does not see it
 //	inbox.js                      the private messages, sorted by person
 //	outbox.js                     what became of what was written
 //	/client.js                    rooms, positions, resume, acks: package js, not of the page
 //	identity.js address.js        who this window is and what it had open; what is on view
 //	protocol.js pictures.js       the pure rules
 //	dom.js focus.js text.js       elements, where the focus goes, text with links
-//	avatars.js i18n.js            drawings, every word in two languages
+//	avatars.js i18n*.js           drawings, every word in two languages
 //
 // # For browser tests
 //
@@ -63,6 +66,25 @@
 //	open-people         opens the drawer of people
 //	me, signout         who this window is; leaves
 //	notice              one passing notice
+//
+// Of a baccarat table:
+//
+//	table               the table; data-phase
+//	round, clock        the number of the round, the seconds in which one may bet
+//	table-note          paused, extended, offline
+//	table-status, gain  what is to be done, or how the round ended; what it brought
+//	hand-player, hand-banker, points-player, points-banker
+//	card                a card in either; data-card ("TD"), data-index
+//	spot                where one bets; data-on, data-underway while a bet is on its way, data-won
+//	total, mine         in a spot: everybody's chips, one's own
+//	chip                a chip to choose; data-chip
+//	stack, staked       what one has left, and on the table
+//	bet-again, bet-clear, refill
+//	bet-problem         why the last bet was not taken
+//	bead-plate, big-road, roads-text
+//	fair, shoe, verdict how to check a shoe; whether its seed is the promised one
+//	switch              between the table and what is said, on a narrow window
+//	announcer           what a screen reader is told
 package web
 
 import (

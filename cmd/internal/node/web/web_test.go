@@ -222,25 +222,19 @@ func TestReferencesResolve(t *testing.T) {
 
 // Both languages have the same words, and every word that the page asks for by name exists.
 func TestDictionary(t *testing.T) {
-	text := body(t, "/assets/i18n.js")
-	english, chinese, found := strings.Cut(text, "const zh = {")
-	if !found {
-		t.Fatal("i18n.js has no second dictionary")
-	}
-	chinese, _, _ = strings.Cut(chinese, "\n};")
-	entry := regexp.MustCompile(`"([a-z]+[\w.]*)": ["{]`)
 	words := map[string]bool{}
-	for _, m := range entry.FindAllStringSubmatch(english, -1) {
-		words[m[1]] = true
-	}
-	for _, m := range entry.FindAllStringSubmatch(chinese, -1) {
-		if !words[m[1]] {
-			t.Errorf("%q is in the Chinese dictionary only", m[1])
+	for _, file := range []string{"i18n.js", "i18n-table.js"} {
+		english, chinese := dictionaries(t, file)
+		for word := range english {
+			words[word] = true
+			if !chinese[word] {
+				t.Errorf("%s: %q is in the English dictionary only", file, word)
+			}
 		}
-	}
-	for word := range words {
-		if !strings.Contains(chinese, `"`+word+`":`) {
-			t.Errorf("%q is in the English dictionary only", word)
+		for word := range chinese {
+			if !english[word] {
+				t.Errorf("%s: %q is in the Chinese dictionary only", file, word)
+			}
 		}
 	}
 	asked := regexp.MustCompile(`\bt\("([\w.]+)"|data-i18n(?:-\w+)?="([\w.]+)"|key: "([\w.]+)"`)
@@ -253,6 +247,24 @@ func TestDictionary(t *testing.T) {
 	})
 }
 
+// dictionaries are the words that a file has in the two languages.
+func dictionaries(t *testing.T, file string) (english, chinese map[string]bool) {
+	t.Helper()
+	first, second, found := strings.Cut(body(t, "/assets/"+file), "const zh = {")
+	if !found {
+		t.Fatalf("%s has no second dictionary", file)
+	}
+	second, _, _ = strings.Cut(second, "\n};")
+	words := func(text string) map[string]bool {
+		set := map[string]bool{}
+		for _, m := range regexp.MustCompile(`"([a-z]+[\w.]*)": ["{]`).FindAllStringSubmatch(text, -1) {
+			set[m[1]] = true
+		}
+		return set
+	}
+	return words(first), words(second)
+}
+
 // The package comment promises these to browser tests.
 func TestDocumentedTestIDsExist(t *testing.T) {
 	var all strings.Builder
@@ -260,7 +272,9 @@ func TestDocumentedTestIDsExist(t *testing.T) {
 	promised := strings.Fields(`name avatar-option token entry-switch enter entry-error connection banner reconnect room-tab
 		conversation-tab unread add-room add-room-join directory directory-room lobby lobby-room chat chat-title messages
 		message picture link new-line pending outgoing retry discard history-loader reloaded latest typing composer send image-toggle image-url
-		people person people-count people-find open-rooms open-people me signout notice`)
+		people person people-count people-find open-rooms open-people me signout notice
+		table round clock table-note hand-player hand-banker card table-status gain spot total mine bet-problem chip stack staked
+		bet-again bet-clear refill roads-text bead-plate big-road fair shoe verdict switch announcer`)
 	for _, id := range promised {
 		if !strings.Contains(all.String(), `data-testid="`+id+`"`) && !strings.Contains(all.String(), `testid: "`+id+`"`) {
 			t.Errorf("nothing has data-testid %q any more", id)

@@ -5,8 +5,11 @@ import { fieldsOf, imageURL, nextID } from "./protocol.js";
 import { Inbox } from "./inbox.js";
 import { Outbox } from "./outbox.js";
 import { MOST_UNREAD } from "./state.js";
+import { Table } from "./table.js";
 
 const PAGE = 50;
+const TABLE_PAGE = 100; // of a table, where most of what happened is on it
+const TABLE_PAGES = 5; // that are read until one says something
 const PEOPLE_PAGE = 100;
 const TYPING_EVERY_MS = 2000;
 const TYPING_SHOWN_MS = 4500;
@@ -17,6 +20,7 @@ export class Chat {
   #state;
   #identity;
   #notify;
+  #say;
   #client = null;
   #inbox;
   #uid = ""; // as whom we were welcomed last, also before a reload
@@ -27,11 +31,12 @@ export class Chat {
   #lastTyping = 0;
   outbox = new Outbox();
 
-  /** notify({key, vars, error}) shows a passing notice. */
-  constructor({ state, identity, notify }) {
+  /** notify({key, vars, error}) shows a passing notice; say(text) tells what happens at the table on view to those who do not see it. */
+  constructor({ state, identity, notify, say }) {
     this.#state = state;
     this.#identity = identity;
     this.#notify = notify;
+    this.#say = say;
     this.#inbox = new Inbox({ state, read: (before) => this.#client.inbox.history({ before, limit: PAGE }), filed: (c) => this.#restore(c) });
     window.addEventListener("pagehide", () => this.#save());
   }
@@ -163,6 +168,11 @@ export class Chat {
     active.seat.signal({ typing: true });
   }
 
+  /** The server's clock, ms since 1970. */
+  now() {
+    return this.#client?.now() ?? Date.now();
+  }
+
   /** A page of the rooms that this user may enter: query is {prefix, after, limit}, the answer {list, next}. */
   rooms(query) {
     return this.#client.listRooms(query);
@@ -256,7 +266,8 @@ export class Chat {
     if (target.readTo === undefined) return;
     const { events } = target.timeline;
     for (let i = events.length - 1; i >= 0 && events[i].seq > target.readTo && target.unread < MOST_UNREAD; i -= 1) {
-      if (!this.#mine(events[i])) target.unread += 1;
+      const quiet = this.#mine(events[i]) || (target.table && events[i].type !== "new_message"); // a shoe begins without a word to anybody
+      if (!quiet) target.unread += 1;
     }
   }
 
@@ -278,11 +289,15 @@ export class Chat {
   async #earlierInRoom(room) {
     const { timeline } = room;
     const { generation } = timeline;
-    const { events, more } = await room.seat.history({ before: timeline.oldest, limit: PAGE });
-    if (generation !== timeline.generation) return;
-    timeline.prepend(events);
-    timeline.more = more && events.length > 0;
-    for (const event of events) this.#state.know(event.payload);
+    let said = [];
+    for (let pages = room.table ? TABLE_PAGES : 1; pages > 0 && said.length === 0 && timeline.more; pages -= 1) {
+      const { events, more } = await room.seat.history({ before: timeline.oldest, limit: room.table ? TABLE_PAGE : PAGE });
+      if (generation !== timeline.generation) return;
+      said = room.table ? events.filter(Table.said) : events;
+      timeline.prepend(said, events[0]?.seq);
+      timeline.more = more && events.length > 0;
+      for (const event of said) this.#state.know(event.payload);
+    }
   }
 
   #fillConversation(conversation) {
@@ -337,13 +352,30 @@ export class Chat {
     return room;
   }
 
-  #joined(room, { epoch, seq }) {
+  #joined(room, payload) {
+    const { epoch, seq } = payload;
     room.joined = true;
+    this.#sitDown(room, payload);
     if (room.epoch !== epoch) Object.assign(room, { epoch, readTo: seq, newFrom: null, freshFrom: null }); // seen for the first time, or another log
     if (!this.#state.active) this.show(room);
     this.#state.changed("rooms", "people", "log");
     this.#saveSoon();
     if (room.timeline.events.length === 0) this.#fill(room);
+  }
+
+  // A room that is a table: what is on it comes with every join.
+  #sitDown(room, payload) {
+    if (room.table && payload.state) {
+      room.table.joined(payload);
+      return;
+    }
+    room.table = Table.of(payload, {
+      me: () => this.#state.me.uid,
+      send: (type, what, id) => room.seat.send(type, what, { id }),
+      changed: () => this.#state.changed("table"),
+      say: (text) => room === this.#state.active && this.#say(text),
+    }) ?? null;
+    this.#state.changed("active", "table");
   }
 
   #lost(target) {
@@ -377,7 +409,8 @@ export class Chat {
   }
 
   #event(room, event) {
-    if (!room.timeline.add(event)) return;
+    room.table?.heard(event);
+    if ((room.table && !Table.said(event)) || !room.timeline.add(event)) return;
     this.#state.know(event.payload);
     clearTimeout(room.typing.get(event.payload?.uid)?.timer);
     room.typing.delete(event.payload?.uid);

@@ -1,6 +1,10 @@
-// Every word of the page, twice. {x} is replaced by vars.x; "one" and "other" follow the number n.
+// Every word of the page, twice; those of a table are in i18n-table.js. {x} is replaced by vars.x; "one" and "other" follow
+// the number n.
+
+import * as table from "./i18n-table.js";
 
 const en = {
+  ...table.en,
   "title": "Baccarat rooms",
   "brand": "Baccarat",
   "brand.sub": "live rooms",
@@ -131,6 +135,7 @@ const en = {
 };
 
 const zh = {
+  ...table.zh,
   "title": "百家樂聊天室",
   "brand": "百家樂",
   "brand.sub": "即時聊天室",

@@ -17,6 +17,8 @@ import { MessagesView } from "./view-messages.js";
 import { PeopleView } from "./view-people.js";
 import { RoomsView } from "./view-rooms.js";
 import { StatusView } from "./view-status.js";
+import { TableView } from "./view-table.js";
+import { announce } from "./view-announcer.js";
 import { notify } from "./view-notices.js";
 
 function main() {
@@ -25,7 +27,7 @@ function main() {
   const identity = new Identity();
   if (opened.token) identity.becomeHolder(opened.token);
   const state = new State();
-  const chat = new Chat({ state, identity, notify });
+  const chat = new Chat({ state, identity, notify, say: announce });
   const directory = new Directory({ state, chat, granted: () => identity.grantedRooms });
 
   // By a reload: nothing of one person stays in memory for the next.
@@ -44,6 +46,7 @@ function main() {
   new RoomsView({ state, chat, find: (text) => directory.find(text), more: () => directory.more(), chosen });
   new LobbyView({ state, chat, name: () => drawers.show("rooms", byID("add-room-name")) });
   new PeopleView({ state, chat, chosen });
+  new TableView({ state, chat });
   new StatusView({ state, wake: () => chat.wake(), signIn: () => signOut(true) });
   byID("signout").addEventListener("click", () => signOut(false));
   keepFocus(() => (byID("entry").open ? byID("entry-enter") : byID("log-scroll")));

@@ -5,7 +5,7 @@ import { fieldsOf } from "./protocol.js";
 import { Timeline } from "./timeline.js";
 
 /** The parts a view can listen to. */
-export const PARTS = ["me", "phase", "rooms", "active", "people", "log", "typing", "directory", "outbox"];
+export const PARTS = ["me", "phase", "rooms", "active", "people", "log", "typing", "directory", "outbox", "table"];
 
 // Of both kinds: readTo is the seq up to which somebody has looked (undefined: not known yet), newFrom that behind which
 // the "new" line stands (null: nowhere), freshFrom the same unless it is from before a reload, unread how many of others'
@@ -17,10 +17,10 @@ export const MOST_UNREAD = 100;
 
 /**
  * A room this user is in (or about to be: joined is false until the server says so). seat is the client's room, which
- * knows who is there; epoch that of the log to which readTo and newFrom belong.
+ * knows who is there; epoch that of the log to which readTo and newFrom belong; table what is played there (table.js).
  */
 export function newRoom(name) {
-  return { ...target(), kind: "room", key: `room:${name}`, name, joined: false, seat: null, epoch: "", typing: new Map() };
+  return { ...target(), kind: "room", key: `room:${name}`, name, joined: false, seat: null, epoch: "", typing: new Map(), table: null };
 }
 
 /** A conversation with one person, out of this user's inbox; closed: put away until one of the two writes again. */

@@ -5,9 +5,15 @@ export const KEEP = 2000;
 
 const SLACK = 200; // so that not every event moves all others
 
+/** What tells an event from all others of its log: what a table decided at once shares a seq. */
+export const keyOf = ({ seq, index }) => (index ? `${seq}-${index}` : String(seq));
+
+const order = (a, b) => a.seq - b.seq || (a.index ?? 0) - (b.index ?? 0);
+
 export class Timeline {
   #events = [];
-  #seqs = new Set();
+  #keys = new Set();
+  #reached; // the seq up to which history was read, where that is not shown
   /** Whether the log reaches further back than what is held. */
   more = true;
   /** Whether a page is being fetched. */
@@ -22,7 +28,7 @@ export class Timeline {
   }
 
   get oldest() {
-    return this.#events[0]?.seq;
+    return this.#reached ?? this.#events[0]?.seq;
   }
 
   get newest() {
@@ -31,31 +37,34 @@ export class Timeline {
 
   /** Adds an event at its place; false when it is held already. */
   add(event) {
-    if (this.#seqs.has(event.seq)) return false;
+    if (this.#keys.has(keyOf(event))) return false;
     let at = this.#events.length;
-    while (at > 0 && this.#events[at - 1].seq > event.seq) at -= 1;
+    while (at > 0 && order(this.#events[at - 1], event) > 0) at -= 1;
     this.#events.splice(at, 0, event);
-    this.#seqs.add(event.seq);
+    this.#keys.add(keyOf(event));
     return true;
   }
 
-  /** Adds a page of history, oldest first. */
-  prepend(events) {
-    const fresh = events.filter((e) => !this.#seqs.has(e.seq));
-    for (const e of fresh) this.#seqs.add(e.seq);
-    this.#events = [...fresh, ...this.#events].sort((a, b) => a.seq - b.seq);
+  /** Adds what is to be shown of a page of history, oldest first; reached is the seq of its first event. */
+  prepend(events, reached) {
+    const fresh = events.filter((e) => !this.#keys.has(keyOf(e)));
+    for (const e of fresh) this.#keys.add(keyOf(e));
+    this.#events = [...fresh, ...this.#events].sort(order);
+    this.#reached = reached;
   }
 
   /** Forgets the oldest beyond KEEP. */
   trim() {
     if (this.#events.length <= KEEP + SLACK) return;
-    for (const e of this.#events.splice(0, this.#events.length - KEEP)) this.#seqs.delete(e.seq);
+    for (const e of this.#events.splice(0, this.#events.length - KEEP)) this.#keys.delete(keyOf(e));
+    this.#reached = undefined;
     this.more = true;
   }
 
   clear() {
     this.#events = [];
-    this.#seqs.clear();
+    this.#keys.clear();
+    this.#reached = undefined;
     this.more = true;
     this.loading = this.stalled = false;
     this.generation += 1;

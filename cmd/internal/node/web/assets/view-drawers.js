@@ -5,6 +5,9 @@ import { byID, icon } from "./dom.js";
 const NARROW = matchMedia("(max-width: 899px)");
 const SIDES = ["rooms", "people"];
 
+// Beside a table there is no room for the people.
+const isDrawer = (side) => NARROW.matches || (side === "people" && byID("app").dataset.table === "true");
+
 export class DrawersView {
   #open = "";
 
@@ -19,6 +22,7 @@ export class DrawersView {
     byID("scrim").addEventListener("click", () => this.close());
     document.addEventListener("keydown", (e) => e.key === "Escape" && this.close());
     NARROW.addEventListener("change", () => this.#apply());
+    new MutationObserver(() => this.#apply()).observe(byID("app"), { attributeFilter: ["data-table"] });
     this.#apply();
   }
 
@@ -39,9 +43,9 @@ export class DrawersView {
   }
 
   #apply() {
-    if (!NARROW.matches) this.#open = "";
+    if (this.#open && !isDrawer(this.#open)) this.#open = "";
     for (const side of SIDES) {
-      byID(side).inert = NARROW.matches && this.#open !== side;
+      byID(side).inert = isDrawer(side) && this.#open !== side;
       byID(side).classList.toggle("open", this.#open === side);
       byID(`open-${side}`).setAttribute("aria-expanded", String(this.#open === side));
     }

@@ -2,7 +2,7 @@
 
 import { byID, eachFrame, h, reconcile } from "./dom.js";
 import { errorText, t } from "./i18n.js";
-import { labelText } from "./view-rooms.js";
+import { labelRoad, labelText } from "./view-rooms.js";
 
 const OFFERED = 12;
 
@@ -33,7 +33,7 @@ export class LobbyView {
       key: ([name]) => name,
       make: ([name]) => this.#room(name),
       update: (node, [, { count, label }]) => {
-        node.querySelector(".lobby-label").textContent = labelText(label);
+        node.querySelector(".lobby-label").replaceChildren(labelText(label), ...labelRoad(label));
         node.querySelector(".lobby-count").textContent = count ? t("people.count", { n: count }) : "";
       },
     });

@@ -140,8 +140,18 @@ function image(url, name, picture) {
 function tableEvent(event) {
   const payload = event.payload;
   const winner = event.type === "round_result" ? text(payload?.winner).toLowerCase() : "";
-  const title = winner && has(`round.${winner}`) ? round(winner) : h("strong", {}, event.type);
+  const known = has(`event.${event.type}`);
+  const name = known ? t(`event.${event.type}`, payload ?? {}) : event.type;
+  const title = winner && has(`round.${winner}`) ? round(winner) : h("strong", {}, name);
+  if (known) return [h("p", { class: "event-title" }, title, time(event)), fingerprint(payload)];
   return [h("p", { class: "event-title" }, title, time(event)), details(payload, winner)];
+}
+
+// Of a shoe: what anybody may check it by.
+function fingerprint(payload) {
+  const fields = ["commit", "seed"].filter((name) => typeof payload?.[name] === "string");
+  if (fields.length === 0) return null;
+  return h("dl", { class: "event-fields" }, ...fields.map((name) => h("div", {}, h("dt", {}, t(`field.${name}`)), h("dd", { class: "hash", dir: "ltr" }, payload[name]))));
 }
 
 function round(winner) {

@@ -2,6 +2,7 @@
 
 import { byID, eachFrame, h, icon, reconcile } from "./dom.js";
 import { continues, dayLine, eventNode, newLine, outboxNode, sameDay, updateOutboxNode } from "./view-message.js";
+import { keyOf } from "./timeline.js";
 import { t } from "./i18n.js";
 
 const WINDOW = 300; // the most events that are in the page
@@ -212,9 +213,9 @@ export class MessagesView {
     let previous = before;
     for (const event of shown) {
       const fresh = event.seq > newFrom && !(previous?.seq > newFrom);
-      if (!sameDay(previous, event)) items.push({ key: `day-${event.seq}`, line: () => dayLine(event) });
+      if (!sameDay(previous, event)) items.push({ key: `day-${keyOf(event)}`, line: () => dayLine(event) });
       if (fresh) items.push({ key: NEW, line: newLine });
-      items.push({ key: String(event.seq), event, cont: !fresh && continues(previous, event) });
+      items.push({ key: keyOf(event), event, cont: !fresh && continues(previous, event) });
       previous = event;
     }
     const context = { me: this.#state.me, open: (uid) => this.#chat.talkTo(uid) };

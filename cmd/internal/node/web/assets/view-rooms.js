@@ -3,7 +3,7 @@
 import { arrowKeys, byID, eachFrame, h, icon, oneTabStop, reconcile } from "./dom.js";
 import { avatar } from "./avatars.js";
 import { roomName } from "./protocol.js";
-import { formatNumber, t } from "./i18n.js";
+import { formatNumber, has, t } from "./i18n.js";
 
 export class RoomsView {
   #state;
@@ -163,7 +163,7 @@ export class RoomsView {
 
   #updateEntry(node, { count: people, label }) {
     const text = labelText(label);
-    node.querySelector(".entry-title").textContent = text;
+    node.querySelector(".entry-title").replaceChildren(text, ...labelRoad(label));
     node.querySelector(".entry-count").textContent = people === undefined ? "" : formatNumber(people);
     node.querySelector("button").title = text;
     const words = [t("rooms.join.named", { room: node.dataset.room }), text, people !== undefined && t("people.count", { n: people })];
@@ -185,6 +185,17 @@ export function labelText(label) {
   if (label === undefined || label === null) return "";
   if (typeof label !== "object") return String(label);
   if (typeof label.title === "string") return label.title;
+  if (label.game === "baccarat" && has(`label.${label.phase}`)) return t("label.baccarat", { phase: t(`label.${label.phase}`) });
   const words = Object.entries(label).map(([key, value]) => (Array.isArray(label) ? "" : `${key} `) + (typeof value === "object" ? JSON.stringify(value) : value));
   return words.join(" · ");
+}
+
+const ROAD = 12; // results that the list of rooms shows
+const WINNERS = { P: "player", B: "banker", T: "tie" };
+
+/** The last results of a baccarat table's label, as beads: for the eye only. */
+export function labelRoad(label) {
+  if (label?.game !== "baccarat" || typeof label.results !== "string" || label.results === "") return [];
+  const beads = [...label.results.slice(-ROAD)].filter((letter) => WINNERS[letter]).map((letter) => h("i", { class: `dot dot-${WINNERS[letter]}` }));
+  return [h("span", { class: "label-road", "aria-hidden": "true" }, ...beads)];
 }

@@ -1,0 +1,168 @@
+// A table at which this window sits: what the room has told of it, and what is being bet there.
+
+import { nextID } from "./protocol.js";
+import { applyEvent, isBaccarat, settlement, sum, tableOf } from "./table-state.js";
+import { sentence } from "./table-speech.js";
+
+/** Events of a table that stand beside what people say; the rest is on the table. */
+const SAID = new Set(["new_message", "shoe_started", "shoe_ended"]);
+
+export class Table {
+  /** What is on it: table-state.js. Another object after each join. */
+  game;
+  /** Bets that are on their way: {id, round, on, amount, seq}; seq once it is known where the bet is stored. */
+  placing = [];
+  /** What a refill or taking back the bets waits for: "refill", "clear" or "". */
+  waiting = "";
+  /** Why the last thing was not done, a RoomError; null. */
+  problem = null;
+  /** The bets of the last round in which I had some, to place them again: {on: chips}. */
+  lastBets = {};
+  /** The seeds that ended shoes have told, and what was promised of them: {shoe, commit, seed, first, burned}. */
+  shoes = new Map();
+  #seq = 0; // up to which events are applied
+  #me;
+  #send;
+  #changed;
+  #say;
+
+  /** The table of a room_joined; undefined: the room is none that this page knows. */
+  static of(payload, options) {
+    return isBaccarat(payload.state) ? new Table(payload, options) : undefined;
+  }
+
+  /** me() is the own uid, send(type, payload, id) a promise of its ack, changed() is called after anything here did, say(text) tells those who do not see. */
+  constructor(payload, { me, send, changed, say }) {
+    this.#me = me;
+    this.#send = send;
+    this.#changed = changed;
+    this.#say = say;
+    this.joined(payload);
+  }
+
+  /** Whether an event is shown among the messages. */
+  static said({ type }) {
+    return SAID.has(type);
+  }
+
+  /** The room was joined, again after a lost connection: what its state says counts. */
+  joined({ state, state_seq }) {
+    const { round, settled } = this.game ?? {};
+    this.game = tableOf(state);
+    if (round === this.game.round && settled) this.game.settled = settled; // it knows what the round brought me
+    this.#shoe({ shoe: state.shoe, commit: state.commit });
+    this.#appliedTo(state_seq);
+    this.#changed();
+  }
+
+  /** One event of the room, in its order. */
+  heard(event) {
+    const { type, payload, seq } = event;
+    if (type === "shoe_started" || type === "shoe_ended") this.#shoe(payload);
+    if (type === "bet_placed" && payload.uid === this.#me()) this.#echo(payload);
+    if (type === "round_settled") this.#keepBets(payload);
+    if (event.replayed) {
+      if (type === "round_settled" && payload.round === this.game.round) this.game.settled = settlement(payload, this.#me());
+    } else {
+      applyEvent(this.game, event, this.#me());
+      const text = sentence(event, this.game, this.#me());
+      if (text) this.#say(text);
+    }
+    this.#appliedTo(seq);
+    this.#changed();
+  }
+
+  /** What lies on a spot of mine and is not stored yet. */
+  underway(on) {
+    return this.placing.reduce((all, each) => all + (each.on === on && !each.echoed ? each.amount : 0), 0);
+  }
+
+  /** The chips that I can still bet. */
+  get left() {
+    return this.game.stack - this.placing.reduce((all, each) => all + (each.echoed ? 0 : each.amount), 0);
+  }
+
+  bet(on, amount) {
+    const bet = { id: nextID(), round: this.game.round, on, amount, seq: 0, echoed: false };
+    this.placing.push(bet);
+    this.#do("place_bet", { round: bet.round, on, amount }, bet.id).then((ack) => {
+      bet.seq = ack?.seq ?? 0;
+      if (!ack || bet.seq <= this.#seq) this.#remove(bet);
+      this.#changed();
+    });
+  }
+
+  /** Places what I had in the last round in which I bet. */
+  again() {
+    for (const [on, amount] of Object.entries(this.lastBets)) this.bet(on, amount);
+  }
+
+  clear() {
+    this.#wait("clear", "clear_bets", { round: this.game.round });
+  }
+
+  refill() {
+    this.#wait("refill", "refill", {});
+  }
+
+  /** Somebody has read why the last thing was not done. */
+  read() {
+    this.problem = null;
+    this.#changed();
+  }
+
+  async #wait(what, type, payload) {
+    if (this.waiting) return;
+    this.waiting = what;
+    await this.#do(type, payload, nextID());
+    this.waiting = "";
+    this.#changed();
+  }
+
+  // Resolves with the ack, or with undefined once the problem is shown.
+  async #do(type, payload, id) {
+    this.problem = null;
+    const done = this.#send(type, payload, id);
+    this.#changed();
+    try {
+      return await done;
+    } catch (error) {
+      this.problem = error;
+      return undefined;
+    }
+  }
+
+  #remove(bet) {
+    this.placing = this.placing.filter((each) => each !== bet);
+  }
+
+  // The event of a bet may come before its ack.
+  #echo({ round, on, amount }) {
+    const early = this.placing.find((each) => !each.echoed && each.seq === 0 && each.round === round && each.on === on && each.amount === amount);
+    if (early) early.echoed = true;
+  }
+
+  #appliedTo(seq) {
+    this.#seq = Math.max(this.#seq, seq ?? 0);
+    this.placing = this.placing.filter((each) => each.seq === 0 || each.seq > this.#seq);
+  }
+
+  #keepBets({ paid }) {
+    const mine = paid.filter(({ uid }) => uid === this.#me());
+    if (mine.length > 0) this.lastBets = Object.fromEntries(mine.map(({ on, amount }) => [on, amount]));
+  }
+
+  #shoe({ shoe, ...more }) {
+    if (shoe > 0) this.shoes.set(shoe, { ...this.shoes.get(shoe), shoe, ...more });
+  }
+}
+
+/** Why one cannot bet now: "", "offline", "phase" or "poor" (less than the smallest chip). */
+export function closed(table, online, chip) {
+  if (!online) return "offline";
+  if (table.game.phase !== "betting") return "phase";
+  return table.left < chip ? "poor" : "";
+}
+
+/** What is mine on the table, in all. */
+export const staked = (table) => sum(table.game.bets) + table.placing.reduce((all, each) => all + (each.echoed ? 0 : each.amount), 0);
