@@ -168,7 +168,7 @@ func (g *game) me(uid string) struct {
 }
 
 // rounds is how many random rounds are played: 5,000, or what
-// BACCARAT_ROUNDS says. A million take a minute and a half.
+// BACCARAT_ROUNDS says. A million take two minutes.
 func rounds(t *testing.T) int {
 	text := os.Getenv("BACCARAT_ROUNDS")
 	if text == "" {
