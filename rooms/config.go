@@ -109,6 +109,8 @@ type Config struct {
 	HistoryBytes int64         // the whole log; the oldest events are dropped
 	InboxBytes   int64         // the log of all users' inboxes, which is one of its own
 
+	TableBytes int64 // the log of all tables, which is one of its own; beyond it they do not decide; snapshots may have a quarter of that more
+
 	// HearAll makes the node subscribe to all rooms of the cluster by a few
 	// wildcard subscriptions, instead of up to three for each open room, and
 	// validate all events, instead of taking turns with other nodes. It is for
@@ -184,6 +186,7 @@ func DefaultConfig() Config {
 		HistoryAge:       24 * time.Hour,
 		HistoryBytes:     1 << 30,
 		InboxBytes:       256 << 20,
+		TableBytes:       256 << 20,
 		RingBytes:        128 << 20,
 		CopyBytes:        32 << 20,
 		PublishBytes:     eventlog.MaxPendingBytes,
@@ -219,6 +222,7 @@ func (c Config) withDefaults() Config {
 	c.HistoryAge = cmp.Or(c.HistoryAge, d.HistoryAge)
 	c.HistoryBytes = cmp.Or(c.HistoryBytes, d.HistoryBytes)
 	c.InboxBytes = cmp.Or(c.InboxBytes, d.InboxBytes)
+	c.TableBytes = cmp.Or(c.TableBytes, d.TableBytes)
 	c.Mailbox = cmp.Or(c.Mailbox, d.Mailbox)
 	c.IdleAfter = cmp.Or(c.IdleAfter, d.IdleAfter)
 	c.PresenceInterval = cmp.Or(c.PresenceInterval, d.PresenceInterval)
@@ -242,7 +246,7 @@ func (c Config) withDefaults() Config {
 
 // stream returns the configuration of the stream of a space.
 func (c Config) stream(space wire.Space) eventlog.Config {
-	bytes := [wire.Spaces]int64{wire.SpaceRooms: c.HistoryBytes, wire.SpaceInboxes: c.InboxBytes, wire.SpaceTables: c.HistoryBytes}[space]
+	bytes := [wire.Spaces]int64{wire.SpaceRooms: c.HistoryBytes, wire.SpaceInboxes: c.InboxBytes, wire.SpaceTables: c.TableBytes}[space]
 	return eventlog.Config{Space: space, Memory: c.Memory, Replicas: c.Replicas, History: c.History, HistoryAge: c.HistoryAge, HistoryBytes: bytes, Log: c.Log}
 }
 
@@ -263,6 +267,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("rooms: history bytes is %d; it must be at least %d", c.HistoryBytes, 1<<20)
 	case c.InboxBytes < 1<<20:
 		return fmt.Errorf("rooms: inbox bytes is %d; it must be at least %d", c.InboxBytes, 1<<20)
+	case c.TableBytes < 1<<20:
+		return fmt.Errorf("rooms: table bytes is %d; it must be at least %d", c.TableBytes, 1<<20)
 	case c.Secret != nil && len(c.Secret) != SecretBytes:
 		return fmt.Errorf("rooms: the secret has %d bytes; it must have %d, or be nil", len(c.Secret), SecretBytes)
 	case !budget(c.RingBytes) || !budget(c.CopyBytes) || !budget(c.PublishBytes) || !budget(c.WaitingBytes):

@@ -50,6 +50,7 @@ type Engine struct {
 	rooms        *actor.Group[string, message]
 	snapshots    *eventlog.Snapshots // nil: there are no tables
 	owners       *actor.Group[string, ownerMessage]
+	tableLoads   Histogram // how long tables took to load
 	opener       *actor.Ref[*room]
 	subs         subscriber
 	peers        peers
@@ -143,7 +144,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 		func(*actor.Ref[*room]) actor.Receiver[*room] { return &opener{eng: e} })
 	e.rooms = actor.NewGroup(&actor.Config[message]{MaxMessages: e.cfg.Mailbox, MaxBytes: mailboxBytes, Cost: cost, OnPanic: e.onPanic, OnUnread: e.unread}, e.cfg.IdleAfter, e.startRoom)
 	if len(e.cfg.Tables) > 0 {
-		if e.snapshots, err = eventlog.OpenSnapshots(ctx, e.nc, e.cfg.Memory, e.Replicas(), snapshotSealer{e}); err != nil {
+		if e.snapshots, err = eventlog.OpenSnapshots(ctx, e.nc, e.cfg.Memory, e.Replicas(), e.cfg.TableBytes/snapshotShare, snapshotSealer{e}); err != nil {
 			return fmt.Errorf("rooms: %w", err)
 		}
 	}

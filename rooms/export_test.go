@@ -12,6 +12,7 @@ import (
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -349,3 +350,12 @@ func IsOtherSecret(err error) bool { return errors.Is(err, errOtherSecret) }
 
 // SnapshotSteps is after how many steps, at least, a table is written down.
 const SnapshotSteps = snapshotSteps
+
+// Owners is how many tables this node decides for.
+func (e *Engine) Owners() int { return e.owners.Len() }
+
+// Snapshots are those of all tables; EncodeStep is the message of a step.
+func (e *Engine) Snapshots() *eventlog.Snapshots { return e.snapshots }
+func (e *Engine) EncodeStep(room wire.Room, step *table.Step) (body []byte, by string, err error) {
+	return e.encodeStep(room, step)
+}

@@ -15,9 +15,6 @@ const (
 	ownerMailbox = 4096      // commands that wait for a table; one more is refused as busy
 	stepBytes    = 128 << 10 // after so much a step is appended, and what waits goes into the next
 	checkEvery   = 64        // each so many-th decision is applied twice
-
-	// snapshotSteps is after how many steps, at least, a table is written down.
-	snapshotSteps = 64
 )
 
 // owner decides for a table, while this node is the one to do so. That another
@@ -43,10 +40,9 @@ type owner struct {
 
 	who attendance
 
-	steps         int // since the last snapshot
-	sinceSnapshot int // bytes of them
-	snapshotBytes int // of the last one; 0: this owner has made none
-	used          time.Time
+	keeps keeper
+	full  int // steps that found the log full, since the last one that did not
+	used  time.Time
 }
 
 // ownerMessage is what an owner's mailbox takes.
@@ -58,14 +54,16 @@ type (
 	loaded        struct {
 		of       *owner
 		log      *table.Log
+		keeps    keeper
 		injected uint64 // where the log of rooms stood
 		err      error
 	}
 	appended struct {
-		of    *owner
-		seq   uint64
-		bytes int
-		err   error
+		of   *owner
+		seq  uint64
+		at   int64 // the time of its decisions, ms since 1970
+		body []byte
+		err  error
 	}
 	// enterRequest is somebody who wants to join, and to see the state.
 	enterRequest struct {
@@ -128,6 +126,10 @@ func (o *owner) Receive(b *actor.Batch[ownerMessage]) {
 			if m.of == o {
 				o.onAppended(m)
 			}
+		case saved:
+			if m.of == o {
+				o.onSaved(m)
+			}
 		case timerTick:
 			if m.of == o {
 				o.waiting = append(o.waiting, table.Request{Command: table.Command{Type: table.TypeTimer}, At: time.Now().UnixMilli()})
@@ -151,6 +153,7 @@ func (o *owner) fail(err error) {
 	shown := wire.Errorf(wire.Unavailable, "the table is out of reach; try again")
 	var broken *table.Broken
 	if errors.As(err, &broken) {
+		o.log = nil // of no use any more
 		shown = wire.Errorf(wire.Internal, "the rules of this table have failed; it stands still until somebody looks after it")
 	}
 	o.eng.roomLog(o.room).Error().Err(err).Msg("a table cannot decide; its commands are refused")
@@ -251,6 +254,9 @@ func (o *owner) Idle() bool {
 
 // Stopped answers what was never received.
 func (o *owner) Stopped(unread []ownerMessage) {
+	if o.log != nil && !o.busy && o.keeps.steps > 0 && !o.keeps.writing {
+		o.snapshot()
+	}
 	o.Failed(nil)
 	for _, m := range unread {
 		switch m := m.(type) {

@@ -3,6 +3,8 @@ package rooms
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
@@ -21,49 +23,153 @@ func (o *owner) load() {
 		_ = eventlog.Pause(ctx, attempt)
 		ctx, cancel := context.WithTimeout(ctx, o.eng.cfg.tuning.open)
 		defer cancel()
-		log, err := o.eng.loadTable(ctx, o.room, o.game)
-		var injected uint64
-		if err == nil {
-			injected, err = o.eng.lastInjected(ctx, o.room)
+		m := loaded{of: o}
+		m.log, m.keeps, m.err = o.eng.loadTable(ctx, o.room, o.game)
+		if m.err == nil {
+			m.injected, m.err = o.eng.lastInjected(ctx, o.room)
 		}
-		o.post(loaded{o, log, injected, err})
+		o.post(m)
 	})
 }
 
-// loadTable makes a table from its log, as far as the replica that answers has
-// it.
-func (e *Engine) loadTable(ctx context.Context, room wire.Room, game table.Game) (*table.Log, error) {
+// loadTable makes a table from its log: from the newest snapshot that is whole and
+// fits the log, and the steps behind it.
+func (e *Engine) loadTable(ctx context.Context, room wire.Room, game table.Game) (*table.Log, keeper, error) {
+	began := time.Now()
 	st := e.stores[wire.SpaceTables]
-	state, err := st.log.State(ctx)
+	last, err := st.log.LastStep(ctx, room)
 	if err != nil {
-		return nil, err
+		return nil, keeper{}, err
 	}
-	log := table.NewLog(game, e.cfg.Node, checkEvery)
-	snapshot, err := e.snapshots.Last(ctx, room)
+	if last == nil {
+		last = &follow.Event{}
+	}
+	log, k, err := e.restoreTable(ctx, room, game, last)
+	if err != nil {
+		return nil, k, err
+	}
+	begins := log.Last()
+	prev := func(ev follow.Event) (uint64, bool) {
+		prev, err := e.secret.Load().verifyStep(ev.By, room, ev.Body)
+		return prev, err == nil
+	}
+	err = st.log.Steps(ctx, room, begins, *last, prev, func(ev follow.Event) error {
+		e.stats.StepsRead.Add(1)
+		k.add(ev.Seq, msOf(ev.Time), ev.Body, e.cfg.markEvery())
+		k.steps++
+		k.bytes += len(ev.Body)
+		return e.takeStep(room, log, ev)
+	})
+	if begins == 0 && (errors.Is(err, eventlog.ErrStepGap) || errors.Is(err, table.ErrGap)) {
+		err = &table.Broken{What: "read its steps: the first ones are dropped, and there is no snapshot that can be read", Cause: err}
+	}
+	if err == nil {
+		e.stats.TablesLoaded.Add(1)
+		e.tableLoads.Observe(time.Since(began))
+	}
+	k.since = time.Now()
+	return log, k, err
+}
+
+// msOf is a time of the log in ms since 1970.
+func msOf(logTime string) int64 {
+	t, err := time.Parse(time.RFC3339Nano, logTime)
+	if err != nil {
+		return time.Now().UnixMilli() // not reached: the server wrote it
+	}
+	return t.UnixMilli()
+}
+
+// restoreTable is a table as its newest snapshot says that can be used, or one
+// without steps.
+func (e *Engine) restoreTable(ctx context.Context, room wire.Room, game table.Game, last *follow.Event) (log *table.Log, k keeper, err error) {
+	list, err := e.snapshots.Last(ctx, room)
+	if err != nil {
+		return nil, k, err
+	}
+	for i, ref := range list {
+		if i == 0 {
+			k.latest = ref
+		}
+		var info eventlog.Snapshot
+		var data, step []byte
+		if info, data, err = e.snapshots.Read(ctx, room, ref); err == nil {
+			step, err = e.fits(ctx, room, info, last)
+		}
+		if err == nil && log != nil { // the steps behind this one are kept as well
+			k.held[1] = info.Step
+			continue
+		}
+		if err == nil {
+			log, err = e.restore(game, info, data)
+		}
+		switch {
+		case err == nil:
+			k.count, k.marks, k.body, k.size = info.Count, info.Marks, step, len(data)
+			k.held[0] = info.Step
+		case errors.Is(err, table.ErrNewer), errors.Is(err, errOtherSecret), !damaged(err):
+			return nil, k, err
+		default:
+			e.passOver(room, err)
+		}
+	}
+	if log == nil {
+		log = table.NewLog(game, e.cfg.Node, checkEvery)
+	}
+	return log, k, nil
+}
+
+// damaged reports whether an error says that a snapshot is of no use: another
+// attempt would not help.
+func damaged(err error) bool {
+	var unfit errUnfit
+	var broken *table.Broken
+	return errors.Is(err, eventlog.ErrSnapshotDamaged) || errors.As(err, &unfit) || errors.As(err, &broken)
+}
+
+func (e *Engine) passOver(room wire.Room, err error) {
 	if errors.Is(err, errNotSealed) {
 		e.stats.Forged.Add(1)
 		e.roomLog(room).Warn().Err(err).Msg("a snapshot of a table was not written by a node, and is ignored; who publishes on room.<room>.snapshot?")
-		snapshot, err = nil, nil
+		return
 	}
-	if err != nil {
+	e.stats.SnapshotsDamaged.Add(1)
+	e.roomLog(room).Error().Err(err).Msg("a snapshot of a table cannot be used; the one before it is taken, or all steps are read")
+}
+
+// fits returns the body of the step that a snapshot stands for. That step must be
+// in the log: after a server was killed, the end of the log may be lost, and
+// written anew.
+func (e *Engine) fits(ctx context.Context, room wire.Room, s eventlog.Snapshot, last *follow.Event) ([]byte, error) {
+	st := e.stores[wire.SpaceTables]
+	switch {
+	case s.Epoch != st.Epoch():
+		return nil, errUnfit("the snapshot is of another log of steps, which was deleted or lost")
+	case s.Step > last.Seq:
+		return nil, errUnfit(fmt.Sprintf("the snapshot stands for step %d, and the log ends at step %d", s.Step, last.Seq))
+	}
+	step := last
+	if s.Step != last.Seq {
+		var err error
+		if step, err = st.log.StepAt(ctx, room, s.Step); err != nil {
+			return nil, err
+		}
+	}
+	if step == nil || eventlog.Sum(step.Body) != s.Sum {
+		return nil, errUnfit(fmt.Sprintf("the snapshot stands for step %d, and the log has another one there", s.Step))
+	}
+	return step.Body, nil
+}
+
+func (e *Engine) restore(game table.Game, s eventlog.Snapshot, data []byte) (*table.Log, error) {
+	log := table.NewLog(game, e.cfg.Node, checkEvery)
+	if err := log.Restore(data); errors.Is(err, table.ErrNewer) {
 		return nil, err
+	} else if err != nil {
+		return nil, &table.Broken{What: "read its snapshot", Cause: err}
 	}
-	if snapshot != nil {
-		if err := log.Restore(snapshot); err != nil {
-			return nil, err
-		}
-	}
-	for more := true; more && log.Last() < state.Last; {
-		page, err := st.log.Read(ctx, room, follow.Range{After: log.Last(), Upto: state.Last})
-		if err != nil {
-			return nil, err
-		}
-		for _, ev := range page.Events {
-			if err := e.takeStep(room, log, ev); err != nil {
-				return nil, err
-			}
-		}
-		more = page.Cut
+	if log.Last() != s.Step {
+		return nil, errUnfit(fmt.Sprintf("the snapshot stands for step %d, and its state for step %d", s.Step, log.Last()))
 	}
 	return log, nil
 }
@@ -90,7 +196,14 @@ func (o *owner) onLoaded(m loaded) {
 		o.fail(m.err)
 		return
 	}
-	o.log, o.attempts = m.log, 0
+	writing := o.keeps.writing
+	o.log, o.attempts, o.keeps = m.log, 0, m.keeps
+	o.keeps.writing = writing
+	if o.full > 0 && o.keeps.steps > 0 && !writing {
+		o.snapshot()
+	} else {
+		o.dropSteps()
+	}
 	o.injected, o.injectedRead = max(o.injected, m.injected), 0
 	o.who.unequal = true
 	o.waiting = append([]table.Request{o.engineCommand(table.TypeTookOver, table.User{})}, o.waiting...)

@@ -15,7 +15,7 @@ import (
 // append has the log take the step behind the last one, and behind no other.
 func (o *owner) append(step *table.Step) {
 	o.busy = true
-	prev := step.Prev
+	prev, now := step.Prev, step.Now
 	body, by, err := o.eng.encodeStep(o.room, step)
 	if err != nil {
 		o.fail(&table.Broken{What: "encode a step", Cause: err})
@@ -23,7 +23,7 @@ func (o *owner) append(step *table.Step) {
 	}
 	o.eng.background(func(ctx context.Context) {
 		seq, err := o.eng.appendStep(ctx, o.room, body, by, prev)
-		o.post(appended{o, seq, len(body), err})
+		o.post(appended{o, seq, now, body, err})
 	})
 }
 
@@ -41,7 +41,7 @@ func (e *Engine) appendStep(ctx context.Context, room wire.Room, body []byte, by
 			return 0, err
 		}
 		seq, err := e.stores[wire.SpaceTables].log.AppendStep(ctx, msg)
-		if err == nil || errors.Is(err, eventlog.ErrWrongLast) {
+		if err == nil || errors.Is(err, eventlog.ErrWrongLast) || errors.Is(err, eventlog.ErrFull) {
 			return seq, err
 		}
 		e.roomLog(room).Debug().Err(err).Msg("a step has no ack; sending it again")
@@ -50,15 +50,20 @@ func (e *Engine) appendStep(ctx context.Context, room wire.Room, body []byte, by
 
 func (o *owner) onAppended(m appended) {
 	o.busy = false
+	if errors.Is(m.err, eventlog.ErrFull) {
+		o.onFull()
+		return
+	}
 	if m.err != nil {
 		o.load()
 		return
 	}
-	o.inHand = nil
+	o.inHand, o.full = nil, 0
 	o.answer(o.log.Stored(m.seq))
-	o.sinceSnapshot += m.bytes
-	o.steps++
-	if o.steps >= snapshotSteps && o.sinceSnapshot >= o.snapshotBytes {
+	o.eng.stats.Steps.Add(1)
+	o.eng.stats.StepBytes.Add(int64(len(m.body)))
+	o.keeps.appended(m.seq, m.at, m.body, o.eng.cfg.markEvery())
+	if o.keeps.due() {
 		o.snapshot()
 	}
 }

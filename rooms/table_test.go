@@ -18,7 +18,7 @@ func baccaratTables(c *rooms.Config) {
 }
 
 // command has a table decide and waits for the answer.
-func command(t *testing.T, eng *rooms.Engine, room wire.Room, id string, who table.User, typ, payload string) (uint64, error) {
+func command(t testing.TB, eng *rooms.Engine, room wire.Room, id string, who table.User, typ, payload string) (uint64, error) {
 	t.Helper()
 	type answer struct {
 		seq uint64

@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -48,6 +49,15 @@ func (l *Log) askOnce(ctx context.Context, room wire.Room, seq uint64, began tim
 		}
 		if oldest != nil {
 			v.Oldest = oldest.Seq
+		}
+		if l.cfg.Space == wire.SpaceTables && oldest != nil {
+			// Nodes drop steps, so no limit says which ones the log has had.
+			var step struct {
+				Prev uint64 `json:"prev"`
+			}
+			if v.LimitSince = oldest.Seq; json.Unmarshal(oldest.Data, &step) == nil {
+				v.LimitSince = step.Prev
+			}
 		}
 	}
 	at, err := l.leaderAt(ctx, seq)

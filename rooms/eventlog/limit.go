@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 // The limit of events per room depends on how full the log is. It is lowered
@@ -31,6 +33,9 @@ const (
 // at once set the same one. RecordLimit must have been called for the same s.
 func (l *Log) AdjustLimit(ctx context.Context, s StreamState) (limit int64, changed bool, err error) {
 	c := s.info.Config
+	if l.cfg.Space == wire.SpaceTables {
+		return c.MaxMsgsPerSubject, false, nil // a step may go only below a snapshot that holds it
+	}
 	limit = limitFor(c, s.info.State.Bytes, l.cfg.History)
 	if limit == c.MaxMsgsPerSubject {
 		return limit, false, nil

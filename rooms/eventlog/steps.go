@@ -13,8 +13,14 @@ import (
 // append expects.
 var ErrWrongLast = errors.New("the log has a later step of this table")
 
+// ErrFull is that the stream has as many bytes as it may have.
+var ErrFull = errors.New("the log of tables is full (--table-bytes)")
+
 // Error codes of JetStream.
-const errCodeWrongLast = 10071
+const (
+	errCodeWrongLast = 10071
+	errCodeFull      = 10077
+)
 
 // AppendStep publishes a message that says behind which one of its subject it
 // belongs, and returns its sequence. ErrWrongLast is that the log has another one
@@ -36,6 +42,8 @@ func (l *Log) AppendStep(ctx context.Context, msg *nats.Msg) (seq uint64, err er
 		return ack.Seq, nil
 	case ack.Error.ErrCode == errCodeWrongLast:
 		return 0, ErrWrongLast
+	case ack.Error.ErrCode == errCodeFull:
+		return 0, ErrFull
 	}
 	return 0, fmt.Errorf("append to %s: %w", msg.Subject, ack.Error)
 }

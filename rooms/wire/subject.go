@@ -1,6 +1,9 @@
 package wire
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Space is a family of subjects, <first word>.<token>.<verb>, and all that is
 // logged under them: README.md, "NATS".
@@ -47,7 +50,9 @@ const (
 	AllPresence  = "room.*.presence"
 	AllLabels    = "room.*.label"
 	AllSnapshots = "room.*.snapshot"
-	AllCommands  = "room.*.command"
+	// AllSnapshotParts is of large snapshots.
+	AllSnapshotParts = "room.*.snapshot.*.*"
+	AllCommands      = "room.*.command"
 )
 
 // AllEvents returns the subjects that the stream of the space captures.
@@ -101,6 +106,12 @@ func EventSubject(room Room) string { return subject(room, verbEvent) }
 
 // SnapshotSubject holds a table as it was after one of its steps.
 func SnapshotSubject(room Room) string { return subject(room, verbSnapshot) }
+
+// SnapshotPartSubject holds a part of a snapshot that is larger than a message
+// may be. A table has a few slots for such ones.
+func SnapshotPartSubject(room Room, slot, part int) string {
+	return SnapshotSubject(room) + "." + strconv.Itoa(slot) + "." + strconv.Itoa(part)
+}
 
 // CommandSubject takes commands for a table, as requests.
 func CommandSubject(room Room) string { return subject(room, verbCommand) }

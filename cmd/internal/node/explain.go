@@ -66,6 +66,9 @@ func explainConflict(e *eventlog.ConflictError) error {
 		if flag == "history-bytes" && e.Stream == eventlog.InboxStream {
 			flag = "inbox-bytes"
 		}
+		if flag == "history-bytes" && e.Stream == eventlog.StepsStream {
+			flag = "table-bytes"
+		}
 		if ok {
 			name = fmt.Sprintf("--%s (%s)", flag, EnvName(flag))
 		}

@@ -83,10 +83,11 @@ func budgetsFor(limit, rings int64) budgets {
 	return b
 }
 
-// logBytes is how large the log and the inboxes may be that are kept in this
-// process's memory: together some third of the limit, whatever the flags say.
-func logBytes(limit, log, inboxes int64) (int64, int64) {
-	return max(leastBudget, min(log, limit/4)), max(leastBudget, min(inboxes, limit/16))
+// logBytes is how large the log, the inboxes and the steps of tables may be that
+// are kept in this process's memory: together some third of the limit, whatever
+// the flags say.
+func logBytes(limit, log, inboxes, tables int64) (int64, int64, int64) {
+	return max(leastBudget, min(log, limit/4)), max(leastBudget, min(inboxes, limit/16)), max(leastBudget, min(tables, limit/16))
 }
 
 // Opening a connection or a room needs several times the memory and the stack

@@ -144,13 +144,13 @@ func (n *Node) awaitNATS(ctx context.Context) error {
 }
 
 func (n *Node) startEngine(ctx context.Context) (err error) {
-	history, inboxes := int64(n.cfg.HistoryBytes), int64(n.cfg.InboxBytes)
+	history, inboxes, tables := int64(n.cfg.HistoryBytes), int64(n.cfg.InboxBytes), int64(n.cfg.TableBytes)
 	if n.cfg.InMemory() && n.nats != nil {
-		history, inboxes = logBytes(n.limit, history, inboxes)
+		history, inboxes, tables = logBytes(n.limit, history, inboxes, tables)
 	}
 	n.engine, err = rooms.New(ctx, n.conn, rooms.Config{
 		Node: n.cfg.NodeName, Memory: n.cfg.InMemory(), Replicas: n.cfg.Replicas,
-		History: n.cfg.History, HistoryAge: n.cfg.HistoryAge, HistoryBytes: history, InboxBytes: inboxes,
+		History: n.cfg.History, HistoryAge: n.cfg.HistoryAge, HistoryBytes: history, InboxBytes: inboxes, TableBytes: tables,
 		RingBytes: n.memory.rings, WaitingBytes: n.memory.waiting, CopyBytes: n.memory.copies, PublishBytes: n.memory.publish,
 		PresenceInterval: n.cfg.PresenceInterval, PresenceGrace: n.cfg.PresenceGrace, HearAll: n.cfg.NATSURL == "", Feed: n.cfg.Feed, EndUser: n.endUser, Kicked: n.kicked, Log: n.log, Tables: n.tables(),
 	})
