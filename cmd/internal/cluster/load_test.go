@@ -61,30 +61,38 @@ type load struct {
 // startLoad sends until clean ends it.
 func startLoad(t *testing.T, nodes []*node) *load {
 	t.Helper()
-	args := []string{"verify", "--json", "--progress", "200ms", "--publishers", fmt.Sprint(loadPublishers), "--members", fmt.Sprint(loadMembers),
-		"--rooms", fmt.Sprint(loadRooms), "--rate", fmt.Sprint(loadRate), "--duration", "1h", "--settle", loadSettle.String()}
+	l := &load{lines: make(chan verdict, 1<<14)}
+	l.process = startVerify(t, nodes, l.lines, "--publishers", fmt.Sprint(loadPublishers), "--members", fmt.Sprint(loadMembers),
+		"--rooms", fmt.Sprint(loadRooms), "--rate", fmt.Sprint(loadRate), "--settle", loadSettle.String())
+	return l
+}
+
+// startVerify starts a roomctl verify that ends when it is interrupted. What it
+// prints goes to lines, which is closed when it has ended.
+func startVerify[V any](t *testing.T, nodes []*node, lines chan<- V, flags ...string) process {
+	t.Helper()
+	args := append([]string{"verify", "--json", "--progress", "200ms", "--duration", "1h"}, flags...)
 	for _, x := range nodes {
 		args = append(args, "--url", x.ws())
 	}
 	out, in := io.Pipe()
-	l := &load{lines: make(chan verdict, 1<<14)}
-	l.process = process{t: t, name: "verify", path: roomctlProgram(t), args: args, out: in,
-		env: []string{"PATH=" + os.Getenv("PATH"), "ROOMCTL_JWT_KEY=" + jwtKey}}
+	p := process{t: t, name: "verify", path: roomctlProgram(t), args: args, out: in,
+		env: []string{"PATH=" + os.Getenv("PATH"), "ROOMCTL_JWT_KEY=" + jwtKey, "ROOMCTL_API_KEY=" + apiKey}}
 	go func() {
-		defer close(l.lines)
-		lines := bufio.NewScanner(out)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			var d verdict
-			if err := json.Unmarshal(lines.Bytes(), &d); err != nil {
-				t.Errorf("verify printed %q: %v", lines.Bytes(), err)
+		defer close(lines)
+		scanner := bufio.NewScanner(out)
+		scanner.Buffer(nil, 4<<20)
+		for scanner.Scan() {
+			var d V
+			if err := json.Unmarshal(scanner.Bytes(), &d); err != nil {
+				t.Errorf("verify printed %q: %v", scanner.Bytes(), err)
 			}
-			l.lines <- d
+			lines <- d
 		}
 	}()
-	l.start()
+	p.start()
 	t.Cleanup(func() { in.Close() })
-	return l
+	return p
 }
 
 // flowing waits until so many more events than now were acknowledged.

@@ -65,7 +65,7 @@ func newNATS(t *testing.T) *natsCluster {
 		s.process = process{t: t, name: "nats-" + name, path: natsProgram(t), args: []string{"-c", config}, env: append(env[:len(env):len(env)],
 			"NATS_NAME="+name, "NATS_HOST=127.0.0.1", fmt.Sprint("NATS_PORT=", s.port), "NATS_MONITOR="+address(s.monitor),
 			fmt.Sprint("NATS_ROUTE_PORT=", ports[i]), "NATS_ROUTES=["+strings.Join(routes, ", ")+"]",
-			fmt.Sprintf("NATS_STORE=%q", t.TempDir()), "NATS_STORE_SIZE=2GB", `NATS_SYNC="2m"`)}
+			fmt.Sprintf("NATS_STORE=%q", t.TempDir()), "NATS_STORE_SIZE=4GB", `NATS_SYNC="2m"`)}
 		c.servers = append(c.servers, s)
 	}
 	return c

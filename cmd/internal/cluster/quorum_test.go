@@ -141,7 +141,7 @@ func TestFullDiskOfAnExternalServer(t *testing.T) {
 	dir := smalldisk.New(t, 16)
 	port, monitor := freePort(t), freePort(t)
 	config := filepath.Join(t.TempDir(), "nats.conf")
-	text := fmt.Sprintf("listen: %q\nhttp: %q\njetstream { store_dir: %q, max_file_store: 2GB }\n", address(port), address(monitor), dir)
+	text := fmt.Sprintf("listen: %q\nhttp: %q\njetstream { store_dir: %q, max_file_store: 4GB }\n", address(port), address(monitor), dir)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,258 @@
+//go:build unix
+
+package cluster
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// The players of every fault: 200 at 20 tables, with rounds of about ten seconds.
+const (
+	betTables = 20
+	betBots   = 200
+	betRate   = 100 // commands per second, of all of them
+	betSettle = 60 * time.Second
+)
+
+// betVerdict is what roomctl verify --tables --json prints.
+type betVerdict struct {
+	Phase          string
+	Sent           int
+	Acknowledged   int
+	Bets           int
+	Refused        int
+	Unacknowledged int
+	Ended          int
+	Settled        int
+	Refreshes      int
+	Reconnects     int
+	Away           int
+	Faults         map[string]int
+	Findings       []string
+	Errors         map[string]int
+	GaveUp         string `json:"gave_up"`
+	Outcome        string
+	Words          string
+	LostPause      pause `json:"lost_pause"`
+	Waits          []pause
+}
+
+// tables is a running cluster at whose tables bots play.
+type tables struct {
+	t     *testing.T
+	nats  *natsCluster
+	nodes []*node
+	watch *croupier
+	play  process
+	lines chan betVerdict
+	hits  []hit
+}
+
+// hit is one fault.
+type hit struct {
+	what string
+	at   time.Time
+}
+
+// startTables returns when bets are taken and rounds end.
+func startTables(t *testing.T) *tables {
+	t.Helper()
+	s := &tables{t: t, nats: startNATS(t), lines: make(chan betVerdict, 1<<14)}
+	s.nodes = startNodes(t, s.nats, 3, "--bet-time", "3s", "--deal-time", "200ms")
+	s.watch = startCroupier(t, s.nats)
+	s.play = startVerify(t, s.nodes, s.lines, "--tables", "--rooms", fmt.Sprint(betTables), "--publishers", fmt.Sprint(betBots), "--members", "0",
+		"--rate", fmt.Sprint(betRate), "--settle", betSettle.String())
+	s.flowing()
+	return s
+}
+
+// flowing waits until commands are acknowledged and as many rounds have ended as
+// there are tables.
+func (s *tables) flowing() {
+	s.t.Helper()
+	var first *betVerdict
+	over := time.After(2 * time.Minute)
+	for {
+		select {
+		case d, ok := <-s.lines:
+			switch {
+			case !ok || d.Phase == "verdict":
+				s.t.Fatalf("the play is over: %+v", d)
+			case d.Phase != "sending":
+			case first == nil:
+				first = &d
+			case d.Acknowledged >= first.Acknowledged+2*betRate && d.Ended >= first.Ended+betTables:
+				return
+			}
+		case <-over:
+			s.t.Fatalf("commands are not acknowledged, or rounds do not end: %+v", first)
+		}
+	}
+}
+
+// each has a fault befall, in each phase of a round, the node that decides for the
+// table that is there; heal ends it.
+func (s *tables) each(phases []string, fault func(owner *node) (heal func())) {
+	s.t.Helper()
+	for _, phase := range phases {
+		owner := s.node(s.watch.moment(s.t, phase))
+		s.hits = append(s.hits, hit{phase + " at " + owner.name, time.Now()})
+		if heal := fault(owner); heal != nil {
+			heal()
+		}
+		s.flowing()
+	}
+}
+
+func (s *tables) node(name string) *node {
+	s.t.Helper()
+	i := slices.IndexFunc(s.nodes, func(x *node) bool { return x.name == name })
+	if i < 0 {
+		s.t.Fatalf("a step names %q, which is no node", name)
+	}
+	return s.nodes[i]
+}
+
+// clean ends the play and waits for the verdict: nothing that was acknowledged is
+// lost or doubled, every round is settled once, everybody's money is what the log
+// says, and every command got an answer.
+func (s *tables) clean() {
+	s.t.Helper()
+	s.play.signal(syscall.SIGINT)
+	var last betVerdict
+	over := time.After(5 * time.Minute)
+	for last.Phase != "verdict" {
+		select {
+		case d, ok := <-s.lines:
+			if !ok {
+				s.t.Fatalf("verify ended without a verdict: %v", s.play.wait(time.Minute))
+			}
+			last = d
+		case <-over:
+			s.t.Fatal("no verdict after 5 minutes")
+		}
+	}
+	if err := s.play.wait(time.Minute); err != nil {
+		s.t.Errorf("roomctl verify: %v", err)
+	}
+	if last.Outcome != "held" || last.Unacknowledged+last.Away+last.Refreshes > 0 {
+		s.t.Errorf("%s: %s; unacknowledged %d (%s), away %d, refreshes %d\n%s", last.Outcome, last.Words, last.Unacknowledged, last.GaveUp, last.Away, last.Refreshes,
+			strings.Join(last.Findings, "\n"))
+	}
+	s.t.Logf("%d commands acknowledged, %d of them bets, %d refused, %d rounds settled; reconnects %d, error answers %v",
+		last.Acknowledged, last.Bets, last.Refused, last.Settled, last.Reconnects, last.Errors)
+	for i, h := range s.hits {
+		until := time.Now()
+		if i+1 < len(s.hits) {
+			until = s.hits[i+1].at
+		}
+		stayed, lost := longestWaits(last.Waits, h.at, until)
+		s.t.Logf("%s: the longest wait for an answer %.2fs where the connection stayed, %.2fs where it was lost", h.what, stayed.Seconds(), lost.Seconds())
+	}
+}
+
+// longestWaits are those that ended between two times, counted from the first.
+func longestWaits(waits []pause, at, until time.Time) (stayed, lost time.Duration) {
+	for _, p := range waits {
+		if p.To.Before(at) || p.To.After(until) {
+			continue
+		}
+		d := p.To.Sub(at)
+		if p.From.After(at) {
+			d = p.To.Sub(p.From)
+		}
+		if strings.HasSuffix(p.Where, "was lost") {
+			lost = max(lost, d)
+		} else {
+			stayed = max(stayed, d)
+		}
+	}
+	return stayed, lost
+}
+
+// croupier hears all tables, and says what is done there and by which node.
+type croupier struct {
+	mu   sync.Mutex
+	want string // type of event
+	seen chan string
+}
+
+func startCroupier(t *testing.T, c *natsCluster) *croupier {
+	t.Helper()
+	w := &croupier{seen: make(chan string, 1)}
+	_, err := c.connect(c.url("operator"), nil).Subscribe("room.*.log", func(msg *nats.Msg) {
+		var step struct {
+			Node   string
+			Events []struct{ Type string }
+		}
+		if msg.Header.Get("Nats-Stream") != "STEPS" || json.Unmarshal(msg.Data, &step) != nil {
+			return
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, ev := range step.Events {
+			if w.want != "" && ev.Type == w.want {
+				w.want = ""
+				w.seen <- step.Node
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// moment waits until something happens at a table, and returns the node that
+// decided it.
+func (w *croupier) moment(t *testing.T, typ string) (node string) {
+	t.Helper()
+	w.mu.Lock()
+	w.want = typ
+	w.mu.Unlock()
+	select {
+	case node := <-w.seen:
+		return node
+	case <-time.After(time.Minute):
+		t.Fatalf("no %s at any table", typ)
+		return ""
+	}
+}
+
+// phases are those of a round, by the events with which they begin; short is how
+// many of them a short run takes.
+func phases(t *testing.T, short int) []string {
+	t.Helper()
+	all := []string{"bet_placed", "card_dealt", "betting_closed", "round_settled", "round_opened"}
+	return all[:int(faults(t, time.Duration(short), time.Duration(len(all))))]
+}
+
+func TestTablesWhoseNodeDies(t *testing.T) {
+	list := phases(t, 2)
+	s := startTables(t)
+	s.each(list, func(owner *node) func() {
+		owner.kill()
+		return func() { owner.start(); owner.ready() }
+	})
+	s.clean()
+}
+
+func TestTablesWhoseNodeIsPaused(t *testing.T) {
+	list := phases(t, 1)
+	s := startTables(t)
+	s.each(list, func(owner *node) func() {
+		owner.signal(syscall.SIGSTOP)
+		last(t, 5*time.Second)
+		return func() { owner.signal(syscall.SIGCONT) }
+	})
+	s.clean()
+}
