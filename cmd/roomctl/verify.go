@@ -17,6 +17,7 @@ type verifyCmd struct {
 	trust
 	verify.Config
 	JWTKeyFile string `name:"jwt-key-file" placeholder:"FILE" help:"File with the HS256 secret or the private key in PEM to make the clients' tokens with; also ROOMCTL_JWT_KEY with the key itself. Without one they are guests."`
+	APIKeyFile string `name:"api-key-file" placeholder:"FILE" help:"With --tables: file with the server's API key, to read the logs over HTTP; also ROOMCTL_API_KEY with the key itself. A server without any key answers on its own machine."`
 }
 
 func (cmd *verifyCmd) run(ctx context.Context, t terminal) (err error) {
@@ -24,6 +25,9 @@ func (cmd *verifyCmd) run(ctx context.Context, t terminal) (err error) {
 		return err
 	}
 	if cmd.TLS, err = cmd.config(); err != nil {
+		return err
+	}
+	if cmd.APIKey, err = (&api{APIKeyFile: cmd.APIKeyFile}).key(t); err != nil {
 		return err
 	}
 	return verify.Run(ctx, cmd.Config, t.stdout)

@@ -93,6 +93,8 @@ func (s *tables) flowing() {
 			case d.Acknowledged >= first.Acknowledged+2*betRate && d.Ended >= first.Ended+betTables:
 				return
 			}
+		case <-s.play.exited:
+			s.t.Fatalf("the play is over: %v", s.play.err)
 		case <-over:
 			s.t.Fatalf("commands are not acknowledged, or rounds do not end: %+v", first)
 		}
