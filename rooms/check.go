@@ -345,6 +345,7 @@ func (st *store) markSuspect() {
 }
 
 func (e *Engine) onReconnect(nc *nats.Conn) {
+	e.forward.reconnected()
 	e.cfg.Log.Info().Str("url", nc.ConnectedUrlRedacted()).Msg("the engine's NATS connection is back; comparing all rooms with the log")
 	for _, st := range e.stores {
 		st.suspectAll()

@@ -3,7 +3,7 @@ package rooms
 import (
 	"context"
 	"encoding/json"
-	"hash/fnv"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,58 +16,90 @@ import (
 
 // CommandOptions says who sends a command to a table.
 type CommandOptions struct {
-	ID   string     // the sender's; sent again under it, a command gets its first answer. "": it is not told apart
+	// ID is the sender's; sent again under it within two minutes, a command gets
+	// its first answer, from any node. "": the command is decided once at most,
+	// and answered unavailable when it is not known whether it was.
+	ID   string
 	User table.User // who sends it
 }
 
+// Decision is what became of a command.
+type Decision struct {
+	Seq   uint64 // of the step that holds it
+	Again bool   // the command came before: this is the first answer
+}
+
 // Command has a table decide, on whichever node that is, and calls done once: with
-// the sequence of the step that holds the decision, or with the reason why there
-// is none, a *wire.Error: Refused is the rules' own. done must not block, and runs
-// on any goroutine.
-func (e *Engine) Command(room wire.Room, ev wire.Event, opts CommandOptions, done func(seq uint64, err error)) {
+// the step that holds the decision, or with the reason why there is none, a
+// *wire.Error. Refused is the rules' own, and the Decision says where it is
+// stored; after Unavailable and Busy the same may be sent again under its ID.
+// Commands of one caller to one table are decided in the order of the calls,
+// unless the node that decides is lost meanwhile. done must not block, is called
+// within 2 * table.MaxWait, and runs on any goroutine.
+func (e *Engine) Command(room wire.Room, ev wire.Event, opts CommandOptions, done func(Decision, error)) {
 	c := forwarded{Type: ev.Type, Payload: ev.Payload, ID: opts.ID, User: opts.User}
-	answer := done
-	done = func(seq uint64, err error) {
-		if h := e.handleOf(room); h != nil && seq > 0 {
-			h.ack(seq) // whoever has the answer finds the step in history
+	e.forward.send(room, c, func(d decided) {
+		if h := e.handleOf(room); h != nil && d.Seq > 0 {
+			h.ack(d.Seq) // whoever has the answer finds the step in history
 		}
-		answer(seq, err)
-	}
-	if e.ownerOf(room, "") != e.cfg.Node {
-		e.background(func(ctx context.Context) {
-			d := e.forward(ctx, room, c)
-			done(d.result())
-		})
-		return
-	}
-	e.decideHere(room, c, func(d decided) { done(d.result()) })
+		done(d.result())
+	})
 }
 
 // enterTable asks whether a member may join a table, and for the state as it sees
 // it; the rules are told of it.
 func (e *Engine) enterTable(ctx context.Context, room wire.Room, m Member) (*tableState, error) {
 	u := m.User()
-	d := e.forward(ctx, room, forwarded{Enter: true, User: table.User{UID: u.UID, Name: u.Username, Avatar: u.AvatarID, Guest: wire.IsGuest(u.UID)}})
-	_, err := d.result()
-	return d.State, err
+	c := forwarded{Enter: true, User: table.User{UID: u.UID, Name: u.Username, Avatar: u.AvatarID, Guest: wire.IsGuest(u.UID)}}
+	answer := make(chan decided, 1)
+	e.forward.send(room, c, func(d decided) { answer <- d })
+	select {
+	case d := <-answer:
+		_, err := d.result()
+		return d.State, err
+	case <-ctx.Done():
+		return nil, wire.Errorf(wire.Unavailable, "the table did not answer in time; try again")
+	}
 }
 
-// forwarded is a command on its way to the node that decides, or, with Enter,
-// somebody who wants to join and to see the state.
+// forwarded is what is sent to the node that decides for a table: a command; with
+// Enter, somebody who wants to join and to see the state; with Wake, nothing but
+// that the table is to be looked after.
 type forwarded struct {
 	Type    string          `json:"type,omitempty"`
 	Payload json.RawMessage `json:"payload,omitempty"`
 	ID      string          `json:"id,omitempty"`
-	User    table.User      `json:"user"`
+	User    table.User      `json:"user,omitzero"`
 	Enter   bool            `json:"enter,omitempty"`
-	Wake    bool            `json:"wake,omitempty"` // nothing is wanted but that the table is looked after
+	Wake    bool            `json:"wake,omitempty"`
+
+	Injected uint64   `json:"injected,omitempty"` // of Wake: the log of rooms has a command at that sequence
+	After    int64    `json:"after,omitempty"`    // the time that the node last told the one that forwards it: see freshFor
+	Gone     []string `json:"gone,omitempty"`     // nodes that do not decide, as far as the sender knows
+	Insist   bool     `json:"insist,omitempty"`   // decide, whoever's turn it is: the last step is yours
 }
 
-// decided is the answer.
+// repeatable reports whether it may be sent again although nobody knows whether
+// it was done.
+func (c *forwarded) repeatable() bool { return c.ID != "" || c.Enter || c.Wake }
+
+// decided is the answer. One with Moved or Expired is not for the sender but for
+// the node that has forwarded it: nothing was done.
 type decided struct {
-	Seq   uint64      `json:"seq,omitempty"`
-	State *tableState `json:"state,omitempty"` // of Enter
-	Error *wire.Error `json:"error,omitempty"`
+	Seq     uint64      `json:"seq,omitempty"`
+	Again   bool        `json:"again,omitempty"`
+	State   *tableState `json:"state,omitempty"` // of Enter
+	Error   *wire.Error `json:"error,omitempty"`
+	Moved   *moved      `json:"moved,omitempty"`
+	Expired int64       `json:"expired,omitempty"` // it may be old; the time, to be named as After if it is not
+}
+
+// moved is that another node decides.
+type moved struct {
+	To string `json:"to,omitempty"` // "": the next one of the sender's own list
+	// Writer is that To has written the last step, before which this node has had
+	// to give way. Otherwise this node does not decide for the table at all.
+	Writer bool `json:"writer,omitempty"`
 }
 
 // tableState is what a user sees of a table after the step Seq, at the time Now in
@@ -78,14 +110,31 @@ type tableState struct {
 	Now   int64           `json:"now"`
 }
 
-// decideHere gives a command to the owner on this node.
-func (e *Engine) decideHere(room wire.Room, c forwarded, done func(decided)) {
+func (d decided) result() (Decision, error) {
+	if d.Error != nil {
+		return Decision{d.Seq, d.Again}, d.Error
+	}
+	return Decision{d.Seq, d.Again}, nil
+}
+
+// decideHere gives what was forwarded to the owner on this node; done is called
+// once. A node whose turn it is not says whose it is, unless the sender insists.
+func (e *Engine) decideHere(room wire.Room, c forwarded, done answerFunc) {
+	if !e.IsTable(room) {
+		done(decided{Moved: &moved{}})
+		return
+	}
+	if to := e.ownerOf(room, c.Gone); to != e.cfg.Node && to != "" && !c.Insist {
+		e.tableStats.Moved.Add(1)
+		done(decided{Moved: &moved{To: to}})
+		return
+	}
 	var m ownerMessage
 	switch {
-	case c.Enter:
-		m = enterRequest{c.User, done}
 	case c.Wake:
-		m = wakeUp{}
+		m = wakeRequest{c.Injected, route{c.Gone, c.Insist}, done}
+	case c.Enter:
+		m = enterRequest{c.User, route{c.Gone, c.Insist}, done}
 	default:
 		req := table.Request{
 			Command: table.Command{Type: c.Type, Payload: c.Payload, User: c.User}, At: time.Now().UnixMilli(), Ref: done,
@@ -93,95 +142,32 @@ func (e *Engine) decideHere(room wire.Room, c forwarded, done func(decided)) {
 		if c.ID != "" {
 			req.Key = table.KeyOf(c.User.From, c.User.UID, c.ID)
 		}
-		m = decideRequest{req}
+		m = decideRequest{req, route{c.Gone, c.Insist}}
 	}
 	switch err := e.owners.Send(string(room), m); err {
 	case nil:
-		if c.Wake {
-			done(decided{})
-		}
 	case actor.ErrFull:
-		done(decided{Error: errBusy})
+		e.tableStats.Busy.Add(1)
+		done(decided{Error: errTableBusy})
 	default:
-		done(decided{Error: errClosed})
+		done(decided{Moved: &moved{}}) // this node is stopping
 	}
 }
 
-// ownerOf is the node that decides for a room: the one of the living nodes whose
-// hash with the room is the highest. Not `without`, which is given up on.
-func (e *Engine) ownerOf(room wire.Room, without string) (owner string) {
-	var best uint64
-	for _, node := range append(e.peers.names(), e.cfg.Node) {
-		h := fnv.New64a()
-		_, _ = h.Write([]byte(node + "\x00" + string(room))) // never fails
-		if sum := mix(h.Sum64()); node != without && (owner == "" || sum > best) {
-			owner, best = node, sum
-		}
-	}
-	return owner
+var errTableBusy = wire.Errorf(wire.Busy, "the table is busy; try again in a moment")
+
+// ownerOf is the node that decides for a table when those that are gone do not;
+// "": nobody is left.
+func (e *Engine) ownerOf(room wire.Room, gone []string) string {
+	return e.placement.ownerOf(room, gone)
 }
 
-// mix spreads the bits of a hash whose highest change little.
-func mix(x uint64) uint64 {
-	x ^= x >> 33
-	x *= 0xff51afd7ed558ccd
-	x ^= x >> 33
-	x *= 0xc4ceb9fe1a85ec53
-	return x ^ x>>33
-}
-
-// commandTimeout is how long another node may take to decide before the next one
-// is asked.
-const commandTimeout = time.Second
-
+// Subjects between nodes about tables: what is forwarded to one, and whether it
+// is there.
 func tableSubject(node, token string) string { return "roomd.table." + node + "." + token }
+func pingSubject(node string) string         { return "roomd.table." + node }
 
-// forward asks the node that decides, and if it does not answer the next one.
-func (e *Engine) forward(ctx context.Context, room wire.Room, c forwarded) (d decided) {
-	body, err := json.Marshal(c)
-	if err != nil {
-		return decided{Error: wire.AsError(err)}
-	}
-	without := ""
-	for range 2 {
-		owner := e.ownerOf(room, without)
-		if owner == e.cfg.Node {
-			return e.waitHere(ctx, room, c)
-		}
-		within, cancel := context.WithTimeout(ctx, commandTimeout)
-		msg, err := e.nc.RequestWithContext(within, tableSubject(owner, wire.RoomToken(room)), body)
-		cancel()
-		if err == nil {
-			err = json.Unmarshal(msg.Data, &d)
-		}
-		if err == nil {
-			return d
-		}
-		e.roomLog(room).Debug().Err(err).Str("node", owner).Msg("the node that decides for a table does not answer; asking the next one")
-		without = owner
-	}
-	return decided{Error: wire.Errorf(wire.Unavailable, "no node decides for this table now; try again")}
-}
-
-func (e *Engine) waitHere(ctx context.Context, room wire.Room, c forwarded) decided {
-	answer := make(chan decided, 1)
-	e.decideHere(room, c, func(d decided) { answer <- d })
-	select {
-	case d := <-answer:
-		return d
-	case <-ctx.Done():
-		return decided{Error: wire.Errorf(wire.Unavailable, "the table did not answer in time; try again")}
-	}
-}
-
-func (d decided) result() (uint64, error) {
-	if d.Error != nil {
-		return d.Seq, d.Error
-	}
-	return d.Seq, nil
-}
-
-// onForwarded takes a command that another node has sent on.
+// onForwarded takes what another node has sent here.
 func (e *Engine) onForwarded(msg *nats.Msg) {
 	token := msg.Subject[strings.LastIndexByte(msg.Subject, '.')+1:]
 	room, err := wire.SpaceRooms.Room(token)
@@ -195,12 +181,32 @@ func (e *Engine) onForwarded(msg *nats.Msg) {
 			err = msg.Respond(body)
 		}
 		if err != nil && !e.closed() {
-			e.cfg.Log.Warn().Err(err).Str("subject", msg.Subject).Msg("a decision could not be answered")
+			e.cfg.Log.Warn().Err(err).Str("subject", msg.Subject).Msg("a decision could not be answered; it is asked for again")
 		}
 	}
 	if err != nil {
 		answer(decided{Error: wire.AsError(err)})
 		return
 	}
+	if now := time.Now(); !c.Wake && !c.Enter && now.Sub(time.UnixMilli(c.After)) > freshFor {
+		e.tableStats.Expired.Add(1)
+		answer(decided{Expired: now.UnixMilli()})
+		return
+	}
 	e.decideHere(room, c, answer)
+}
+
+// freshFor is how old a command may be that another node forwards. It may have
+// lain in a connection while this process was stopped, and what became of it since
+// may be forgotten here: table.Memory is longer than somebody repeats a command by
+// a minute. No two clocks are compared for it: a command names the time that this
+// node itself has told last, and if that is long ago the node that forwards it is
+// asked whether it still wants it.
+const freshFor = 30 * time.Second
+
+// onTablePing answers who wants to know whether this node is there, with its time.
+func (e *Engine) onTablePing(msg *nats.Msg) {
+	if err := msg.Respond(strconv.AppendInt(nil, time.Now().UnixMilli(), 10)); err != nil && !e.closed() {
+		e.cfg.Log.Warn().Err(err).Str("subject", msg.Subject).Msg("a node that asks for this one could not be answered")
+	}
 }

@@ -49,6 +49,9 @@ type Engine struct {
 	marks        sync.Map // *nats.Msg: chan struct{}; see awaitDispatched
 	rooms        *actor.Group[string, message]
 	snapshots    *eventlog.Snapshots // nil: there are no tables
+	placement    *placement
+	forward      *forwarder
+	tableStats   TableStats
 	owners       *actor.Group[string, ownerMessage]
 	tableLoads   Histogram // how long tables took to load
 	opener       *actor.Ref[*room]
@@ -96,6 +99,7 @@ func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
 	e.incarnation.Store(uint64(started))
 	e.lobby.eng, e.lobby.refreshing = e, make(chan struct{}, 1)
 	e.feed = newFeed(e)
+	e.placement, e.forward = newPlacement(e.cfg.tablesNode()), newForwarder(e)
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	if err := e.start(ctx, conn); err != nil {
 		e.stop()
@@ -148,7 +152,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 			return fmt.Errorf("rooms: %w", err)
 		}
 	}
-	e.owners = actor.NewGroup(&actor.Config[ownerMessage]{MaxMessages: ownerMailbox, Cost: ownerCost, OnPanic: e.onPanic, OnUnread: func(unread []ownerMessage) { (&owner{}).Stopped(unread) }}, e.cfg.IdleAfter, e.startOwner)
+	e.owners = actor.NewGroup(&actor.Config[ownerMessage]{MaxMessages: ownerMailbox, Cost: ownerCost, OnPanic: e.onPanic, OnUnread: func(unread []ownerMessage) { answerUnread(unread, decided{Moved: &moved{}}) }}, e.cfg.IdleAfter, e.startOwner)
 	if err := errors.Join(e.subs.start(), e.setInspector(e.cfg.Node, e.cfg.HearAll), e.stores[wire.SpaceRooms].watch(), e.stores[wire.SpaceInboxes].watch(), e.stores[wire.SpaceTables].watch(), e.watchPeers(), e.serve()); err != nil {
 		return err
 	}
@@ -166,6 +170,9 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 		e.feed.alive() // announces this process to followers
 	}
 	e.background(e.sweepLoop)
+	if len(e.cfg.Tables) > 0 {
+		e.background(e.watchOwners)
+	}
 	for _, st := range e.stores {
 		check := new(streamCheck)
 		st.checkStream(check) // sets nextCheckSeq
@@ -201,9 +208,11 @@ func (e *Engine) unread(unread []message) {
 // publish has its ack or ctx ends, then answers the rest unavailable. It does
 // not close the members: their owner does that first.
 func (e *Engine) Close(ctx context.Context) error {
+	e.LeaveTables(ctx)
 	e.pub.Drain(ctx)
 	e.stop()
 	err := errors.Join(e.owners.Close(ctx), e.rooms.Close(ctx))
+	e.forward.close()
 	e.opener.Stop()
 	select {
 	case <-e.opener.Done():

@@ -86,7 +86,7 @@ func ExampleHost() {
 		decided := make(chan error)
 		ev := wire.Event{Type: "choose", Payload: json.RawMessage(`{"hand":"` + hand + `"}`)}
 		who := table.User{From: table.FromUser, UID: uid}
-		engine.Command("rps-1", ev, rooms.CommandOptions{User: who}, func(_ uint64, err error) { decided <- err })
+		engine.Command("rps-1", ev, rooms.CommandOptions{User: who}, func(_ rooms.Decision, err error) { decided <- err })
 		fmt.Println(uid, hand, <-decided)
 	}
 	choose("ann", "rock")

@@ -320,7 +320,7 @@ func (c *Config) HoldFeed(gate *sync.RWMutex) { c.tuning.feedGate = gate }
 func (c Config) WithDefaults() Config { return c.withDefaults() }
 
 // OwnerOf is the node that decides for a table.
-func (e *Engine) OwnerOf(room wire.Room) string { return e.ownerOf(room, "") }
+func (e *Engine) OwnerOf(room wire.Room) string { return e.ownerOf(room, nil) }
 
 // SealVector seals under a key and a nonce, and returns the sealed text alone.
 func SealVector(key, nonce, plain []byte, place string) ([]byte, error) {

@@ -16,9 +16,6 @@ import (
 // lies in the log of rooms until the owner takes it; the steps say up to where
 // that was. Clients are shown nothing of it but what the rules make of it.
 
-// injected says that the log of rooms has a command for a table at seq.
-type injected struct{ seq uint64 }
-
 // injectedRead is what was found there.
 type injectedRead struct {
 	of   *owner
@@ -27,19 +24,18 @@ type injectedRead struct {
 	err  error
 }
 
-func (injected) ownerMessage()     {}
 func (injectedRead) ownerMessage() {}
 
-// tellOwner says to the owner of a table, if it is here, that a copy of a command
-// has come. The first copy of a table that has none makes one, on the node whose
-// turn it is.
+// tellOwner says to the owner of a table, on whichever node it is, that a copy of
+// a command has come. A table that has no owner gets one by that. room.<room>.log
+// is heard by one of the nodes at least: see inspection.
 func (e *Engine) tellOwner(token string, msg *nats.Msg) {
 	room, err := wire.SpaceRooms.Room(token)
-	if err != nil || !e.IsTable(room) || e.ownerOf(room, "") != e.cfg.Node {
+	if err != nil || !e.IsTable(room) {
 		return
 	}
 	if c, err := eventlog.Copy(msg); err == nil {
-		_ = e.owners.Send(string(room), injected{c.Seq}) // a full one reads it with the next
+		e.forward.wake(room, c.Seq, nil)
 	}
 }
 
@@ -62,8 +58,12 @@ func (o *owner) onInjectedRead(m injectedRead) {
 		o.injected = o.injectedRead
 		return
 	}
+	if o.log == nil {
+		return // the node that decides now reads them
+	}
 	for _, ev := range m.page.Events {
 		o.injectedRead = ev.Seq
+		o.eng.tableStats.Injected.Add(1)
 		if req, ok := o.requestOf(ev); ok {
 			o.waiting = append(o.waiting, req)
 		}
@@ -90,7 +90,7 @@ func (o *owner) requestOf(ev follow.Event) (table.Request, bool) {
 		Ref: answerFunc(func(d decided) { o.eng.rejectInjected(o.room, ev, d) }),
 	}
 	if said.ID != "" {
-		req.Key = table.KeyOf(table.FromService, "", said.ID)
+		req.Key = table.KeyOf(table.FromService, "", serviceID(o.room, said.ID))
 	}
 	return req, true
 }
@@ -125,8 +125,8 @@ func (e *Engine) onCommand(msg *nats.Msg) {
 	if err == nil && !e.IsTable(room) {
 		err = errNotTable
 	}
-	answer := func(seq uint64, err error) {
-		out := wire.Event{Type: wire.TypeAck, ID: ev.ID, Room: string(room), Seq: seq, Payload: wire.MarshalPayload(wire.Ack{})}
+	answer := func(d Decision, err error) {
+		out := wire.Event{Type: wire.TypeAck, ID: ev.ID, Room: string(room), Seq: d.Seq, Payload: wire.MarshalPayload(wire.Ack{Duplicate: d.Again})}
 		if err != nil {
 			shown := wire.AsError(err)
 			out.Type, out.Payload = wire.TypeError, wire.MarshalPayload(wire.ErrorInfo{Code: shown.Code, Message: shown.Message, Retryable: shown.Code.Retryable()})
@@ -136,10 +136,34 @@ func (e *Engine) onCommand(msg *nats.Msg) {
 		}
 	}
 	if err != nil {
-		answer(0, err)
+		answer(Decision{}, err)
 		return
 	}
-	e.Command(room, ev, CommandOptions{ID: ev.ID, User: table.User{From: table.FromService}}, answer)
+	e.serviceCommand(room, ev, serviceID(room, ev.ID), answer)
+}
+
+// serviceID is the id of a service's command: the same however it comes, as an
+// event, as a request or over HTTP.
+func serviceID(room wire.Room, id string) string {
+	if id == "" {
+		return ""
+	}
+	return ServiceMessageID(room, id)
+}
+
+// serviceCommand has a table decide what a service sends.
+func (e *Engine) serviceCommand(room wire.Room, ev wire.Event, id string, done func(Decision, error)) {
+	e.Command(room, ev, CommandOptions{ID: id, User: table.User{From: table.FromService}}, done)
+}
+
+// commandOf has a table decide what a service publishes into its room.
+func (e *Engine) commandOf(room wire.Room, body wire.Body, id string, done func(PubAck, error)) {
+	ev, err := wire.Decode(body.Bytes())
+	if err != nil {
+		done(PubAck{}, err)
+		return
+	}
+	e.serviceCommand(room, ev, id, func(d Decision, err error) { done(PubAck{Seq: d.Seq, Duplicate: d.Again}, err) })
 }
 
 // lastInjected is where the log of rooms has the newest command for a table.

@@ -235,9 +235,6 @@ func (st *store) dispatchLive(token string, msg *nats.Msg) {
 		st.copies.add(msg)
 		defer func() { st.copies.handedTo.Store(st.copies.to.Load()) }()
 	}
-	if len(e.cfg.Tables) > 0 && st.space == wire.SpaceRooms {
-		e.tellOwner(token, msg)
-	}
 	if h := st.handles.get(token); h != nil {
 		err := e.handOver(h, liveEvent{msg}, msg)
 		if err == nil {
@@ -248,6 +245,9 @@ func (st *store) dispatchLive(token string, msg *nats.Msg) {
 			h.missedBefore(st.copies.to.Load() + 1)
 			h.miss()
 		}
+	}
+	if len(e.cfg.Tables) > 0 && st.space == wire.SpaceRooms {
+		e.tellOwner(token, msg) // a table's room has no handle in this store
 	}
 	e.inspectUnread(msg)
 }

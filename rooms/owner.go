@@ -29,10 +29,18 @@ type owner struct {
 	log      *table.Log // nil: it is being loaded
 	waiting  []table.Request
 	entering []enterRequest
+	waking   []answerFunc    // who wants it to be loaded
 	inHand   []table.Request // of the step that is being appended
 	busy     bool            // something runs beside
 	attempts int             // to load, since the last success
 	timer    *time.Timer     // nil until it was needed
+
+	stalled  bool                 // the step that is being appended has waited for too long
+	writer   string               // the node before which this one gives way; "": none, and it decides
+	until    time.Time            // until when
+	gone     map[string]time.Time // nodes that do not decide, as senders have said, and when
+	insisted time.Time            // when a sender was sure that this node decides
+	next     string               // the node whose turn it is; "": this one
 
 	injected     uint64 // up to where the log of rooms has commands, as far as is known
 	injectedRead uint64 // up to where they were read
@@ -50,8 +58,17 @@ type ownerMessage interface{ ownerMessage() }
 
 type (
 	// decideRequest is a command, and who waits for what comes of it.
-	decideRequest struct{ req table.Request }
-	loaded        struct {
+	decideRequest struct {
+		req table.Request
+		route
+	}
+	// wakeRequest has the table loaded, and commands taken up to there.
+	wakeRequest struct {
+		injected uint64
+		route
+		done answerFunc
+	}
+	loaded struct {
 		of       *owner
 		log      *table.Log
 		keeps    keeper
@@ -64,10 +81,17 @@ type (
 		at   int64 // the time of its decisions, ms since 1970
 		body []byte
 		err  error
+
+		writer string // of the last step, with errMoved
 	}
+	// appendStalled is that a step has been on its way for too long.
+	appendStalled struct{ of *owner }
+	// placementChanged is that other nodes have come or gone.
+	placementChanged struct{}
 	// enterRequest is somebody who wants to join, and to see the state.
 	enterRequest struct {
 		user table.User
+		route
 		done answerFunc
 	}
 	timerTick struct{ of *owner }
@@ -84,11 +108,17 @@ func (enterRequest) ownerMessage()  {}
 // reads that it comes from.
 func ownerCost(m ownerMessage) (count, bytes int) {
 	switch m.(type) {
-	case decideRequest, enterRequest, injected:
+	case decideRequest, enterRequest:
 		return 1, 0
 	}
 	return 0, 0
 }
+
+func (wakeRequest) ownerMessage()      {}
+func (appendStalled) ownerMessage()    {}
+func (placementChanged) ownerMessage() {}
+
+type ownerRef = actor.Ref[ownerMessage]
 
 // answerFunc is what a request's Ref is.
 type answerFunc = func(decided)
@@ -107,13 +137,13 @@ func (o *owner) Receive(b *actor.Batch[ownerMessage]) {
 	for m, ok := b.Next(); ok; m, ok = b.Next() {
 		switch m := m.(type) {
 		case decideRequest:
-			o.used = time.Now()
-			o.waiting = append(o.waiting, m.req)
+			o.onDecide(m)
 		case enterRequest:
-			o.used = time.Now()
-			o.entering = append(o.entering, m)
-		case injected:
-			o.injected = max(o.injected, m.seq)
+			o.onEnter(m)
+		case wakeRequest:
+			o.onWake(m)
+		case placementChanged:
+			o.review()
 		case injectedRead:
 			if m.of == o {
 				o.onInjectedRead(m)
@@ -130,8 +160,12 @@ func (o *owner) Receive(b *actor.Batch[ownerMessage]) {
 			if m.of == o {
 				o.onSaved(m)
 			}
-		case timerTick:
+		case appendStalled:
 			if m.of == o {
+				o.onStalled()
+			}
+		case timerTick:
+			if m.of == o && o.log != nil {
 				o.waiting = append(o.waiting, table.Request{Command: table.Command{Type: table.TypeTimer}, At: time.Now().UnixMilli()})
 			}
 		default:
@@ -140,6 +174,41 @@ func (o *owner) Receive(b *actor.Batch[ownerMessage]) {
 	}
 	o.decide()
 }
+
+func (o *owner) onDecide(m decideRequest) {
+	switch {
+	case o.givesWay(m.route):
+		answerTo(m.req.Ref, o.toWriter())
+	case o.stalled:
+		answerTo(m.req.Ref, decided{Error: errNoLog})
+	default:
+		o.used = time.Now()
+		o.waiting = append(o.waiting, m.req)
+	}
+}
+
+func (o *owner) onEnter(m enterRequest) {
+	switch {
+	case o.givesWay(m.route):
+		m.done(o.toWriter())
+	case o.stalled:
+		m.done(decided{Error: errNoLog})
+	default:
+		o.used = time.Now()
+		o.entering = append(o.entering, m)
+	}
+}
+
+func (o *owner) onWake(m wakeRequest) {
+	if o.givesWay(m.route) {
+		m.done(o.toWriter())
+		return
+	}
+	o.injected = max(o.injected, m.injected)
+	o.waking = append(o.waking, m.done)
+}
+
+func (o *owner) toWriter() decided { return decided{Moved: &moved{To: o.writer, Writer: true}} }
 
 func (o *owner) post(m ownerMessage) { _ = o.self.Send(m) } // fails only when the owner has ended
 
@@ -157,31 +226,32 @@ func (o *owner) fail(err error) {
 		shown = wire.Errorf(wire.Internal, "the rules of this table have failed; it stands still until somebody looks after it")
 	}
 	o.eng.roomLog(o.room).Error().Err(err).Msg("a table cannot decide; its commands are refused")
-	for _, req := range append(o.inHand, o.waiting...) {
-		answerTo(req.Ref, 0, shown)
-	}
-	for _, m := range o.entering {
-		m.done(decided{Error: shown})
-	}
-	o.inHand, o.waiting, o.entering = nil, nil, nil
+	o.answerAll(decided{Error: shown})
 	o.self.Stop() // the next command tries again
 }
 
-func answerTo(ref any, seq uint64, err error) {
+func answerTo(ref any, d decided) {
 	if fn, ok := ref.(answerFunc); ok {
-		d := decided{Seq: seq}
-		if err != nil {
-			d.Error = wire.AsError(err)
-		}
 		fn(d)
 	}
 }
 
 // decide makes one step of what waits and has it appended.
 func (o *owner) decide() {
-	if o.busy || o.log == nil {
+	switch {
+	case o.next != "" && (o.log == nil || !o.busy):
+		o.handOn()
+		return
+	case o.writer != "":
+		o.waiting = nil // nobody asked for it; the other node does that too
+		return
+	case o.busy || o.log == nil:
 		return
 	}
+	for _, done := range o.waking {
+		done(decided{Seq: o.log.Last()})
+	}
+	o.waking = nil
 	o.enter()
 	o.tellUsers()
 	if !o.reading && o.injected > max(o.log.Taken(), o.injectedRead) {
@@ -211,17 +281,28 @@ func (o *owner) decide() {
 }
 
 func (o *owner) answer(answers []table.Answer) {
+	stats := &o.eng.tableStats
 	for _, a := range answers {
+		d := decided{Seq: a.Seq, Again: a.Again}
 		switch {
 		case a.Undecided == table.TooMany:
-			answerTo(a.Ref, 0, wire.Errorf(wire.Busy, "the table has more commands than it can remember; try again in a moment"))
+			stats.TooMany.Add(1)
+			d.Error = wire.Errorf(wire.Busy, "the table has more commands than it can remember; try again in a moment")
 		case a.Undecided == table.TooLate:
-			answerTo(a.Ref, 0, wire.Errorf(wire.Unavailable, "the table did not decide in time; try again"))
-		case a.Refused != "":
-			answerTo(a.Ref, a.Seq, wire.Errorf(wire.Refused, "%s", a.Refused))
+			stats.TooLate.Add(1)
+			d.Error = wire.Errorf(wire.Unavailable, "the table did not decide in time; try again")
+		case a.Again:
+			stats.Again.Add(1)
 		default:
-			answerTo(a.Ref, a.Seq, nil)
+			stats.Decided.Add(1)
 		}
+		if a.Refused != "" {
+			if !a.Again {
+				stats.Refused.Add(1)
+			}
+			d.Error = wire.Errorf(wire.Refused, "%s", a.Refused)
+		}
+		answerTo(a.Ref, d)
 	}
 }
 
@@ -245,6 +326,9 @@ func (o *owner) arm() {
 
 // Idle reports whether the owner may be unloaded: nothing is due.
 func (o *owner) Idle() bool {
+	if o.writer != "" {
+		return true
+	}
 	if o.busy || o.log == nil || len(o.waiting) > 0 || o.attended() {
 		return false
 	}
@@ -252,35 +336,33 @@ func (o *owner) Idle() bool {
 	return err == nil && at == 0
 }
 
-// Stopped answers what was never received.
+// Stopped has other nodes asked for what was not done.
 func (o *owner) Stopped(unread []ownerMessage) {
 	if o.log != nil && !o.busy && o.keeps.steps > 0 && !o.keeps.writing {
 		o.snapshot()
 	}
-	o.Failed(nil)
+	o.stopTimer()
+	elsewhere := decided{Moved: &moved{To: o.next}}
+	o.answerAll(elsewhere)
+	answerUnread(unread, elsewhere)
+}
+
+// answerUnread answers what no owner has received.
+func answerUnread(unread []ownerMessage, d decided) {
 	for _, m := range unread {
 		switch m := m.(type) {
 		case decideRequest:
-			answerTo(m.req.Ref, 0, errClosed)
+			answerTo(m.req.Ref, d)
 		case enterRequest:
-			m.done(decided{Error: errClosed})
+			m.done(d)
+		case wakeRequest:
+			m.done(d)
 		}
 	}
 }
 
 // Failed answers who waits.
 func (o *owner) Failed(any) {
-	if o.timer != nil {
-		o.timer.Stop()
-	}
-	if o.who.wake != nil {
-		o.who.wake.Stop()
-	}
-	for _, req := range append(o.inHand, o.waiting...) {
-		answerTo(req.Ref, 0, wire.Errorf(wire.Unavailable, "the table starts again; try again"))
-	}
-	for _, m := range o.entering {
-		m.done(decided{Error: wire.Errorf(wire.Unavailable, "the table starts again; try again")})
-	}
-	o.inHand, o.waiting, o.entering = nil, nil, nil
+	o.stopTimer()
+	o.answerAll(decided{Error: wire.Errorf(wire.Unavailable, "the table starts again; try again")})
 }

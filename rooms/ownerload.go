@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
@@ -15,7 +16,7 @@ import (
 // load reads the table beside the owner.
 func (o *owner) load() {
 	o.log, o.busy = nil, true
-	o.waiting = append(o.inHand, o.waiting...)
+	o.waiting = append(notTheEngines(o.inHand), notTheEngines(o.waiting)...)
 	o.inHand = nil
 	attempt := o.attempts
 	o.attempts++
@@ -29,6 +30,14 @@ func (o *owner) load() {
 			m.injected, m.err = o.eng.lastInjected(ctx, o.room)
 		}
 		o.post(m)
+	})
+}
+
+// notTheEngines drops the timers and the takeover that the table as it was has
+// called for; the table as it is read calls for its own.
+func notTheEngines(list []table.Request) []table.Request {
+	return slices.DeleteFunc(list, func(r table.Request) bool {
+		return r.User.From == table.FromEngine && (r.Type == table.TypeTimer || r.Type == table.TypeTookOver) || r.Taken != 0
 	})
 }
 

@@ -225,7 +225,7 @@ func (o *owner) onFull() {
 		o.eng.roomLog(o.room).Error().Int64("table_bytes", o.eng.cfg.TableBytes).Msg("the log of tables is full, and this table cannot decide; its commands are refused as busy until older steps are dropped, or --table-bytes is raised")
 	}
 	for _, req := range append(o.inHand, o.waiting...) {
-		answerTo(req.Ref, 0, wire.Errorf(wire.Busy, "the log of tables is full; try again later"))
+		answerTo(req.Ref, decided{Error: wire.Errorf(wire.Busy, "the log of tables is full; try again later")})
 	}
 	o.inHand, o.waiting = nil, nil
 	o.attempts = max(o.attempts, o.full)

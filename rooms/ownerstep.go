@@ -1,9 +1,11 @@
 package rooms
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -21,40 +23,84 @@ func (o *owner) append(step *table.Step) {
 		o.fail(&table.Broken{What: "encode a step", Cause: err})
 		return
 	}
+	stalled := time.AfterFunc(table.MaxWait, func() { o.post(appendStalled{o}) })
 	o.eng.background(func(ctx context.Context) {
-		seq, err := o.eng.appendStep(ctx, o.room, body, by, prev)
-		o.post(appended{o, seq, now, body, err})
+		m := o.eng.appendStep(ctx, o.room, body, by, prev)
+		stalled.Stop()
+		m.of, m.at, m.body = o, now, body
+		o.post(m)
 	})
 }
 
-// errMoved: the log has another step where this one belongs.
-var errMoved = errors.New("another node has decided meanwhile")
-
-// appendStep appends until the log takes it or has another step there: also when
-// a try before was stored and its ack was lost.
-func (e *Engine) appendStep(ctx context.Context, room wire.Room, body []byte, by string, prev uint64) (seq uint64, err error) {
+// appendStep appends until the log takes it or has another step there. Where a try
+// before was stored and its ack was lost, the step that is there is this one.
+func (e *Engine) appendStep(ctx context.Context, room wire.Room, body []byte, by string, prev uint64) appended {
 	msg := &nats.Msg{Subject: wire.SpaceTables.Capture(room), Data: body, Header: nats.Header{
 		"Nats-Expected-Last-Subject-Sequence": {fmt.Sprint(prev)}, HeaderBy: {by},
 	}}
 	for attempt := 0; ; attempt++ {
 		if err := eventlog.Pause(ctx, attempt); err != nil {
-			return 0, err
+			return appended{err: err}
 		}
 		seq, err := e.stores[wire.SpaceTables].log.AppendStep(ctx, msg)
-		if err == nil || errors.Is(err, eventlog.ErrWrongLast) || errors.Is(err, eventlog.ErrFull) {
-			return seq, err
+		var wrong *eventlog.WrongLastError
+		switch {
+		case err == nil:
+			return appended{seq: seq}
+		case errors.As(err, &wrong):
+			return e.whoWrote(ctx, room, body, prev, wrong.Last)
+		case errors.Is(err, eventlog.ErrFull):
+			return appended{err: err}
+		case errors.Is(err, eventlog.ErrInProcess):
+			attempt = 0 // the pause is short
 		}
+		e.tableStats.Retries.Add(1)
 		e.roomLog(room).Debug().Err(err).Msg("a step has no ack; sending it again")
 	}
 }
 
+// whoWrote says whether the step after prev is this one, and if not, who has
+// written the last.
+func (e *Engine) whoWrote(ctx context.Context, room wire.Room, body []byte, prev, least uint64) appended {
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.tuning.open)
+	defer cancel()
+	next, last, err := e.stores[wire.SpaceTables].log.StepsAfter(ctx, room, prev, least)
+	if err != nil {
+		return appended{err: err}
+	}
+	if bytes.Equal(next.Body, body) {
+		return appended{seq: next.Seq}
+	}
+	step, err := e.readStep(room, last)
+	if errors.Is(err, errForged) {
+		return appended{err: errMoved} // no node wrote it: it is passed over
+	}
+	if err == nil {
+		err = errMoved
+	}
+	return appended{err: err, writer: step.Node}
+}
+
+// errMoved: the log has another step where this one belongs.
+var errMoved = errors.New("another node has decided meanwhile")
+
 func (o *owner) onAppended(m appended) {
-	o.busy = false
-	if errors.Is(m.err, eventlog.ErrFull) {
+	o.busy, o.stalled = false, false
+	switch {
+	case m.err == nil:
+	case errors.Is(m.err, eventlog.ErrFull):
 		o.onFull()
 		return
-	}
-	if m.err != nil {
+	case errors.Is(m.err, errMoved):
+		o.eng.tableStats.Conflicts.Add(1)
+		if m.writer != "" && m.writer != o.eng.cfg.Node && !o.isGone(m.writer) {
+			o.giveWay(m.writer)
+			return
+		}
+		o.load()
+		return
+	default:
+		o.eng.roomLog(o.room).Warn().Err(m.err).Msg("it is not known whether a step was stored; reading the table again")
 		o.load()
 		return
 	}
@@ -67,3 +113,33 @@ func (o *owner) onAppended(m appended) {
 		o.snapshot()
 	}
 }
+
+// onStalled answers who waits, as the log takes no step: those of the step that is
+// on its way too, which may be stored or not. They may be sent again.
+func (o *owner) onStalled() {
+	if !o.busy || o.log == nil {
+		return
+	}
+	o.stalled = true
+	o.eng.tableStats.Stalled.Add(1)
+	o.eng.roomLog(o.room).Warn().Msg("the log has taken no step of a table for too long; its commands are answered unavailable until it does")
+	for i := range o.inHand {
+		answerTo(o.inHand[i].Ref, decided{Error: errNoLog})
+	}
+	waiting := o.waiting[:0]
+	for _, req := range o.waiting {
+		if req.Ref == nil || req.Taken != 0 {
+			waiting = append(waiting, req)
+			continue
+		}
+		answerTo(req.Ref, decided{Error: errNoLog})
+	}
+	clear(o.waiting[len(waiting):])
+	o.waiting = waiting
+	for _, m := range o.entering {
+		m.done(decided{Error: errNoLog})
+	}
+	o.entering = nil
+}
+
+var errNoLog = wire.Errorf(wire.Unavailable, "the log takes no decisions now; send again under the same id")

@@ -41,14 +41,11 @@ type (
 	}
 	// patienceOver says that attendance.patient is over.
 	patienceOver struct{ of *owner }
-	// wakeUp starts the owner of a table whose last one was lost.
-	wakeUp struct{}
 )
 
 func (rosterChanged) ownerMessage() {}
 func (usersRead) ownerMessage()     {}
 func (patienceOver) ownerMessage()  {}
-func (wakeUp) ownerMessage()        {}
 
 func tableUser(u wire.User) table.User {
 	return table.User{UID: u.UID, Name: u.Username, Avatar: u.AvatarID, Guest: wire.IsGuest(u.UID)}
@@ -75,15 +72,7 @@ func (o *owner) onUsers(m ownerMessage) {
 
 // wakeOwner has the node that decides for a table look after it, where its owner
 // may have been lost with all that it was about to do.
-func (e *Engine) wakeOwner(room wire.Room) {
-	e.background(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, e.cfg.tuning.open)
-		defer cancel()
-		if _, err := e.forward(ctx, room, forwarded{Wake: true}).result(); err != nil && !e.closed() {
-			e.roomLog(room).Warn().Err(err).Msg("no node looks after a table whose owner was lost; it goes on with the next command, or when somebody joins")
-		}
-	})
-}
+func (e *Engine) wakeOwner(room wire.Room) { e.forward.wake(room, 0, nil) }
 
 // readUsers asks the room on this node who is there, beside the owner. The room
 // is opened for that if other nodes may have it.

@@ -31,6 +31,7 @@ type heartbeat struct {
 	Started int64         `json:"started"`            // for version 0, which knows no boot: unix nanoseconds by this node's clock
 	Hello   bool          `json:"hello"`              // it has just started: reply with a heartbeat, so that it need not wait
 	HearAll bool          `json:"hear_all,omitempty"` // it validates all events
+	Tables  bool          `json:"tables,omitempty"`   // it decides for tables, when it is its turn
 }
 
 // peers are the other live nodes.
@@ -80,8 +81,10 @@ func (e *Engine) watchPeers() error {
 		nodeSubject:             e.onHeartbeat,
 		toNode(e.cfg.Node, "*"): e.onDirect,
 		controlSubject:          e.onControl,
-
-		tableSubject(e.cfg.Node, "*"): e.onForwarded,
+	}
+	if len(e.cfg.Tables) > 0 {
+		subs[tableSubject(e.cfg.Node, "*")] = e.onForwarded
+		subs[pingSubject(e.cfg.Node)] = e.onTablePing
 	}
 	for subject, fn := range subs {
 		if _, err := e.nc.Subscribe(subject, fn); err != nil {
@@ -91,6 +94,9 @@ func (e *Engine) watchPeers() error {
 	if len(e.cfg.Tables) > 0 {
 		if _, err := e.nc.QueueSubscribe(wire.AllCommands, commandQueue, e.onCommand); err != nil {
 			return fmt.Errorf("rooms: subscribe to %s: %w", wire.AllCommands, err)
+		}
+		if err := e.forward.start(); err != nil {
+			return fmt.Errorf("rooms: subscribe to the answers of tables: %w", err)
 		}
 	}
 	e.sendHeartbeat(true)
@@ -138,12 +144,13 @@ func (e *Engine) dropSilent(now time.Time) {
 		e.stats.PeersLost.Add(1)
 		e.cfg.Log.Warn().Str("node", node).Msg("a node is silent and is dropped with all its members")
 		e.onInspector(node, false)
+		e.placement.lost(node)
 		e.postAll(peerDown{node})
 	}
 }
 
 func (e *Engine) sendHeartbeat(hello bool) {
-	body, err := json.Marshal(heartbeat{V: protocolVersion, Node: e.cfg.Node, Boot: e.boot, Started: e.started, Hello: hello, HearAll: e.cfg.HearAll})
+	body, err := json.Marshal(heartbeat{V: protocolVersion, Node: e.cfg.Node, Boot: e.boot, Started: e.started, Hello: hello, HearAll: e.cfg.HearAll, Tables: e.placement.takes()})
 	if err == nil {
 		err = e.nc.Publish(nodeSubject, body)
 	}
@@ -165,6 +172,7 @@ func (e *Engine) onHeartbeat(msg *nats.Msg) {
 	case b.Node != e.cfg.Node:
 		if e.observePeer(presence.Observation{Node: b.Node, Boot: b.Boot, Started: b.Started, Heartbeat: true}) {
 			e.onInspector(b.Node, b.HearAll)
+			e.placement.heard(b.Node, b.Tables)
 		}
 		if b.Hello {
 			e.sendHeartbeat(false)

@@ -32,7 +32,9 @@ type PublishOptions struct {
 // the ack, says that it may be stored or not, and to send it again under the
 // same ID; busy, that too much waits for the log (Config.PublishBytes);
 // bad_payload, that it is larger than MaxEventBytes; bad_room, that room is not
-// what wire.ParseRoom returns, so that nobody could be in it.
+// what wire.ParseRoom returns, so that nobody could be in it. At a table it is a
+// command of a service, and the ack is for the step that holds the decision;
+// refused is the rules' own.
 func (e *Engine) Publish(ctx context.Context, room wire.Room, body wire.Body, opts PublishOptions) (PubAck, error) {
 	type outcome struct {
 		stored PubAck
@@ -86,6 +88,14 @@ func checkRoom(room wire.Room) error {
 func (e *Engine) publish(room wire.Room, body wire.Body, opts PublishOptions, done func(PubAck, error)) {
 	if len(body.Bytes()) == 0 {
 		done(PubAck{}, wire.Errorf(wire.BadJSON, "there is no event to publish"))
+		return
+	}
+	if len(e.cfg.Tables) > 0 && e.IsTable(room) {
+		if opts.Author == wire.FromUser || opts.Author == wire.FromGuest {
+			done(PubAck{}, wire.Errorf(wire.Forbidden, "rules decide in this room; what a user does there is a command"))
+			return
+		}
+		e.commandOf(room, body, opts.ID, done)
 		return
 	}
 	by := e.secret.Load().sign(forLog, opts.Author, room, body.Bytes())

@@ -89,8 +89,14 @@ func (e *Engine) inspectUnread(msg *nats.Msg) {
 // inbox.<uid>.rejected.
 func (e *Engine) rejectInvalid(msg *nats.Msg) {
 	space, token, _ := wire.SubjectToken(msg.Subject)
+	if space == wire.SpaceRooms && eventlog.OfStream(msg, eventlog.StepsStream) {
+		return // of nodes, which alone may publish there
+	}
 	_, reason := space.Room(token)
 	if reason == nil {
+		if space == wire.SpaceRooms && len(e.cfg.Tables) > 0 && !e.cfg.HearAll {
+			e.tellOwner(token, msg) // with HearAll it has been told
+		}
 		_, reason = wire.ReadStored(msg.Data)
 	}
 	if reason != nil {

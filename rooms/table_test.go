@@ -29,7 +29,7 @@ func command(t testing.TB, eng *rooms.Engine, room wire.Room, id string, who tab
 	if payload != "" {
 		ev.Payload = json.RawMessage(payload)
 	}
-	eng.Command(room, ev, rooms.CommandOptions{ID: id, User: who}, func(seq uint64, err error) { got <- answer{seq, err} })
+	eng.Command(room, ev, rooms.CommandOptions{ID: id, User: who}, func(d rooms.Decision, err error) { got <- answer{d.Seq, err} })
 	select {
 	case a := <-got:
 		return a.seq, a.err

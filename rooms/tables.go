@@ -28,6 +28,14 @@ func (h Hosting) Covers(room wire.Room) bool {
 	return string(room) == h.Rooms || wild && strings.HasPrefix(string(room), prefix)
 }
 
+// tablesNode is the name of this node if it hosts tables.
+func (c *Config) tablesNode() string {
+	if len(c.Tables) == 0 {
+		return ""
+	}
+	return c.Node
+}
+
 // gameOf is what decides for a room; nil: it is not a table.
 func (e *Engine) gameOf(room wire.Room) table.Game {
 	for _, h := range e.cfg.Tables {

@@ -33,9 +33,9 @@ func (r *Request) command(room wire.Room) error {
 	}
 	r.Event.Payload = bytes.Clone(r.Event.Payload) // it is decided after the handler has returned
 	who := table.User{From: table.FromUser, UID: c.who.UID, Name: c.who.Username, Avatar: c.who.AvatarID, Guest: c.who.Guest}
-	c.m.eng.Command(room, r.Event, rooms.CommandOptions{ID: r.Event.ID, User: who}, func(seq uint64, err error) {
+	c.m.eng.Command(room, r.Event, rooms.CommandOptions{ID: r.Event.ID, User: who}, func(d rooms.Decision, err error) {
 		<-c.window
-		t.published(n, roomLabel(c, room), rooms.PubAck{Seq: seq}, err)
+		t.published(n, roomLabel(c, room), rooms.PubAck{Seq: d.Seq, Duplicate: d.Again}, err)
 	})
 	return nil
 }

@@ -28,7 +28,7 @@ import (
 type quietEngine struct{}
 
 func (quietEngine) IsTable(wire.Room) bool { return false }
-func (quietEngine) Command(wire.Room, wire.Event, rooms.CommandOptions, func(uint64, error)) {
+func (quietEngine) Command(wire.Room, wire.Event, rooms.CommandOptions, func(rooms.Decision, error)) {
 }
 func (quietEngine) Node() string                              { return "n1" }
 func (quietEngine) RoomHere(wire.Room) (rooms.RoomInfo, bool) { return rooms.RoomInfo{}, false }

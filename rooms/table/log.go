@@ -59,6 +59,7 @@ type Answer struct {
 	Ref     any
 	Seq     uint64 // of the step
 	Refused string // the reason; "": it was not
+	Again   bool   // it came before: this is the first answer
 	Undecided
 }
 
@@ -161,11 +162,11 @@ func (l *Log) Decide(now int64, list []Request) (step *Step, answers []Answer, e
 		}
 		if req.Key != 0 {
 			if before, ok := l.done.keys[req.Key]; ok {
-				answers = append(answers, Answer{Ref: req.Ref, Seq: before.seq, Refused: before.refused})
+				answers = append(answers, Answer{Ref: req.Ref, Seq: before.seq, Refused: before.refused, Again: true})
 				continue
 			}
 			if i, ok := pending[req.Key]; ok {
-				o.answers = append(o.answers, Answer{Ref: req.Ref, Refused: o.step.Done[i].Refused})
+				o.answers = append(o.answers, Answer{Ref: req.Ref, Refused: o.step.Done[i].Refused, Again: true})
 				continue
 			}
 			if req.Taken == 0 && len(l.done.keys)+len(pending) >= MaxKeys {
@@ -176,6 +177,12 @@ func (l *Log) Decide(now int64, list []Request) (step *Step, answers []Answer, e
 		if !l.there.tell(&o.step, req.Command) {
 			if req.Ref != nil {
 				answers = append(answers, Answer{Ref: req.Ref, Seq: l.last})
+			}
+			continue
+		}
+		if early, err := l.early(req.Command, now); early || err != nil {
+			if err != nil {
+				return nil, answers, err
 			}
 			continue
 		}
@@ -197,6 +204,16 @@ func (l *Log) Decide(now int64, list []Request) (step *Step, answers []Answer, e
 	}
 	l.open = o
 	return &o.step, answers, nil
+}
+
+// early reports whether a command is a timer's whose time has not come: what was
+// decided since it was sent has set another.
+func (l *Log) early(c Command, now int64) (bool, error) {
+	if c.Type != TypeTimer || c.User.From != FromEngine {
+		return false, nil
+	}
+	at, err := l.table.timer()
+	return at == 0 || at > now, err
 }
 
 // decide adds what comes of a command to the step.

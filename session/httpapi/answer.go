@@ -30,6 +30,7 @@ var statuses = map[wire.Code]int{
 	MethodNotAllowed:  http.StatusMethodNotAllowed,
 	codeMedia:         http.StatusUnsupportedMediaType,
 	codeBig:           http.StatusRequestEntityTooLarge,
+	wire.Refused:      http.StatusConflict,
 	wire.RateLimited:  http.StatusTooManyRequests,
 	wire.Busy:         http.StatusServiceUnavailable,
 	wire.Unavailable:  http.StatusServiceUnavailable,

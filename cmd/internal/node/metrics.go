@@ -80,6 +80,7 @@ var (
 	ringsDesc       = prometheus.NewDesc("roomd_ring_bytes", "What all rooms together remember, in bytes.", nil, nil)
 	copiesDesc      = prometheus.NewDesc("roomd_copy_bytes", "Live events that wait for their rooms, in bytes.", nil, nil)
 	waitingDesc     = prometheus.NewDesc("roomd_waiting_bytes", "What waits to be written to clients, in bytes.", nil, nil)
+	tablesDesc      = prometheus.NewDesc("roomd_tables_owned", "Tables that this node decides for.", nil, nil)
 	membersDesc     = prometheus.NewDesc("roomd_members", "Sessions in those rooms; one in two rooms counts twice.", nil, nil)
 	closedDesc      = prometheus.NewDesc("roomd_session_closed_total", "Connections that ended, by close code; 1005 stands for all codes without a name.", []string{"code", "reason"}, nil)
 	errorsDesc      = prometheus.NewDesc("roomd_session_errors_total", "Error events sent to clients, by their code.", []string{"code"}, nil)
@@ -101,7 +102,7 @@ type counter struct {
 }
 
 func newCollector(engine *rooms.Engine, sessions *session.Manager, visitors *visitors, logins *auth.Stats, keys *auth.KeyStats, asked *hooks.Stats) *collector {
-	all := slices.Concat(counters("room", engine.Stats(), roomHelp), counters("session", sessions.Stats(), sessionHelp), counters("http", &visitors.stats, httpHelp),
+	all := slices.Concat(counters("room", engine.Stats(), roomHelp), counters("table", engine.TableStats(), tableHelp), counters("session", sessions.Stats(), sessionHelp), counters("http", &visitors.stats, httpHelp),
 		counters("login", logins, loginHelp), counters("jwks", keys, keysHelp), counters("hook", asked, hookHelp))
 	return &collector{engine, sessions, visitors, all}
 }
@@ -141,7 +142,7 @@ func snake(name string) string {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{connectionsDesc, visitorsDesc, roomsDesc, membersDesc, ringsDesc, copiesDesc, waitingDesc, closedDesc, errorsDesc, buildDesc} {
+	for _, desc := range []*prometheus.Desc{connectionsDesc, visitorsDesc, roomsDesc, tablesDesc, membersDesc, ringsDesc, copiesDesc, waitingDesc, closedDesc, errorsDesc, buildDesc} {
 		out <- desc
 	}
 	for _, counter := range c.counters {
@@ -161,6 +162,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge(connectionsDesc, float64(c.sessions.Count()))
 	gauge(visitorsDesc, float64(c.visitors.count()))
 	gauge(roomsDesc, float64(len(open)))
+	gauge(tablesDesc, float64(c.engine.TablesOwned()))
 	gauge(membersDesc, float64(members))
 	gauge(ringsDesc, float64(c.engine.RingBytes()))
 	gauge(copiesDesc, float64(c.engine.CopyBytes()))

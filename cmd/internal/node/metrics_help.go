@@ -57,6 +57,28 @@ var roomHelp = map[string]string{
 	"UsersUnknown":       "Private messages refused because their receiver was never seen.",
 }
 
+// tableHelp says what each counter of rooms.TableStats counts.
+var tableHelp = map[string]string{
+	"Decided":     "Commands that this node decided and stored, refused ones included.",
+	"Refused":     "Commands that the rules refused.",
+	"Again":       "Commands that came again under their ID and got their first answer.",
+	"HandedOn":    "Tables handed to the node whose turn it is, as nodes start and stop.",
+	"GaveWay":     "Tables left to another node that had written a step meanwhile.",
+	"Conflicts":   "Steps that the log refused because another node had written one before.",
+	"Moved":       "Commands that went on to another node.",
+	"GivenUp":     "Times that a node did not answer and its tables went to the next one.",
+	"Probes":      "Questions to other nodes whether they are alive.",
+	"Retries":     "Steps sent again because there was no ack.",
+	"Stalled":     "Times that the log took no step for 5 s; commands were answered unavailable.",
+	"Busy":        "Commands refused because too many wait for a table, or for other nodes.",
+	"TooMany":     "Commands refused because their table remembers too many IDs.",
+	"TooLate":     "Commands answered unavailable because they waited for 5 s at their table.",
+	"Expired":     "Commands sent back to the node that forwarded them because they might have been old.",
+	"Unanswered":  "Commands answered unavailable because no node decided in time.",
+	"Injected":    "Commands taken from the log of rooms.",
+	"WakeRetries": "Failed attempts to have a table looked after, which are repeated.",
+}
+
 // sessionHelp says what each counter of session.Stats counts.
 var sessionHelp = map[string]string{
 	"Connected":           "Connections accepted.",

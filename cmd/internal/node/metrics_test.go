@@ -86,7 +86,7 @@ func TestEveryCounterIsDescribed(t *testing.T) {
 	for _, tt := range []struct {
 		stats any
 		help  map[string]string
-	}{{&rooms.Stats{}, roomHelp}, {&session.Stats{}, sessionHelp}, {&httpStats{}, httpHelp}, {&auth.Stats{}, loginHelp}, {&auth.KeyStats{}, keysHelp}, {&hooks.Stats{}, hookHelp}} {
+	}{{&rooms.Stats{}, roomHelp}, {&rooms.TableStats{}, tableHelp}, {&session.Stats{}, sessionHelp}, {&httpStats{}, httpHelp}, {&auth.Stats{}, loginHelp}, {&auth.KeyStats{}, keysHelp}, {&hooks.Stats{}, hookHelp}} {
 		fields := reflect.TypeOf(tt.stats).Elem()
 		found := 0
 		for _, field := range reflect.VisibleFields(fields) {

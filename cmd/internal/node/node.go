@@ -278,6 +278,7 @@ func (n *Node) drain(limit time.Duration) {
 	ctx, cancel := context.WithTimeout(n.hurried, limit)
 	defer cancel()
 	n.awaitBalancer(ctx, n.cfg.drainDelay(limit))
+	n.engine.LeaveTables(ctx)
 	n.log.Info().Int("connections", n.sessions.Count()).Stringer("drain", limit).Msg("stopping: clients are told to reconnect")
 	if err := n.sessions.Drain(ctx); err != nil && limit > 0 && n.hurried.Err() == nil {
 		n.log.Warn().Err(err).Int("connections", n.sessions.Count()).Msg("the drain time is over; connections that are left are cut (--drain gives them more)")

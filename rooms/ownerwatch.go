@@ -1,0 +1,180 @@
+package rooms
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+const (
+	// watchEvery is how often a node looks whether those are there that decide for
+	// the tables that it has open: so a table goes on although nobody sends a
+	// command.
+	watchEvery = 250 * time.Millisecond
+	// settleFor is how long a node that has started waits for the others' first
+	// heartbeats, before it looks for injected commands that nobody has taken.
+	settleFor = time.Second
+)
+
+// watchOwners looks after the tables that are open on this node, and after those
+// that it decides for, as nodes come and go.
+func (e *Engine) watchOwners(ctx context.Context) {
+	look, check := time.NewTicker(watchEvery), time.NewTicker(e.cfg.tuning.heartbeat)
+	defer look.Stop()
+	defer check.Stop()
+	find := time.NewTimer(settleFor)
+	defer find.Stop()
+	known := make(map[wire.Room]string)
+	for {
+		select {
+		case <-look.C:
+		case <-e.placement.changed:
+			e.reviewOwners()
+			find.Reset(settleFor)
+		case <-check.C:
+			e.reviewOwners() // some may have been started by who saw it differently
+			e.checkInjected(ctx)
+		case <-find.C:
+			e.findInjected(ctx)
+		case <-ctx.Done():
+			return
+		}
+		known = e.watchOpen(known)
+	}
+}
+
+// watchOpen asks the nodes that decide for open tables whether they are there, and
+// wakes the tables whose turn has gone to another node than was known.
+func (e *Engine) watchOpen(known map[wire.Room]string) (now map[wire.Room]string) {
+	open := e.stores[wire.SpaceTables].handles.all()
+	now = make(map[wire.Room]string, len(open))
+	nodes := make(map[string]bool)
+	for _, h := range open {
+		owner := e.ownerOf(h.name, nil)
+		now[h.name] = owner
+		if owner != "" && owner != e.cfg.Node {
+			nodes[owner] = true
+		}
+		if was, ok := known[h.name]; ok && was != owner {
+			var gone []string
+			if e.placement.suspected(was) {
+				gone = []string{was}
+			}
+			e.forward.wake(h.name, 0, gone)
+		}
+	}
+	e.forward.watch(nodes)
+	return now
+}
+
+// LeaveTables has the other nodes decide for this node's tables, and returns when
+// each has been handed on, or when ctx ends. It is for a node that stops; a node
+// without others goes on to decide.
+func (e *Engine) LeaveTables(ctx context.Context) {
+	if len(e.cfg.Tables) == 0 || !e.placement.takes() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, table.MaxWait)
+	defer cancel()
+	e.placement.leave()
+	e.sendHeartbeat(false)
+	e.reviewOwners()
+	e.owners.Range(func(room string, o *ownerRef) bool {
+		if e.ownerOf(wire.Room(room), nil) == e.cfg.Node {
+			return true
+		}
+		select {
+		case <-o.Done():
+		case <-ctx.Done():
+			e.roomLog(wire.Room(room)).Warn().Msg("a table could not be handed on in time; its next node finds it by itself")
+		}
+		return ctx.Err() == nil
+	})
+}
+
+// checkInjected tells this node's owners where the log of rooms has their newest
+// command: a copy of it may have been lost.
+func (e *Engine) checkInjected(ctx context.Context) {
+	var owned []wire.Room
+	e.owners.Range(func(room string, _ *ownerRef) bool {
+		owned = append(owned, wire.Room(room))
+		return true
+	})
+	for room, last := range e.injectedLasts(ctx, owned) {
+		if ref, ok := e.owners.Lookup(string(room)); ok {
+			_ = ref.Send(wakeRequest{injected: last, done: func(decided) {}}) // a full one hears it the next time
+		}
+	}
+}
+
+// findInjected wakes the tables whose turn is this node's and for which the log of
+// rooms has commands that nobody has taken.
+func (e *Engine) findInjected(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.tuning.open)
+	defer cancel()
+	all, err := e.stores[wire.SpaceRooms].log.Rooms(ctx)
+	if err != nil {
+		e.logInjected(ctx, err)
+		return
+	}
+	var mine []wire.Room
+	for _, room := range all {
+		if e.IsTable(room) && e.ownerOf(room, nil) == e.cfg.Node {
+			mine = append(mine, room)
+		}
+	}
+	for room, last := range e.injectedLasts(ctx, mine) {
+		taken, err := e.lastTaken(ctx, room)
+		switch {
+		case err != nil:
+			e.logInjected(ctx, err)
+			return
+		case last > taken:
+			e.forward.wake(room, last, nil)
+		}
+	}
+}
+
+// injectedLasts is where the log of rooms has the newest command for each table.
+func (e *Engine) injectedLasts(ctx context.Context, rooms []wire.Room) map[wire.Room]uint64 {
+	if len(rooms) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, eventlog.RequestTimeout)
+	defer cancel()
+	checks, _, err := e.stores[wire.SpaceRooms].log.Checks(ctx, rooms)
+	if err != nil {
+		e.logInjected(ctx, err)
+		return nil
+	}
+	lasts := make(map[wire.Room]uint64)
+	for _, room := range rooms {
+		if c := checks[wire.RoomToken(room)]; c.Last != 0 {
+			lasts[room] = c.Last
+		}
+	}
+	return lasts
+}
+
+// lastTaken is up to where a table's last step has taken injected commands.
+func (e *Engine) lastTaken(ctx context.Context, room wire.Room) (uint64, error) {
+	_, last, err := e.stores[wire.SpaceTables].log.StepsAfter(ctx, room, 0, 0)
+	if err != nil || last.Seq == 0 {
+		return 0, err
+	}
+	step, err := e.readStep(room, last)
+	if errors.Is(err, errForged) {
+		return 0, nil // the owner finds out
+	}
+	return step.Taken, err
+}
+
+func (e *Engine) logInjected(ctx context.Context, err error) {
+	if ctx.Err() == nil || !e.closed() {
+		e.cfg.Log.Warn().Err(err).Msg("could not look for commands that were injected into tables; looking again when nodes come or go, and every few seconds for this node's own")
+	}
+}

@@ -1,0 +1,145 @@
+package rooms
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// placement is which node decides for which table, as this node sees it: of the
+// nodes that may, the one whose hash with the room is the highest. Another node
+// may see it differently for a while. Then both may decide, and the log takes
+// the steps of one: see owner.
+type placement struct {
+	self    string // fixed; "": this node hosts no tables
+	changed chan struct{}
+
+	mu       sync.Mutex
+	hosts    map[string]bool      // the other living nodes that take tables
+	suspects map[string]time.Time // of those, who did not answer, and since when
+	leaving  bool
+
+	list atomic.Pointer[[]string] // who may decide; replaced as a whole
+}
+
+func newPlacement(self string) *placement {
+	p := &placement{self: self, changed: make(chan struct{}, 1), hosts: make(map[string]bool), suspects: make(map[string]time.Time)}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.update()
+	return p
+}
+
+// update makes the list anew, and tells watchOwners when it has changed. A node
+// that leaves decides only when there is no other.
+func (p *placement) update() {
+	var list []string
+	for node := range p.hosts {
+		if _, suspect := p.suspects[node]; !suspect {
+			list = append(list, node)
+		}
+	}
+	if p.self != "" && (!p.leaving || len(list) == 0) {
+		list = append(list, p.self)
+	}
+	slices.Sort(list)
+	if was := p.list.Load(); was != nil && slices.Equal(*was, list) {
+		return
+	}
+	p.list.Store(&list)
+	select {
+	case p.changed <- struct{}{}:
+	default: // told already
+	}
+}
+
+// heard is that a node's heartbeat has come, and whether it takes tables. Who was
+// suspected is not any more.
+func (p *placement) heard(node string, takes bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.suspects, node)
+	if takes {
+		p.hosts[node] = true
+	} else {
+		delete(p.hosts, node)
+	}
+	p.update()
+}
+
+// lost is that a node is not alive any more.
+func (p *placement) lost(node string) { p.heard(node, false) }
+
+// suspect is that a node does not answer. It decides for no table until its next
+// heartbeat; without one it is lost after three of their intervals. It reports
+// whether that is new.
+func (p *placement) suspect(node string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, already := p.suspects[node]; already || !p.hosts[node] {
+		return false
+	}
+	p.suspects[node] = time.Now()
+	p.update()
+	return true
+}
+
+// suspected reports whether a node is.
+func (p *placement) suspected(node string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.suspects[node]
+	return ok
+}
+
+// leave is that this node takes tables no more, unless nobody else can.
+func (p *placement) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.leaving = true
+	p.update()
+}
+
+// takes reports whether this node takes tables.
+func (p *placement) takes() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.self != "" && !p.leaving
+}
+
+// ownerOf is the node that decides for a table when those that are gone do not;
+// "": nobody is left.
+func (p *placement) ownerOf(room wire.Room, gone []string) (owner string) {
+	var best uint64
+	for _, node := range *p.list.Load() {
+		if len(gone) > 0 && slices.Contains(gone, node) {
+			continue
+		}
+		if sum := weight(node, room); owner == "" || sum > best {
+			owner, best = node, sum
+		}
+	}
+	return owner
+}
+
+// weight is the hash of a node and a room: FNV-1a, whose bits are mixed, as its
+// highest change little.
+func weight(node string, room wire.Room) uint64 {
+	const offset, prime = 14695981039346656037, 1099511628211
+	x := uint64(offset)
+	for i := range len(node) {
+		x = (x ^ uint64(node[i])) * prime
+	}
+	x *= prime // a zero byte between the two
+	for i := range len(room) {
+		x = (x ^ uint64(room[i])) * prime
+	}
+	x ^= x >> 33
+	x *= 0xff51afd7ed558ccd
+	x ^= x >> 33
+	x *= 0xc4ceb9fe1a85ec53
+	return x ^ x>>33
+}

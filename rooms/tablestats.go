@@ -1,0 +1,34 @@
+package rooms
+
+import "sync/atomic"
+
+// TableStats are the counters of the tables of this node since it started. Any
+// goroutine may read every field; only the engine writes.
+type TableStats struct {
+	Decided   atomic.Int64 // commands that this node has decided and stored, refused ones included
+	Refused   atomic.Int64 // of those, the ones that the rules refused
+	Again     atomic.Int64 // commands that came again and got their first answer
+	HandedOn  atomic.Int64 // tables handed to a node whose turn it is: one that has started, or the next when this one stops
+	GaveWay   atomic.Int64 // times that this node left a table to the node that had written a step before it
+	Conflicts atomic.Int64 // steps that the log did not take because another node had written one there
+	Moved     atomic.Int64 // commands that went on to another node
+	GivenUp   atomic.Int64 // times that a node did not answer and its tables went to the next one
+	Probes    atomic.Int64 // questions to other nodes whether they are there
+
+	Retries    atomic.Int64 // steps sent again because there was no ack
+	Stalled    atomic.Int64 // times that the log took no step for longer than commands may wait
+	Busy       atomic.Int64 // commands refused because too many wait, for a table or for other nodes
+	TooMany    atomic.Int64 // commands refused because a table remembers table.MaxKeys of them
+	TooLate    atomic.Int64 // commands that waited for longer than table.MaxWait at this node
+	Expired    atomic.Int64 // commands sent back once because they might have been forgotten
+	Unanswered atomic.Int64 // commands answered unavailable because no node has answered in time
+
+	Injected    atomic.Int64 // commands taken from the log of rooms
+	WakeRetries atomic.Int64 // wake-ups of tables that failed and are tried again
+}
+
+// TableStats returns the counters of the tables. They may be read at any time.
+func (e *Engine) TableStats() *TableStats { return &e.tableStats }
+
+// TablesOwned returns how many tables this node decides for.
+func (e *Engine) TablesOwned() int { return e.owners.Len() }
