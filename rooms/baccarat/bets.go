@@ -82,7 +82,7 @@ func place(s *State, uid string) ([]table.Event, error) {
 	if len(longest) == 0 {
 		return nil, table.Refuse("this table keeps the stacks of %d players; go to another", MaxStacks)
 	}
-	return []table.Event{table.Happened(typeForgotten, forgotten{longest}).Only()}, nil
+	return []table.Event{table.Happened(typeForgotten, forgotten{longest})}, nil
 }
 
 // longestGone are some of the guests who are gone and have no bets, those first who

@@ -117,7 +117,7 @@ type gotUp struct {
 }
 
 // forgotten are guests who were gone for the longest when the table was full. It
-// is told to nobody.
+// is told, as who keeps accounts by the log must know.
 type forgotten struct {
 	UIDs []string `json:"uids"`
 }

@@ -1,0 +1,258 @@
+package baccarat
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// ShoeReport is what came of checking a shoe.
+type ShoeReport struct {
+	Shoe    int
+	Whole   bool // it was seen from shoe_started to shoe_ended
+	Live    bool // a dealer drew the cards: there is no seed to check them by
+	Seed    *Seed
+	Rounds  int // settled
+	Voided  int
+	Cards   int // dealt
+	Bets    int // settled
+	Results Results
+	Faults  []string // with the sequence of the event; MaxFaults at most
+}
+
+// MaxFaults is how many faults a report names; what follows one is often another.
+const MaxFaults = 20
+
+// Checker checks a table by its log alone, as any client sees it, and by the rules
+// of the game: by none of what State and Rules do with events. It takes the events
+// in their order, from any one on; what came before the first shoe_started it has
+// not seen, and passes over.
+type Checker struct {
+	shoes []*ShoeReport
+	shoe  *ShoeReport // nil: none has started yet
+	seq   uint64      // of the present event
+
+	commit string
+	first  *Card
+	burned int
+	dealt  []Card
+	last   bool // the last round of the shoe has been opened
+
+	round          int // 0: none was seen
+	phase          Phase
+	closesAt       int64
+	player, banker []Card
+	bets           map[string]Stakes
+	stacks         map[string]int64 // those that are known
+}
+
+// NewChecker is a Checker that has seen nothing.
+func NewChecker() *Checker {
+	return &Checker{bets: map[string]Stakes{}, stacks: map[string]int64{}, phase: Resting}
+}
+
+// Reports are those of the shoes that were seen to start, in order.
+func (c *Checker) Reports() []*ShoeReport { return c.shoes }
+
+// Take checks the next event of the log. Types that are not of the game are passed
+// over.
+func (c *Checker) Take(seq uint64, typ string, payload json.RawMessage) {
+	check, ok := checks[typ]
+	if !ok || c.shoe == nil && typ != typeShoeStarted {
+		return
+	}
+	c.seq = seq
+	if err := check(c, payload); err != nil {
+		c.fault("%s cannot be read: %v", typ, err)
+	}
+}
+
+func (c *Checker) fault(format string, args ...any) {
+	if len(c.shoe.Faults) < MaxFaults {
+		c.shoe.Faults = append(c.shoe.Faults, fmt.Sprintf("event %d: ", c.seq)+fmt.Sprintf(format, args...))
+	}
+}
+
+// must is a fault unless ok.
+func (c *Checker) must(ok bool, format string, args ...any) {
+	if !ok {
+		c.fault(format, args...)
+	}
+}
+
+var checks = map[string]func(*Checker, json.RawMessage) error{
+	typeShoeStarted:     reading((*Checker).shoeStarted),
+	typeShoeEnded:       reading((*Checker).shoeEnded),
+	typeRoundOpened:     reading((*Checker).roundOpened),
+	typeBettingExtended: reading((*Checker).bettingExtended),
+	typeBetPlaced:       reading((*Checker).betPlaced),
+	typeBetsCleared:     reading((*Checker).betsCleared),
+	typeBettingClosed:   reading((*Checker).bettingClosed),
+	typeCardDealt:       reading((*Checker).cardDealt),
+	typeRoundSettled:    reading((*Checker).roundSettled),
+	typeRoundVoided:     reading((*Checker).roundVoided),
+	typeRefilled:        reading((*Checker).refilled),
+	typeForgotten:       reading((*Checker).forgotten),
+}
+
+// reading reads the payload of an event.
+func reading[P any](check func(*Checker, P)) func(*Checker, json.RawMessage) error {
+	return func(c *Checker, payload json.RawMessage) error {
+		var p P
+		if err := json.Unmarshal(payload, &p); err != nil {
+			return err
+		}
+		check(c, p)
+		return nil
+	}
+}
+
+func (c *Checker) shoeStarted(p shoeStarted) {
+	before := c.shoe
+	c.shoe = &ShoeReport{Shoe: p.Shoe, Live: p.Commit == ""}
+	c.shoes = append(c.shoes, c.shoe)
+	c.must(before == nil || before.Whole, "the shoe before has not ended")
+	c.must(before == nil || p.Shoe == before.Shoe+1, "shoe %d follows %d", p.Shoe, shoeOf(before))
+	c.must(c.phase != Betting && c.phase != Dealing, "a shoe starts in the middle of round %d", c.round)
+	c.must(p.Decks == Decks && p.Cut == CutCards, "it has %d decks and %d cards behind the cut card, want %d and %d", p.Decks, p.Cut, Decks, CutCards)
+	c.commit, c.first, c.burned = p.Commit, p.First, p.Burned
+	c.dealt, c.last = nil, false
+	if p.First != nil {
+		c.must(p.Burned == p.First.burned(), "%d cards are burned after %s, want %d", p.Burned, p.First, p.First.burned())
+	} else {
+		c.must(c.shoe.Live, "the first card is not shown")
+	}
+}
+
+func shoeOf(r *ShoeReport) int {
+	if r == nil {
+		return 0
+	}
+	return r.Shoe
+}
+
+// shoeEnded compares all cards with those of the seed.
+func (c *Checker) shoeEnded(p shoeEnded) {
+	c.must(p.Shoe == c.shoe.Shoe && !c.shoe.Whole, "shoe %d ends, and %d is the present one, or has ended", p.Shoe, c.shoe.Shoe)
+	c.shoe.Whole, c.shoe.Seed = true, p.Seed
+	switch {
+	case c.shoe.Live && p.Seed == nil:
+		return
+	case p.Seed == nil:
+		c.fault("the seed is not told")
+		return
+	case p.Seed.Commit() != c.commit:
+		c.fault("the seed %s has the sum %s, and %s was told before the first card", p.Seed, p.Seed.Commit(), c.commit)
+		return
+	}
+	order := Shuffle(*p.Seed)
+	if c.first != nil && order[0] != *c.first {
+		c.fault("the first card is %s by the seed, and %s was shown", order[0], c.first)
+	}
+	for i, card := range c.dealt {
+		if at := 1 + c.burned + i; at >= ShoeCards || order[at] != card {
+			c.fault("card %d of the shoe is %s by the seed, and %s was dealt", at+1, order[min(at, ShoeCards-1)], card)
+			return
+		}
+	}
+}
+
+// cutShows reports whether the cut card lies on top, or was passed, as far as the
+// log says which cards have left the shoe.
+func (c *Checker) cutShows(dealt int) bool {
+	gone := dealt
+	if c.first != nil {
+		gone += 1 + c.burned
+	}
+	return gone >= ShoeCards-CutCards
+}
+
+func (c *Checker) roundOpened(p roundOpened) {
+	c.must(c.round == 0 || p.Round == c.round+1, "round %d follows %d", p.Round, c.round)
+	c.must(p.Shoe == c.shoe.Shoe, "round %d is said to be of shoe %d", p.Round, p.Shoe)
+	c.must(c.phase != Betting && c.phase != Dealing, "round %d is opened and %d has not ended", p.Round, c.round)
+	c.must(!c.last, "round %d is opened after the last of the shoe", p.Round)
+	// Passed in a round that is over, or on top.
+	c.last = c.cutShows(len(c.dealt))
+	c.must(p.Last == c.last, "round %d is said to be the last: %v, after %d cards", p.Round, p.Last, len(c.dealt))
+	c.round, c.phase, c.closesAt = p.Round, Betting, p.ClosesAt
+	c.player, c.banker, c.bets = nil, nil, map[string]Stakes{}
+}
+
+// inRound reports whether an event belongs to the round and its phase.
+func (c *Checker) inRound(round int, what string, phases ...Phase) bool {
+	for _, phase := range phases {
+		if round == c.round && c.phase == phase {
+			return true
+		}
+	}
+	c.fault("%s in round %d, and round %d is %s", what, round, c.round, c.phase)
+	return false
+}
+
+func (c *Checker) bettingExtended(p bettingExtended) {
+	if c.inRound(p.Round, "betting is extended", Betting) {
+		c.must(p.ClosesAt > c.closesAt, "betting is extended from %d to %d", c.closesAt, p.ClosesAt)
+		c.closesAt = p.ClosesAt
+	}
+}
+
+func (c *Checker) bettingClosed(p bettingClosed) {
+	if !c.inRound(p.Round, "betting is closed", Betting) {
+		return
+	}
+	totals := Stakes{}
+	for _, stakes := range c.bets {
+		for on, amount := range stakes {
+			totals[on] += amount
+		}
+	}
+	c.must(sameStakes(totals, p.Totals), "the totals are %v by the bets, and are said to be %v", totals, p.Totals)
+	c.phase = Dealing
+}
+
+func sameStakes(a, b map[Spot]int64) bool {
+	for _, on := range Spots {
+		if a[on] != b[on] {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *Checker) cardDealt(p cardDealt) {
+	if !c.inRound(p.Round, "a card is dealt", Dealing) {
+		return
+	}
+	to := NextCard(c.player, c.banker)
+	hand := &c.player
+	if p.To == Banker {
+		hand = &c.banker
+	}
+	c.must(p.To == to && p.Index == len(*hand), "the card goes to %s as number %d, by the tableau to %q; player %v, banker %v", p.To, p.Index, to, c.player, c.banker)
+	*hand = append(*hand, p.Card)
+	c.dealt = append(c.dealt, p.Card)
+	c.shoe.Cards++
+	copies := count(c.dealt, p.Card)
+	if c.first != nil && *c.first == p.Card {
+		copies++
+	}
+	c.must(copies <= Decks, "%s is dealt, and %d copies of it were", p.Card, Decks)
+}
+
+// stack is what a user has, if that is known: since the first shoe of a table, all
+// is.
+func (c *Checker) stack(uid string) (has int64, ok bool) {
+	if has, ok = c.stacks[uid]; !ok && c.shoes[0].Shoe == 1 {
+		return StartStack, true
+	}
+	return has, ok
+}
+
+// moves says that a stack has changed by so much and is now what an event says.
+func (c *Checker) moves(uid string, by, stack int64) {
+	if has, ok := c.stack(uid); ok {
+		c.must(has+by == stack, "%s had %d; with %+d that is %d, and %d is said", uid, has, by, has+by, stack)
+	}
+	c.must(stack >= 0, "%s has %d", uid, stack)
+	c.stacks[uid] = stack
+}
