@@ -23,6 +23,8 @@ type commands struct {
 	Verify  verifyCmd  `cmd:"" help:"Put a service under load and check that nothing is lost, repeated or out of order."`
 	Token   tokenCmd   `cmd:"" help:"Make a JWT for a key."`
 
+	Baccarat baccaratCmd `cmd:"" help:"Check a baccarat table."`
+
 	Version kong.VersionFlag `help:"Show the version and stop."`
 }
 
@@ -117,10 +119,15 @@ func environment(list []string) map[string]string {
 // takes a value.
 func takesValue(node *kong.Node) func(flag string) bool {
 	values := make(map[string]bool)
-	for _, command := range append(node.Children, node) {
-		for _, f := range command.Flags {
+	var add func(*kong.Node)
+	add = func(node *kong.Node) {
+		for _, f := range node.Flags {
 			values[f.Name] = values[f.Name] || !f.IsBool()
 		}
+		for _, command := range node.Children {
+			add(command)
+		}
 	}
+	add(node)
 	return func(flag string) bool { return values[flag] }
 }
