@@ -24,13 +24,18 @@ const (
 	maxTableTime = time.Hour
 )
 
+// showTime is for how many cards' time a result is shown before the next round.
+const showTime = 5
+
 // hosting returns the rooms at which a game is played; none with --tables -.
 func (c Config) hosting() (list []rooms.Hosting, err error) {
 	if len(c.Tables) == 1 && (c.Tables[0] == "" || c.Tables[0] == auth.NoRoom) {
 		return nil, nil
 	}
 	games := map[string]table.Game{
-		"baccarat": table.Of(baccarat.New(baccarat.Config{Live: c.Dealer == dealerLive, BetTime: c.BetTime, DealTime: c.DealTime})),
+		"baccarat": table.Of(baccarat.New(baccarat.Config{
+			Live: c.Dealer == dealerLive, BetTime: c.BetTime, DealTime: c.DealTime, ShowTime: showTime * c.DealTime,
+		})),
 	}
 	for _, text := range c.Tables {
 		cut := strings.LastIndexByte(text, '=')

@@ -16,24 +16,25 @@ export const isBaccarat = (state) => state?.game === "baccarat";
 
 /** A table as room_joined tells of it. */
 export function tableOf(state) {
-  const { shoe = 0, commit = "", round = 0, phase, closes_at = 0, next_at = 0, paused = "", limits = {}, me = {} } = state;
+  const { shoe = 0, commit = "", round = 0, phase, closes_at = 0, next_at = 0, paused = "", last = false, limits = {}, me = {} } = state;
   const table = {
     shoe, commit, round, phase, closesAt: closes_at, nextAt: next_at, paused, limits,
+    last, // the round is the last one of the shoe
     player: [...state.player ?? []], banker: [...state.banker ?? []], totals: { ...state.totals }, results: [...state.results ?? []],
     stack: me.stack ?? 0, bets: { ...me.bets },
     extended: false, // the time for bets was made longer
     voided: null, // why the round has no result
     settled: null, // the last result, as settlement gives it
   };
-  const last = table.results.at(-1);
-  if (phase === "settled" && last?.round === round) table.settled = settlement({ ...last, player: table.player, banker: table.banker, paid: [] });
+  const result = table.results.at(-1);
+  if (phase === "settled" && result?.round === round) table.settled = settlement({ ...result, player: table.player, banker: table.banker, paid: [] });
   return table;
 }
 
 const applies = {
-  shoe_started: (table, { shoe, commit = "" }) => Object.assign(table, { shoe, commit, results: [] }),
-  round_opened: (table, { round, shoe, closes_at }) =>
-    Object.assign(table, { round, shoe, phase: "betting", closesAt: closes_at, nextAt: 0, player: [], banker: [], totals: {}, bets: {}, extended: false, voided: null }),
+  shoe_started: (table, { shoe, commit = "" }) => Object.assign(table, { shoe, commit, results: [], last: false }),
+  round_opened: (table, { round, shoe, closes_at, last = false }) =>
+    Object.assign(table, { round, shoe, last, phase: "betting", closesAt: closes_at, nextAt: 0, player: [], banker: [], totals: {}, bets: {}, extended: false, voided: null }),
   betting_extended: (table, { closes_at }) => Object.assign(table, { closesAt: closes_at, extended: true }),
   bet_placed(table, { uid, on, amount, stack }, me) {
     add(table.totals, on, amount);

@@ -37,7 +37,7 @@ export class BetsView {
 
   /** A key that was pressed at the table. */
   key(e) {
-    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("summary, .fair-shoes")) return;
+    if (e.ctrlKey || e.metaKey || e.altKey) return;
     const chip = CHIPS[Number(e.key) - 1];
     if (chip) this.#choose(chip);
     else if (KEYS[e.key]) this.#bet(KEYS[e.key]);

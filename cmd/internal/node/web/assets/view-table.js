@@ -10,6 +10,7 @@ import { RoadsView } from "./view-roads.js";
 
 const TICK_MS = 200;
 const HURRY_S = 5; // the clock turns red
+const MINUTES_S = 100; // from here on it counts in minutes
 
 const KEYS = [["1 – 5", "chips"], ["P B T", "bet"], ["⇧P ⇧B", "pairs"], ["C", "clear"], ["R", "again"]];
 
@@ -50,7 +51,7 @@ export class TableView {
     const { game } = table;
     byID("table").dataset.phase = game.phase;
     byID("table-round").textContent = game.round > 0 ? t("table.round", { n: game.round }) : t("table");
-    byID("table-shoe").textContent = game.shoe > 0 ? t("table.shoe", { n: game.shoe }) : "";
+    byID("table-shoe").textContent = [game.shoe > 0 && t("table.shoe", { n: game.shoe }), game.last && t("table.last")].filter(Boolean).join(" · ");
     this.#note(game);
     this.#status(game);
     for (const part of this.#parts) part.draw(active);
@@ -107,7 +108,8 @@ export class TableView {
       if (clock.dataset.left === String(left)) return;
       clock.dataset.left = String(left);
       clock.dataset.hurry = String(left <= HURRY_S);
-      clock.textContent = formatNumber(left);
+      clock.textContent = left < MINUTES_S ? String(left) : `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+      clock.dataset.long = String(left >= MINUTES_S);
       clock.setAttribute("aria-label", t("table.left", { n: left }));
     };
     show();
@@ -117,6 +119,7 @@ export class TableView {
 
 function statusText(game) {
   const { phase, round, settled, voided, player } = game;
+  if (phase === "resting" && game.last && !game.commit) return t("table.shoe.over");
   if (phase === "betting") return t("table.open");
   if (phase === "dealing" && game.nextAt === 0) return t("table.waiting");
   if (phase === "dealing") return t(player.length === 0 ? "table.closed" : "table.dealing");
