@@ -152,6 +152,7 @@ func (f *forwarder) expire(s *sending) {
 }
 
 func (f *forwarder) publish(s *sending, to string) {
+	s.c.Gone = f.eng.placement.without(s.c.Gone)
 	f.mu.Lock()
 	s.c.After = f.link(to).clock
 	f.mu.Unlock()

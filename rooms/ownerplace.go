@@ -16,8 +16,12 @@ type route struct {
 	insist bool     // the sender was told that this node has written the last step
 }
 
-// isGone reports whether a sender has lately said that a node does not decide.
+// isGone reports whether a node does not decide, as a sender has lately said, or as
+// this node has found.
 func (o *owner) isGone(node string) bool {
+	if o.eng.placement.suspected(node) {
+		return true
+	}
 	at, ok := o.gone[node]
 	return ok && time.Since(at) < giveWayFor
 }

@@ -23,6 +23,7 @@ type placement struct {
 	leaving  bool
 
 	list atomic.Pointer[[]string] // who may decide; replaced as a whole
+	away atomic.Pointer[[]string] // who is suspected; replaced as a whole
 }
 
 func newPlacement(self string) *placement {
@@ -36,12 +37,15 @@ func newPlacement(self string) *placement {
 // update makes the list anew, and tells watchOwners when it has changed. A node
 // that leaves decides only when there is no other.
 func (p *placement) update() {
-	var list []string
+	var list, away []string
 	for node := range p.hosts {
-		if _, suspect := p.suspects[node]; !suspect {
+		if _, suspect := p.suspects[node]; suspect {
+			away = append(away, node)
+		} else {
 			list = append(list, node)
 		}
 	}
+	p.away.Store(&away)
 	if p.self != "" && (!p.leaving || len(list) == 0) {
 		list = append(list, p.self)
 	}
@@ -88,11 +92,22 @@ func (p *placement) suspect(node string) bool {
 }
 
 // suspected reports whether a node is.
-func (p *placement) suspected(node string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	_, ok := p.suspects[node]
-	return ok
+func (p *placement) suspected(node string) bool { return slices.Contains(*p.away.Load(), node) }
+
+// without adds those who are suspected to the nodes that are gone: another node may
+// not know.
+func (p *placement) without(gone []string) []string {
+	away := *p.away.Load()
+	if len(away) == 0 {
+		return gone
+	}
+	gone = slices.Clone(gone)
+	for _, node := range away {
+		if !slices.Contains(gone, node) {
+			gone = append(gone, node)
+		}
+	}
+	return gone
 }
 
 // leave is that this node takes tables no more, unless nobody else can.

@@ -1,0 +1,373 @@
+//go:build unix
+
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/client"
+)
+
+const (
+	talkTables = 18
+	talkEvery  = 40 * time.Millisecond
+	// talkPatience is far more than a takeover may take on a machine with nothing
+	// else to do: what a fault costs is printed.
+	talkPatience = 15 * time.Second
+)
+
+// talk is people who say something at tables all the time, and one who reads the
+// log of all tables beside them.
+type talk struct {
+	t     *testing.T
+	nodes []*node
+	stop  context.CancelFunc
+	work  sync.WaitGroup
+
+	mu     sync.Mutex
+	writer map[string]string   // by table: the node that has written its last step
+	by     map[uint64]string   // by step: the node that has written it
+	stored map[string][]uint64 // by text: the steps that say it
+	acked  map[string]uint64   // by text
+	acks   []acked
+}
+
+type acked struct {
+	table, from   string // from: the node of the sender
+	seq           uint64
+	asked, answer time.Time
+}
+
+func talkTable(i int) string { return fmt.Sprint("baccarat-t", i) }
+
+// startTalk returns when every table has decided something for everybody.
+func startTalk(t *testing.T, c *natsCluster, nodes []*node) *talk {
+	t.Helper()
+	k := &talk{t: t, nodes: nodes, writer: map[string]string{}, by: map[uint64]string{}, stored: map[string][]uint64{}, acked: map[string]uint64{}}
+	if _, err := c.connect(c.url("operator"), nil).Subscribe("room.*.log", k.read); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	k.stop = cancel
+	t.Cleanup(func() { cancel(); k.work.Wait() })
+	for i := range talkTables {
+		k.talkAt(ctx, nodes[0], i)
+		if i < talkTables/3 {
+			k.talkAt(ctx, nodes[1], i)
+		}
+	}
+	k.flowing()
+	return k
+}
+
+// talkAt has somebody on a node talk at a table until ctx ends.
+func (k *talk) talkAt(ctx context.Context, x *node, i int) {
+	k.t.Helper()
+	uid, table := fmt.Sprint(x.name, "-", i), talkTable(i)
+	c, err := client.Dial(ctx, client.Config{URL: x.ws(), Room: table, Token: token(uid), Rate: 1000, MinBackoff: 50 * time.Millisecond, MaxBackoff: 500 * time.Millisecond})
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	k.work.Go(func() {
+		defer c.Close()
+		tick := time.NewTicker(talkEvery)
+		defer tick.Stop()
+		for n := 0; ctx.Err() == nil; n++ {
+			k.say(ctx, c, x.name, table, fmt.Sprint(uid, "-", n))
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+			}
+		}
+	})
+}
+
+// say sends one text until it is acknowledged.
+func (k *talk) say(ctx context.Context, c *client.Client, from, table, text string) {
+	payload, err := json.Marshal(map[string]string{"message": text})
+	if err != nil {
+		k.t.Error(err)
+		return
+	}
+	asked := time.Now()
+	for ctx.Err() == nil {
+		ack, err := c.Send(ctx, wire.Event{Type: wire.TypeSendMessage, ID: text, Room: table, Payload: payload})
+		if err == nil {
+			k.mu.Lock()
+			k.acked[text] = ack.Seq
+			k.acks = append(k.acks, acked{table, from, ack.Seq, asked, time.Now()})
+			k.mu.Unlock()
+			return
+		}
+		var refused *wire.Error
+		if ctx.Err() == nil && (!errors.As(err, &refused) || !refused.Code.Retryable()) {
+			k.t.Errorf("%s: %v", text, err)
+			return
+		}
+		select {
+		case <-time.After(talkEvery):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// read takes a copy of what is stored.
+func (k *talk) read(msg *nats.Msg) {
+	if h := msg.Header["Nats-Stream"]; len(h) == 0 || h[len(h)-1] != "STEPS" {
+		return
+	}
+	var step struct {
+		Node   string
+		Events []struct {
+			Type    string
+			Payload struct{ Message string }
+		}
+	}
+	if err := json.Unmarshal(msg.Data, &step); err != nil {
+		k.t.Errorf("a step that cannot be read: %v", err)
+		return
+	}
+	var seq uint64
+	if h := msg.Header["Nats-Sequence"]; len(h) > 0 {
+		fmt.Sscan(h[len(h)-1], &seq)
+	}
+	_, token, _ := wire.SubjectToken(msg.Subject)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.writer[token], k.by[seq] = step.Node, step.Node
+	for _, ev := range step.Events {
+		if ev.Type == wire.TypeNewMessage {
+			k.stored[ev.Payload.Message] = append(k.stored[ev.Payload.Message], seq)
+		}
+	}
+}
+
+// flowing waits until every talker has got an answer to something said from now on.
+func (k *talk) flowing() { k.t.Helper(); k.flowingAt(k.nodes[:2]...) }
+
+// flowingAt is flowing for the talkers on some nodes.
+func (k *talk) flowingAt(nodes ...*node) {
+	k.t.Helper()
+	want := talkTables
+	if len(nodes) > 1 {
+		want += talkTables / 3
+	}
+	since := time.Now()
+	eventually(k.t, "every talker is answered", time.Minute, func(context.Context) error {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		answered := map[string]bool{}
+		for _, a := range k.acks {
+			if a.asked.After(since) && slices.ContainsFunc(nodes, func(x *node) bool { return x.name == a.from }) {
+				answered[a.table+" "+a.from] = true
+			}
+		}
+		if len(answered) < want {
+			return fmt.Errorf("%d of %d are", len(answered), want)
+		}
+		return nil
+	})
+}
+
+// ownedBy are the tables whose last step a node has written.
+func (k *talk) ownedBy(x *node) (tables []string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for table, node := range k.writer {
+		if node == x.name {
+			tables = append(tables, table)
+		}
+	}
+	slices.Sort(tables)
+	return tables
+}
+
+// pauses are how long after a fault of x others decided at the tables that were
+// its own, as those on the first node saw it.
+func (k *talk) pauses(x *node, at time.Time, tables []string) (list []time.Duration) {
+	k.t.Helper()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	first := map[string]time.Duration{}
+	for _, a := range k.acks {
+		if d := a.answer.Sub(at); d > 0 && a.from == k.nodes[0].name && k.by[a.seq] != x.name && (first[a.table] == 0 || d < first[a.table]) {
+			first[a.table] = d
+		}
+	}
+	for _, table := range tables {
+		if first[table] == 0 {
+			k.t.Errorf("%s has decided nothing since the fault", table)
+			continue
+		}
+		list = append(list, first[table])
+	}
+	slices.Sort(list)
+	return list
+}
+
+// longest is the longest wait for an answer of those on a node, since.
+func (k *talk) longest(x *node, since time.Time) (longest time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, a := range k.acks {
+		if a.from == x.name && a.answer.After(since) {
+			longest = max(longest, a.answer.Sub(a.asked))
+		}
+	}
+	return longest
+}
+
+// report prints pauses and bounds them.
+func (k *talk) report(what string, list []time.Duration) {
+	k.t.Helper()
+	if len(list) == 0 {
+		k.t.Errorf("%s: no table was concerned", what)
+		return
+	}
+	k.t.Logf("%s: %d tables decided again after %v (median), %v at most", what, len(list), list[len(list)/2].Round(time.Millisecond), list[len(list)-1].Round(time.Millisecond))
+	if worst := list[len(list)-1]; worst > talkPatience {
+		k.t.Errorf("%s: a table decided nothing for %v", what, worst)
+	}
+}
+
+// clean ends the talk: everything that was acknowledged is in the log, once, at the
+// sequence of its ack.
+func (k *talk) clean() {
+	k.t.Helper()
+	k.flowing()
+	k.stop()
+	k.work.Wait()
+	eventually(k.t, "the log says what was acknowledged", time.Minute, func(context.Context) error {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		for text, seq := range k.acked {
+			if len(k.stored[text]) == 0 {
+				return fmt.Errorf("%q, acknowledged at %d, is not in the log", text, seq)
+			}
+		}
+		return nil
+	})
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for text, at := range k.stored {
+		if seq, ok := k.acked[text]; len(at) > 1 || ok && at[0] != seq {
+			k.t.Errorf("%q is in the log at %v, and was acknowledged at %d", text, at, seq)
+		}
+	}
+	k.t.Logf("%d were acknowledged", len(k.acked))
+}
+
+// TestWhoDecidesIsKilled: kill -9 of the node that decides, 20 tables at the least
+// in a full run. Each time it comes back it takes its share, while people talk.
+func TestWhoDecidesIsKilled(t *testing.T) {
+	most := int(faults(t, 8, 24)) // tables, not a time
+	c := startNATS(t)
+	nodes := startNodes(t, c, 3)
+	k := startTalk(t, c, nodes)
+	var all []time.Duration
+	for i := 0; len(all) < most; i++ {
+		x := nodes[1+i%2]
+		tables := k.ownedBy(x)
+		at := time.Now()
+		x.kill()
+		eventually(t, "others decide", time.Minute, func(context.Context) error {
+			if left := k.ownedBy(x); len(left) > 0 {
+				return fmt.Errorf("nobody decides for %v", left)
+			}
+			return nil
+		})
+		k.flowingAt(nodes[0])
+		all = append(all, k.pauses(x, at, tables)...)
+		since := time.Now()
+		x.start()
+		x.ready()
+		eventually(t, "it has its share again", time.Minute, func(context.Context) error {
+			if len(k.ownedBy(x)) == 0 {
+				return fmt.Errorf("it decides for nothing")
+			}
+			return nil
+		})
+		k.flowing()
+		t.Logf("%s takes its share: the longest wait for an answer elsewhere was %v", x.name, k.longest(nodes[0], since).Round(time.Millisecond))
+	}
+	slices.Sort(all)
+	k.report("a node was killed", all)
+	k.clean()
+}
+
+// TestWhoDecidesIsPausedOrCutOff: the others go on; what it decides after it has
+// woken is refused by the log, and its clients are answered by who decides now.
+func TestWhoDecidesIsPausedOrCutOff(t *testing.T) {
+	lasts := faults(t, 4*time.Second, 20*time.Second)
+	c := startNATS(t)
+	nodes := startNodes(t, c, 3)
+	k := startTalk(t, c, nodes)
+	x := nodes[1]
+	for _, fault := range []struct {
+		what      string
+		begin, of func()
+	}{
+		{"a node was paused", func() { x.signal(syscall.SIGSTOP) }, func() { x.signal(syscall.SIGCONT) }},
+		{"a node was cut off in silence", x.links.stall, x.links.heal},
+		{"a node was cut off and knows", x.links.cut, x.links.heal},
+	} {
+		tables := k.ownedBy(x)
+		at := time.Now()
+		fault.begin()
+		last(t, lasts)
+		over := time.Now()
+		fault.of()
+		k.flowing()
+		k.report(fault.what, k.pauses(x, at, tables))
+		t.Logf("%s: the longest wait of its own clients after it was %v", fault.what, max(0, k.longest(x, over)-over.Sub(at)).Round(time.Millisecond))
+		eventually(t, "it has its share again", time.Minute, func(context.Context) error {
+			if len(k.ownedBy(x)) == 0 {
+				return fmt.Errorf("it decides for nothing")
+			}
+			return nil
+		})
+	}
+	k.clean()
+}
+
+// TestWhoDecidesIsDrained: it hands its tables on before it goes.
+func TestWhoDecidesIsDrained(t *testing.T) {
+	rounds := int(faults(t, 1, 4)) // a number, not a time
+	c := startNATS(t)
+	nodes := startNodes(t, c, 3)
+	k := startTalk(t, c, nodes)
+	for range rounds {
+		x := nodes[2]
+		since := time.Now()
+		x.signal(syscall.SIGTERM)
+		if err := x.wait(60 * time.Second); err != nil {
+			t.Errorf("%s ended with %v", x.name, err)
+		}
+		eventually(t, "others decide", time.Minute, func(context.Context) error {
+			if left := k.ownedBy(x); len(left) > 0 {
+				return fmt.Errorf("nobody decides for %v", left)
+			}
+			return nil
+		})
+		x.start()
+		x.ready()
+		k.flowing()
+		worst := k.longest(nodes[0], since)
+		t.Logf("a node was drained and came back: the longest wait for an answer elsewhere was %v", worst.Round(time.Millisecond))
+		if worst > talkPatience {
+			t.Errorf("somebody waited for %v", worst)
+		}
+	}
+	k.clean()
+}
