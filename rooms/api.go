@@ -16,17 +16,19 @@ import (
 // Join makes m a member of the room and returns when room_joined, with the
 // request's id, has been delivered to it. The events that since asks for
 // follow, then every later one. Joining again delivers room_joined again and
-// replays nothing. If ctx ends first, the member is removed again. Its errors
+// replays nothing. At a table the rules are asked first (Refused: they do not let
+// the member in, which then is what it was before), and room_joined carries the
+// state, behind which nothing is left out: what has been decided since follows. If ctx ends first, the member is removed again. Its errors
 // are *wire.Error. It may be called from any goroutine.
 func (e *Engine) Join(ctx context.Context, room wire.Room, m Member, id string, since Since) error {
 	j := &joinRequest{member: m, since: since, id: id, done: make(chan error, 1)}
 	if e.IsTable(room) {
-		state, err := e.enterTable(ctx, room, m)
-		if err != nil {
-			return err
-		}
-		j.state = state
+		return e.joinTable(ctx, room, j)
 	}
+	return e.joinRoom(ctx, room, j)
+}
+
+func (e *Engine) joinRoom(ctx context.Context, room wire.Room, j *joinRequest) error {
 	if err := e.ask(room, j); err != nil {
 		return err
 	}
@@ -35,7 +37,7 @@ func (e *Engine) Join(ctx context.Context, room wire.Room, m Member, id string, 
 		return err
 	case <-ctx.Done():
 		j.abandoned.Store(true) // before Leave looks the room up: a new activation may get the join
-		e.Leave(room, m, LeaveClosed)
+		e.Leave(room, j.member, LeaveClosed)
 		return wire.Errorf(wire.Unavailable, "the room did not answer in time; try again")
 	}
 }

@@ -1,7 +1,6 @@
 package rooms
 
 import (
-	"context"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -46,22 +45,6 @@ func (e *Engine) Command(room wire.Room, ev wire.Event, opts CommandOptions, don
 	})
 }
 
-// enterTable asks whether a member may join a table, and for the state as it sees
-// it; the rules are told of it.
-func (e *Engine) enterTable(ctx context.Context, room wire.Room, m Member) (*tableState, error) {
-	u := m.User()
-	c := forwarded{Enter: true, User: table.User{UID: u.UID, Name: u.Username, Avatar: u.AvatarID, Guest: wire.IsGuest(u.UID)}}
-	answer := make(chan decided, 1)
-	e.forward.send(room, c, func(d decided) { answer <- d })
-	select {
-	case d := <-answer:
-		_, err := d.result()
-		return d.State, err
-	case <-ctx.Done():
-		return nil, wire.Errorf(wire.Unavailable, "the table did not answer in time; try again")
-	}
-}
-
 // forwarded is what is sent to the node that decides for a table: a command; with
 // Enter, somebody who wants to join and to see the state; with Wake, nothing but
 // that the table is to be looked after.
@@ -71,6 +54,8 @@ type forwarded struct {
 	ID      string          `json:"id,omitempty"`
 	User    table.User      `json:"user,omitzero"`
 	Enter   bool            `json:"enter,omitempty"`
+	Stay    bool            `json:"stay,omitempty"` // of Enter: somebody who is in already, and only wants to see the state
+	Seen    uint64          `json:"seen,omitempty"` // of Enter: the last step that the sender knows
 	Wake    bool            `json:"wake,omitempty"`
 
 	Injected uint64   `json:"injected,omitempty"` // of Wake: the log of rooms has a command at that sequence
@@ -134,7 +119,7 @@ func (e *Engine) decideHere(room wire.Room, c forwarded, done answerFunc) {
 	case c.Wake:
 		m = wakeRequest{c.Injected, route{c.Gone, c.Insist}, done}
 	case c.Enter:
-		m = enterRequest{c.User, route{c.Gone, c.Insist}, done}
+		m = enterRequest{user: c.User, stay: c.Stay, seen: c.Seen, route: route{c.Gone, c.Insist}, done: done}
 	default:
 		req := table.Request{
 			Command: table.Command{Type: c.Type, Payload: c.Payload, User: c.User}, At: time.Now().UnixMilli(), Ref: done,

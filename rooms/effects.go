@@ -126,6 +126,10 @@ func (x effects) Refresh() {
 	r.flush()
 	r.h.last.Store(r.follower.Newest())
 	r.eng.stats.Resets.Add(1)
+	if r.table {
+		r.refreshMembers()
+		return
+	}
 	r.deliverBurst(r.joinedBurst(nil, r.follower.Position().Seq, false, 0), "")
 }
 

@@ -359,3 +359,8 @@ func (e *Engine) Snapshots() *eventlog.Snapshots { return e.snapshots }
 func (e *Engine) EncodeStep(room wire.Room, step *table.Step) (body []byte, by string, err error) {
 	return e.encodeStep(room, step)
 }
+
+// DecideHere has this node decide, whoever's turn it is.
+func (e *Engine) DecideHere(room wire.Room, ev wire.Event, who table.User, done func(Decision, error)) {
+	e.decideHere(room, forwarded{Type: ev.Type, Payload: ev.Payload, User: who, Insist: true}, func(d decided) { done(d.result()) })
+}

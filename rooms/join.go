@@ -9,8 +9,16 @@ import (
 func (r *room) onJoin(j *joinRequest) {
 	switch {
 	case j.abandoned.Load():
+	case j.stay && !r.fanout.members.has(j.member.ID()):
+		reply(j.done, error(wire.Errorf(wire.NotMember, "it has left")))
+	case j.fromState:
+		r.joinFromState(j)
 	case r.fanout.members.has(j.member.ID()):
 		r.flush() // buffered events come before the position in the answer
+		if !j.covered(r.follower.Position().Seq) {
+			r.catchUp(j)
+			return
+		}
 		r.answer(j, r.joinedBurst(j, r.follower.Position().Seq, false, 0))
 	case j.since.Position != nil && j.since.Allowance.spent():
 		r.eng.stats.ReplayCut.Add(1)
@@ -27,25 +35,44 @@ func (r *room) admit(j *joinRequest, a follow.Admission) {
 	if j.abandoned.Load() {
 		return
 	}
-	if r.roster != nil {
-		if err := r.roster.join(j.member); err != nil {
-			reply(j.done, err)
-			return
-		}
-	}
 	replay, own := r.seenBy(j.member.User().UID, a.Replay)
-	if !j.since.Allowance.take(follow.Bytes(replay)) {
+	if !j.fromState && !j.since.Allowance.take(follow.Bytes(replay)) {
 		r.eng.stats.ReplayCut.Add(1)
 		a, replay = follow.Admission{Seq: r.follower.Position().Seq}, nil
 	}
-	r.fanout.members.add(j.member)
-	r.h.sessions.Store(int64(len(r.fanout.members.list)))
-	if !r.h.inbox {
-		r.eng.feed.member(wire.FeedJoined, r.label, j.member, "")
+	switch covered := j.covered(a.Seq); {
+	case !covered && a.Recovered: // the member knows more of the table than its owner
+		reply(j.done, errStateBehind)
+		return
+	case !covered:
+		r.catchUp(j)
+		return
 	}
-	if r.answer(j, r.joinedBurst(j, a.Seq, a.Recovered, len(replay))) {
+	if err := r.add(j.member); err != nil {
+		reply(j.done, err)
+		return
+	}
+	if r.answer(j, r.joinedBurst(j, a.Seq, a.Recovered && !j.fromState, len(replay))) {
 		r.sendReplay(j.member, replay, own)
 	}
+}
+
+// add makes somebody a member who is none.
+func (r *room) add(m Member) error {
+	if r.fanout.members.has(m.ID()) {
+		return nil // of a table, and joins again
+	}
+	if r.roster != nil {
+		if err := r.roster.join(m); err != nil {
+			return err
+		}
+	}
+	r.fanout.members.add(m)
+	r.h.sessions.Store(int64(len(r.fanout.members.list)))
+	if !r.h.inbox {
+		r.eng.feed.member(wire.FeedJoined, r.label, m, "")
+	}
+	return nil
 }
 
 // answer sends room_joined and ends the request.

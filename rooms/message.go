@@ -28,7 +28,10 @@ type (
 		since  Since
 		id     string      // of the client's request, carried by room_joined
 		state  *tableState // of a table; nil: it is none
-		done   chan error  // buffered by one
+		stay   bool        // of a table: only if it is a member already
+		// fromState: what came after the state is to be replayed.
+		fromState bool
+		done      chan error // buffered by one
 		// abandoned: nobody waits for it any more, and its leave may have gone
 		// to the previous actor of the room.
 		abandoned atomic.Bool

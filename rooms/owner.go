@@ -90,7 +90,10 @@ type (
 	placementChanged struct{}
 	// enterRequest is somebody who wants to join, and to see the state.
 	enterRequest struct {
-		user table.User
+		user  table.User
+		stay  bool   // he is in already
+		seen  uint64 // the last step that his node knows
+		tried bool   // the table was loaded again, as it was behind
 		route
 		done answerFunc
 	}
@@ -252,7 +255,9 @@ func (o *owner) decide() {
 		done(decided{Seq: o.log.Last()})
 	}
 	o.waking = nil
-	o.enter()
+	if !o.enter() {
+		return
+	}
 	o.tellUsers()
 	if !o.reading && o.injected > max(o.log.Taken(), o.injectedRead) {
 		o.readInjected()

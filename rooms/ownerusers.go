@@ -167,26 +167,48 @@ func (o *owner) awaitUsers(d time.Duration) {
 func (o *owner) attended() bool { return len(o.who.there) > 0 || o.who.reading || o.log.Present() > 0 }
 
 // enter answers those who want to join. The state is given between two steps only.
-func (o *owner) enter() {
+// It reports false when the table must be loaded first, as others know more of it.
+func (o *owner) enter() bool {
 	if len(o.entering) > 0 && o.eng.handleOf(o.room) == nil {
 		o.readUsers() // opens the room, so that it hears of who comes to other nodes
 	}
-	for _, m := range o.entering {
-		err := o.log.Admit(m.user)
-		var view json.RawMessage
-		if err == nil {
-			view, err = o.log.View(m.user.UID)
-		}
-		var refusal *table.Refusal
+	list, later := o.entering, o.entering[:0:0]
+	o.entering = nil
+	for i, m := range list {
 		switch {
-		case errors.As(err, &refusal):
-			m.done(decided{Error: wire.Errorf(wire.Refused, "%s", refusal.Reason)})
-		case err != nil:
-			o.fail(err)
-			return
+		case m.behind(o.log) && m.tried:
+			m.done(decided{Error: wire.Errorf(wire.Unavailable, "the log does not have what was seen of this table; try again")})
+		case m.behind(o.log):
+			m.tried = true
+			later = append(later, m)
 		default:
-			m.done(decided{State: &tableState{State: view, Seq: o.log.Last(), Now: time.Now().UnixMilli()}})
+			d, err := o.admit(m)
+			if err != nil {
+				o.entering = append(later, list[i:]...)
+				o.fail(err)
+				return false
+			}
+			m.done(d)
 		}
 	}
-	o.entering = nil
+	if o.entering = later; len(later) > 0 {
+		o.load()
+	}
+	return len(later) == 0
+}
+
+// admit is the answer to somebody who wants to join.
+func (o *owner) admit(m enterRequest) (d decided, err error) {
+	if !m.stay {
+		err = o.log.Admit(m.user)
+	}
+	var view json.RawMessage
+	if err == nil {
+		view, err = o.log.View(m.user.UID)
+	}
+	var refusal *table.Refusal
+	if errors.As(err, &refusal) {
+		return decided{Error: wire.Errorf(wire.Refused, "%s", refusal.Reason)}, nil
+	}
+	return decided{State: &tableState{State: view, Seq: o.log.Last(), Now: time.Now().UnixMilli()}}, err
 }

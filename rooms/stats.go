@@ -36,6 +36,8 @@ type Stats struct {
 	PresenceFull atomic.Int64 // what other nodes told of their members and a full mailbox did not take; asked for again
 	Panics       atomic.Int64 // in a room's code, and in Kicked and EndUser of Config
 
+	StatesBehind atomic.Int64 // times that a table had gone on too far since its state was given to somebody who joins; it was asked for again
+
 	Unready      atomic.Int64 // times that the log ceased to take events: see Engine.Ready
 	ProbesFailed atomic.Int64 // looks at the log and writes beside it that failed
 

@@ -240,7 +240,7 @@ func (w *world) append(n *node) {
 		w.load(n)
 		return
 	}
-	body, err := json.Marshal(n.step)
+	body, err := n.step.Encode()
 	if err != nil {
 		w.fail(err)
 	}

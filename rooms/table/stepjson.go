@@ -25,6 +25,12 @@ func (s *Step) Append(dst []byte) ([]byte, error) {
 	if len(s.Done) > 0 {
 		dst = s.appendDone(append(dst, `,"done":[`...))
 	}
+	if len(s.Came) > 0 {
+		dst = appendStrings(append(dst, `,"came":[`...), s.Came)
+	}
+	if len(s.Gone) > 0 {
+		dst = appendStrings(append(dst, `,"gone":[`...), s.Gone)
+	}
 	if len(s.Events) > 0 {
 		dst = append(dst, `,"events":[`...)
 		for i := range s.Events {
@@ -87,6 +93,16 @@ func (ev *StoredEvent) append(dst []byte) ([]byte, error) {
 		dst = append(dst, `,"sealed":true`...)
 	}
 	return append(dst, "},"...), nil
+}
+
+// appendStrings appends texts, of which there is one at least, and the end of their
+// array.
+func appendStrings(dst []byte, texts []string) []byte {
+	for _, text := range texts {
+		dst = append(appendString(dst, text), ',')
+	}
+	dst[len(dst)-1] = ']'
+	return dst
 }
 
 // appendString appends text as a JSON string.
@@ -156,6 +172,12 @@ func (r *stepReader) step() (s Step, ok bool) {
 			s.Done = append(s.Done, r.done())
 		}
 		r.want("]")
+	}
+	if r.next(`,"came":[`) {
+		s.Came = r.strs()
+	}
+	if r.next(`,"gone":[`) {
+		s.Gone = r.strs()
 	}
 	if r.next(`,"events":[`) {
 		for more := true; more; more = r.next(",") {
@@ -236,6 +258,15 @@ func (r *stepReader) str() string {
 	text := string(r.text[:n])
 	r.text = r.text[n+1:]
 	return text
+}
+
+// strs takes strings up to the end of their array.
+func (r *stepReader) strs() (list []string) {
+	for more := true; more && !r.failed; more = r.next(",") {
+		list = append(list, r.str())
+	}
+	r.want("]")
+	return list
 }
 
 // value takes an object, an array or a string: up to the bracket or the quote that

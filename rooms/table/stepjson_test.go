@@ -20,6 +20,11 @@ func someStep(r *rand.Rand) table.Step {
 	for range r.IntN(3) {
 		s.Done = append(s.Done, table.Done{Key: table.Key(r.Uint64()), Refused: pick(texts)})
 	}
+	for _, list := range []*[]string{&s.Came, &s.Gone} {
+		for range r.IntN(3) {
+			*list = append(*list, pick(texts))
+		}
+	}
 	for range r.IntN(4) {
 		ev := table.StoredEvent{Type: pick(texts), Sealed: r.IntN(3) == 0}
 		if p := pick(payloads); p != "" {
@@ -47,8 +52,14 @@ func someStep(r *rand.Rand) table.Step {
 // was written.
 func TestStepsAreReadAsWritten(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
+	tried := map[string]bool{}
 	for range 20_000 {
 		want := someStep(r)
+		for i := range reflect.TypeFor[table.Step]().NumField() {
+			if !reflect.ValueOf(want).Field(i).IsZero() {
+				tried[reflect.TypeFor[table.Step]().Field(i).Name] = true
+			}
+		}
 		body, err := want.Encode()
 		if err != nil {
 			t.Fatalf("%+v: %v", want, err)
@@ -69,6 +80,9 @@ func TestStepsAreReadAsWritten(t *testing.T) {
 		if !reflect.DeepEqual(slow, want) || !reflect.DeepEqual(got, want) {
 			t.Fatalf("%s\nwas  %+v\njson %+v\nread %+v", body, want, slow, got)
 		}
+	}
+	if len(tried) != reflect.TypeFor[table.Step]().NumField() {
+		t.Errorf("only %v of a step were tried", tried)
 	}
 }
 

@@ -30,6 +30,7 @@ var roomHelp = map[string]string{
 	"Forged":             "Messages on a log subject that did not come from the log; ignored.",
 	"PeersLost":          "Nodes whose heartbeats stopped, and that were removed with their members.",
 	"PresenceFull":       "Presence updates of other nodes lost because a room's mailbox was full; requested again.",
+	"StatesBehind":       "Times that a table had gone on too far since its state was given to somebody who joined; it was asked for again.",
 	"Unready":            "Times that the log stopped accepting events.",
 	"ProbesFailed":       "Failed health checks of the log.",
 	"Panics":             "Panics in a room's code, and in a program's Kicked and EndUser.",
