@@ -15,11 +15,10 @@ import (
 // roads are the vectors that the page's roads are tested by as well. A result is
 // written as P, B or T, with p and b behind it for the pairs.
 type roads struct {
-	Name    string              `json:"name"`
-	Results string              `json:"results"`
-	Bead    []string            `json:"bead"` // the rows, a result in each cell, - where there is none
-	Big     []string            `json:"big"`  // the same, with the number of ties behind it
-	cells   []baccarat.RoadCell // that Big was made from
+	Name    string   `json:"name"`
+	Results string   `json:"results"`
+	Bead    []string `json:"bead"` // the rows, a result in each cell, - where there is none
+	Big     []string `json:"big"`  // the same, with the number of ties behind it
 }
 
 func results(t testing.TB, text string) (list baccarat.Results) {

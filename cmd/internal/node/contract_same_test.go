@@ -15,7 +15,7 @@ import (
 
 // kinds are the fields whose values differ each time: fields of one kind have the same value where the contract writes the same.
 var kinds = map[string]string{
-	"seq": "seq", "before": "seq", "at": "ms", "time": "ms", "now": "ms", "expires_in": "s", "after_ms": "wait", "active": "time", "sent": "time",
+	"seq": "seq", "before": "seq", "at": "ms", "time": "ms", "now": "ms", "closes_at": "ms", "next_at": "ms", "state_seq": "seq", "expires_in": "s", "after_ms": "wait", "active": "time", "sent": "time",
 	"epoch": "epoch", "client_id": "client", "node": "node", "otp": "otp", "token": "token", "uid": "uid", "after": "uid", "next": "uid", "to_uid": "uid",
 }
 

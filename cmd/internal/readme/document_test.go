@@ -68,6 +68,7 @@ var runs = map[string]map[string]string{
 		"--addr localhost:3001": "TestFirstLook", "nats req rooms.members": "TestFirstLook", "secrets.sh": "TestProduction", "kill $nodes": "TestProduction",
 		"examples/take": "TestProduction", "upstream roomd": "nobody: it is nginx's",
 	},
+	"rooms/baccarat/README.md": {"createHmac": "jsclient.TestShuffle", "baccarat verify": "roomctl.TestBaccaratVerify"},
 	"rooms/table/README.md": {
 		"type rps struct": "rooms.TestTableReadme", "rooms.Host": "rooms.TestTableReadme", "tabletest.Run": "rooms.TestTableReadme",
 	},
