@@ -1,4 +1,12 @@
 package baccarat
 
+import (
+	"maps"
+	"slices"
+)
+
 // ResultOf is the result of two complete hands.
 func ResultOf(round int, player, banker []Card) Result { return resultOf(round, player, banker) }
+
+// EventTypes are those that Apply knows.
+func EventTypes() []string { return slices.Sorted(maps.Keys(applies)) }
