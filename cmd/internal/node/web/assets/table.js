@@ -72,14 +72,20 @@ export class Table {
     this.#changed();
   }
 
-  /** What lies on a spot of mine and is not stored yet. */
+  /** What of mine is on its way to a spot, or to all of them: of this round, as a bet for another one is refused. */
   underway(on) {
-    return this.placing.reduce((all, each) => all + (each.on === on && !each.echoed ? each.amount : 0), 0);
+    const mine = this.placing.filter((each) => each.round === this.game.round && !each.echoed && (on === undefined || each.on === on));
+    return mine.reduce((all, { amount }) => all + amount, 0);
   }
 
   /** The chips that I can still bet. */
   get left() {
-    return this.game.stack - this.placing.reduce((all, each) => all + (each.echoed ? 0 : each.amount), 0);
+    return this.game.stack - this.underway();
+  }
+
+  /** What of mine is on the table, or on its way. */
+  get staked() {
+    return sum(this.game.bets) + this.underway();
   }
 
   bet(on, amount) {
@@ -163,6 +169,3 @@ export function closed(table, online, chip) {
   if (table.game.phase !== "betting") return "phase";
   return table.left < chip ? "poor" : "";
 }
-
-/** What is mine on the table, in all. */
-export const staked = (table) => sum(table.game.bets) + table.placing.reduce((all, each) => all + (each.echoed ? 0 : each.amount), 0);

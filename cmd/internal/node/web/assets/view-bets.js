@@ -2,7 +2,7 @@
 
 import { byID, h, reconcile } from "./dom.js";
 import { errorText, formatNumber, t } from "./i18n.js";
-import { closed, staked } from "./table.js";
+import { closed } from "./table.js";
 import { CHIPS, REFILL_BELOW, SPOTS } from "./table-state.js";
 
 const ODDS = { player: 1, banker: 0.95, tie: 8, player_pair: 11, banker_pair: 11 };
@@ -28,8 +28,8 @@ export class BetsView {
     const { game } = table;
     for (const spot of byID("spots").children) this.#drawSpot(spot);
     byID("stack").textContent = formatNumber(table.left);
-    byID("staked").textContent = formatNumber(staked(table));
-    byID("refill").hidden = game.stack + staked(table) >= REFILL_BELOW;
+    byID("staked").textContent = formatNumber(table.staked);
+    byID("refill").hidden = game.stack + table.staked >= REFILL_BELOW;
     off(byID("bet-again"), !this.#may("again"));
     off(byID("bet-clear"), !this.#may("clear"));
     this.#problem();
@@ -54,7 +54,7 @@ export class BetsView {
   #may(what) {
     const { game, lastBets, waiting } = this.#table;
     if (!this.#online() || game.phase !== "betting" || waiting) return false;
-    return what === "clear" ? staked(this.#table) > 0 : Object.keys(lastBets).length > 0 && staked(this.#table) === 0;
+    return what === "clear" ? this.#table.staked > 0 : Object.keys(lastBets).length > 0 && this.#table.staked === 0;
   }
 
   #bet(on) {

@@ -49,7 +49,7 @@ export class TableView {
     byID("chat").dataset.side ||= "table";
     this.#sides(active);
     const { game } = table;
-    byID("table").dataset.phase = game.phase;
+    if (byID("table").dataset.phase !== game.phase) byID("table").dataset.phase = game.phase;
     byID("table-round").textContent = game.round > 0 ? t("table.round", { n: game.round }) : t("table");
     byID("table-shoe").textContent = [game.shoe > 0 && t("table.shoe", { n: game.shoe }), game.last && t("table.last")].filter(Boolean).join(" · ");
     this.#note(game);
