@@ -140,7 +140,7 @@ func (s *tables) clean() {
 			}
 			last = d
 		case <-over:
-			s.t.Fatal("no verdict after 5 minutes")
+			s.t.Fatalf("no verdict after 5 minutes: %+v", last)
 		}
 	}
 	if err := s.play.wait(time.Minute); err != nil {

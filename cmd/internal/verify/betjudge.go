@@ -171,7 +171,7 @@ func (j *judgement) steps(b *bot) {
 	if b.repeats > 0 {
 		j.fault(disordered, "%s was sent %d steps again or out of order", b.name, b.repeats)
 	}
-	upto := j.table.newest
+	upto := j.table.upto
 	if !b.connected {
 		upto = b.last // the verdict says that it is away
 	}

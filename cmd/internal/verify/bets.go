@@ -41,8 +41,13 @@ type betTable struct {
 	staked  map[int]bool // rounds in which a bet was acknowledged
 	ended   map[int]bool // rounds that were settled or voided
 	newest  uint64       // step that anybody has seen or was told of
+	round   int    // that was opened last
 	moved   time.Time
 	faults  []book.Fault // found on the way
+
+	// at the end: up to where everybody waits to see, and since when
+	upto  uint64
+	since time.Time
 }
 
 // result is what became of a command.
@@ -158,21 +163,31 @@ func (r *betting) finish(ctx context.Context, start time.Time, ticks <-chan time
 
 // quiet reports whether there is nothing to wait for at any table.
 func (r *betting) quiet(now, began time.Time) bool {
+	done := true
 	for _, t := range r.tables {
 		t.mu.Lock()
-		waits := false
-		for round := range t.staked {
-			waits = waits || !t.ended[round]
-		}
-		for _, b := range r.bots {
-			waits = waits || b.table == t && (!b.connected || b.last < t.newest)
-		}
-		moved := t.moved
-		if moved.Before(began) {
-			moved = began
-		}
+		done = r.over(t, now, began) && done
 		t.mu.Unlock()
-		if waits && now.Sub(moved) < r.cfg.Settle {
+	}
+	return done
+}
+
+// over reports whether the last round with a bet has ended at a table, where the
+// next may be going on, and everybody has seen it. t.mu is held.
+func (r *betting) over(t *betTable, now, began time.Time) bool {
+	if t.upto == 0 {
+		for round := range t.staked {
+			if !t.ended[round] && round >= t.round && now.Sub(t.moved) < r.cfg.Settle && now.Sub(began) < 4*r.cfg.Settle {
+				return false
+			}
+		}
+		t.upto, t.since = max(t.newest, 1), now
+	}
+	if now.Sub(t.since) >= r.cfg.Settle {
+		return true
+	}
+	for _, b := range r.bots {
+		if b.table == t && (!b.connected || b.last < t.upto) {
 			return false
 		}
 	}

@@ -179,11 +179,18 @@ func (b *bot) onStep(ev wire.Event) {
 	}
 	b.purse.see(b.uid, ev.Seq, events)
 	for _, one := range events {
-		if one.Type == "round_settled" || one.Type == "round_voided" {
-			var p struct{ Round int }
-			if json.Unmarshal(one.Payload, &p) == nil { // what cannot be read, the book finds
-				t.ended[p.Round] = true
+		var p struct{ Round int }
+		switch one.Type {
+		case "round_opened", "round_settled", "round_voided":
+			if json.Unmarshal(one.Payload, &p) != nil {
+				continue // the book finds it
 			}
+		}
+		switch one.Type {
+		case "round_opened":
+			t.round = max(t.round, p.Round)
+		case "round_settled", "round_voided":
+			t.ended[p.Round] = true
 		}
 	}
 }
