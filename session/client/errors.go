@@ -21,7 +21,8 @@ var (
 	// may be stored, and will not be sent again: because it is too late (see
 	// ResendFor), because the uid has changed, because its context or the
 	// Client has ended, or because the server refused it when it was sent
-	// again. An error that does not wrap it means that the event is not stored;
+	// again (not so the rules of a table: wire.Refused is their decision on
+	// every copy). An error that does not wrap it means that the event is not stored;
 	// except wire.Unavailable.
 	ErrOutcomeUnknown = errors.New("client: the event may be stored or not; look in the room's history (get_history) before you send it again")
 )

@@ -60,7 +60,7 @@ func (c *Client) match(ev wire.Event) (closed *request, outcome error) {
 		r.ack = ev
 		c.applyAck(r)
 	case wire.TypeError:
-		if outcome = errorOf(ev); r.repeated() {
+		if outcome = errorOf(ev); r.repeated() && !decided(outcome) {
 			outcome = r.failed(outcome) // an earlier copy may have been stored
 		}
 	default:
@@ -69,6 +69,13 @@ func (c *Client) match(ev wire.Event) (closed *request, outcome error) {
 	}
 	c.outbox.remove(r)
 	return r, outcome
+}
+
+// decided reports whether an error is the answer of a table's rules, which is the
+// same for every copy of an event.
+func decided(err error) bool {
+	var said *wire.Error
+	return errors.As(err, &said) && said.Code == wire.Refused
 }
 
 // applyAck updates the rooms after an acknowledged request. c.mu is held.

@@ -285,3 +285,27 @@ func TestWhatEndsARequestSaysWhetherItMayBeStored(t *testing.T) {
 		}
 	})
 }
+
+// An event that is sent again and then refused may have been stored the first
+// time; not so where a table's rules refuse it: they answer each copy alike.
+func TestRefusedWhenSentAgain(t *testing.T) {
+	for code, may := range map[wire.Code]bool{wire.Forbidden: true, wire.Refused: false} {
+		t.Run(string(code), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, rec := newPeer(t), &recorder{}
+				c, s := start(t, p, rec.config(p))
+				done := publish(t.Context(), c, "again")
+				s.expectMessage("again")
+				s.conn.Close()
+				s = p.open()
+				s.refuse(s.expectMessage("again"), code)
+				got := answer(done)
+				var said *wire.Error
+				if !errors.As(got.err, &said) || said.Code != code || errors.Is(got.err, ErrOutcomeUnknown) != may {
+					t.Errorf("%v", got.err)
+				}
+				finish(t, c, s)
+			})
+		})
+	}
+}

@@ -59,8 +59,9 @@ type tables struct {
 
 // hit is one fault.
 type hit struct {
-	what string
-	at   time.Time
+	phase string
+	owner string // the node that decided when it came
+	at    time.Time
 }
 
 // startTables returns when bets are taken and rounds end.
@@ -107,7 +108,7 @@ func (s *tables) each(phases []string, fault func(owner *node) (heal func())) {
 	s.t.Helper()
 	for _, phase := range phases {
 		owner := s.node(s.watch.moment(s.t, phase))
-		s.hits = append(s.hits, hit{phase + " at " + owner.name, time.Now()})
+		s.hits = append(s.hits, hit{phase, owner.name, time.Now()})
 		if heal := fault(owner); heal != nil {
 			heal()
 		}
@@ -157,28 +158,37 @@ func (s *tables) clean() {
 		if i+1 < len(s.hits) {
 			until = s.hits[i+1].at
 		}
-		stayed, lost := longestWaits(last.Waits, h.at, until)
-		s.t.Logf("%s: the longest wait for an answer %.2fs where the connection stayed, %.2fs where it was lost", h.what, stayed.Seconds(), lost.Seconds())
+		w := longestWaits(last.Waits, h, until)
+		s.t.Logf("%s at %s: the longest wait for an answer was %.2fs of who stayed connected to another node, %.2fs to that one, %.2fs of who lost his connection",
+			h.phase, h.owner, w.others.Seconds(), w.there.Seconds(), w.lost.Seconds())
 	}
 }
 
-// longestWaits are those that ended between two times, counted from the first.
-func longestWaits(waits []pause, at, until time.Time) (stayed, lost time.Duration) {
-	for _, p := range waits {
-		if p.To.Before(at) || p.To.After(until) {
+// waits are the longest after a fault: of those connected to other nodes than the
+// one that it befell, to that one, and of those whose connection was lost.
+type waits struct{ others, there, lost time.Duration }
+
+// longestWaits are of the commands that were answered between a fault and another
+// time, counted from the fault.
+func longestWaits(list []pause, h hit, until time.Time) (w waits) {
+	for _, p := range list {
+		if p.To.Before(h.at) || p.To.After(until) {
 			continue
 		}
-		d := p.To.Sub(at)
-		if p.From.After(at) {
-			d = p.To.Sub(p.From)
+		d := p.To.Sub(p.From)
+		if p.From.Before(h.at) {
+			d = p.To.Sub(h.at)
 		}
-		if strings.HasSuffix(p.Where, "was lost") {
-			lost = max(lost, d)
-		} else {
-			stayed = max(stayed, d)
+		switch {
+		case strings.HasSuffix(p.Where, "was lost"):
+			w.lost = max(w.lost, d)
+		case strings.Contains(p.Where, " on "+h.owner+","):
+			w.there = max(w.there, d)
+		default:
+			w.others = max(w.others, d)
 		}
 	}
-	return stayed, lost
+	return w
 }
 
 // croupier hears all tables, and says what is done there and by which node.
@@ -255,6 +265,109 @@ func TestTablesWhoseNodeIsPaused(t *testing.T) {
 		owner.signal(syscall.SIGSTOP)
 		last(t, 5*time.Second)
 		return func() { owner.signal(syscall.SIGCONT) }
+	})
+	s.clean()
+}
+
+func TestTablesWhoseNodeIsCutOff(t *testing.T) {
+	list := phases(t, 1)
+	for name, cut := range map[string]func(links){"in silence": links.stall, "and knows": links.cut} {
+		t.Run(name, func(t *testing.T) {
+			if name == "and knows" && len(list) == 1 {
+				t.Skip("in a full run only")
+			}
+			s := startTables(t)
+			s.each(list, func(owner *node) func() {
+				cut(owner.links)
+				last(t, 5*time.Second)
+				return owner.links.heal
+			})
+			s.clean()
+		})
+	}
+}
+
+func TestTablesWhoseLogLosesItsLeader(t *testing.T) {
+	list := phases(t, 1)
+	for name, fault := range map[string]func(*tables) func(){
+		"killed": func(s *tables) func() {
+			leader := s.nats.leaderOf("STEPS")
+			leader.kill()
+			return func() { leader.start(); s.nats.ready() }
+		},
+		"steps down": func(s *tables) func() {
+			s.nats.stepDown("STEPS")
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "steps down" && len(list) == 1 {
+				t.Skip("in a full run only")
+			}
+			s := startTables(t)
+			s.each(list, func(*node) func() { return fault(s) })
+			s.clean()
+		})
+	}
+}
+
+func TestTablesWhenAllNATSServersRestart(t *testing.T) {
+	list := phases(t, 0)
+	if len(list) == 0 {
+		t.Skip("in a full run only")
+	}
+	s := startTables(t)
+	s.each(list[:1], func(*node) func() {
+		for _, server := range s.nats.servers {
+			server.kill()
+		}
+		for _, server := range s.nats.servers {
+			server.start()
+		}
+		return s.nats.ready
+	})
+	s.clean()
+}
+
+func TestTablesInARollingRestart(t *testing.T) {
+	list := phases(t, 0)
+	if len(list) == 0 {
+		t.Skip("in a full run only")
+	}
+	s := startTables(t)
+	for _, x := range s.nodes {
+		s.each(list[:1], func(*node) func() {
+			x.signal(syscall.SIGTERM)
+			if err := x.wait(60 * time.Second); err != nil {
+				t.Errorf("%s ended with %v", x.name, err)
+			}
+			x.start()
+			x.ready()
+			return nil
+		})
+	}
+	s.clean()
+}
+
+// All nodes are killed at once: nobody decides for a while, and then the tables
+// are where they were.
+func TestTablesWhoseNodesAllDie(t *testing.T) {
+	list := phases(t, 0)
+	if len(list) == 0 {
+		t.Skip("in a full run only")
+	}
+	s := startTables(t)
+	s.each(list, func(*node) func() {
+		for _, x := range s.nodes {
+			x.kill()
+		}
+		for _, x := range s.nodes {
+			x.start()
+		}
+		for _, x := range s.nodes {
+			x.ready()
+		}
+		return nil
 	})
 	s.clean()
 }

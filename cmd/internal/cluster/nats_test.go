@@ -121,13 +121,30 @@ func (c *natsCluster) connect(url string, errs chan<- error) *nats.Conn {
 // leader is the server that leads the stream of the rooms.
 func (c *natsCluster) leader() *natsServer {
 	c.t.Helper()
+	return c.leaderOf("ROOMS")
+}
+
+// stepDown has the leader of a stream hand over to another server.
+func (c *natsCluster) stepDown(stream string) {
+	c.t.Helper()
+	nc := c.connect(c.url("node"), nil)
+	defer nc.Close()
+	msg, err := nc.Request("$JS.API.STREAM.LEADER.STEPDOWN."+stream, nil, 10*time.Second)
+	if err != nil || !strings.Contains(string(msg.Data), `"success":true`) {
+		c.t.Fatalf("the leader of %s does not step down: %v %s", stream, err, msg.Data)
+	}
+}
+
+// leaderOf is the server that leads a stream.
+func (c *natsCluster) leaderOf(stream string) *natsServer {
+	c.t.Helper()
 	nc := c.connect(c.url("operator"), nil)
 	defer nc.Close()
 	var found *natsServer
 	eventually(c.t, "the stream has a leader", time.Minute, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()
-		msg, err := nc.RequestWithContext(ctx, "$JS.API.STREAM.INFO.ROOMS", nil)
+		msg, err := nc.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+stream, nil)
 		if err != nil {
 			return err
 		}

@@ -132,7 +132,7 @@ func (b *bot) sendAgain(ctx context.Context, ev wire.Event, first client.Ack, re
 	switch {
 	case err != nil && !refusedBy(err):
 		return // no answer says nothing
-	case refused == nil && err == nil && ack.Seq == first.Seq, refused != nil && refusedBy(err) && err.Error() == refused.Error():
+	case refused == nil && err == nil && ack.Seq == first.Seq, refused != nil && refusedBy(err) && wire.AsError(err).Message == wire.AsError(refused).Message:
 		b.run.again.Add(1)
 	default:
 		b.table.fault(book.Doubled, "%s: %s of id %q was answered %d, %v, and sent again %d, %v", b.name, ev.Type, ev.ID, first.Seq, refused, ack.Seq, err)
