@@ -59,7 +59,7 @@ type tables struct {
 
 // hit is one fault.
 type hit struct {
-	phase string
+	what  string
 	owner string // the node that decided when it came
 	at    time.Time
 }
@@ -102,18 +102,16 @@ func (s *tables) flowing() {
 	}
 }
 
-// each has a fault befall, in each phase of a round, the node that decides for the
-// table that is there; heal ends it.
-func (s *tables) each(phases []string, fault func(owner *node) (heal func())) {
+// befalls has a fault come in a phase of a round, and end, and waits until the
+// tables go on.
+func (s *tables) befalls(f tableFault, phase string) {
 	s.t.Helper()
-	for _, phase := range phases {
-		owner := s.node(s.watch.moment(s.t, phase))
-		s.hits = append(s.hits, hit{phase, owner.name, time.Now()})
-		if heal := fault(owner); heal != nil {
-			heal()
-		}
-		s.flowing()
+	owner := s.node(s.watch.moment(s.t, phase))
+	s.hits = append(s.hits, hit{f.name + ", " + phase, owner.name, time.Now()})
+	if heal := f.do(s, owner); heal != nil {
+		heal()
 	}
+	s.flowing()
 }
 
 func (s *tables) node(name string) *node {
@@ -160,7 +158,7 @@ func (s *tables) clean() {
 		}
 		w := longestWaits(last.Waits, h, until)
 		s.t.Logf("%s at %s: the longest wait for an answer was %.2fs of who stayed connected to another node, %.2fs to that one, %.2fs of who lost his connection",
-			h.phase, h.owner, w.others.Seconds(), w.there.Seconds(), w.lost.Seconds())
+			h.what, h.owner, w.others.Seconds(), w.there.Seconds(), w.lost.Seconds())
 	}
 }
 
@@ -240,84 +238,51 @@ func (w *croupier) moment(t *testing.T, typ string) (node string) {
 	}
 }
 
-// phases are those of a round, by the events with which they begin; short is how
-// many of them a short run takes.
-func phases(t *testing.T, short int) []string {
-	t.Helper()
-	all := []string{"bet_placed", "card_dealt", "betting_closed", "round_settled", "round_opened"}
-	return all[:int(faults(t, time.Duration(short), time.Duration(len(all))))]
+// phases are those of a round, by the events with which they begin or go on.
+var phases = []string{"bet_placed", "card_dealt", "betting_closed", "round_settled", "round_opened"}
+
+// tableFault befalls the tables at a moment when owner has just decided something;
+// what it returns, if anything, ends it.
+type tableFault struct {
+	name  string
+	short bool // it is part of a short run
+	do    func(s *tables, owner *node) (heal func())
 }
 
-func TestTablesWhoseNodeDies(t *testing.T) {
-	list := phases(t, 2)
-	s := startTables(t)
-	s.each(list, func(owner *node) func() {
+// stays is how long what is paused or cut off stays so: longer than the others
+// take to go on without it.
+const stays = 5 * time.Second
+
+var tableFaults = []tableFault{
+	{"the node dies", true, func(_ *tables, owner *node) func() {
 		owner.kill()
 		return func() { owner.start(); owner.ready() }
-	})
-	s.clean()
-}
-
-func TestTablesWhoseNodeIsPaused(t *testing.T) {
-	list := phases(t, 1)
-	s := startTables(t)
-	s.each(list, func(owner *node) func() {
+	}},
+	{"the node is paused", true, func(s *tables, owner *node) func() {
 		owner.signal(syscall.SIGSTOP)
-		last(t, 5*time.Second)
+		last(s.t, stays)
 		return func() { owner.signal(syscall.SIGCONT) }
-	})
-	s.clean()
-}
-
-func TestTablesWhoseNodeIsCutOff(t *testing.T) {
-	list := phases(t, 1)
-	for name, cut := range map[string]func(links){"in silence": links.stall, "and knows": links.cut} {
-		t.Run(name, func(t *testing.T) {
-			if name == "and knows" && len(list) == 1 {
-				t.Skip("in a full run only")
-			}
-			s := startTables(t)
-			s.each(list, func(owner *node) func() {
-				cut(owner.links)
-				last(t, 5*time.Second)
-				return owner.links.heal
-			})
-			s.clean()
-		})
-	}
-}
-
-func TestTablesWhoseLogLosesItsLeader(t *testing.T) {
-	list := phases(t, 1)
-	for name, fault := range map[string]func(*tables) func(){
-		"killed": func(s *tables) func() {
-			leader := s.nats.leaderOf("STEPS")
-			leader.kill()
-			return func() { leader.start(); s.nats.ready() }
-		},
-		"steps down": func(s *tables) func() {
-			s.nats.stepDown("STEPS")
-			return nil
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if name == "steps down" && len(list) == 1 {
-				t.Skip("in a full run only")
-			}
-			s := startTables(t)
-			s.each(list, func(*node) func() { return fault(s) })
-			s.clean()
-		})
-	}
-}
-
-func TestTablesWhenAllNATSServersRestart(t *testing.T) {
-	list := phases(t, 0)
-	if len(list) == 0 {
-		t.Skip("in a full run only")
-	}
-	s := startTables(t)
-	s.each(list[:1], func(*node) func() {
+	}},
+	{"the node is cut off in silence", true, func(s *tables, owner *node) func() {
+		owner.links.stall()
+		last(s.t, stays)
+		return owner.links.heal
+	}},
+	{"the node is cut off and knows", false, func(s *tables, owner *node) func() {
+		owner.links.cut()
+		last(s.t, stays)
+		return owner.links.heal
+	}},
+	{"the leader of the log dies", true, func(s *tables, _ *node) func() {
+		leader := s.nats.leaderOf("STEPS")
+		leader.kill()
+		return func() { leader.start(); s.nats.ready() }
+	}},
+	{"the leader of the log steps down", false, func(s *tables, _ *node) func() {
+		s.nats.stepDown("STEPS")
+		return nil
+	}},
+	{"all NATS servers restart", false, func(s *tables, _ *node) func() {
 		for _, server := range s.nats.servers {
 			server.kill()
 		}
@@ -325,49 +290,51 @@ func TestTablesWhenAllNATSServersRestart(t *testing.T) {
 			server.start()
 		}
 		return s.nats.ready
-	})
-	s.clean()
-}
-
-func TestTablesInARollingRestart(t *testing.T) {
-	list := phases(t, 0)
-	if len(list) == 0 {
-		t.Skip("in a full run only")
-	}
-	s := startTables(t)
-	for _, x := range s.nodes {
-		s.each(list[:1], func(*node) func() {
-			x.signal(syscall.SIGTERM)
-			if err := x.wait(60 * time.Second); err != nil {
-				t.Errorf("%s ended with %v", x.name, err)
-			}
-			x.start()
-			x.ready()
-			return nil
-		})
-	}
-	s.clean()
-}
-
-// All nodes are killed at once: nobody decides for a while, and then the tables
-// are where they were.
-func TestTablesWhoseNodesAllDie(t *testing.T) {
-	list := phases(t, 0)
-	if len(list) == 0 {
-		t.Skip("in a full run only")
-	}
-	s := startTables(t)
-	s.each(list, func(*node) func() {
+	}},
+	{"the node drains", false, func(s *tables, owner *node) func() {
+		owner.signal(syscall.SIGTERM)
+		if err := owner.wait(60 * time.Second); err != nil {
+			s.t.Errorf("%s ended with %v", owner.name, err)
+		}
+		return func() { owner.start(); owner.ready() }
+	}},
+	{"all nodes die", false, func(s *tables, _ *node) func() {
 		for _, x := range s.nodes {
 			x.kill()
 		}
-		for _, x := range s.nodes {
-			x.start()
+		return func() {
+			for _, x := range s.nodes {
+				x.start()
+			}
+			for _, x := range s.nodes {
+				x.ready()
+			}
 		}
-		for _, x := range s.nodes {
-			x.ready()
+	}},
+}
+
+// TestTablesUnderFaults: each fault of the suite, in each phase of a round. A short
+// run has some of them, each in another phase, at the same tables.
+func TestTablesUnderFaults(t *testing.T) {
+	if full := faults(t, 0, 1) > 0; !full { // a choice, not a time
+		s := startTables(t)
+		i := 0
+		for _, f := range tableFaults {
+			if f.short {
+				s.befalls(f, phases[i])
+				i++
+			}
 		}
-		return nil
-	})
-	s.clean()
+		s.clean()
+		return
+	}
+	for _, f := range tableFaults {
+		t.Run(f.name, func(t *testing.T) {
+			s := startTables(t)
+			for _, phase := range phases {
+				s.befalls(f, phase)
+			}
+			s.clean()
+		})
+	}
 }

@@ -41,7 +41,7 @@ type betTable struct {
 	staked  map[int]bool // rounds in which a bet was acknowledged
 	ended   map[int]bool // rounds that were settled or voided
 	newest  uint64       // step that anybody has seen or was told of
-	round   int    // that was opened last
+	round   int          // that was opened last
 	moved   time.Time
 	faults  []book.Fault // found on the way
 
