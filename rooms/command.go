@@ -36,6 +36,10 @@ type Decision struct {
 // unless the node that decides is lost meanwhile. done must not block, is called
 // within 2 * table.MaxWait, and runs on any goroutine.
 func (e *Engine) Command(room wire.Room, ev wire.Event, opts CommandOptions, done func(Decision, error)) {
+	if wire.Reserved(ev.Type) {
+		done(Decision{}, wire.Errorf(wire.BadType, "type %q is made by the server only; send another", ev.Type))
+		return
+	}
 	c := forwarded{Type: ev.Type, Payload: ev.Payload, ID: opts.ID, User: opts.User}
 	e.forward.send(room, c, func(d decided) {
 		if h := e.handleOf(room); h != nil && d.Seq > 0 {

@@ -1,11 +1,14 @@
 package rooms_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rs/zerolog"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
@@ -21,6 +24,7 @@ type whisper struct {
 	Text string   `json:"text"` // to To
 	To   []string `json:"to"`
 	Kept string   `json:"kept"` // to nobody
+	As   string   `json:"as"`   // the type of Open; "": said
 }
 
 type words struct {
@@ -58,7 +62,7 @@ func (whispers) Decide(_ int, c table.Command) (events []table.Event, err error)
 		return nil, table.Refuse("nothing is said, %s", c.User.Name)
 	}
 	if w.Open != "" {
-		events = append(events, table.Happened("said", words{w.Open}))
+		events = append(events, table.Happened(cmp.Or(w.As, "said"), words{w.Open}))
 	}
 	if w.Text != "" {
 		ev := table.Happened("whispered", words{w.Text})
@@ -235,4 +239,55 @@ func TestWhispers(t *testing.T) {
 		check("with the events in memory", eng)
 	}
 	check("from the log", startEngine(t, srv, func(c *rooms.Config) { whispering(c); c.Node = "c" }))
+}
+
+// TestStepTooLarge: rules that tell more at once than a step may hold stop their
+// table, by name, and no other; just below that it reaches members and history.
+func TestStepTooLarge(t *testing.T) {
+	log := &logbook{}
+	eng, _ := start(t, func(c *rooms.Config) { whispering(c); c.Log = zerolog.New(log) })
+	m := as(t, eng, "ann", "m", rooms.Since{})
+	large := strings.Repeat("x", rooms.MaxStepBytes-1000)
+	before := whisperAs(t, eng, "ann", "0", whisper{Open: "before"})
+	seq := whisperAs(t, eng, "ann", "1", whisper{Open: large})
+	m.awaitSeq(t, seq)
+	want := []string{fmt.Sprint(before, " said before"), fmt.Sprint(seq, " said "+large)}
+	if got := m.lines(t); !slices.Equal(got, want) {
+		t.Errorf("told %d events", len(got))
+	}
+	if got, more := linesOf(t, eng, "", 0, 100); !slices.Equal(got, want) || more {
+		t.Errorf("history has %d events", len(got))
+	}
+	payload := fmt.Sprintf(`{"open":%q}`, large+strings.Repeat("x", 1000))
+	_, err := command(t, eng, atWhispers, "2", table.User{From: table.FromUser, UID: "ann"}, "whisper", payload)
+	if code(err) != wire.Internal || len(log.lines("have the rules tell less at once")) == 0 {
+		t.Errorf("answered %v", err)
+	}
+	if last := whisperAs(t, eng, "ann", "3", whisper{Open: "after"}); last <= seq {
+		t.Errorf("stored at %d", last)
+	}
+}
+
+// TestReservedTypes: nobody can have a client take something for what only the
+// server says: no command, and no rules.
+func TestReservedTypes(t *testing.T) {
+	log := &logbook{}
+	eng, srv := start(t, func(c *rooms.Config) { whispering(c); c.Log = zerolog.New(log) })
+	ann := table.User{From: table.FromUser, UID: "ann"}
+	for _, typ := range []string{wire.TypeBatch, wire.TypeAck, wire.TypeRoomJoined} {
+		if _, err := command(t, eng, atWhispers, "", ann, typ, `{"open":"x"}`); code(err) != wire.BadType {
+			t.Errorf("%s: %v", typ, err)
+		}
+	}
+	if _, err := command(t, eng, atWhispers, "", ann, table.TypeTookOver, `{"open":"x"}`); code(err) != wire.Refused {
+		t.Errorf("%s of a user: %v", table.TypeTookOver, err)
+	}
+	reply, err := outsider(t, srv).RequestWithContext(within(t), "room.whispers.command", []byte(`{"type":"batch","id":"b"}`))
+	if err != nil || !strings.Contains(string(reply.Data), `"bad_type"`) {
+		t.Errorf("on NATS: %v, %s", err, reply.Data)
+	}
+	_, err = command(t, eng, atWhispers, "", ann, "whisper", `{"open":"x","as":"batch"}`)
+	if code(err) != wire.Internal || len(log.lines("only the server makes")) == 0 {
+		t.Errorf("rules that make a batch: %v", err)
+	}
 }

@@ -12,9 +12,8 @@ import (
 
 // Bounds of an owner.
 const (
-	ownerMailbox = 4096      // commands that wait for a table; one more is refused as busy
-	stepBytes    = 128 << 10 // after so much a step is appended, and what waits goes into the next
-	checkEvery   = 64        // each so many-th decision is applied twice
+	ownerMailbox = 4096 // commands that wait for a table; one more is refused as busy
+	checkEvery   = 64   // each so many-th decision is applied twice
 )
 
 // owner decides for a table, while this node is the one to do so. That another
@@ -273,6 +272,9 @@ func (o *owner) decide() {
 	}
 	step, answers, err := o.log.Decide(time.Now().UnixMilli(), list)
 	o.answer(answers)
+	left := o.log.Left()
+	list = list[:len(list)-len(left)]
+	o.waiting = append(o.waiting, left...)
 	switch {
 	case err != nil:
 		o.inHand = list

@@ -20,7 +20,7 @@ func (o *owner) append(step *table.Step) {
 	prev, now := step.Prev, step.Now
 	body, by, err := o.eng.encodeStep(o.room, step)
 	if err != nil {
-		o.fail(&table.Broken{What: "encode a step", Cause: err})
+		o.fail(&table.Broken{What: "write a step", Cause: err})
 		return
 	}
 	stalled := time.AfterFunc(table.MaxWait, func() { o.post(appendStalled{o}) })

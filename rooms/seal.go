@@ -187,12 +187,37 @@ func (e *Engine) encodeStep(room wire.Room, step *table.Step) (body []byte, by s
 		return secret.sealer.seal(plain, forStep, string(room), strconv.FormatUint(step.Prev, 10))
 	})
 	if err == nil {
+		err = checkTypes(step)
+	}
+	if err == nil {
 		body, err = open.Encode()
+	}
+	if most := min(MaxStepBytes, int(e.nc.MaxPayload())-stepHeaders); err == nil && len(body) > most {
+		err = fmt.Errorf("it has %d bytes, and may have %d: have the rules tell less at once", len(body), most)
 	}
 	if err != nil {
 		return nil, "", err
 	}
 	return body, secret.signStep(room, step.Prev, body), nil
+}
+
+// MaxStepBytes is how many bytes the body of a step may have: a client takes it as
+// one batch, and a page of history holds it. A table whose rules decide more for
+// one command stands still.
+const MaxStepBytes = eventlog.MaxStepBytes - stepHeaders
+
+// stepHeaders is more than the headers of a step take.
+const stepHeaders = 1 << 10
+
+// checkTypes reports an event of rules that clients would take for another thing
+// than what happened at the table.
+func checkTypes(step *table.Step) error {
+	for i := range step.Events {
+		if typ := step.Events[i].Type; !wire.ValidType(typ) || wire.Reserved(typ) {
+			return fmt.Errorf("the rules tell of an event of type %.80q, which is none or one that only the server makes; give it another", typ)
+		}
+	}
+	return nil
 }
 
 // readStep is a step as a node has written it, with what it hides: errForged for

@@ -88,7 +88,7 @@ func (l *Log) readAny(ctx context.Context, room wire.Room, q follow.Range) (foll
 	c := newCollector(room, q)
 	unfiltered := q.Upto-q.After <= MaxUnfiltered
 	for from := max(q.After, 1); ; {
-		req := directRequest{Seq: from, MaxBytes: min(readBytes, c.q.Bytes+MaxEventBytes)}
+		req := directRequest{Seq: from, MaxBytes: min(readBytes, c.q.Bytes+maxMessage(l.cfg.Space))}
 		if unfiltered {
 			req.Batch = int(q.Upto-from) + 2 // one more shows that the replica has passed Upto
 		} else {

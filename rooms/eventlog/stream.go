@@ -18,6 +18,9 @@ import (
 const (
 	// MaxEventBytes is the largest event that can be stored, headers included.
 	MaxEventBytes = 256 << 10
+	// MaxStepBytes is the largest step of a table that can be stored, headers
+	// included: with a leader's answer in base64 below the 1 MiB that NATS takes.
+	MaxStepBytes = 512 << 10
 	// DedupWindow is how long JetStream remembers message ids: an event that is
 	// published again under its id within it is stored once.
 	//
@@ -47,7 +50,7 @@ func streamConfig(c Config) jetstream.StreamConfig {
 		MaxMsgsPerSubject: c.History,
 		MaxAge:            c.HistoryAge,
 		MaxBytes:          c.HistoryBytes,
-		MaxMsgSize:        MaxEventBytes,
+		MaxMsgSize:        int32(maxMessage(c.Space)),
 		Duplicates:        DedupWindow,
 		AllowDirect:       true,
 		DenyDelete:        true,
@@ -60,6 +63,14 @@ func streamConfig(c Config) jetstream.StreamConfig {
 		cfg.Discard, cfg.MaxMsgsPerSubject, cfg.MaxAge, cfg.DenyPurge = jetstream.DiscardNew, -1, 0, false
 	}
 	return cfg
+}
+
+// maxMessage is the largest message of a space's stream.
+func maxMessage(space wire.Space) int {
+	if space == wire.SpaceTables {
+		return MaxStepBytes
+	}
+	return MaxEventBytes
 }
 
 var descriptions = [wire.Spaces]string{wire.SpaceRooms: "the log of every room", wire.SpaceInboxes: "the log of every user's inbox", wire.SpaceTables: "what was decided at every table"}

@@ -35,6 +35,7 @@ type Log struct {
 	done  window
 	there present
 	count int // decisions
+	left  []Request
 
 	open *openStep // decided and not yet stored; nil: none
 }
@@ -151,7 +152,12 @@ func (l *Log) Decide(now int64, list []Request) (step *Step, answers []Answer, e
 	l.done.forget(now)
 	o := &openStep{step: Step{Rules: l.game.Version(), Node: l.node, Prev: l.last, Now: now}}
 	pending := make(map[Key]int) // index in o.step.Done
-	for _, req := range list {
+	l.left = nil
+	for i, req := range list {
+		if o.step.bytes >= StepBytes {
+			l.left = list[i:]
+			break
+		}
 		if req.Taken != 0 && req.Taken <= max(l.taken, o.step.Taken) {
 			continue // a copy of what was taken before
 		}
@@ -216,8 +222,15 @@ func (l *Log) early(c Command, now int64) (bool, error) {
 	return at == 0 || at > now, err
 }
 
+// Left are the commands of the last Decide that its step has no place for any more
+// (StepBytes): they belong into the next one, before all others.
+func (l *Log) Left() []Request { return l.left }
+
 // decide adds what comes of a command to the step.
 func (l *Log) decide(s *Step, c Command) (refused string, err error) {
+	if c.User.From != FromEngine && ofEngine(c.Type) {
+		return fmt.Sprintf("%s is said by the server only", c.Type), nil
+	}
 	l.count++
 	events, err := l.table.decide(c, l.check > 0 && l.count%l.check == 0)
 	var refusal *Refusal
@@ -228,6 +241,7 @@ func (l *Log) decide(s *Step, c Command) (refused string, err error) {
 		return "", err
 	}
 	for _, ev := range events {
+		s.bytes += len(ev.Type) + len(ev.Payload)
 		s.Events = append(s.Events, stored(ev))
 	}
 	return "", nil

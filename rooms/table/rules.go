@@ -73,6 +73,16 @@ const (
 	TypeTookOver = "took_over" // another node decides from now on
 )
 
+// ofEngine reports whether only the engine says this: from anybody else it is
+// refused before the rules see it.
+func ofEngine(typ string) bool {
+	switch typ {
+	case TypeTimer, TypeJoined, TypeLeft, TypeTookOver:
+		return true
+	}
+	return false
+}
+
 // User is who sends a command or wants to join.
 type User struct {
 	From   From

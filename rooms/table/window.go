@@ -14,6 +14,9 @@ const (
 	// MaxKeys is how many commands a table remembers; while there are more in
 	// Memory, new ones that have an id are refused as busy.
 	MaxKeys = 1 << 17
+	// StepBytes is after how many bytes of events a step is complete: what waits goes
+	// into the next. What comes of one command is never split.
+	StepBytes = 128 << 10
 )
 
 // window remembers what became of the commands of the last Memory.

@@ -1,14 +1,40 @@
 package wire
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"fmt"
+)
 
 // TypeBatch is several events of one step of a table.
 const TypeBatch = "batch"
+
+// Batch is the payload of TypeBatch: what was decided at once, in order. A
+// position never lies inside it.
+type Batch struct {
+	Events []BatchedEvent `json:"events"`
+}
 
 // BatchedEvent is one event of a batch.
 type BatchedEvent struct {
 	Type    string          `json:"type"`
 	Payload json.RawMessage `json:"payload,omitempty"`
+}
+
+// EachOf returns the events of a batch, each with its room, sequence and time; any
+// other event as it is. An error says that the payload of a batch is none.
+func EachOf(ev Event) ([]Event, error) {
+	if ev.Type != TypeBatch {
+		return []Event{ev}, nil
+	}
+	var b Batch
+	if err := json.Unmarshal(ev.Payload, &b); err != nil {
+		return nil, fmt.Errorf("wire: read the batch at %d: %w", ev.Seq, err)
+	}
+	list := make([]Event, len(b.Events))
+	for i, one := range b.Events {
+		list[i] = Event{Type: one.Type, Room: ev.Room, Seq: ev.Seq, At: ev.At, Payload: one.Payload}
+	}
+	return list, nil
 }
 
 // StoredBatch is a single event as it is, and several as one batch. Their payloads

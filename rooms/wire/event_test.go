@@ -111,9 +111,12 @@ func TestReservedTypesAreTheServersOwn(t *testing.T) {
 			t.Errorf("%s is reserved; a service could not send it", typ)
 		}
 	}
-	for _, typ := range []string{TypeAck, TypeError, TypeWelcome, TypeReconnect, TypeRoomJoined, TypeRoomLeft} {
+	for _, typ := range []string{TypeAck, TypeError, TypeWelcome, TypeReconnect, TypeRoomJoined, TypeRoomLeft, TypeBatch} {
 		if !Reserved(typ) {
 			t.Errorf("%s is not reserved; an injected one would steer clients", typ)
+		}
+		if Logged(typ) != (typ == TypeBatch) {
+			t.Errorf("%s: Logged is %v", typ, Logged(typ))
 		}
 	}
 }

@@ -34,7 +34,7 @@ var knownTypes = func() map[string]string {
 	for _, t := range []string{
 		TypeSendMessage, TypeChangeRoom, TypeJoinRoom, TypeLeaveRoom, TypePrivateMessage, TypeGetOnlineUsers,
 		TypeGetHistory, TypeGetRooms, TypeSignal, TypeHeartbeat, TypeWelcome, TypeRoomJoined, TypeRoomLeft, TypeNewMessage,
-		TypePresence, TypeOnlineUsers, TypeHistory, TypeRooms, TypeAck, TypeError, TypeReconnect,
+		TypePresence, TypeOnlineUsers, TypeHistory, TypeRooms, TypeAck, TypeError, TypeReconnect, TypeBatch,
 	} {
 		known[t] = t
 	}
@@ -46,8 +46,12 @@ var knownTypes = func() map[string]string {
 func Reserved(t string) bool {
 	switch t {
 	case TypeWelcome, TypeRoomJoined, TypeRoomLeft, TypePresence, TypeOnlineUsers, TypeHistory, TypeRooms,
-		TypeAck, TypeError, TypeReconnect, TypeHeartbeat, TypeSignal:
+		TypeAck, TypeError, TypeReconnect, TypeHeartbeat, TypeSignal, TypeBatch:
 		return true
 	}
 	return false
 }
+
+// Logged reports whether a sequence on an event of that type is its place in a
+// room's log: on others that only the server makes it says something else.
+func Logged(t string) bool { return t == TypeBatch || !Reserved(t) }

@@ -67,7 +67,7 @@ func (t *tracker) leave(room string) {
 // was seen before. Only logged events advance it: the ack of our own event has
 // its seq too, and may come before the event.
 func (t *tracker) see(ev wire.Event) bool {
-	if ev.Seq == 0 || wire.Reserved(ev.Type) {
+	if ev.Seq == 0 || !wire.Logged(ev.Type) {
 		return true
 	}
 	p, ok := t.joined[ev.Room]

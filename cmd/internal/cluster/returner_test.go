@@ -179,7 +179,7 @@ func (m *returner) hear(text []byte) error {
 			err = fmt.Errorf("refused: %s", ev.Payload)
 		case ev.Type == wire.TypeRoomJoined:
 			m.hearJoined(ev, now)
-		case ev.Room == m.room && ev.Seq > 0 && !wire.Reserved(ev.Type):
+		case ev.Room == m.room && ev.Seq > 0 && wire.Logged(ev.Type):
 			m.came = append(m.came, heard{eventOf(ev), m.pos.Seq})
 			m.times = append(m.times, now)
 			m.pos.Seq = max(m.pos.Seq, ev.Seq)

@@ -37,7 +37,7 @@ func join(t *testing.T, x *node, uid, room string, change func(*client.Config)) 
 	m := &listener{more: make(chan struct{}, 1)}
 	cfg := client.Config{URL: x.ws(), Room: room, Token: token(uid), Dialer: &websocket.Dialer{}}
 	cfg.OnEvent = func(ev wire.Event) {
-		if ev.Room == room && ev.Seq > 0 && !wire.Reserved(ev.Type) {
+		if ev.Room == room && ev.Seq > 0 && wire.Logged(ev.Type) {
 			m.note(func() { m.seqs, m.bodies = append(m.seqs, ev.Seq), append(m.bodies, string(ev.Payload)) })
 		}
 	}

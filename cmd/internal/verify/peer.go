@@ -77,7 +77,7 @@ func (p *peer) onEvent(ev wire.Event) {
 	case ev.Room != p.room.name:
 	case ev.Type == wire.TypeRoomJoined:
 		p.onJoined(ev)
-	case ev.Seq > 0 && !wire.Reserved(ev.Type):
+	case ev.Seq > 0 && wire.Logged(ev.Type):
 		p.onLogged(ev)
 	}
 }
