@@ -43,6 +43,7 @@ type Log struct {
 // openStep is a step on its way to the log.
 type openStep struct {
 	step    Step
+	bytes   int // of its events, about
 	answers []Answer
 }
 
@@ -154,7 +155,7 @@ func (l *Log) Decide(now int64, list []Request) (step *Step, answers []Answer, e
 	pending := make(map[Key]int) // index in o.step.Done
 	l.left = nil
 	for i, req := range list {
-		if o.step.bytes >= StepBytes {
+		if o.bytes >= StepBytes {
 			l.left = list[i:]
 			break
 		}
@@ -193,7 +194,7 @@ func (l *Log) Decide(now int64, list []Request) (step *Step, answers []Answer, e
 			continue
 		}
 		req.Now, req.Present = now, len(l.there)
-		refused, err := l.decide(&o.step, req.Command)
+		refused, err := l.decide(o, req.Command)
 		if err != nil {
 			return nil, answers, err
 		}
@@ -227,7 +228,7 @@ func (l *Log) early(c Command, now int64) (bool, error) {
 func (l *Log) Left() []Request { return l.left }
 
 // decide adds what comes of a command to the step.
-func (l *Log) decide(s *Step, c Command) (refused string, err error) {
+func (l *Log) decide(o *openStep, c Command) (refused string, err error) {
 	if c.User.From != FromEngine && ofEngine(c.Type) {
 		return fmt.Sprintf("%s is said by the server only", c.Type), nil
 	}
@@ -241,8 +242,8 @@ func (l *Log) decide(s *Step, c Command) (refused string, err error) {
 		return "", err
 	}
 	for _, ev := range events {
-		s.bytes += len(ev.Type) + len(ev.Payload)
-		s.Events = append(s.Events, stored(ev))
+		o.bytes += len(ev.Type) + len(ev.Payload)
+		o.step.Events = append(o.step.Events, stored(ev))
 	}
 	return "", nil
 }

@@ -20,8 +20,6 @@ type Step struct {
 	Gone   []string      `json:"gone,omitempty"`   // and of those who are not any more
 	Events []StoredEvent `json:"events,omitempty"` // none: clients see nothing of it
 	Hidden []byte        `json:"hidden,omitempty"` // what Hide has taken out, sealed
-
-	bytes int // of Events, about; while it is made
 }
 
 // Done is what became of a command.
