@@ -44,6 +44,7 @@ type Engine struct {
 	waiting      *QueuedBytes
 	sweep        chan struct{} // wakes the sweeper; buffered by one
 	pub          *eventlog.Publisher
+	appender     *eventlog.Appender
 	secret       atomic.Pointer[secret] // replaced only when NATS has lost it
 	live         chan *nats.Msg
 	marks        sync.Map // *nats.Msg: chan struct{}; see awaitDispatched
@@ -144,6 +145,9 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	if e.pub, err = eventlog.NewPublisher(e.pubs, &e.stats.PublishStats, e.cfg.tuning.publish, e.cfg.PublishBytes); err != nil {
 		return fmt.Errorf("rooms: %w", err)
 	}
+	if e.appender, err = eventlog.NewAppender(e.pubs); err != nil {
+		return fmt.Errorf("rooms: %w", err)
+	}
 	e.opener = actor.Spawn(&actor.Config[*room]{MaxMessages: openQueue, MaxBatch: openBatch, OnPanic: e.onPanic},
 		func(*actor.Ref[*room]) actor.Receiver[*room] { return &opener{eng: e} })
 	e.rooms = actor.NewGroup(&actor.Config[message]{MaxMessages: e.cfg.Mailbox, MaxBytes: mailboxBytes, Cost: cost, OnPanic: e.onPanic, OnUnread: e.unread}, e.cfg.IdleAfter, e.startRoom)
@@ -220,6 +224,7 @@ func (e *Engine) Close(ctx context.Context) error {
 		err = errors.Join(err, ctx.Err())
 	}
 	e.pub.Close()
+	e.appender.Close()
 	e.mu.Lock()
 	e.workClosed = true
 	e.mu.Unlock()
@@ -266,6 +271,12 @@ func (e *Engine) post(to *actor.Ref[message], m message) {
 // after posts m to a room's mailbox after d.
 func (e *Engine) after(h *handle, d time.Duration, m message) *time.Timer {
 	return time.AfterFunc(d, func() { e.post(h.self, m) })
+}
+
+// resendNow publishes again what has no ack: who should have given it has gone.
+func (e *Engine) resendNow() {
+	e.pub.ResendNow()
+	e.appender.GiveUp()
 }
 
 // Replicas returns how many servers hold the log.

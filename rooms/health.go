@@ -267,7 +267,7 @@ func (e *Engine) checkRestarts(p *prober) {
 		return
 	}
 	p.restarts = restarts
-	e.pub.ResendNow()
+	e.resendNow()
 	for _, st := range e.stores {
 		st.suspectAll()
 	}
@@ -281,7 +281,7 @@ func (e *Engine) setUnready(at time.Time, reason Reason, err error) {
 		e.unready.Store(nil)
 		e.cfg.Log.Info().Str("was", string(was.Reason)).Stringer("after", at.Sub(was.Since).Round(time.Millisecond)).
 			Msg("ready again: the rooms' log takes events")
-		e.pub.ResendNow()
+		e.resendNow()
 	case reason != "" && was == nil:
 		now := &UnreadyError{Reason: reason, Since: at, Err: err}
 		e.unready.Store(now)

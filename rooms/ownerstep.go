@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"time"
-
-	"github.com/nats-io/nats.go"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
@@ -23,39 +20,45 @@ func (o *owner) append(step *table.Step) {
 		o.fail(&table.Broken{What: "write a step", Cause: err})
 		return
 	}
-	stalled := time.AfterFunc(table.MaxWait, func() { o.post(appendStalled{o}) })
-	o.eng.background(func(ctx context.Context) {
-		m := o.eng.appendStep(ctx, o.room, body, by, prev)
-		stalled.Stop()
-		m.of, m.at, m.body = o, now, body
-		o.post(m)
+	began := time.Now()
+	o.eng.appender.Append(o.room, body, by, prev, func(seq uint64, err error) {
+		if err == nil {
+			o.post(appended{of: o, seq: seq, at: now, body: body})
+			return
+		}
+		stalled := time.AfterFunc(table.MaxWait-time.Since(began), func() { o.post(appendStalled{o}) })
+		o.eng.background(func(ctx context.Context) {
+			m := o.eng.appendAgain(ctx, o.room, body, by, prev, err)
+			stalled.Stop()
+			m.of, m.at, m.body = o, now, body
+			o.post(m)
+		})
 	})
 }
 
-// appendStep appends until the log takes it or has another step there. Where a try
-// before was stored and its ack was lost, the step that is there is this one.
-func (e *Engine) appendStep(ctx context.Context, room wire.Room, body []byte, by string, prev uint64) appended {
-	msg := &nats.Msg{Subject: wire.SpaceTables.Capture(room), Data: body, Header: nats.Header{
-		"Nats-Expected-Last-Subject-Sequence": {fmt.Sprint(prev)}, HeaderBy: {by},
-	}}
-	for attempt := 0; ; attempt++ {
-		if err := eventlog.Pause(ctx, attempt); err != nil {
-			return appended{err: err}
-		}
-		seq, err := e.stores[wire.SpaceTables].log.AppendStep(ctx, msg)
+// appendAgain appends what was not stored, or may not have been, until the log
+// takes it or has another step there. Where a try before was stored and its ack was
+// lost, the step that is there is this one.
+func (e *Engine) appendAgain(ctx context.Context, room wire.Room, body []byte, by string, prev uint64, err error) appended {
+	for attempt := 1; ; attempt++ {
 		var wrong *eventlog.WrongLastError
 		switch {
-		case err == nil:
-			return appended{seq: seq}
 		case errors.As(err, &wrong):
 			return e.whoWrote(ctx, room, body, prev, wrong.Last)
 		case errors.Is(err, eventlog.ErrFull):
 			return appended{err: err}
 		case errors.Is(err, eventlog.ErrInProcess):
-			attempt = 0 // the pause is short
+			attempt = 1 // the pause is short
 		}
 		e.tableStats.Retries.Add(1)
 		e.roomLog(room).Debug().Err(err).Msg("a step has no ack; sending it again")
+		if err := eventlog.Pause(ctx, attempt); err != nil {
+			return appended{err: err}
+		}
+		var seq uint64
+		if seq, err = e.appender.AppendStep(ctx, room, body, by, prev); err == nil {
+			return appended{seq: seq}
+		}
 	}
 }
 

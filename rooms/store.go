@@ -96,7 +96,7 @@ func (st *store) watch() error {
 	subject = leaderSubject + st.log.Name()
 	_, err = e.nc.Subscribe(subject, func(*nats.Msg) {
 		e.cfg.Log.Info().Str("stream", st.log.Name()).Msg("the log has a new leader; comparing all its rooms with it and publishing again what has no ack")
-		e.pub.ResendNow()
+		e.resendNow()
 		st.suspectAll()
 	})
 	if err != nil {

@@ -23,7 +23,7 @@ func (e *apiError) Error() string { return e.Description }
 
 // plainAcks are the beginnings of acks that carry nothing but the sequence, by
 // stream.
-var plainAcks = [...][]byte{plainAck(RoomsStream), plainAck(InboxStream)}
+var plainAcks = [...][]byte{plainAck(RoomsStream), plainAck(InboxStream), plainAck(StepsStream)}
 
 func plainAck(stream string) []byte { return []byte(`{"stream":"` + stream + `","seq":`) }
 

@@ -2,13 +2,11 @@ package eventlog
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/follow"
@@ -44,23 +42,15 @@ const (
 	errCodeInProcess = 10164
 )
 
-// AppendStep publishes a message that says behind which one of its subject it
-// belongs, and returns its sequence. A *WrongLastError is that the log has another
-// one there, which may be this one, when it was sent before; ErrInProcess that it
-// may be about to; any other error says nothing. It waits for RequestTimeout at
-// most.
-func (l *Log) AppendStep(ctx context.Context, msg *nats.Msg) (seq uint64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
-	defer cancel()
-	reply, err := l.nc.RequestMsgWithContext(ctx, msg)
-	if err != nil {
-		return 0, fmt.Errorf("append to %s: %w", msg.Subject, err)
-	}
-	var ack ackMessage
-	if err := json.Unmarshal(reply.Data, &ack); err != nil {
-		return 0, fmt.Errorf("append to %s: read the ack %.100q: %w", msg.Subject, reply.Data, err)
-	}
+// stepAck reads what the log answers to a step: its sequence. A *WrongLastError is
+// that the log has another one there, which may be this one, when it was sent
+// before; ErrInProcess that it may be about to; ErrFull that it takes none; any
+// other error says nothing.
+func stepAck(data []byte) (seq uint64, err error) {
+	ack, err := parseAck(data)
 	switch {
+	case err != nil:
+		return 0, fmt.Errorf("read the ack %.100q: %w", data, err)
 	case ack.Error == nil:
 		return ack.Seq, nil
 	case ack.Error.ErrCode == errCodeWrongLast:
@@ -70,7 +60,7 @@ func (l *Log) AppendStep(ctx context.Context, msg *nats.Msg) (seq uint64, err er
 	case ack.Error.ErrCode == errCodeInProcess:
 		return 0, ErrInProcess
 	}
-	return 0, fmt.Errorf("append to %s: %w", msg.Subject, ack.Error)
+	return 0, ack.Error
 }
 
 // lastIn reads the sequence at the end of "wrong last sequence: N"; 0: there is
