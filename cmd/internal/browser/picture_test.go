@@ -3,8 +3,6 @@ package browser
 import (
 	"os"
 	"testing"
-
-	"github.com/chromedp/chromedp"
 )
 
 // TestReadmePicture makes the picture of the README where TEST_SHOTS says: Mei-page.png, which is copied to testdata/page.png.
@@ -14,23 +12,36 @@ func TestReadmePicture(t *testing.T) {
 		t.Skip("TEST_SHOTS names no folder to put a picture into, or there is no Chromium")
 	}
 	server := newRoomd(t)
+	server.args = []string{"--bet-time", "50ms", "--deal-time", "10ms"}
 	server.start()
 	browser := newBrowser(t, path)
-	mei := openWindow(t, browser, "Mei", server.url())
-	percy := openWindow(t, browser, "Percy", server.url())
-	oskar := openWindow(t, browser, "Oskar", server.url())
+	table := server.url() + "?room=baccarat-1"
+	mei := openWindow(t, browser, "Mei", table)
+	mei.until("a road is there", `document.querySelectorAll("[data-testid=bead-plate] .bead").length >= 40`)
+	server.kill()
+	server.args = []string{"--bet-time", "6s", "--deal-time", "700ms"}
+	server.start()
+	mei.connected()
+	percy := openWindow(t, browser, "Percy", table)
+	oskar := openWindow(t, browser, "Oskar", table)
 	say := func(who *window, text string) {
 		who.say(text)
 		mei.hears(text)
 	}
-	say(mei, "Good evening! Shoe 12 just opened, anyone tracking the road?")
-	say(percy, "Evening Mei. Banker ran five in a row before the cut.")
-	inject(t, server, "general", "No more bets, please.")
-	mei.hears("No more bets, please.")
-	publish(t, server, "general", `{"type":"round_result","payload":{"winner":"banker","banker":7,"player":3,"round":42}}`)
+	say(mei, "Good evening! Anyone tracking the road?")
+	say(percy, "Evening Mei. Banker ran five in a row.")
 	say(mei, "There it is again. 莊家又贏了!")
 	say(oskar, "Six. Somebody stop them.")
-	mei.sees("Mei", "Oskar", "Percy")
-	mei.run("a larger window", chromedp.EmulateViewport(1280, 800))
-	mei.shoot("page")
+	percy.phase("settled")
+	percy.phase("betting")
+	for _, w := range []*window{percy, oskar, mei} {
+		w.click(`[data-testid=chip][data-chip="1000"]`)
+		w.click(`[data-testid=spot][data-on=player]`)
+		w.click(`[data-testid=chip][data-chip="500"]`)
+		w.click(`[data-testid=spot][data-on=banker]`)
+	}
+	mei.click(`[data-testid=chip][data-chip="100"]`)
+	mei.click(`[data-testid=spot][data-on=tie]`)
+	mei.phase("settled")
+	mei.look("page", false, 1280)
 }

@@ -14,7 +14,7 @@ func TestTablePictures(t *testing.T) {
 		t.Skip("TEST_SHOTS names no folder to put pictures into, or there is no Chromium")
 	}
 	server := newRoomd(t)
-	server.args = []string{"--bet-time", "4s", "--deal-time", "150ms"}
+	server.args = []string{"--bet-time", "2s", "--deal-time", "60ms"}
 	server.start()
 	lang := os.Getenv("SHOT_LANG")
 	opts := []chromedp.ExecAllocatorOption{}
@@ -24,6 +24,7 @@ func TestTablePictures(t *testing.T) {
 	browser := newBrowser(t, path, opts...)
 	mei := openWindow(t, browser, "Mei"+lang, server.url()+"?room=baccarat-1")
 	percy := openWindow(t, browser, "Percy"+lang, server.url()+"?room=baccarat-1")
+	mei.until("some results", `document.querySelectorAll("[data-testid=bead-plate] .bead").length >= 14`)
 	mei.until("bets", `document.querySelector("[data-testid=table]")?.dataset.phase === "betting"`)
 	percy.say("Good evening! Anyone tracking the road?")
 	mei.say("莊 ran five in a row.")

@@ -62,7 +62,7 @@ export class Table {
     if (type === "bet_placed" && payload.uid === this.#me()) this.#echo(payload);
     if (type === "round_settled") this.#keepBets(payload);
     if (event.replayed) {
-      if (type === "round_settled" && payload.round === this.game.round) this.game.settled = settlement(payload, this.#me());
+      this.#replayed(event);
     } else {
       applyEvent(this.game, event, this.#me());
       const text = sentence(event, this.game, this.#me());
@@ -70,6 +70,14 @@ export class Table {
     }
     this.#appliedTo(seq);
     this.#changed();
+  }
+
+  // What the state does not tell of the present round.
+  #replayed({ type, payload }) {
+    if (payload.round !== this.game.round) return;
+    if (type === "round_settled") this.game.settled = settlement(payload, this.#me());
+    if (type === "round_voided") this.game.voided = payload.reason;
+    if (type === "betting_extended") this.game.extended = true;
   }
 
   /** What of mine is on its way to a spot, or to all of them: of this round, as a bet for another one is refused. */
@@ -163,9 +171,7 @@ export class Table {
   }
 }
 
-/** Why one cannot bet now: "", "offline", "phase" or "poor" (less than the smallest chip). */
-export function closed(table, online, chip) {
-  if (!online) return "offline";
-  if (table.game.phase !== "betting") return "phase";
-  return table.left < chip ? "poor" : "";
+/** Whether one can bet a chip now, by the server's clock. */
+export function canBet({ game, left }, chip, now) {
+  return game.phase === "betting" && now < game.closesAt && left >= chip;
 }

@@ -2,7 +2,7 @@
 
 import { byID, h, reconcile } from "./dom.js";
 import { errorText, formatNumber, t } from "./i18n.js";
-import { closed } from "./table.js";
+import { canBet } from "./table.js";
 import { CHIPS, REFILL_BELOW, SPOTS } from "./table-state.js";
 
 const ODDS = { player: 1, banker: 0.95, tie: 8, player_pair: 11, banker_pair: 11 };
@@ -11,11 +11,14 @@ const KEYS = { p: "player", b: "banker", t: "tie", P: "player_pair", B: "banker_
 
 export class BetsView {
   #state;
+  #now;
   #chip = CHIPS[1];
   #table = null;
 
-  constructor({ state }) {
+  /** now() is the server's clock. */
+  constructor({ state, now }) {
     this.#state = state;
+    this.#now = now;
     byID("spots").append(...SPOTS.map((on) => this.#spot(on)));
     byID("chips").append(...CHIPS.map((chip) => this.#choice(chip)));
     byID("bet-again").addEventListener("click", () => this.#may("again") && this.#table.again());
@@ -51,6 +54,10 @@ export class BetsView {
     return this.#state.phase.state === "connected";
   }
 
+  #open() {
+    return this.#online() && canBet(this.#table, this.#chip, this.#now());
+  }
+
   #may(what) {
     const { game, lastBets, waiting } = this.#table;
     if (!this.#online() || game.phase !== "betting" || waiting) return false;
@@ -58,7 +65,7 @@ export class BetsView {
   }
 
   #bet(on) {
-    if (closed(this.#table, this.#online(), this.#chip) === "") this.#table.bet(on, this.#chip);
+    if (this.#open()) this.#table.bet(on, this.#chip);
   }
 
   #choose(chip) {
@@ -86,12 +93,13 @@ export class BetsView {
     const [, , total, pile, own] = spot.children;
     const paid = paidOn(table.game, on);
     total.textContent = all > 0 ? formatNumber(all) : "";
+    total.title = all > 0 ? t("table.all", { n: all }) : "";
     own.textContent = paid > 0 ? `+${formatNumber(paid)}` : mine > 0 ? formatNumber(mine) : "";
     own.classList.toggle("paid", paid > 0);
     spot.dataset.underway = String(underway > 0);
     const { winner, player_pair, banker_pair, round } = table.game.phase === "settled" ? table.game.results.at(-1) ?? {} : {};
     spot.dataset.won = String(round === table.game.round && (winner === on || (on === "player_pair" && player_pair) || (on === "banker_pair" && banker_pair)));
-    off(spot, closed(table, this.#online(), this.#chip) !== "");
+    off(spot, !this.#open());
     const words = [t(`spot.${on}`), t("odds", { n: ODDS[on] }), mine > 0 && t("table.mine", { n: mine }), underway > 0 && t("table.sending"), all > 0 && t("table.all", { n: all })];
     spot.setAttribute("aria-label", words.filter(Boolean).join(", "));
     reconcile(pile, pileOf(paid || mine), { key: ({ key }) => key, make: ({ chip }) => h("span", { class: `chip chip-${chip}` }) });

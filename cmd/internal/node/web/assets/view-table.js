@@ -25,7 +25,7 @@ export class TableView {
   constructor({ state, chat }) {
     this.#state = state;
     this.#chat = chat;
-    this.#bets = new BetsView({ state });
+    this.#bets = new BetsView({ state, now: () => chat.now() });
     this.#parts = [this.#bets, new CardsView(), new RoadsView(), new FairView()];
     byID("keys").append(...KEYS.map(([keys, what]) => h("div", {}, h("dt", {}, ...keys.split(" ").map((key) => (key === "–" ? key : h("kbd", {}, key)))), h("dd", {}, t(`table.keys.${what}`)))));
     byID("switch").addEventListener("click", () => this.#switch());
@@ -55,7 +55,7 @@ export class TableView {
     this.#note(game);
     this.#status(game);
     for (const part of this.#parts) part.draw(active);
-    this.#clock(game);
+    this.#clock(active);
   }
 
   // On a narrow window the table and what is said take turns.
@@ -99,7 +99,8 @@ export class TableView {
     byID("gain").title = gain === null ? "" : gainText(settled);
   }
 
-  #clock(game) {
+  #clock(room) {
+    const { game } = room.table;
     const clock = byID("clock");
     clock.hidden = game.phase !== "betting";
     if (clock.hidden) return;
@@ -111,6 +112,7 @@ export class TableView {
       clock.textContent = left < MINUTES_S ? String(left) : `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
       clock.dataset.long = String(left >= MINUTES_S);
       clock.setAttribute("aria-label", t("table.left", { n: left }));
+      if (left === 0) this.#bets.draw(room); // before the server says so
     };
     show();
     this.#ticker = setInterval(show, TICK_MS);
