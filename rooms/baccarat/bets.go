@@ -2,9 +2,9 @@ package baccarat
 
 import (
 	"cmp"
-	"encoding/json"
 	"maps"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
 )
@@ -72,8 +72,8 @@ func place(s *State, uid string) ([]table.Event, error) {
 	if len(s.Bets) >= MaxBettors {
 		return nil, table.Refuse("%d players have bets in this round; wait for the next", MaxBettors)
 	}
-	if written, err := json.Marshal(uid); err != nil || len(written) > MaxUID {
-		return nil, table.Refuse("your uid takes %d bytes as JSON, and may take %d at this table", len(written), MaxUID)
+	if s.roundBytes(uid) > MaxRoundBytes {
+		return nil, table.Refuse("%d players with long uids have bets in this round; wait for the next", len(s.Bets))
 	}
 	if _, ok := s.Stacks[uid]; ok || len(s.Stacks) < MaxStacks {
 		return nil, nil
@@ -83,6 +83,34 @@ func place(s *State, uid string) ([]table.Event, error) {
 		return nil, table.Refuse("this table keeps the stacks of %d players; go to another", MaxStacks)
 	}
 	return []table.Event{table.Happened(typeForgotten, forgotten{longest})}, nil
+}
+
+// paymentBytes is what a payment takes as JSON without the uid, about.
+const paymentBytes = 77
+
+// roundBytes is what the end of the round may take with one more bettor.
+func (s *State) roundBytes(uid string) int {
+	bytes := writtenBytes(uid) + paymentBytes
+	for uid := range s.Bets {
+		bytes += writtenBytes(uid) + paymentBytes
+	}
+	return bytes * len(Spots)
+}
+
+// writtenBytes is what a uid takes as JSON, at the most.
+func writtenBytes(uid string) int {
+	bytes := len(`""`)
+	for _, r := range uid {
+		switch {
+		case r < ' ' || r == '<' || r == '>' || r == '&' || r == '\u2028' || r == '\u2029' || r == utf8.RuneError:
+			bytes += len(`\u0000`)
+		case r == '"' || r == '\\':
+			bytes += 2
+		default:
+			bytes += utf8.RuneLen(r)
+		}
+	}
+	return bytes
 }
 
 // longestGone are some of the guests who are gone and have no bets, those first who

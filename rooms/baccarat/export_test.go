@@ -10,3 +10,6 @@ func ResultOf(round int, player, banker []Card) Result { return resultOf(round, 
 
 // EventTypes are those that Apply knows.
 func EventTypes() []string { return slices.Sorted(maps.Keys(applies)) }
+
+// WrittenBytes is what a uid takes as JSON.
+func WrittenBytes(uid string) int { return writtenBytes(uid) }

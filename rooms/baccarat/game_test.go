@@ -405,7 +405,7 @@ func TestLargestRound(t *testing.T) {
 	ev := g.until("round_settled")
 	var settled struct{ Paid []any }
 	read(t, ev, &settled)
-	if len(settled.Paid) != 5*baccarat.MaxBettors || len(ev.Payload) > 512<<10 {
+	if len(settled.Paid) != 5*baccarat.MaxBettors || len(ev.Payload) > baccarat.MaxRoundBytes {
 		t.Errorf("%d payments in %d bytes", len(settled.Paid), len(ev.Payload))
 	}
 }

@@ -33,10 +33,10 @@ const (
 	// guests who have been gone for the longest are forgotten, and where none are
 	// gone newcomers are refused.
 	MaxStacks = 10_000
-	// MaxUID is how long a uid may be, as JSON and in bytes, of somebody who bets:
-	// the largest round must fit into one message of the log. Each uid fits that
-	// needs no escapes.
-	MaxUID = 129
+	// MaxRoundBytes is about how many bytes of JSON the end of a round may take, with
+	// all bets that its bettors might place: it must fit into a step. 500 users fit
+	// with uids of 63 letters; of those with longer ones fewer may bet.
+	MaxRoundBytes = 352 << 10
 	// MaxReason is how long a reason of void and pause may be, in bytes.
 	MaxReason = 256
 

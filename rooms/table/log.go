@@ -176,7 +176,7 @@ func (l *Log) Decide(now int64, list []Request) (step *Step, answers []Answer, e
 				o.answers = append(o.answers, Answer{Ref: req.Ref, Refused: o.step.Done[i].Refused, Again: true})
 				continue
 			}
-			if req.Taken == 0 && len(l.done.keys)+len(pending) >= MaxKeys {
+			if req.Taken == 0 && (len(l.done.keys)+len(pending) >= MaxKeys || l.done.refused >= MaxRefused) {
 				answers = append(answers, Answer{Ref: req.Ref, Undecided: TooMany})
 				continue
 			}
@@ -201,6 +201,7 @@ func (l *Log) Decide(now int64, list []Request) (step *Step, answers []Answer, e
 		if req.Key != 0 {
 			pending[req.Key] = len(o.step.Done)
 			o.step.Done = append(o.step.Done, Done{req.Key, refused})
+			o.bytes += doneBytes + len(refused)
 		}
 		if req.Ref != nil {
 			o.answers = append(o.answers, Answer{Ref: req.Ref, Refused: refused})
@@ -243,6 +244,9 @@ func (l *Log) decide(o *openStep, c Command) (refused string, err error) {
 	}
 	for _, ev := range events {
 		o.bytes += len(ev.Type) + len(ev.Payload)
+		for _, uid := range ev.To {
+			o.bytes += len(uid)
+		}
 		o.step.Events = append(o.step.Events, stored(ev))
 	}
 	return "", nil

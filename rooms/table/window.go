@@ -14,15 +14,23 @@ const (
 	// MaxKeys is how many commands a table remembers; while there are more in
 	// Memory, new ones that have an id are refused as busy.
 	MaxKeys = 1 << 17
-	// StepBytes is after how many bytes of events a step is complete: what waits goes
-	// into the next. What comes of one command is never split.
+	// MaxRefused is how many bytes the refusals that a table remembers may have
+	// together; while there are more in Memory, new commands that have an id are
+	// refused as busy.
+	MaxRefused = 4 << 20
+	// StepBytes is after how many bytes of events and refusals a step is complete:
+	// what waits goes into the next. What comes of one command is never split.
 	StepBytes = 128 << 10
+
+	doneBytes = 28 // of a Done in a step, without its reason
 )
 
 // window remembers what became of the commands of the last Memory.
 type window struct {
 	steps []doneStep // oldest first
 	keys  map[Key]outcome
+
+	refused int // bytes of the reasons in keys
 }
 
 // doneStep is what a step did with commands that may come again.
@@ -47,6 +55,7 @@ func (w *window) add(s doneStep) {
 	w.steps = append(w.steps, s)
 	for _, d := range s.Done {
 		w.keys[d.Key] = outcome{s.Seq, d.Refused}
+		w.refused += len(d.Refused)
 	}
 }
 
@@ -56,6 +65,7 @@ func (w *window) forget(now int64) {
 	for ; n < len(w.steps) && w.steps[n].Now < now-Memory.Milliseconds(); n++ {
 		for _, d := range w.steps[n].Done {
 			delete(w.keys, d.Key)
+			w.refused -= len(d.Refused)
 		}
 	}
 	clear(w.steps[:n])
