@@ -1,6 +1,7 @@
 package rooms_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -31,22 +32,17 @@ func (rps) Decide(chosen hands, c table.Command) ([]table.Event, error) {
 		return nil, nil
 	case c.Type == "send_message":
 		return table.Chat(c)
-	case c.Type != "choose" || c.User.From != table.FromUser:
-		return nil, table.Refuse("nobody here knows %q", c.Type)
-	case err != nil || beats[p.Hand] == "":
-		return nil, table.Refuse("choose rock, paper or scissors")
+	case c.Type != "choose" || c.User.From != table.FromUser || err != nil || beats[p.Hand] == "":
+		return nil, table.Refuse("a player may choose rock, paper or scissors")
 	case chosen[me] != "":
 		return nil, table.Refuse("you have chosen %s", chosen[me])
 	}
 	events := []table.Event{table.Happened("chosen", hands{me: p.Hand}).Only(me)}
 	for other, hand := range chosen { // one at most
-		over := map[string]any{"hands": hands{me: p.Hand, other: hand}}
-		if beats[p.Hand] == hand {
-			over["winner"] = me
-		} else if beats[hand] == p.Hand {
-			over["winner"] = other
-		}
-		events = append(events, table.Happened("round_over", over))
+		winner := map[string]string{p.Hand: "nobody", beats[p.Hand]: me}[hand]
+		events = append(events, table.Happened("round_over", map[string]any{
+			"hands": hands{me: p.Hand, other: hand}, "winner": cmp.Or(winner, other),
+		}))
 	}
 	return events, nil
 }
@@ -92,6 +88,8 @@ func ExampleHost() {
 	choose("ann", "rock")
 	choose("ann", "paper")
 	choose("bob", "paper")
+	choose("bob", "scissors")
+	choose("ann", "scissors")
 	history, err := engine.History(ctx, "rps-1", 0, 10)
 	check(err)
 	for _, raw := range history.Events {
@@ -103,7 +101,10 @@ func ExampleHost() {
 	// ann rock <nil>
 	// ann paper refused: you have chosen rock
 	// bob paper <nil>
+	// bob scissors <nil>
+	// ann scissors <nil>
 	// round_over {"hands":{"ann":"rock","bob":"paper"},"winner":"bob"}
+	// round_over {"hands":{"ann":"scissors","bob":"scissors"},"winner":"nobody"}
 }
 
 func check(err error) {
