@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"context"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -49,6 +50,18 @@ func (e *Engine) Command(room wire.Room, ev wire.Event, opts CommandOptions, don
 	})
 }
 
+// askTable waits for the answer of the node that decides.
+func (e *Engine) askTable(ctx context.Context, room wire.Room, c forwarded) decided {
+	answer := make(chan decided, 1)
+	e.forward.send(room, c, func(d decided) { answer <- d })
+	select {
+	case d := <-answer:
+		return d
+	case <-ctx.Done():
+		return decided{Error: wire.Errorf(wire.Unavailable, "the table did not answer in time; try again")}
+	}
+}
+
 // forwarded is what is sent to the node that decides for a table: a command; with
 // Enter, somebody who wants to join and to see the state; with Wake, nothing but
 // that the table is to be looked after.
@@ -61,6 +74,7 @@ type forwarded struct {
 	Stay    bool            `json:"stay,omitempty"` // of Enter: somebody who is in already, and only wants to see the state
 	Seen    uint64          `json:"seen,omitempty"` // of Enter: the last step that the sender knows
 	Wake    bool            `json:"wake,omitempty"`
+	Inspect bool            `json:"inspect,omitempty"` // how the table is
 
 	Injected uint64   `json:"injected,omitempty"` // of Wake: the log of rooms has a command at that sequence
 	After    int64    `json:"after,omitempty"`    // the time that the node last told the one that forwards it: see freshFor
@@ -70,7 +84,7 @@ type forwarded struct {
 
 // repeatable reports whether it may be sent again although nobody knows whether
 // it was done.
-func (c *forwarded) repeatable() bool { return c.ID != "" || c.Enter || c.Wake }
+func (c *forwarded) repeatable() bool { return c.ID != "" || c.Enter || c.Wake || c.Inspect }
 
 // decided is the answer. One with Moved or Expired is not for the sender but for
 // the node that has forwarded it: nothing was done.
@@ -78,6 +92,7 @@ type decided struct {
 	Seq     uint64      `json:"seq,omitempty"`
 	Again   bool        `json:"again,omitempty"`
 	State   *tableState `json:"state,omitempty"` // of Enter
+	Table   *TableInfo  `json:"table,omitempty"` // of Inspect
 	Error   *wire.Error `json:"error,omitempty"`
 	Moved   *moved      `json:"moved,omitempty"`
 	Expired int64       `json:"expired,omitempty"` // it may be old; the time, to be named as After if it is not
@@ -120,6 +135,8 @@ func (e *Engine) decideHere(room wire.Room, c forwarded, done answerFunc) {
 	}
 	var m ownerMessage
 	switch {
+	case c.Inspect:
+		m = inspectRequest{route{c.Gone, c.Insist}, done}
 	case c.Wake:
 		m = wakeRequest{c.Injected, route{c.Gone, c.Insist}, done}
 	case c.Enter:

@@ -45,6 +45,7 @@ const (
 	opClose  controlOp = "close"  // end a user's sessions
 
 	opConnections controlOp = "connections" // list a room's, or all; since version 3
+	opResume      controlOp = "resume"      // go on with a table that has stopped
 )
 
 // commandReply is one node's reply to a command; with Error it refuses.
@@ -110,6 +111,8 @@ func (e *Engine) execute(ctx context.Context, c command) (commandReply, error) {
 		answer.Count, err = e.closeLocal(ctx, c.UID, c.Code)
 	case opConnections:
 		answer.Connections, err = e.localConnections(ctx, c)
+	case opResume:
+		e.resumeHere(c.Room)
 	default:
 		err = wire.Errorf(wire.UnknownType, "there is no command %q in version %d; update this node", c.Op, protocolVersion)
 	}

@@ -54,7 +54,8 @@ type Engine struct {
 	forward      *forwarder
 	tableStats   TableStats
 	owners       *actor.Group[string, ownerMessage]
-	tableLoads   Histogram // how long tables took to load
+	notes        tableNotes // not opened: there are no tables
+	tableLoads   Histogram  // how long tables took to load
 	opener       *actor.Ref[*room]
 	subs         subscriber
 	peers        peers
@@ -155,6 +156,9 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 		if e.snapshots, err = eventlog.OpenSnapshots(ctx, e.nc, e.cfg.Memory, e.Replicas(), e.cfg.TableBytes/snapshotShare, snapshotSealer{e}); err != nil {
 			return fmt.Errorf("rooms: %w", err)
 		}
+		if err := e.notes.open(ctx, e); err != nil {
+			return err
+		}
 	}
 	e.owners = actor.NewGroup(&actor.Config[ownerMessage]{MaxMessages: ownerMailbox, Cost: ownerCost, OnPanic: e.onPanic, OnUnread: func(unread []ownerMessage) { answerUnread(unread, decided{Moved: &moved{}}) }}, e.cfg.IdleAfter, e.startOwner)
 	if err := errors.Join(e.subs.start(), e.setInspector(e.cfg.Node, e.cfg.HearAll), e.stores[wire.SpaceRooms].watch(), e.stores[wire.SpaceInboxes].watch(), e.stores[wire.SpaceTables].watch(), e.watchPeers(), e.serve()); err != nil {
@@ -176,6 +180,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	e.background(e.sweepLoop)
 	if len(e.cfg.Tables) > 0 {
 		e.background(e.watchOwners)
+		e.background(e.notes.run)
 	}
 	for _, st := range e.stores {
 		check := new(streamCheck)

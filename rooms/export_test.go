@@ -351,9 +351,6 @@ func IsOtherSecret(err error) bool { return errors.Is(err, errOtherSecret) }
 // SnapshotSteps is after how many steps, at least, a table is written down.
 const SnapshotSteps = snapshotSteps
 
-// Owners is how many tables this node decides for.
-func (e *Engine) Owners() int { return e.owners.Len() }
-
 // Snapshots are those of all tables; EncodeStep is the message of a step.
 func (e *Engine) Snapshots() *eventlog.Snapshots { return e.snapshots }
 func (e *Engine) EncodeStep(room wire.Room, step *table.Step) (body []byte, by string, err error) {
@@ -364,3 +361,6 @@ func (e *Engine) EncodeStep(room wire.Room, step *table.Step) (body []byte, by s
 func (e *Engine) DecideHere(room wire.Room, ev wire.Event, who table.User, done func(Decision, error)) {
 	e.decideHere(room, forwarded{Type: ev.Type, Payload: ev.Payload, User: who, Insist: true}, func(d decided) { done(d.result()) })
 }
+
+// NotesBucket is the bucket of the notes on tables.
+var NotesBucket = eventlog.BucketConfig{Name: TableBucket, EntryTTL: true, MaxEntries: maxNotes, MaxBytes: noteBytes}

@@ -48,6 +48,8 @@ type owner struct {
 	who attendance
 
 	keeps keeper
+	noted noted
+	asked []inspectRequest
 	full  int // steps that found the log full, since the last one that did not
 	used  time.Time
 }
@@ -170,6 +172,10 @@ func (o *owner) Receive(b *actor.Batch[ownerMessage]) {
 			if m.of == o && o.log != nil {
 				o.waiting = append(o.waiting, table.Request{Command: table.Command{Type: table.TypeTimer}, At: time.Now().UnixMilli()})
 			}
+		case inspectRequest:
+			o.onInspect(m)
+		case foundBusy, busyNoted, resumeRequest:
+			o.onNotes(m)
 		default:
 			o.onUsers(m)
 		}
@@ -218,18 +224,37 @@ func (o *owner) engineCommand(typ string, u table.User) table.Request {
 	return table.Request{Command: table.Command{Type: typ, User: u}, At: time.Now().UnixMilli()}
 }
 
-// fail answers who waits: a table that is broken stays so until somebody looks
+// fail answers who waits: a table whose rules failed stops until somebody looks
 // after it; what else kept it from being loaded may pass.
 func (o *owner) fail(err error) {
-	shown := wire.Errorf(wire.Unavailable, "the table is out of reach; try again")
-	var broken *table.Broken
-	if errors.As(err, &broken) {
-		o.log = nil // of no use any more
-		shown = wire.Errorf(wire.Internal, "the rules of this table have failed; it stands still until somebody looks after it")
+	if errors.Is(err, table.ErrNewer) {
+		o.leaveToNewer(err)
+		return
 	}
-	o.eng.roomLog(o.room).Error().Err(err).Msg("a table cannot decide; its commands are refused")
+	shown := wire.Errorf(wire.Unavailable, "the table is out of reach; try again")
+	info, isNew := o.stoppedInfo(err)
+	if info != nil {
+		o.log, o.noted.stopped, shown = nil, info, errStopped
+		o.stopTimer()
+	}
+	if isNew {
+		o.stop(err, info)
+	} else if info == nil {
+		o.eng.roomLog(o.room).Error().Err(err).Msg("a table cannot decide; its commands are refused")
+	}
+	o.refuse(shown)
+	if info == nil {
+		o.self.Stop() // the next command tries again
+	}
+}
+
+// refuse answers all that waits with an error; only how a table is that has
+// stopped can be asked.
+func (o *owner) refuse(shown *wire.Error) {
+	if o.noted.stopped != nil {
+		o.inspect()
+	}
 	o.answerAll(decided{Error: shown})
-	o.self.Stop() // the next command tries again
 }
 
 func answerTo(ref any, d decided) {
@@ -247,6 +272,12 @@ func (o *owner) decide() {
 	case o.writer != "":
 		o.waiting = nil // nobody asked for it; the other node does that too
 		return
+	case o.noted.stopped != nil:
+		o.refuse(errStopped)
+		return
+	case o.noted.newer:
+		o.sendOn(moved{})
+		return
 	case o.busy || o.log == nil:
 		return
 	}
@@ -256,6 +287,9 @@ func (o *owner) decide() {
 	o.waking = nil
 	if !o.enter() {
 		return
+	}
+	if o.inspect(); o.log == nil {
+		return // its rules have failed
 	}
 	o.tellUsers()
 	if !o.reading && o.injected > max(o.log.Taken(), o.injectedRead) {
@@ -333,10 +367,14 @@ func (o *owner) arm() {
 
 // Idle reports whether the owner may be unloaded: nothing is due.
 func (o *owner) Idle() bool {
-	if o.writer != "" {
+	if o.writer != "" || o.noted.stopped != nil || o.noted.newer {
 		return true
 	}
 	if o.busy || o.log == nil || len(o.waiting) > 0 || o.attended() {
+		return false
+	}
+	busy, err := o.log.Busy()
+	if err != nil || busy {
 		return false
 	}
 	at, err := o.log.Timer()
@@ -363,6 +401,8 @@ func answerUnread(unread []ownerMessage, d decided) {
 		case enterRequest:
 			m.done(d)
 		case wakeRequest:
+			m.done(d)
+		case inspectRequest:
 			m.done(d)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 // load reads the table beside the owner.
 func (o *owner) load() {
 	o.log, o.busy = nil, true
+	o.noted.found, o.noted.busy = max(o.noted.found, o.noted.busy), 0
 	o.waiting = append(notTheEngines(o.inHand), notTheEngines(o.waiting)...)
 	o.inHand = nil
 	attempt := o.attempts
@@ -25,7 +26,13 @@ func (o *owner) load() {
 		ctx, cancel := context.WithTimeout(ctx, o.eng.cfg.tuning.open)
 		defer cancel()
 		m := loaded{of: o}
-		m.log, m.keeps, m.err = o.eng.loadTable(ctx, o.room, o.game)
+		var stopped uint64
+		if stopped, m.err = o.eng.mayLoad(ctx, o.room, o.game); m.err == nil {
+			m.log, m.keeps, m.err = o.eng.loadTable(ctx, o.room, o.game)
+		}
+		if m.err == nil && stopped != 0 { // under older rules
+			m.err = o.eng.notes.remove(ctx, stoppedNote, o.room, stopped)
+		}
 		if m.err == nil {
 			m.injected, m.err = o.eng.lastInjected(ctx, o.room)
 		}
@@ -63,7 +70,7 @@ func (e *Engine) loadTable(ctx context.Context, room wire.Room, game table.Game)
 		return prev, err == nil
 	}
 	err = st.log.Steps(ctx, room, begins, *last, prev, func(ev follow.Event) error {
-		e.stats.StepsRead.Add(1)
+		e.tableStats.StepsRead.Add(1)
 		k.add(ev.Seq, msOf(ev.Time), ev.Body, e.cfg.markEvery())
 		k.steps++
 		k.bytes += len(ev.Body)
@@ -73,7 +80,7 @@ func (e *Engine) loadTable(ctx context.Context, room wire.Room, game table.Game)
 		err = &table.Broken{What: "read its steps: the first ones are dropped, and there is no snapshot that can be read", Cause: err}
 	}
 	if err == nil {
-		e.stats.TablesLoaded.Add(1)
+		e.tableStats.Loaded.Add(1)
 		e.tableLoads.Observe(time.Since(began))
 	}
 	k.since = time.Now()
@@ -142,7 +149,7 @@ func (e *Engine) passOver(room wire.Room, err error) {
 		e.roomLog(room).Warn().Err(err).Msg("a snapshot of a table was not written by a node, and is ignored; who publishes on room.<room>.snapshot?")
 		return
 	}
-	e.stats.SnapshotsDamaged.Add(1)
+	e.tableStats.SnapshotsDamaged.Add(1)
 	e.roomLog(room).Error().Err(err).Msg("a snapshot of a table cannot be used; the one before it is taken, or all steps are read")
 }
 
@@ -201,6 +208,9 @@ func (e *Engine) takeStep(room wire.Room, log *table.Log, ev follow.Event) error
 
 func (o *owner) onLoaded(m loaded) {
 	o.busy = false
+	if o.noted.stopped != nil {
+		return // meanwhile
+	}
 	if m.err != nil {
 		o.fail(m.err)
 		return
@@ -212,6 +222,10 @@ func (o *owner) onLoaded(m loaded) {
 		o.snapshot()
 	} else {
 		o.dropSteps()
+	}
+	o.noteChange()
+	if o.log == nil {
+		return // its rules have failed
 	}
 	o.injected, o.injectedRead = max(o.injected, m.injected), 0
 	o.who.unequal = true

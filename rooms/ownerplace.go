@@ -100,7 +100,10 @@ func (o *owner) answerAll(d decided) {
 	for _, done := range o.waking {
 		done(d)
 	}
-	o.inHand, o.waiting, o.entering, o.waking = nil, nil, nil, nil
+	for _, m := range o.asked {
+		m.done(d)
+	}
+	o.inHand, o.waiting, o.entering, o.waking, o.asked = nil, nil, nil, nil, nil
 }
 
 // review looks whose turn it is, after nodes have come or gone.

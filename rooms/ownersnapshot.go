@@ -158,8 +158,8 @@ func (e *Engine) saveSnapshot(ctx context.Context, room wire.Room, game table.Ga
 	as, err = e.snapshots.Save(ctx, room, prev, info, data)
 	switch {
 	case err == nil:
-		e.stats.Snapshots.Add(1)
-		e.stats.SnapshotBytes.Add(int64(len(data)))
+		e.tableStats.Snapshots.Add(1)
+		e.tableStats.SnapshotBytes.Add(int64(len(data)))
 		return as, info.Step, nil
 	case !errors.Is(err, eventlog.ErrWrongLast):
 		return nil, 0, err
@@ -182,7 +182,7 @@ func (o *owner) onSaved(m saved) {
 	case errors.As(m.err, &broken):
 		o.fail(m.err)
 	case m.err != nil:
-		o.eng.stats.SnapshotsFailed.Add(1)
+		o.eng.tableStats.SnapshotsFailed.Add(1)
 		if !o.eng.closed() {
 			o.eng.roomLog(o.room).Warn().Err(m.err).Msg("a table could not be written down; its next owner reads more steps, and none is dropped meanwhile")
 		}
@@ -210,7 +210,7 @@ func (o *owner) dropSteps() {
 		defer cancel()
 		err := st.log.DropSteps(ctx, o.room, before)
 		if err == nil {
-			o.eng.stats.StepDrops.Add(1)
+			o.eng.tableStats.StepDrops.Add(1)
 		} else if !o.eng.closed() {
 			o.eng.roomLog(o.room).Warn().Err(err).Msg("old steps of a table could not be dropped; they are with the next ones")
 		}
@@ -220,7 +220,7 @@ func (o *owner) dropSteps() {
 // onFull refuses what waits: the log takes no more steps. The table is written
 // down and loaded again, so that its own steps can go.
 func (o *owner) onFull() {
-	o.eng.stats.TablesFull.Add(1)
+	o.eng.tableStats.Full.Add(1)
 	if o.full++; o.full == 1 {
 		o.eng.roomLog(o.room).Error().Int64("table_bytes", o.eng.cfg.TableBytes).Msg("the log of tables is full, and this table cannot decide; its commands are refused as busy until older steps are dropped, or --table-bytes is raised")
 	}

@@ -21,18 +21,38 @@ func (o *owner) append(step *table.Step) {
 		return
 	}
 	began := time.Now()
-	o.eng.appender.Append(o.room, body, by, prev, func(seq uint64, err error) {
-		if err == nil {
-			o.post(appended{of: o, seq: seq, at: now, body: body})
+	send := func() {
+		o.eng.appender.Append(o.room, body, by, prev, func(seq uint64, err error) {
+			if err == nil {
+				o.post(appended{of: o, seq: seq, at: now, body: body})
+				return
+			}
+			stalled := time.AfterFunc(table.MaxWait-time.Since(began), func() { o.post(appendStalled{o}) })
+			o.eng.background(func(ctx context.Context) {
+				m := o.eng.appendAgain(ctx, o.room, body, by, prev, err)
+				stalled.Stop()
+				m.of, m.at, m.body = o, now, body
+				o.post(m)
+			})
+		})
+	}
+	note := false
+	if o.noted.busy == 0 && !o.noted.writing {
+		if note, err = o.log.WillBeBusy(); err != nil {
+			o.fail(err)
 			return
 		}
-		stalled := time.AfterFunc(table.MaxWait-time.Since(began), func() { o.post(appendStalled{o}) })
-		o.eng.background(func(ctx context.Context) {
-			m := o.eng.appendAgain(ctx, o.room, body, by, prev, err)
-			stalled.Stop()
-			m.of, m.at, m.body = o, now, body
-			o.post(m)
-		})
+	}
+	if !note {
+		send()
+		return
+	}
+	// Before the step, so that a table which is busy is found whenever this node is
+	// lost.
+	o.noted.writing = true
+	o.eng.background(func(ctx context.Context) {
+		o.post(busyNoted{o, o.eng.noteBusy(ctx, o.room)})
+		send()
 	})
 }
 
@@ -90,6 +110,8 @@ var errMoved = errors.New("another node has decided meanwhile")
 func (o *owner) onAppended(m appended) {
 	o.busy, o.stalled = false, false
 	switch {
+	case o.noted.stopped != nil:
+		return // meanwhile
 	case m.err == nil:
 	case errors.Is(m.err, eventlog.ErrFull):
 		o.onFull()
@@ -109,10 +131,11 @@ func (o *owner) onAppended(m appended) {
 	}
 	o.inHand, o.full = nil, 0
 	o.answer(o.log.Stored(m.seq))
-	o.eng.stats.Steps.Add(1)
-	o.eng.stats.StepBytes.Add(int64(len(m.body)))
+	o.eng.tableStats.Steps.Add(1)
+	o.eng.tableStats.StepBytes.Add(int64(len(m.body)))
 	o.keeps.appended(m.seq, m.at, m.body, o.eng.cfg.markEvery())
-	if o.keeps.due() {
+	o.noteChange()
+	if o.log != nil && o.keeps.due() {
 		o.snapshot()
 	}
 }

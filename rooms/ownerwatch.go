@@ -34,6 +34,7 @@ func (e *Engine) watchOwners(ctx context.Context) {
 		case <-look.C:
 		case <-e.placement.changed:
 			e.reviewOwners()
+			e.notes.look()
 			find.Reset(settleFor)
 		case <-check.C:
 			e.reviewOwners() // some may have been started by who saw it differently

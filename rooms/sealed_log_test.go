@@ -44,7 +44,7 @@ func (h *heard) on(subject string) (list []*nats.Msg) {
 }
 
 // messagesOf are all messages of a stream.
-func messagesOf(t *testing.T, nc *nats.Conn, name string) (list []*jetstream.RawStreamMsg) {
+func messagesOf(t testing.TB, nc *nats.Conn, name string) (list []*jetstream.RawStreamMsg) {
 	t.Helper()
 	js, err := jetstream.New(nc)
 	if err != nil {

@@ -53,18 +53,5 @@ type Stats struct {
 	LobbyLate     atomic.Int64 // of those for the lobby, the ones for which a node did not answer in time: shown as it was
 	LabelsSet     atomic.Int64 // labels of rooms that this node has stored
 	LabelsRefused atomic.Int64 // labels that services sent and that were not valid, too many, or could not be stored
-
-	Steps            atomic.Int64 // that this node's tables have appended
-	StepBytes        atomic.Int64 // of them
-	StepsRead        atomic.Int64 // to load tables
-	StepDrops        atomic.Int64 // times that old steps of a table were dropped
-	TablesLoaded     atomic.Int64
-	TablesFull       atomic.Int64 // steps that were not stored, and their commands refused, because the log of tables is full
-	TablesStopped    atomic.Int64 // tables that stopped because their rules failed
-	Snapshots        atomic.Int64 // of tables that were written and read back
-	SnapshotBytes    atomic.Int64 // of them, before they are compressed
-	SnapshotsFailed  atomic.Int64 // that could not be written; no step is dropped meanwhile
-	SnapshotsDamaged atomic.Int64 // that could not be used; the one before was, or all steps
-
 	HistoryLimits atomic.Int64 // times that the number of events that a room, or an inbox, keeps was changed, because of its log's size
 }

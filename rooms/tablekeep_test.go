@@ -191,7 +191,7 @@ func TestStepsAreBounded(t *testing.T) {
 	if s := tallyOf(t, again, room); s.Sum != steps+1 {
 		t.Errorf("the sum is %d, want %d", s.Sum, steps+1)
 	}
-	if n := again.Stats().StepsRead.Load(); n > 3*64 {
+	if n := again.TableStats().StepsRead.Load(); n > 3*64 {
 		t.Errorf("%d steps were read", n)
 	}
 }
@@ -201,10 +201,10 @@ func TestStepsAreBounded(t *testing.T) {
 func TestSnapshotAtRest(t *testing.T) {
 	eng, _ := start(t, func(c *rooms.Config) { tallies(sums{})(c); c.IdleAfter = 20 * time.Millisecond })
 	add(t, eng, "tally-1", 41)
-	eventually(t, "it is written down", func() bool { return eng.Stats().Snapshots.Load() == 1 && eng.Owners() == 0 })
+	eventually(t, "it is written down", func() bool { return eng.TableStats().Snapshots.Load() == 1 && eng.TablesOwned() == 0 })
 	add(t, eng, "tally-1", 1)
-	if s := tallyOf(t, eng, "tally-1"); s.Sum != 42 || eng.Stats().StepsRead.Load() > 0 {
-		t.Errorf("it is loaded as %+v, from %d steps", s, eng.Stats().StepsRead.Load())
+	if s := tallyOf(t, eng, "tally-1"); s.Sum != 42 || eng.TableStats().StepsRead.Load() > 0 {
+		t.Errorf("it is loaded as %+v, from %d steps", s, eng.TableStats().StepsRead.Load())
 	}
 }
 
@@ -261,7 +261,7 @@ func TestSnapshotDamaged(t *testing.T) {
 			srv := startServer(t)
 			eng := startEngine(t, srv, tallies(sums{}))
 			sum := 0
-			for eng.Stats().Snapshots.Load() < 2 {
+			for eng.TableStats().Snapshots.Load() < 2 {
 				add(t, eng, "tally-1", 1)
 				sum++
 			}
@@ -286,10 +286,10 @@ func TestSnapshotDamaged(t *testing.T) {
 			if s := tallyOf(t, again, "tally-1"); s.Sum != sum+100 {
 				t.Errorf("the sum is %d, want %d", s.Sum, sum+100)
 			}
-			if again.Stats().SnapshotsDamaged.Load() == 0 {
+			if again.TableStats().SnapshotsDamaged.Load() == 0 {
 				t.Error("nobody noticed")
 			}
-			eventually(t, "a good one is written", func() bool { return again.Stats().Snapshots.Load() > 0 })
+			eventually(t, "a good one is written", func() bool { return again.TableStats().Snapshots.Load() > 0 })
 		})
 	}
 }
@@ -316,8 +316,8 @@ func TestStepsFull(t *testing.T) {
 			return err == nil
 		})
 	}
-	if full == 0 || eng.Stats().TablesFull.Load() == 0 {
-		t.Errorf("5 MB fit into 1: %d were refused, %d counted", full, eng.Stats().TablesFull.Load())
+	if full == 0 || eng.TableStats().Full.Load() == 0 {
+		t.Errorf("5 MB fit into 1: %d were refused, %d counted", full, eng.TableStats().Full.Load())
 	}
 	for i := range 8 { // each keeps its last step
 		err := say(wire.Room(fmt.Sprint("tally-wide-", i)), 200<<10)
@@ -340,8 +340,8 @@ func TestMillionSteps(t *testing.T) {
 	began := time.Now()
 	add(t, eng, room, 1)
 	took := time.Since(began)
-	t.Logf("%d steps, a snapshot %d before the last: decides after %s, %d steps read", steps, behind, took, eng.Stats().StepsRead.Load())
-	if n := eng.Stats().StepsRead.Load(); n != behind {
+	t.Logf("%d steps, a snapshot %d before the last: decides after %s, %d steps read", steps, behind, took, eng.TableStats().StepsRead.Load())
+	if n := eng.TableStats().StepsRead.Load(); n != behind {
 		t.Errorf("%d steps were read, want %d", n, behind)
 	}
 	if s := tallyOf(t, eng, room); s.Sum != steps+1 {

@@ -23,6 +23,21 @@ type TableStats struct {
 	Expired    atomic.Int64 // commands sent back once because they might have been forgotten
 	Unanswered atomic.Int64 // commands answered unavailable because no node has answered in time
 
+	Older   atomic.Int64 // times that this node left a table to others because newer rules than its own had decided
+	Stopped atomic.Int64 // tables that stopped here because their rules failed
+	Full    atomic.Int64 // steps that were not stored, and their commands refused, because the log of tables is full
+	Loaded  atomic.Int64 // tables that were loaded
+
+	Steps            atomic.Int64 // that this node has appended
+	StepBytes        atomic.Int64 // of them
+	StepsRead        atomic.Int64 // to load tables
+	StepDrops        atomic.Int64 // times that old steps of a table were dropped
+	Snapshots        atomic.Int64 // that were written and read back
+	SnapshotBytes    atomic.Int64 // of them, before they are compressed
+	SnapshotsFailed  atomic.Int64 // that could not be written; no step is dropped meanwhile
+	SnapshotsDamaged atomic.Int64 // that could not be used; the one before was, or all steps
+	NotNoted         atomic.Int64 // times that it could not be noted for other nodes that a table is busy, or has stopped
+
 	Injected    atomic.Int64 // commands taken from the log of rooms
 	WakeRetries atomic.Int64 // wake-ups of tables that failed and are tried again
 }

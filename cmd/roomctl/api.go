@@ -91,8 +91,13 @@ func (r *roomAPI) close() { r.client.CloseIdleConnections() }
 // get asks for what is at the address with the path what behind it, and decodes
 // it into answer.
 func (r *roomAPI) get(ctx context.Context, what string, query url.Values, answer any) error {
+	return r.ask(ctx, http.MethodGet, what, query, answer)
+}
+
+// ask is get with another method.
+func (r *roomAPI) ask(ctx context.Context, method, what string, query url.Values, answer any) error {
 	address := r.address + what + "?" + query.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	req, err := http.NewRequestWithContext(ctx, method, address, nil)
 	if err != nil {
 		return fmt.Errorf("--url: %w", err)
 	}

@@ -20,6 +20,7 @@ type commands struct {
 	Rooms   roomsCmd   `cmd:"" help:"List the rooms of all nodes: name, people, label."`
 	Members membersCmd `cmd:"" help:"List the people in a room."`
 	History historyCmd `cmd:"" help:"Show the last events of a room."`
+	Table   tableCmd   `cmd:"" help:"Look after a table: a room that decides."`
 	Verify  verifyCmd  `cmd:"" help:"Put a service under load and check that nothing is lost, repeated or out of order."`
 	Token   tokenCmd   `cmd:"" help:"Make a JWT for a key."`
 

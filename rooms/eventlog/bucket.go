@@ -115,6 +115,29 @@ func (c BucketConfig) stream() jetstream.StreamConfig {
 	return cfg
 }
 
+// Entries returns all that is in a bucket.
+func Entries(ctx context.Context, kv jetstream.KeyValue) (list []jetstream.KeyValueEntry, err error) {
+	watcher, err := kv.WatchAll(ctx, jetstream.IgnoreDeletes())
+	if err != nil {
+		return nil, fmt.Errorf("read the bucket %s: %w", kv.Bucket(), err)
+	}
+	defer stopWatcher(watcher)
+	for {
+		select {
+		case entry, open := <-watcher.Updates():
+			switch {
+			case !open:
+				return nil, fmt.Errorf("read the bucket %s: it ended after %d entries", kv.Bucket(), len(list))
+			case entry == nil:
+				return list, nil
+			}
+			list = append(list, entry)
+		case <-ctx.Done():
+			return nil, fmt.Errorf("read the bucket %s: %w", kv.Bucket(), ctx.Err())
+		}
+	}
+}
+
 // SharedKey reads a key of KeyBytes from a bucket. If there is none it stores
 // offered, or a random one if that is nil; when several nodes do so at once,
 // the first one wins and all return its key. since is when it was stored.

@@ -156,7 +156,7 @@ func (s *Snapshots) save(ctx context.Context, room wire.Room, prev *SnapshotRef,
 		hdrSnapshot: {string(header)}, hdrExpectedLast: {strconv.FormatUint(ref.Prev, 10)},
 	}})
 	if err != nil {
-		return nil, wrongLast(err)
+		return nil, WrongLast(err)
 	}
 	return s.at(ctx, ack.Sequence)
 }
@@ -171,16 +171,6 @@ func (s *Snapshots) saveParts(ctx context.Context, room wire.Room, slot int, pac
 		parts, packed = append(parts, ack.Sequence), packed[n:]
 	}
 	return parts, nil
-}
-
-// wrongLast is ErrWrongLast for JetStream's refusal because of another last
-// sequence.
-func wrongLast(err error) error {
-	var api *jetstream.APIError
-	if errors.As(err, &api) && api.ErrorCode == errCodeWrongLast {
-		return fmt.Errorf("%w: there is a later snapshot", ErrWrongLast)
-	}
-	return err
 }
 
 // Last returns where a table's snapshots are, the newest first, as the stream's

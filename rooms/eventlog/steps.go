@@ -42,6 +42,16 @@ const (
 	errCodeInProcess = 10164
 )
 
+// WrongLast is err, and also ErrWrongLast where it is JetStream's refusal because
+// of another last sequence.
+func WrongLast(err error) error {
+	var api *jetstream.APIError
+	if errors.As(err, &api) && api.ErrorCode == errCodeWrongLast {
+		return errors.Join(ErrWrongLast, err)
+	}
+	return err
+}
+
 // stepAck reads what the log answers to a step: its sequence. A *WrongLastError is
 // that the log has another one there, which may be this one, when it was sent
 // before; ErrInProcess that it may be about to; ErrFull that it takes none; any

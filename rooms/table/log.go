@@ -287,6 +287,12 @@ func (l *Log) Timer() (int64, error) { return l.settled().timer() }
 // Busy is Rules.Busy.
 func (l *Log) Busy() (bool, error) { return l.settled().busy() }
 
+// WillBeBusy is what Busy is once the step that is on its way is stored.
+func (l *Log) WillBeBusy() (bool, error) { return l.table.busy() }
+
+// Keys is how many commands are remembered.
+func (l *Log) Keys() int { return len(l.done.keys) }
+
 // View is what a user sees of the state after the step Last.
 func (l *Log) View(uid string) (json.RawMessage, error) { return l.settled().view(uid) }
 

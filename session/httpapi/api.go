@@ -50,6 +50,8 @@ func NewAPI(engine *rooms.Engine, opts APIOptions) http.Handler {
 	on("/api/rooms/{room}/members", Methods{http.MethodGet: a.listMembers})
 	on("/api/rooms/{room}/members/{uid}", Methods{http.MethodDelete: a.removeMember})
 	on("/api/rooms/{room}/label", Methods{http.MethodPut: a.setLabel, http.MethodDelete: a.removeLabel})
+	on("/api/tables/{room}", Methods{http.MethodGet: a.inspectTable})
+	on("/api/tables/{room}/stopped", Methods{http.MethodDelete: a.resumeTable})
 	on("/api/users/{uid}/events", Methods{http.MethodPost: a.publishToUser})
 	on("/api/users/{uid}/sessions", Methods{http.MethodDelete: a.closeSessions})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
