@@ -20,7 +20,7 @@ const (
 	MaxEventBytes = 256 << 10
 	// MaxStepBytes is the largest step of a table that can be stored, headers
 	// included: with a leader's answer in base64 below the 1 MiB that NATS takes.
-	MaxStepBytes = 512 << 10
+	MaxStepBytes = 720 << 10
 	// DedupWindow is how long JetStream remembers message ids: an event that is
 	// published again under its id within it is stored once.
 	//
