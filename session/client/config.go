@@ -54,7 +54,8 @@ type Config struct {
 	// and errors, and with no event of a room's log twice, unless OnGap was
 	// called because the log was rolled back. It may keep the event. Nothing is
 	// read while it runs: if it is slow the server closes the connection, and
-	// the Client resumes.
+	// the Client resumes. What a table decided at once comes as one event of type
+	// batch: wire.EachOf takes it apart.
 	OnEvent func(wire.Event)
 	// OnRepeat is called instead of OnEvent with an event of a room's log that
 	// is not after the current position: a duplicate, or out of order. A

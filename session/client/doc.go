@@ -22,6 +22,14 @@
 // has then; use another Client for another user. Requests that store nothing,
 // such as joins and get_history, are sent again without limit.
 //
+// At a table what was decided at once has one position, and comes as one event.
+// A program that goes by the events in it reads each with wire.EachOf:
+//
+//	OnEvent: func(ev wire.Event) {
+//		events, err := wire.EachOf(ev)
+//		…
+//	}
+//
 // OnGap is called if a room was resumed without all missed events, or its log
 // was rolled back. The position is then the server's, even if it is lower.
 //

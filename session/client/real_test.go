@@ -37,7 +37,7 @@ type server struct {
 	url     string
 }
 
-func newServer(t *testing.T) *server {
+func newServer(t *testing.T, tables ...rooms.Hosting) *server {
 	t.Helper()
 	log := zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)
 	nats, err := embedded.Start(embedded.Config{Addr: embedded.InProcessOnly, StoreDir: t.TempDir(), Log: log})
@@ -46,7 +46,7 @@ func newServer(t *testing.T) *server {
 	}
 	t.Cleanup(func() { nats.Close() })
 	cfg := rooms.DefaultConfig()
-	cfg.Log = log
+	cfg.Log, cfg.Tables = log, tables
 	eng, err := rooms.New(t.Context(), nats, cfg)
 	if err != nil {
 		t.Fatal(err)
