@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -183,6 +184,12 @@ func (w *window) introduced() string {
 	return w.text(`document.querySelector("[data-testid=messages] .msg.mine").dataset.uid`)
 }
 
+// What is told of a card and of a result to those who do not see them.
+var (
+	cardSaid   = regexp.MustCompile(`(?m)^(Player|Banker): [a-z]+ of [a-z]+, [0-9]\.$`)
+	resultSaid = regexp.MustCompile(`(?m)^((Player|Banker) wins, [0-9] to [0-9]|Tie, [0-9] each)\.`)
+)
+
 // TestTableDealtOverAKill: two players and a dealer play a shoe to its end. In the middle of a round the server is killed and
 // started again: what lay on the table lies there, and at the end both pages show what the log says.
 func TestTableDealtOverAKill(t *testing.T) {
@@ -216,6 +223,9 @@ func TestTableDealtOverAKill(t *testing.T) {
 		w.until("the shoe is over", `document.querySelectorAll("[data-testid=spot][data-underway=true]").length === 0 && document.querySelector("[data-testid=table]").dataset.phase === "resting" && document.querySelector("[data-testid=table-note]").textContent.includes("the shoe is over")`)
 		shown[i] = [2]string{w.results(), strings.ReplaceAll(w.text(`document.querySelector("[data-testid=stack]").textContent`), ",", "")}
 		w.shoot("end-of-shoe")
+		if said := w.text(announced); len(cardSaid.FindAllString(said, -1)) < 4 || !resultSaid.MatchString(said) {
+			t.Errorf("of the last round %s is told\n%s\nwant every card and the result", w.name, said)
+		}
 	}
 	dealer.order("new_shoe", `{}`)
 	for _, w := range players {

@@ -202,6 +202,32 @@ func TestTableMarkupStaysText(t *testing.T) {
 	mei.content(t)
 }
 
+// TestTableShoe: a round that is void gives the bets back; at the end of a shoe the page sees whether its seed is the one
+// that was promised.
+func TestTableShoe(t *testing.T) {
+	path := needChromium(t)
+	server := tableServer(t)
+	mei := sitDown(t, newBrowser(t, path), "Mei", server)
+	mei.click(`[data-testid=spot][data-on=tie]`)
+	mei.hasChips("9,900", "100")
+	mei.click(`[data-testid=fair] summary`)
+	mei.until("the seed is promised", `/^[0-9a-f]{64}$/.test(document.querySelector("[data-testid=shoe] .hash").textContent) && document.querySelector("[data-testid=shoe]").textContent.includes("secret until the shoe ends")`)
+	for _, command := range []string{`{"type":"pause","payload":{"reason":"a new dealer"}}`, `{"type":"void","payload":{"round":1,"reason":"a card fell down"}}`, `{"type":"new_shoe"}`} {
+		publish(t, server, "baccarat-1", command)
+	}
+	mei.until("the round is void", `document.querySelector("[data-testid=table-status]").textContent === "Round 1 is void, and all bets are back: a card fell down"`)
+	mei.hasChips("10,000", "0")
+	mei.until("it is paused", `document.querySelector("[data-testid=table-note]").textContent === "Paused: a new dealer"`)
+	mei.until("the seed is the promised one", `document.querySelector("[data-testid=shoe] [data-testid=verdict][data-right=true]")`)
+	mei.until("it says how to check more", `document.querySelector("[data-testid=fair]").textContent.includes("roomctl baccarat verify baccarat-1 --shoe 1")`)
+	mei.until("the log has it too", `document.querySelector("[data-testid=message][data-type=shoe_ended]")?.textContent.includes("Shoe 1 has ended")`)
+	mei.shoot("fair")
+	publish(t, server, "baccarat-1", `{"type":"resume"}`)
+	mei.phase("betting")
+	mei.until("nothing is paused", `document.querySelector("[data-testid=table-note]").hidden && document.querySelector("[data-testid=round]").textContent === "Round 2"`)
+	mei.content(t)
+}
+
 // TestTableRoads: the roads are those of testdata/roads.json, which is for other languages too.
 func TestTableRoads(t *testing.T) {
 	path := needChromium(t)
