@@ -140,6 +140,14 @@ func (p *placement) ownerOf(room wire.Room, gone []string) (owner string) {
 	return owner
 }
 
+// TableOwner is which of some nodes decides for a table when all of them do: for
+// who places load, or looks from outside. "" of none.
+func TableOwner(room wire.Room, nodes []string) string {
+	p := placement{}
+	p.list.Store(&nodes)
+	return p.ownerOf(room, nil)
+}
+
 // weight is the hash of a node and a room: FNV-1a, whose bits are mixed, as its
 // highest change little.
 func weight(node string, room wire.Room) uint64 {

@@ -24,6 +24,8 @@ type Command struct {
 	Size       int           `placeholder:"BYTES" help:"Length of a message's text: 128."`
 	Shape      string        `placeholder:"NAME" help:"What messages are made of: plain, braces (in the text), nested (an object beside the text), cjk, or long plain texts, 4k and 16k. All servers get the same. plain."`
 	Play       string        `placeholder:"NAME" help:"What members of a table do: chat, as those of the rooms beside it, or bets, at baccarat. The rooms get messages of --shape either way. chat."`
+	Sender     string        `placeholder:"NODE" help:"In the mode table, with two nodes: the members who speak are on the node that decides, owner, or on the other. Unless it is set: both, one after the other."`
+	NoIDs      bool          `name:"no-ids" help:"In the mode table: messages without ids, which are not acknowledged. A table remembers the ids of three minutes, and 131,072 at most."`
 	Open       int           `placeholder:"N" help:"In the mode rooms: this many rooms are open besides, through a few connections that are in 32 each."`
 	Compress   bool          `help:"The clients ask for compression, which roomd, echo and hub are started with."`
 	Unlogged   bool          `help:"Signals instead of messages: what a delivery costs without the log. For roomd alone."`
@@ -93,13 +95,15 @@ func (c *Command) cases() ([]testCase, error) {
 		return nil, errors.New("choose --url, or --server with --server-flag")
 	case c.Nodes < 0 || c.NATS < 0:
 		return nil, errors.New("--nodes and --nats must not be negative")
+	case c.Sender != "" && c.Nodes < 2:
+		return nil, errors.New("--sender is for several nodes: add --nodes 2 --nats 1")
 	case c.Nodes > 1 && c.NATS == 0:
 		return nil, errors.New("--nodes is for roomd on NATS servers of its own: add --nats 3")
 	case c.URL != "" && (c.Nodes > 1 || c.NATS > 0):
 		return nil, errors.New("choose --url, or --nodes with --nats")
 	}
 	given := load{Members: c.Members, Rooms: c.Rooms, Publishers: c.Publishers, Ahead: c.Ahead, Rate: c.Rate,
-		Size: c.Size, Shape: c.Shape, Play: c.Play, Open: c.Open, Compress: c.Compress, Unlogged: c.Unlogged, Resume: c.Resume, Spread: c.Spread, Settle: c.Settle, Warmup: c.Warmup, Duration: c.Duration}
+		Size: c.Size, Shape: c.Shape, Play: c.Play, Sender: c.Sender, NoIDs: c.NoIDs, Open: c.Open, Compress: c.Compress, Unlogged: c.Unlogged, Resume: c.Resume, Spread: c.Spread, Settle: c.Settle, Warmup: c.Warmup, Duration: c.Duration}
 	var cases []testCase
 	switch c.Mode {
 	case Standard:
@@ -111,7 +115,7 @@ func (c *Command) cases() ([]testCase, error) {
 		if given.Mode = Table; len(c.Against) > 0 {
 			return nil, errors.New("--against is not for the mode table, which compares tables with rooms of roomd")
 		}
-		cases = tableCases(given)
+		cases = tableCases(given, c.Nodes)
 	case Fanout, Rooms, Idle, Join, Latency:
 		given.Mode = c.Mode
 		cases = []testCase{{name: c.Mode, load: given, alone: c.Open > 0, figures: figuresOf(c.Mode)}}

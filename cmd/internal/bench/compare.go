@@ -60,7 +60,7 @@ func (b *bench) compare(ctx context.Context, tc *testCase) error {
 			if err := b.print(res); err != nil {
 				return err
 			}
-			if i == 0 || p.dialect.ids {
+			if i == 0 || p.dialect.moves {
 				if fault := res.fault(); fault != nil {
 					b.faults = append(b.faults, fault)
 				}

@@ -25,12 +25,14 @@ type load struct {
 	Rooms      int           `json:"rooms"`
 	Members    int           `json:"members"` // of each room
 	Publishers int           `json:"publishers"`
-	Ahead      int           `json:"ahead,omitempty"` // of each publisher; 0: at Rate
-	Rate       float64       `json:"rate,omitempty"`  // messages per second of each publisher
-	Size       int           `json:"size,omitempty"`  // bytes of a message's text
-	Shape      string        `json:"shape,omitempty"` // what messages are made of
-	Play       string        `json:"play,omitempty"`  // at tables: what their members do
-	Open       int           `json:"open,omitempty"`  // rooms that are open besides
+	Ahead      int           `json:"ahead,omitempty"`  // of each publisher; 0: at Rate
+	Rate       float64       `json:"rate,omitempty"`   // messages per second of each publisher
+	Size       int           `json:"size,omitempty"`   // bytes of a message's text
+	Shape      string        `json:"shape,omitempty"`  // what messages are made of
+	Play       string        `json:"play,omitempty"`   // at tables: what their members do
+	Sender     string        `json:"sender,omitempty"` // at tables: whether who speaks is on the node that decides; "": as it falls
+	NoIDs      bool          `json:"no_ids,omitempty"` // nothing is acknowledged
+	Open       int           `json:"open,omitempty"`   // rooms that are open besides
 	Compress   bool          `json:"compress,omitempty"`
 	Unlogged   bool          `json:"unlogged,omitempty"`  // signals instead of messages
 	Resume     bool          `json:"resume,omitempty"`    // who joined is cut off and comes back
@@ -99,6 +101,8 @@ func (l *load) check() error {
 		{l.Mode != Rooms && l.Mode != Table && l.Rooms != 1 && l.Mode != Idle, "--rooms is for the modes rooms, table and idle"},
 		{l.Play != "" && l.Mode != Table, "--play is for the mode table"},
 		{l.Play != "" && l.Play != Chat && l.Play != Bets, "--play must be chat or bets"},
+		{l.Sender != "" && (l.Mode != Table || l.Sender != Owner && l.Sender != Other), "--sender must be owner or other, and is for the mode table"},
+		{l.NoIDs && (l.Mode != Table || l.Play == Bets), "--no-ids is for the mode table, and not for bets"},
 		{l.Play == Bets && l.Publishers > l.Rooms*maxBettors, fmt.Sprintf("--publishers must be at most %d at each table: so many may have bets in a round", maxBettors)},
 		{l.Publishers < 0 || l.Publishers > l.Rooms*l.Members, fmt.Sprintf("--publishers must be at most the %d connections", l.Rooms*l.Members)},
 		{l.Ahead < 0 || l.Rate < 0, "--ahead and --rate must not be negative"},
@@ -138,6 +142,7 @@ func (l *load) receivers() int {
 // spoken returns dialect d as this load uses it.
 func (l *load) spoken(d dialect) dialect {
 	d.signals = l.Unlogged
+	d.ids = d.ids && !l.NoIDs
 	d.bets = d.table && l.Play == Bets
 	return d
 }

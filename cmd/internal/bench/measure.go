@@ -21,6 +21,11 @@ func measure(ctx context.Context, srv *server, l *load, readers int, show func(s
 			return nil, err
 		}
 	}
+	if l.Sender != "" {
+		if srv.names, err = nodeNames(ctx, srv.urls); err != nil {
+			return nil, err
+		}
+	}
 	s, err := newSwarm(srv, l, readers)
 	if err != nil {
 		return nil, err

@@ -193,6 +193,12 @@ func (l *load) String() string {
 		if l.Shape != Plain && !sized(l.Shape) {
 			fmt.Fprintf(&b, " of %s", l.Shape)
 		}
+		if l.NoIDs {
+			b.WriteString(" without ids")
+		}
+		if l.Sender != "" {
+			fmt.Fprintf(&b, ", senders on the %s node", l.Sender)
+		}
 		if l.Play == Bets {
 			b.WriteString(", at tables bets")
 		}

@@ -14,6 +14,7 @@ type server struct {
 	dialect   dialect
 	processes processes // those of its store included; nil: what it costs is not known
 	key       string    // with which tokens for it are made; "": its users are guests
+	names     []string  // of the nodes, as of urls; nil: they were not asked for
 	store     string    // where its store is; "": it has none of its own
 	stop      func() error
 }

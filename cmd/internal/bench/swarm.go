@@ -26,6 +26,7 @@ type swarm struct {
 	// fixed after newSwarm
 	dialect  dialect
 	nodes    []node
+	names    []string // of the nodes; nil: not known
 	rooms    []string
 	interval time.Duration // of a publisher at a rate
 	compress bool          // offer permessage-deflate
@@ -44,7 +45,7 @@ type swarm struct {
 
 // newSwarm prepares what load says, and starts its readers; stop ends them.
 func newSwarm(srv *server, load *load, readers int) (s *swarm, err error) {
-	s = &swarm{dialect: load.spoken(srv.dialect), start: time.Now(), faults: make(chan error, 1), finished: make(chan finished, load.connections()), compress: load.Compress}
+	s = &swarm{dialect: load.spoken(srv.dialect), names: srv.names, start: time.Now(), faults: make(chan error, 1), finished: make(chan finished, load.connections()), compress: load.Compress}
 	for _, text := range srv.urls {
 		n, err := newNode(text)
 		if err != nil {
@@ -86,13 +87,16 @@ func newSwarm(srv *server, load *load, readers int) (s *swarm, err error) {
 func (s *swarm) seat(load *load) {
 	run := strconv.FormatInt(s.start.UnixNano(), 36)
 	for room := range load.Rooms {
-		s.rooms = append(s.rooms, s.dialect.roomName(run, room))
+		s.rooms = append(s.rooms, s.roomName(run, room, load.Sender))
 		s.pubsOf = append(s.pubsOf, nil)
 		s.senders = append(s.senders, make(map[string]uint32))
 		senders := load.sendersIn(room)
 		for member := range load.Members {
 			// The publishers, who are the first members, are spread as well.
 			at := (room + member) % len(s.nodes)
+			if load.Sender != "" && member < senders {
+				at = room % len(s.nodes)
+			}
 			c := &conn{index: int32(len(s.conns)), room: int32(room), node: int32(at), heard: make([]heard, senders), code: 1006}
 			s.conns = append(s.conns, c)
 			if member >= senders {

@@ -2,9 +2,14 @@ package bench
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/client"
 )
 
 // Plays: what the members of a table do.
@@ -40,33 +45,90 @@ func tablesAndRooms(p *program) []*program {
 // tableFlags have the first round of a table wait for bets longer than a run.
 var tableFlags = []string{"--tables=" + tableRooms + "*=baccarat", "--bet-time=1h"}
 
-// tableCases are those of the mode table; one, if flags say what it is.
-func tableCases(given load) []testCase {
-	shaped := load{Mode: Table, Size: given.Size, Shape: given.Shape, Play: given.Play, Settle: given.Settle, Warmup: given.Warmup, Duration: given.Duration}
+// tableCases are those of the mode table; one, if flags say what it is. With
+// several nodes each is two: with the senders on the node that decides, and on
+// another.
+func tableCases(given load, nodes int) (cases []testCase) {
+	shaped := load{Mode: Table, Size: given.Size, Shape: given.Shape, Play: given.Play, Sender: given.Sender, Settle: given.Settle, Warmup: given.Warmup, Duration: given.Duration}
 	if given != shaped {
 		return []testCase{{name: Table, load: given, figures: figuresOf(Table)}}
+	}
+	senders := []string{given.Sender}
+	if given.Sender == "" && nodes > 1 {
+		senders = []string{Owner, Other}
+	}
+	for _, sender := range senders {
+		shaped.Sender = sender
+		cases = append(cases, tableCasesOf(shaped)...)
+	}
+	return cases
+}
+
+func tableCasesOf(shaped load) []testCase {
+	cpu := cpuPerMessage.aims("1.5× a room's")
+	suffix := ""
+	if shaped.Sender != "" {
+		suffix = ", sender on the " + shaped.Sender + " node"
+	}
+	if shaped.Sender == Other {
+		cpu = cpuPerMessage.aims("3× a room's")
 	}
 	sized := func(name string, rooms, members, publishers, ahead int, rate float64, figures ...figure) testCase {
 		l := shaped
 		l.Rooms, l.Members, l.Publishers, l.Ahead, l.Rate = rooms, members, publishers, ahead, rate
-		return testCase{name: name, load: l, figures: figures}
+		return testCase{name: name + suffix, load: l, figures: figures}
 	}
+	most := sized("one of 8, all talking, without ids", 1, 8, 8, 16, 0, messagesPerS.aims("50,000; on three replicas 20,000"), cpu)
+	most.load.NoIDs = shaped.Play != Bets
 	return []testCase{
-		sized("one of 1,000, 100 talking", 1, 1000, 100, 1, 0, cpuPerMessage.aims("1.5× a room's"), messagesPerS, ackP50, ackP99),
-		sized("1,000 of 8, one talking in each", 1000, 8, 1000, 4, 0, cpuPerMessage.aims("1.5× a room's"), messagesPerS, ackP50, ackP99),
-		sized("one of 8, all talking, ahead by 16", 1, 8, 8, 16, 0, messagesPerS.aims("50,000; on three replicas 20,000"), cpuPerMessage.aims("1.5× a room's")),
-		sized("one of 8, one talking, ahead by 1", 1, 8, 1, 1, 0, cpuPerMessage.aims("1.5× a room's"), ackP50, ackP99),
+		sized("one of 1,000, 100 talking", 1, 1000, 100, 1, 0, cpu, messagesPerS, ackP50, ackP99),
+		sized("1,000 of 8, one talking in each", 1000, 8, 1000, 4, 0, cpu, messagesPerS, ackP50, ackP99),
+		most,
+		sized("one of 8, one talking, ahead by 1", 1, 8, 1, 1, 0, cpu, ackP50, ackP99),
 		sized("one of 8, 100 messages/s", 1, 8, 1, 0, 100, ackP50, ackP99.aims("3; on three replicas 6"), cpuPerMessage),
 	}
 }
 
-// roomName is the name of a run's room.
-func (d dialect) roomName(run string, room int) string {
+// Senders: whether those who speak at a table are on the node that decides for it.
+const (
+	Owner = "owner"
+	Other = "other"
+)
+
+// roomName is the name of a run's room. The node that decides for a table follows
+// from it.
+func (s *swarm) roomName(run string, room int, sender string) string {
 	name := "bench-" + run + "-" + strconv.Itoa(room)
-	if d.table {
-		return tableRooms + name
+	if !s.dialect.table {
+		return name
 	}
-	return name
+	name = tableRooms + name
+	if sender == "" {
+		return name
+	}
+	at := room % len(s.nodes) // where they are: see seat
+	if sender == Other {
+		at = (at + 1) % len(s.nodes)
+	}
+	for i := 0; ; i++ {
+		tried := name + "-" + strconv.Itoa(i)
+		if rooms.TableOwner(wire.Room(tried), s.names) == s.names[at] {
+			return tried
+		}
+	}
+}
+
+// nodeNames are the names of the nodes at urls.
+func nodeNames(ctx context.Context, urls []string) (names []string, err error) {
+	for _, url := range urls {
+		c, err := client.Dial(ctx, client.Config{URL: url, Username: "bench"})
+		if err != nil {
+			return nil, fmt.Errorf("ask a node for its name: %w", err)
+		}
+		names = append(names, c.Welcome().Node)
+		c.Close()
+	}
+	return names, nil
 }
 
 // messages makes what a publisher sends.
