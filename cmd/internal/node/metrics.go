@@ -57,6 +57,7 @@ func (n *Node) metricsHandler() http.Handler {
 		newCollector(n.engine, n.sessions, n.visitors, n.who.Stats(), n.keyStats(), n.hookStats()),
 		readyCollector{n},
 		logCollector{n.engine},
+		tableCollector{n.engine},
 		n.requests,
 	)
 	if n.cert != nil {

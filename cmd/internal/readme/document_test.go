@@ -64,6 +64,9 @@ var runs = map[string]map[string]string{
 	"cmd/roomd/PROMISES.md":          {"ROOMD_FAULTS=full": ".ci/run, in its short form"},
 	"cmd/roombench/README.md":        {"fanout --against hub": "roombench.TestReadmesCommands: understood, not run; they take an hour"},
 	"cmd/roomd/INTERNET.md":          {"--trusted-proxy": "TestInternet", "nats-password": "TestInternet"},
+	"cmd/roomd/TABLES.md": {
+		"table inspect": "roomctl.TestTable", "RoomdTableBroken": "node.TestTablesPage: the metrics exist",
+	},
 	"testdata/cluster/README.md": {
 		"--addr localhost:3001": "TestFirstLook", "nats req rooms.members": "TestFirstLook", "secrets.sh": "TestProduction", "kill $nodes": "TestProduction",
 		"examples/take": "TestProduction", "upstream roomd": "nobody: it is nginx's",

@@ -1,0 +1,30 @@
+package node
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+)
+
+var (
+	brokenDesc    = prometheus.NewDesc("roomd_tables_broken", "Tables of all nodes that stand still because their rules failed, as every node sees it; more than 0 is an alarm.", nil, nil)
+	busyDesc      = prometheus.NewDesc("roomd_tables_busy", "Tables of all nodes that go on though nobody may be there, as every node sees it.", nil, nil)
+	tableLoadDesc = prometheus.NewDesc("roomd_table_load_seconds", "Time to load a table: its snapshot, and the steps behind it.", nil, nil)
+)
+
+// tableCollector collects how the tables are. It is immutable.
+type tableCollector struct{ engine *rooms.Engine }
+
+// Describe implements prometheus.Collector.
+func (c tableCollector) Describe(out chan<- *prometheus.Desc) {
+	out <- brokenDesc
+	out <- busyDesc
+	out <- tableLoadDesc
+}
+
+// Collect implements prometheus.Collector.
+func (c tableCollector) Collect(out chan<- prometheus.Metric) {
+	out <- prometheus.MustNewConstMetric(brokenDesc, prometheus.GaugeValue, float64(c.engine.TablesStopped()))
+	out <- prometheus.MustNewConstMetric(busyDesc, prometheus.GaugeValue, float64(c.engine.TablesBusy()))
+	out <- histogram(tableLoadDesc, c.engine.TableLoads())
+}
