@@ -36,8 +36,8 @@ const (
 	tooManyMessages jetstream.ErrorCode = 10077 // the server's, of a stream that discards new messages
 )
 
-// labels are the public labels of rooms, set by programs and services. Every
-// node follows the bucket and so has all of them.
+// labels are the public labels of rooms, set by programs and services, and of
+// tables by their rules. Every node follows the bucket and so has all of them.
 type labels struct {
 	// fixed after open
 	eng    *Engine
@@ -187,25 +187,28 @@ func (e *Engine) Label(room wire.Room) json.RawMessage {
 // sees it in the lobby, even while the room is not open anywhere. label is any
 // JSON value within the limits of wire.CleanLabel; nil, or null, removes it. It
 // returns when the label is stored. Of two concurrent calls for one room the
-// later one wins only if both are on the same node. An inbox has no label. Its
-// errors are *wire.Error: bad_room, bad_payload, unavailable, and busy when too
+// later one wins only if both are on the same node. An inbox has no label, and
+// that of a table is made by its rules. Its errors are *wire.Error: bad_room, bad_payload, unavailable, and busy when too
 // many rooms have one.
 func (e *Engine) SetLabel(ctx context.Context, room wire.Room, label json.RawMessage) error {
-	future, text, err := e.labels.publish(room, label)
+	future, text, err := e.labels.publish(room, label, false)
 	if err != nil {
 		return err
 	}
 	return e.labels.awaitStored(ctx, room, text, future)
 }
 
-// publish starts storing a label.
-func (l *labels) publish(room wire.Room, raw []byte) (jetstream.PubAckFuture, json.RawMessage, error) {
+// publish starts storing a label; that of a table is made by its rules alone.
+func (l *labels) publish(room wire.Room, raw []byte, byRules bool) (jetstream.PubAckFuture, json.RawMessage, error) {
 	room, err := wire.ParseRoom(string(room))
 	if err != nil {
 		return nil, nil, err
 	}
 	if wire.SpaceOf(room) != wire.SpaceRooms {
 		return nil, nil, wire.Errorf(wire.BadRoom, "an inbox has no label; it is its user's alone")
+	}
+	if !byRules && l.eng.IsTable(room) {
+		return nil, nil, wire.Errorf(wire.BadRoom, "the rules of a table make its label")
 	}
 	text, err := wire.CleanLabel(raw)
 	if err != nil {
@@ -276,7 +279,7 @@ func (l *labels) onLabel(msg *nats.Msg) {
 		l.answer(msg, room, err)
 		return
 	}
-	future, text, err := l.publish(room, msg.Data)
+	future, text, err := l.publish(room, msg.Data, false)
 	if err != nil {
 		<-l.slots
 		l.answer(msg, room, err)

@@ -45,7 +45,8 @@ type owner struct {
 	injectedRead uint64 // up to where they were read
 	reading      bool   // readInjected runs
 
-	who attendance
+	who   attendance
+	label tableLabel
 
 	keeps keeper
 	noted noted
@@ -176,6 +177,8 @@ func (o *owner) Receive(b *actor.Batch[ownerMessage]) {
 			o.onInspect(m)
 		case foundBusy, busyNoted, resumeRequest:
 			o.onNotes(m)
+		case labelDue, labelStored:
+			o.onLabel(m)
 		default:
 			o.onUsers(m)
 		}
@@ -292,6 +295,7 @@ func (o *owner) decide() {
 		return // its rules have failed
 	}
 	o.tellUsers()
+	o.showLabel()
 	if !o.reading && o.injected > max(o.log.Taken(), o.injectedRead) {
 		o.readInjected()
 	}
@@ -378,7 +382,7 @@ func (o *owner) Idle() bool {
 		return false
 	}
 	at, err := o.log.Timer()
-	return err == nil && at == 0
+	return err == nil && at == 0 && o.putAwayLabel()
 }
 
 // Stopped has other nodes asked for what was not done.

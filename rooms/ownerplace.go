@@ -75,8 +75,10 @@ func (o *owner) stopTimer() {
 	if o.timer != nil {
 		o.timer.Stop()
 	}
-	if o.who.wake != nil {
-		o.who.wake.Stop()
+	for _, t := range []*time.Timer{o.who.wake, o.label.timer} {
+		if t != nil {
+			t.Stop()
+		}
 	}
 }
 

@@ -52,6 +52,6 @@ type Stats struct {
 	LobbyGathered atomic.Int64 // times that the rooms of all nodes were put together, for the lobby or the API
 	LobbyLate     atomic.Int64 // of those for the lobby, the ones for which a node did not answer in time: shown as it was
 	LabelsSet     atomic.Int64 // labels of rooms that this node has stored
-	LabelsRefused atomic.Int64 // labels that services sent and that were not valid, too many, or could not be stored
+	LabelsRefused atomic.Int64 // labels that services sent, or rules made, and that were not valid, too many, or could not be stored
 	HistoryLimits atomic.Int64 // times that the number of events that a room, or an inbox, keeps was changed, because of its log's size
 }

@@ -167,6 +167,7 @@ func (h *hosted[S]) admit(u User) error {
 	})
 }
 
+// label fails without the table being broken: it changes nothing.
 func (h *hosted[S]) label() (data json.RawMessage, err error) {
 	err = guard("make the label", func() (err error) {
 		label := h.rules.Label(h.state)

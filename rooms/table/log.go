@@ -299,5 +299,5 @@ func (l *Log) View(uid string) (json.RawMessage, error) { return l.settled().vie
 // Admit is Rules.Admit: a *Refusal for who may not join.
 func (l *Log) Admit(u User) error { return l.settled().admit(u) }
 
-// Label is Rules.Label.
+// Label is Rules.Label. Its error leaves the table as it is.
 func (l *Log) Label() (json.RawMessage, error) { return l.settled().label() }

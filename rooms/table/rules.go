@@ -44,7 +44,7 @@ type Rules[S any] interface {
 	// Admit refuses a user who wants to join with an error, nil lets him in.
 	Admit(state S, u User) error
 	// Label is what a lobby shows of the table, as JSON of MaxLabel bytes at
-	// most; nil: nothing.
+	// most; nil: nothing. While it is larger, the one before is shown.
 	Label(state S) any
 	// Encode and Decode write a state down and read it again. What Decode reads
 	// may be written by an earlier Version.

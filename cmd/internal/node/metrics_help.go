@@ -39,7 +39,7 @@ var roomHelp = map[string]string{
 	"LobbyGathered":      "Times that the rooms of all nodes were gathered, for the lobby or the API.",
 	"LobbyLate":          "Times that a node did not report its rooms in time for the lobby; its last report is shown.",
 	"LabelsSet":          "Labels of rooms that this node has stored.",
-	"LabelsRefused":      "Labels that services sent and that were not valid, too many, or could not be stored.",
+	"LabelsRefused":      "Labels that services sent, or the rules of a table made, and that were not valid, too many, or could not be stored.",
 	"UsersWritten":       "Users stored as seen, so that private messages may be sent to them.",
 	"UsersUnwritten":     "Users who could not be stored as seen; retried while they are connected.",
 	"UsersLookedUp":      "Lookups of users whom this node had not seen.",
