@@ -96,17 +96,23 @@ func stackOf(t *testing.T, eng *rooms.Engine, room wire.Room, uid string) int64 
 		t.Fatal(err)
 	}
 	defer eng.Leave(room, m, rooms.LeaveClosed)
-	for _, ev := range m.events(wire.TypeRoomJoined) {
-		var p struct {
-			State struct{ Me struct{ Stack int64 } }
-		}
-		if err := json.Unmarshal(ev.Payload, &p); err != nil {
-			t.Fatal(err)
-		}
-		return p.State.Me.Stack
+	var p struct {
+		State struct{ Me struct{ Stack int64 } }
 	}
-	t.Fatal("no room_joined")
-	return 0
+	if err := json.Unmarshal(roomJoined(t, m).Payload, &p); err != nil {
+		t.Fatal(err)
+	}
+	return p.State.Me.Stack
+}
+
+// roomJoined is what a member was told when it entered.
+func roomJoined(t testing.TB, m *member) wire.Event {
+	t.Helper()
+	events := m.events(wire.TypeRoomJoined)
+	if len(events) == 0 {
+		t.Fatal("no room_joined")
+	}
+	return events[0]
 }
 
 // TestTakeover: when the node that decides is lost in the middle of many commands,

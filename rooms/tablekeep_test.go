@@ -119,15 +119,10 @@ func tallyOf(t testing.TB, eng *rooms.Engine, room wire.Room) (s tallied) {
 		t.Fatal(err)
 	}
 	defer eng.Leave(room, m, rooms.LeaveClosed)
-	var p struct{ State *tallied }
-	for _, ev := range m.events(wire.TypeRoomJoined) {
-		p.State = &s
-		if err := json.Unmarshal(ev.Payload, &p); err != nil {
-			t.Fatal(err)
-		}
-		return s
+	p := struct{ State *tallied }{&s}
+	if err := json.Unmarshal(roomJoined(t, m).Payload, &p); err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no room_joined")
 	return s
 }
 
