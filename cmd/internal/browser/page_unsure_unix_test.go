@@ -62,6 +62,33 @@ func TestPagePerhapsSent(t *testing.T) {
 	percy.content(t)
 }
 
+// A bet that was written to a server that died before it answered may count or not. The page says so, and what lies on the
+// table is what counts.
+func TestTablePerhapsTaken(t *testing.T) {
+	path := needChromium(t)
+	server := tableServer(t)
+	mei := sitDown(t, newBrowser(t, path), "Mei", server)
+	if err := server.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	mei.click(`[data-testid=spot][data-on=banker]`)
+	mei.until("it is on its way", `document.querySelector("[data-testid=spot][data-on=banker]").dataset.underway === "true"`)
+	mei.hasChips("9,900", "100")
+	server.kill()
+	server.store = t.TempDir()
+	server.start() // with the guests' key gone, she is another one
+	mei.connected()
+	mei.until("it is perhaps taken", `document.querySelector("[data-testid=bet-problem]").textContent.startsWith("Perhaps taken")`)
+	mei.phase("betting")
+	mei.onTable("banker", "", "")
+	mei.hasChips("10,000", "0")
+	mei.shoot("perhaps-taken")
+	mei.click(`[data-testid=spot][data-on=banker]`)
+	mei.onTable("banker", "100", "100")
+	mei.until("that is over", `document.querySelector("[data-testid=bet-problem]").hidden`)
+	mei.content(t)
+}
+
 // dies has w write a message to a server that never answers: it is stopped, and then it is killed. Its store is lost with it.
 func (w *window) dies(server *roomd, text string) {
 	w.t.Helper()

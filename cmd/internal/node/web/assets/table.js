@@ -14,7 +14,7 @@ export class Table {
   placing = [];
   /** What a refill or taking back the bets waits for: "refill", "clear" or "". */
   waiting = "";
-  /** Why the last thing of this round was not done, a RoomError; null. */
+  /** Why the last thing was not done, a RoomError; null. What was refused is over with its round. */
   problem = null;
   /** The bets of the last round in which I had some, to place them again: {on: chips}. */
   lastBets = {};
@@ -61,7 +61,7 @@ export class Table {
     if (type === "shoe_started" || type === "shoe_ended") this.#shoe(payload);
     if (type === "bet_placed" && payload.uid === this.#me()) this.#echo(payload);
     if (type === "round_settled") this.#keepBets(payload);
-    if (type === "round_opened") this.problem = null;
+    if (type === "round_opened" && this.problem?.outcome !== "unknown") this.problem = null;
     if (event.replayed) {
       this.#replayed(event);
     } else {
