@@ -90,7 +90,7 @@ func TestLabelOfNobodysTable(t *testing.T) {
 	awaitLabel(t, engines, room, `"open"`)
 	eng.Leave(room, m, rooms.LeaveAsked)
 	awaitLabel(t, engines, room, "")
-	eventually(t, "the table is put away", func() bool { return eng.Owners() == 0 })
+	eventually(t, "the table is put away", func() bool { return eng.TablesOwned() == 0 })
 	joinAs(t, eng, room, "s2", "bob")
 	awaitLabel(t, engines, room, `"open"`)
 }
