@@ -111,8 +111,12 @@ func (st *store) checkStream(c *streamCheck) {
 	st.deliveredSince.Store(0)
 	ctx, cancel := context.WithTimeout(st.eng.ctx, eventlog.RequestTimeout)
 	defer cancel()
+	asked := st.eng.tableClock.own()
 	now, err := st.log.State(ctx)
 	if err == nil {
+		if st.space == wire.SpaceTables {
+			st.eng.tableClock.compare(asked, st.eng.tableClock.own(), now.Told(), &st.eng.cfg.Log)
+		}
 		c.record(at, now)
 		st.state.Store(&now)
 		st.adjustLimit(ctx, now)

@@ -143,7 +143,7 @@ func (e *Engine) decideHere(room wire.Room, c forwarded, done answerFunc) {
 		m = enterRequest{user: c.User, stay: c.Stay, seen: c.Seen, route: route{c.Gone, c.Insist}, done: done}
 	default:
 		req := table.Request{
-			Command: table.Command{Type: c.Type, Payload: c.Payload, User: c.User}, At: time.Now().UnixMilli(), Ref: done,
+			Command: table.Command{Type: c.Type, Payload: c.Payload, User: c.User}, At: e.tableClock.now().UnixMilli(), Ref: done,
 		}
 		if c.ID != "" {
 			req.Key = table.KeyOf(c.User.From, c.User.UID, c.ID)

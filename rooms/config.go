@@ -177,6 +177,7 @@ type tuning struct {
 	feedGate      *sync.RWMutex        // the feed publishes nothing while it is locked; nil: never
 	gate          *sync.RWMutex        // a read of a room's log waits while it is locked; nil: never
 	clock         func() time.Time     // time.Now; what incarnations begin with
+	tableClock    func() time.Time     // time.Now; what tables go by unless it is wrong
 }
 
 // DefaultConfig returns the defaults.
@@ -209,6 +210,7 @@ func DefaultConfig() Config {
 			countAbove:    presenceCountAbove,
 			wildcardAbove: wildcardAbove,
 			clock:         time.Now,
+			tableClock:    time.Now,
 			feedQueue:     feedQueue,
 		},
 	}
@@ -237,6 +239,9 @@ func (c Config) withDefaults() Config {
 	c.tuning.held = cmp.Or(c.tuning.held, d.tuning.held)
 	c.tuning.slowAbove = cmp.Or(c.tuning.slowAbove, d.tuning.slowAbove)
 	c.tuning.wildcardAbove = cmp.Or(c.tuning.wildcardAbove, d.tuning.wildcardAbove)
+	if c.tuning.tableClock == nil {
+		c.tuning.tableClock = d.tuning.tableClock
+	}
 	if c.tuning.clock == nil {
 		c.tuning.clock = d.tuning.clock
 	}

@@ -56,6 +56,7 @@ type Engine struct {
 	owners       *actor.Group[string, ownerMessage]
 	notes        tableNotes // not opened: there are no tables
 	tableLoads   Histogram  // how long tables took to load
+	tableClock   tableClock
 	opener       *actor.Ref[*room]
 	subs         subscriber
 	peers        peers
@@ -101,6 +102,7 @@ func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
 	e.incarnation.Store(uint64(started))
 	e.lobby.eng, e.lobby.refreshing = e, make(chan struct{}, 1)
 	e.feed = newFeed(e)
+	e.tableClock.own = cfg.tuning.tableClock
 	e.placement, e.forward = newPlacement(e.cfg.tablesNode()), newForwarder(e)
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	if err := e.start(ctx, conn); err != nil {

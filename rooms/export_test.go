@@ -250,6 +250,12 @@ func (s *Members) IDs() []string {
 // them.
 func (c *Config) Heartbeats(every time.Duration) { c.tuning.heartbeat = every }
 
+// TableClock sets this node's clock, as far as tables go by it.
+func (c *Config) TableClock(now func() time.Time) { c.tuning.tableClock = now }
+
+// SkewOf is skewOf.
+var SkewOf = skewOf
+
 // Clock sets the clock that incarnations begin with.
 func (c *Config) Clock(now func() time.Time) { c.tuning.clock = now }
 

@@ -171,7 +171,7 @@ func (o *owner) Receive(b *actor.Batch[ownerMessage]) {
 			}
 		case timerTick:
 			if m.of == o && o.log != nil {
-				o.waiting = append(o.waiting, table.Request{Command: table.Command{Type: table.TypeTimer}, At: time.Now().UnixMilli()})
+				o.waiting = append(o.waiting, table.Request{Command: table.Command{Type: table.TypeTimer}, At: o.now()})
 			}
 		case inspectRequest:
 			o.onInspect(m)
@@ -224,7 +224,7 @@ func (o *owner) toWriter() decided { return decided{Moved: &moved{To: o.writer, 
 func (o *owner) post(m ownerMessage) { _ = o.self.Send(m) } // fails only when the owner has ended
 
 func (o *owner) engineCommand(typ string, u table.User) table.Request {
-	return table.Request{Command: table.Command{Type: typ, User: u}, At: time.Now().UnixMilli()}
+	return table.Request{Command: table.Command{Type: typ, User: u}, At: o.now()}
 }
 
 // fail answers who waits: a table whose rules failed stops until somebody looks
@@ -308,7 +308,7 @@ func (o *owner) decide() {
 	for i := range list {
 		_, _ = rand.Read(list[i].Seed[:]) // never fails: crypto/rand
 	}
-	step, answers, err := o.log.Decide(time.Now().UnixMilli(), list)
+	step, answers, err := o.log.Decide(o.now(), list)
 	o.answer(answers)
 	left := o.log.Left()
 	list = list[:len(list)-len(left)]
@@ -351,6 +351,9 @@ func (o *owner) answer(answers []table.Answer) {
 	}
 }
 
+// now is the time at the table, in ms since 1970.
+func (o *owner) now() int64 { return o.eng.tableClock.now().UnixMilli() }
+
 // arm sets the clock for what the table does by itself.
 func (o *owner) arm() {
 	at, err := o.log.Timer()
@@ -361,7 +364,7 @@ func (o *owner) arm() {
 	case at == 0:
 		return
 	}
-	d := time.Until(time.UnixMilli(at))
+	d := o.eng.tableClock.until(at)
 	if o.timer == nil {
 		o.timer = time.AfterFunc(d, func() { o.post(timerTick{o}) })
 		return

@@ -210,5 +210,5 @@ func (o *owner) admit(m enterRequest) (d decided, err error) {
 	if errors.As(err, &refusal) {
 		return decided{Error: wire.Errorf(wire.Refused, "%s", refusal.Reason)}, nil
 	}
-	return decided{State: &tableState{State: view, Seq: o.log.Last(), Now: time.Now().UnixMilli()}}, err
+	return decided{State: &tableState{State: view, Seq: o.log.Last(), Now: o.now()}}, err
 }

@@ -121,6 +121,10 @@ func (l *Log) info(ctx context.Context, opts ...jetstream.StreamInfoOpt) (Stream
 	return state, nil
 }
 
+// Told returns when this was told, by the clock of the server that leads the
+// stream; zero: it does not say.
+func (s StreamState) Told() time.Time { return s.info.TimeStamp }
+
 // Created returns when the stream was created, by its server's clock.
 func (s StreamState) Created() time.Time { return s.info.Created }
 

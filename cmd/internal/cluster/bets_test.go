@@ -3,6 +3,7 @@
 package cluster
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -253,6 +254,16 @@ type tableFault struct {
 // take to go on without it.
 const stays = 5 * time.Second
 
+// notHeard is longer than a node takes to believe that another one is gone.
+const notHeard = 20 * time.Second
+
+// heartbeatOf matches what a node tells the others of itself.
+func heartbeatOf(x *node) func(frame) bool {
+	return func(f frame) bool {
+		return f.subject == "roomd.node" && bytes.Contains(f.bytes, []byte(`"node":"`+x.name+`"`))
+	}
+}
+
 var tableFaults = []tableFault{
 	{"the node dies", true, func(_ *tables, owner *node) func() {
 		owner.kill()
@@ -291,12 +302,52 @@ var tableFaults = []tableFault{
 		}
 		return s.nats.ready
 	}},
+	{"the node dies while a follower of the log lags", false, func(s *tables, owner *node) func() {
+		leader := s.nats.leaderOf("STEPS")
+		i := slices.IndexFunc(s.nats.servers, func(x *natsServer) bool { return x != leader })
+		end := stutter(s.t, &s.nats.servers[i].process, 40*time.Millisecond, 20*time.Millisecond)
+		owner.kill()
+		s.watch.moment(s.t, "bet_placed") // others have taken over by then, or soon
+		owner.start()
+		owner.ready()
+		return end
+	}},
+	{"two nodes do not hear each other", false, func(s *tables, owner *node) func() {
+		other := s.nodes[0]
+		if other == owner {
+			other = s.nodes[1]
+		}
+		owner.links.dropIf(heartbeatOf(other))
+		other.links.dropIf(heartbeatOf(owner))
+		last(s.t, notHeard)
+		return func() { owner.links.dropIf(nil); other.links.dropIf(nil) }
+	}},
 	{"the node drains", false, func(s *tables, owner *node) func() {
 		owner.signal(syscall.SIGTERM)
 		if err := owner.wait(60 * time.Second); err != nil {
 			s.t.Errorf("%s ended with %v", owner.name, err)
 		}
 		return func() { owner.start(); owner.ready() }
+	}},
+	{"everything loses power", false, func(s *tables, _ *node) func() {
+		for _, x := range s.nodes {
+			x.kill()
+		}
+		for _, server := range s.nats.servers {
+			server.kill()
+		}
+		return func() {
+			for _, server := range s.nats.servers {
+				server.start()
+			}
+			s.nats.ready()
+			for _, x := range s.nodes {
+				x.start()
+			}
+			for _, x := range s.nodes {
+				x.ready()
+			}
+		}
 	}},
 	{"all nodes die", false, func(s *tables, _ *node) func() {
 		for _, x := range s.nodes {
