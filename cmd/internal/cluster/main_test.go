@@ -37,7 +37,7 @@ func faults(t *testing.T, short, full time.Duration) time.Duration {
 	t.Helper()
 	switch mode := os.Getenv(faultsVariable); mode {
 	case "":
-		t.Skipf("takes long; run it with %s=short (or full) go test -count=1 -v -timeout 30m ./cmd/internal/cluster", faultsVariable)
+		t.Skipf("takes long; run it with %s=short (or full) go test -count=1 -v -timeout 60m ./cmd/internal/cluster", faultsVariable)
 	case "short":
 		return short
 	case "full":
