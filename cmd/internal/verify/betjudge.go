@@ -186,7 +186,7 @@ func (j *judgement) steps(b *bot) {
 			return
 		case want.seq <= b.from || want.seq > upto || slices.ContainsFunc(b.skips, func(s span) bool { return s.from < want.seq && want.seq <= s.to }):
 		default:
-			j.fault(missed, "%s has not seen step %d", b.name, want.seq)
+			j.fault(missed, "%s has not seen step %d: %s %.100s", b.name, want.seq, ev.Type, ev.Payload)
 		}
 	}
 	if len(seen) > 0 {

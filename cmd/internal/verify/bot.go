@@ -112,7 +112,7 @@ func (b *bot) onEvent(ev wire.Event) {
 	case ev.Room != b.table.name:
 	case ev.Type == wire.TypeRoomJoined:
 		b.onJoined(ev)
-	case ev.Seq > 0 && !wire.Reserved(ev.Type):
+	case ev.Seq > 0 && wire.Logged(ev.Type):
 		b.onStep(ev)
 	}
 }
