@@ -13,8 +13,8 @@ func bet(uid string, round int, on baccarat.Spot, amount int) tabletest.Line {
 	return tabletest.User(uid, "place_bet", fmt.Sprintf(`{"round":%d,"on":%q,"amount":%d}`, round, on, amount))
 }
 
-// TestPure plays two shoes of a table that deals itself through the test kit:
-// through bets, takeovers, a voided round, a pause, and an empty table.
+// TestPure plays through the test kit a table that deals itself: bets, takeovers, a
+// voided round, a pause, a new shoe, and an empty table.
 func TestPure(t *testing.T) {
 	script := []tabletest.Line{
 		tabletest.Joined("ann"), tabletest.Joined("bob"), tabletest.Joined("guest-cy").Guest(),
@@ -28,7 +28,7 @@ func TestPure(t *testing.T) {
 		bet("ann", 2, "tie", 1000), tabletest.Service("void", `{"round":2,"reason":"a card fell"}`), tabletest.Service("void", `{"round":2}`).Refused(),
 		tabletest.Wait(5 * time.Second), tabletest.Service("pause", `{"reason":"tea"}`), tabletest.Wait(time.Minute),
 		tabletest.Service("new_shoe", ""), tabletest.Service("new_shoe", `{"first":"8H"}`).Refused(), tabletest.Service("deal", `{"card":"8H"}`).Refused(),
-		tabletest.Service("resume", ""), tabletest.Wait(40 * time.Minute),
+		tabletest.Service("resume", ""), tabletest.Wait(8 * time.Minute),
 		tabletest.Left("ann"), tabletest.Left("bob"), tabletest.Left("guest-cy").Guest(), tabletest.Wait(time.Hour), tabletest.Joined("ann"),
 	}
 	tabletest.Run(t, baccarat.New(baccarat.Config{}), script...)
