@@ -68,6 +68,8 @@ func TestTablePerhapsTaken(t *testing.T) {
 	path := needChromium(t)
 	server := tableServer(t)
 	mei := sitDown(t, newBrowser(t, path), "Mei", server)
+	const shoe = `document.querySelector("[data-testid=shoe] .hash")?.textContent`
+	promised := mei.text(shoe)
 	if err := server.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +81,7 @@ func TestTablePerhapsTaken(t *testing.T) {
 	server.start() // with the guests' key gone, she is another one
 	mei.connected()
 	mei.until("it is perhaps taken", `document.querySelector("[data-testid=bet-problem]").textContent.startsWith("Perhaps taken")`)
-	mei.phase("betting")
+	mei.until("another table's first round is open", fmt.Sprintf(`%s !== %q && document.querySelector("[data-testid=table]").dataset.phase === "betting"`, shoe, promised))
 	mei.onTable("banker", "", "")
 	mei.hasChips("10,000", "0")
 	mei.shoot("perhaps-taken")

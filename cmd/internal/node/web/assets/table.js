@@ -20,6 +20,7 @@ export class Table {
   lastBets = {};
   /** The seeds that ended shoes have told, and what was promised of them: {shoe, commit, seed, first, burned}. */
   shoes = new Map();
+  #epoch = ""; // of the log
   #seq = 0; // up to which events are applied
   #me;
   #send;
@@ -46,13 +47,21 @@ export class Table {
   }
 
   /** The room was joined, again after a lost connection: what its state says counts. */
-  joined({ state, state_seq }) {
-    const { round, settled } = this.game ?? {};
+  joined({ epoch, state, state_seq }) {
+    if (epoch !== this.#epoch) this.#beginAnew(epoch);
+    const settled = this.game?.settled;
     this.game = tableOf(state);
-    if (round === this.game.round && settled) this.game.settled = settled; // it knows what the round brought me
+    if (settled?.round === this.game.round) this.game.settled = settled; // it knows what the round brought me
     this.#shoe({ shoe: state.shoe, commit: state.commit });
     this.#appliedTo(state_seq);
     this.#changed();
+  }
+
+  // Another log is another table.
+  #beginAnew(epoch) {
+    Object.assign(this, { game: undefined, lastBets: {}, shoes: new Map() });
+    this.#epoch = epoch;
+    this.#seq = 0;
   }
 
   /** One event of the room, in its order. */

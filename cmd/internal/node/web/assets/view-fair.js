@@ -11,7 +11,7 @@ export class FairView {
     const list = [...shoes.values()].sort((a, b) => b.shoe - a.shoe).slice(0, SHOWN);
     byID("fair-how").textContent = t(list.length > 0 && list.every(({ commit }) => !commit) ? "table.fair.live" : "table.fair.how");
     reconcile(byID("fair-shoes"), list.filter(({ commit }) => commit), {
-      key: ({ shoe, seed = "" }) => `${name}-${shoe}-${seed}`,
+      key: ({ shoe, commit, seed = "" }) => `${name}-${shoe}-${commit}-${seed}`,
       make: (shoe) => shoeNode(name, shoe),
     });
   }
