@@ -104,6 +104,8 @@ type moved struct {
 	// Writer is that To has written the last step, before which this node has had
 	// to give way. Otherwise this node does not decide for the table at all.
 	Writer bool `json:"writer,omitempty"`
+	// Alive is that it has done so after it was taken for gone.
+	Alive bool `json:"alive,omitempty"`
 }
 
 // tableState is what a user sees of a table after the step Seq, at the time Now in

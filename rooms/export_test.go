@@ -325,6 +325,24 @@ func (c *Config) HoldFeed(gate *sync.RWMutex) { c.tuning.feedGate = gate }
 // WithDefaults fills what New fills.
 func (c Config) WithDefaults() Config { return c.withDefaults() }
 
+// OwnerMailbox is how many commands may wait for a table.
+const OwnerMailbox = ownerMailbox
+
+// HoldSteps makes steps wait, before they are appended, while gate is locked.
+func (c *Config) HoldSteps(gate *sync.RWMutex) { c.tuning.appendGate = gate }
+
+// Suspect makes the engine take a node for gone until it is heard again.
+func (e *Engine) Suspect(node string) { e.placement.suspect(node) }
+
+// OwnerAmong is the node that decides for a table where these are all.
+func OwnerAmong(room wire.Room, nodes ...string) string {
+	p := newPlacement("")
+	for _, node := range nodes {
+		p.heard(node, true)
+	}
+	return p.ownerOf(room, nil)
+}
+
 // OwnerOf is the node that decides for a table.
 func (e *Engine) OwnerOf(room wire.Room) string { return e.ownerOf(room, nil) }
 

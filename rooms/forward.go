@@ -288,6 +288,9 @@ func (f *forwarder) answered(s *sending, d decided) {
 	case d.Moved == nil:
 		s.finish(d)
 		return
+	case d.Moved.Alive:
+		e.placement.trust(d.Moved.To)
+		fallthrough
 	case d.Moved.Writer && !e.placement.suspected(d.Moved.To):
 		s.ask, s.c.Insist = d.Moved.To, true
 		s.c.Gone = slices.DeleteFunc(slices.Clone(s.c.Gone), func(node string) bool { return node == d.Moved.To })

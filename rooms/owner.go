@@ -37,6 +37,8 @@ type owner struct {
 	stalled  bool                 // the step that is being appended has waited for too long
 	writer   string               // the node before which this one gives way; "": none, and it decides
 	until    time.Time            // until when
+	alive    bool                 // it has written although it was taken for gone
+	refused  int                  // steps that the log did not take, since the last that it did
 	gone     map[string]time.Time // nodes that do not decide, as senders have said, and when
 	insisted time.Time            // when a sender was sure that this node decides
 	next     string               // the node whose turn it is; "": this one
@@ -192,6 +194,9 @@ func (o *owner) onDecide(m decideRequest) {
 		answerTo(m.req.Ref, o.toWriter())
 	case o.stalled:
 		answerTo(m.req.Ref, decided{Error: errNoLog})
+	case len(o.waiting) >= ownerMailbox && m.req.Ref != nil:
+		o.eng.tableStats.Busy.Add(1)
+		answerTo(m.req.Ref, decided{Error: errTableBusy})
 	default:
 		o.used = time.Now()
 		o.waiting = append(o.waiting, m.req)
@@ -204,6 +209,9 @@ func (o *owner) onEnter(m enterRequest) {
 		m.done(o.toWriter())
 	case o.stalled:
 		m.done(decided{Error: errNoLog})
+	case len(o.entering) >= ownerMailbox:
+		o.eng.tableStats.Busy.Add(1)
+		m.done(decided{Error: errTableBusy})
 	default:
 		o.used = time.Now()
 		o.entering = append(o.entering, m)
@@ -219,7 +227,9 @@ func (o *owner) onWake(m wakeRequest) {
 	o.waking = append(o.waking, m.done)
 }
 
-func (o *owner) toWriter() decided { return decided{Moved: &moved{To: o.writer, Writer: true}} }
+func (o *owner) toWriter() decided {
+	return decided{Moved: &moved{To: o.writer, Writer: true, Alive: o.alive}}
+}
 
 func (o *owner) post(m ownerMessage) { _ = o.self.Send(m) } // fails only when the owner has ended
 
@@ -242,12 +252,16 @@ func (o *owner) fail(err error) {
 	}
 	if isNew {
 		o.stop(err, info)
-	} else if info == nil {
-		o.eng.roomLog(o.room).Error().Err(err).Msg("a table cannot decide; its commands are refused")
+	} else if info == nil && o.attempts == 1 { // once per outage
+		o.eng.roomLog(o.room).Warn().Err(err).Msg("a table cannot be read; its commands are answered unavailable, and it is read again until that succeeds")
 	}
 	o.refuse(shown)
-	if info == nil {
-		o.self.Stop() // the next command tries again
+	switch {
+	case info != nil:
+	case o.eng.closed():
+		o.self.Stop()
+	default:
+		o.load()
 	}
 }
 

@@ -53,10 +53,10 @@ func (o *owner) givesWay(r route) bool {
 	if o.writer == "" {
 		return false
 	}
-	if now.Before(o.until) && !r.insist && !slices.Contains(r.gone, o.writer) {
+	if now.Before(o.until) && !r.insist && (o.alive || !slices.Contains(r.gone, o.writer)) {
 		return true
 	}
-	o.writer = ""
+	o.writer, o.refused = "", 0
 	o.load()
 	return false
 }
@@ -111,10 +111,14 @@ func (o *owner) answerAll(d decided) {
 // review looks whose turn it is, after nodes have come or gone.
 func (o *owner) review() {
 	o.next = ""
-	if time.Since(o.insisted) < giveWayFor {
+	gone := o.goneLately()
+	switch {
+	case !o.eng.placement.takes():
+		gone = nil // this node leaves, whatever was said of others
+	case time.Since(o.insisted) < giveWayFor:
 		return
 	}
-	if to := o.eng.ownerOf(o.room, o.goneLately()); to != o.eng.cfg.Node {
+	if to := o.eng.ownerOf(o.room, gone); to != o.eng.cfg.Node {
 		o.next = to
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
@@ -21,19 +22,26 @@ func (o *owner) append(step *table.Step) {
 		return
 	}
 	began := time.Now()
+	again := func(err error) {
+		stalled := time.AfterFunc(table.MaxWait-time.Since(began), func() { o.post(appendStalled{o}) })
+		o.eng.background(func(ctx context.Context) {
+			m := o.eng.appendAgain(ctx, o.room, body, by, prev, err)
+			stalled.Stop()
+			m.of, m.at, m.body = o, now, body
+			o.post(m)
+		})
+	}
 	send := func() {
+		if o.eng.cfg.tuning.appendGate != nil {
+			again(nil)
+			return
+		}
 		o.eng.appender.Append(o.room, body, by, prev, func(seq uint64, err error) {
-			if err == nil {
-				o.post(appended{of: o, seq: seq, at: now, body: body})
+			if err != nil {
+				again(err)
 				return
 			}
-			stalled := time.AfterFunc(table.MaxWait-time.Since(began), func() { o.post(appendStalled{o}) })
-			o.eng.background(func(ctx context.Context) {
-				m := o.eng.appendAgain(ctx, o.room, body, by, prev, err)
-				stalled.Stop()
-				m.of, m.at, m.body = o, now, body
-				o.post(m)
-			})
+			o.post(appended{of: o, seq: seq, at: now, body: body})
 		})
 	}
 	note := false
@@ -60,6 +68,10 @@ func (o *owner) append(step *table.Step) {
 // takes it or has another step there. Where a try before was stored and its ack was
 // lost, the step that is there is this one.
 func (e *Engine) appendAgain(ctx context.Context, room wire.Room, body []byte, by string, prev uint64, err error) appended {
+	if gate := e.cfg.tuning.appendGate; gate != nil {
+		gate.RLock()
+		defer gate.RUnlock()
+	}
 	for attempt := 1; ; attempt++ {
 		var wrong *eventlog.WrongLastError
 		switch {
@@ -117,19 +129,15 @@ func (o *owner) onAppended(m appended) {
 		o.onFull()
 		return
 	case errors.Is(m.err, errMoved):
-		o.eng.tableStats.Conflicts.Add(1)
-		if m.writer != "" && m.writer != o.eng.cfg.Node && !o.isGone(m.writer) {
-			o.giveWay(m.writer)
-			return
-		}
-		o.load()
+		o.onRefused(m.writer)
 		return
 	default:
+		o.dropUnrepeatable()
 		o.eng.roomLog(o.room).Warn().Err(m.err).Msg("it is not known whether a step was stored; reading the table again")
 		o.load()
 		return
 	}
-	o.inHand, o.full = nil, 0
+	o.inHand, o.full, o.refused = nil, 0, 0
 	o.answer(o.log.Stored(m.seq))
 	o.eng.tableStats.Steps.Add(1)
 	o.eng.tableStats.StepBytes.Add(int64(len(m.body)))
@@ -138,6 +146,42 @@ func (o *owner) onAppended(m appended) {
 	if o.log != nil && o.keeps.due() {
 		o.snapshot()
 	}
+}
+
+// stepsRefused is how many steps in a row another node may have written before this
+// one, whose turn it is as far as it knows, leaves the table to it. The other one may
+// be about to hand it on, or gone with its last step on its way.
+const stepsRefused = 3
+
+// onRefused leaves the table to the node that has written its last step, or decides
+// again behind it.
+func (o *owner) onRefused(writer string) {
+	o.eng.tableStats.Conflicts.Add(1)
+	o.refused++
+	gone := o.isGone(writer)
+	mine := gone || o.eng.ownerOf(o.room, o.goneLately()) == o.eng.cfg.Node
+	if writer == "" || writer == o.eng.cfg.Node || mine && o.refused < stepsRefused {
+		o.load()
+		return
+	}
+	if gone { // it writes, so it is not
+		o.eng.placement.trust(writer)
+		delete(o.gone, writer)
+	}
+	o.alive = gone
+	o.giveWay(writer)
+}
+
+// dropUnrepeatable answers the commands of a step of which nobody knows whether it
+// was stored, and that would not be known again.
+func (o *owner) dropUnrepeatable() {
+	o.inHand = slices.DeleteFunc(o.inHand, func(req table.Request) bool {
+		if req.Key != 0 || req.Taken != 0 || req.User.From == table.FromEngine {
+			return false
+		}
+		answerTo(req.Ref, decided{Error: errNoLog})
+		return true
+	})
 }
 
 // onStalled answers who waits, as the log takes no step: those of the step that is

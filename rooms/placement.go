@@ -94,6 +94,14 @@ func (p *placement) suspect(node string) bool {
 // suspected reports whether a node is.
 func (p *placement) suspected(node string) bool { return slices.Contains(*p.away.Load(), node) }
 
+// trust is that a node has been heard that was suspected.
+func (p *placement) trust(node string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.suspects, node)
+	p.update()
+}
+
 // without adds those who are suspected to the nodes that are gone: another node may
 // not know.
 func (p *placement) without(gone []string) []string {

@@ -1,0 +1,288 @@
+package rooms_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// adders add to ledgers on some nodes until they are stopped, each sending again
+// what was not decided, and count what was acknowledged.
+type adders struct {
+	t     *testing.T
+	stop  context.CancelFunc
+	work  sync.WaitGroup
+	acked atomic.Int64
+}
+
+func startAdders(t *testing.T, room wire.Room, engines ...*rooms.Engine) *adders {
+	t.Helper()
+	a := &adders{t: t}
+	var ctx context.Context
+	ctx, a.stop = context.WithCancel(t.Context())
+	t.Cleanup(func() { a.stop(); a.work.Wait() })
+	for i, eng := range engines {
+		a.work.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				for !a.add(eng, room, fmt.Sprint(i, "-", n)) && !t.Failed() {
+				}
+			}
+		})
+	}
+	a.more(20)
+	return a
+}
+
+// add reports whether it was acknowledged.
+func (a *adders) add(eng *rooms.Engine, room wire.Room, id string) bool {
+	got := make(chan error, 1)
+	ev, who := wire.Event{Type: "add"}, table.User{From: table.FromUser, UID: "adder"}
+	eng.Command(room, ev, rooms.CommandOptions{ID: id, User: who}, func(_ rooms.Decision, err error) { got <- err })
+	select {
+	case err := <-got:
+		if err != nil && !wire.AsError(err).Code.Retryable() {
+			a.t.Errorf("%s: %v", id, err)
+		}
+		if err == nil {
+			a.acked.Add(1)
+		}
+		return err == nil
+	case <-time.After(patience):
+		a.t.Errorf("%s has no answer", id)
+		return false
+	}
+}
+
+// more waits for so many more.
+func (a *adders) more(n int64) {
+	a.t.Helper()
+	from := a.acked.Load()
+	eventually(a.t, fmt.Sprint(n, " more are acknowledged"), func() bool { return a.acked.Load() >= from+n })
+}
+
+// total stops the adders; the ledger, seen from a node, has what was acknowledged.
+func (a *adders) total(eng *rooms.Engine, room wire.Room) {
+	a.t.Helper()
+	a.stop()
+	a.work.Wait()
+	if has, want := audit(a.t, eng, room).Total, int(a.acked.Load()); has != want {
+		a.t.Errorf("the ledger has %d, and %d were acknowledged", has, want)
+	}
+}
+
+// TestTableGoesToANewNode: a node that starts takes the tables whose turn is its
+// own, while commands come from all of them; a node that leaves hands them back.
+func TestTableGoesToANewNode(t *testing.T) {
+	srv := startServer(t)
+	start := func(name string) *rooms.Engine {
+		return startEngine(t, srv, func(c *rooms.Config) { ledgers(c); c.Node = name })
+	}
+	a := start("a")
+	room := wire.Room("")
+	for i := 0; room == ""; i++ { // one that is b's when there are two
+		if r := wire.Room(fmt.Sprint("ledger-", i)); rooms.OwnerAmong(r, "a", "b") == "b" {
+			room = r
+		}
+	}
+	adding := startAdders(t, room, a)
+	b := start("b")
+	eventually(t, "the new node decides", func() bool { return b.TableStats().Decided.Load() > 0 })
+	if n := a.TableStats().HandedOn.Load(); n == 0 {
+		t.Error("the old node has handed nothing on")
+	}
+	adding.more(20)
+	b.LeaveTables(within(t))
+	if n := b.TableStats().HandedOn.Load(); n == 0 {
+		t.Error("the node that leaves has handed nothing on")
+	}
+	adding.more(20)
+	if n := b.TablesOwned(); n > 0 {
+		t.Errorf("the node that has left still has %d tables", n)
+	}
+	if n := a.TableStats().Unanswered.Load(); n > 0 {
+		t.Errorf("%d commands were not answered", n)
+	}
+	adding.total(a, room)
+}
+
+// TestNodesThatBothDecide: each of two nodes takes the other for gone, and decides.
+// They do not starve each other: one of them leaves the table to the other.
+func TestNodesThatBothDecide(t *testing.T) {
+	const room = "ledger-1"
+	engines := nodesOf(t, ledgers, "a", "b")
+	a, b := engines["a"], engines["b"]
+	adding := startAdders(t, room, a, b)
+	for range 5 {
+		a.Suspect("b")
+		b.Suspect("a")
+		adding.more(40)
+	}
+	adding.total(a, room)
+	conflicts := a.TableStats().Conflicts.Load() + b.TableStats().Conflicts.Load()
+	if conflicts == 0 || a.TableStats().GaveWay.Load()+b.TableStats().GaveWay.Load() == 0 {
+		t.Errorf("%d steps were refused: the two did not meet", conflicts)
+	}
+	if acked := adding.acked.Load(); conflicts > acked/2 {
+		t.Errorf("%d steps were refused for %d commands", conflicts, acked)
+	}
+}
+
+// TestInjectedWhileNobodyDecides: what a service publishes while no node runs is
+// taken by the first one that starts, once, though nobody joins and nothing follows.
+func TestInjectedWhileNobodyDecides(t *testing.T) {
+	srv := startServer(t)
+	first := startEngine(t, srv, ledgers) // makes the streams
+	closeEngine(t, first)
+	nc := outsider(t, srv)
+	steps, err := nc.SubscribeSync("room.ledger-9.step")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"one", "two", "one"} {
+		if _, err := nc.RequestWithContext(within(t), "room.ledger-9.event", fmt.Appendf(nil, `{"type":"add","id":%q}`, id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eng := startEngine(t, srv, ledgers)
+	for total := 0; total < 2; {
+		msg, err := steps.NextMsgWithContext(within(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		step, err := table.DecodeStep(msg.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ev := range step.Events {
+			if ev.Type == "added" {
+				total++
+			}
+		}
+	}
+	if has := audit(t, eng, "ledger-9").Total; has != 2 {
+		t.Errorf("two were injected, one of them twice, and the ledger has %d", has)
+	}
+	if n := eng.TableStats().Injected.Load(); n != 3 {
+		t.Errorf("%d were read", n)
+	}
+}
+
+// TestPublishAtATable: what a service publishes at a table is a command, by every
+// way, under one id.
+func TestPublishAtATable(t *testing.T) {
+	eng, srv := start(t, ledgers)
+	const room = "ledger-1"
+	first, err := publishOne(within(t), eng, room, rooms.ServiceMessageID(room, "x"), wire.Event{Type: "add"})
+	if err != nil || first.Seq == 0 || first.Duplicate {
+		t.Fatalf("published: %+v %v", first, err)
+	}
+	nc := outsider(t, srv)
+	reply, err := nc.RequestWithContext(within(t), "rooms.publish", []byte(`{"room":"ledger-1","id":"x","event":{"type":"add"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again rooms.PubAck
+	if err := json.Unmarshal(reply.Data, &again); err != nil || again.Seq != first.Seq || !again.Duplicate {
+		t.Errorf("rooms.publish under the same id: %s", reply.Data)
+	}
+	if reply, err = nc.RequestWithContext(within(t), "room.ledger-1.command", []byte(`{"type":"add","id":"x"}`)); err != nil {
+		t.Fatal(err)
+	}
+	var ack wire.Ack
+	if ev, err := wire.DecodeServer(reply.Data); err != nil || ev.Type != wire.TypeAck || ev.Seq != first.Seq || json.Unmarshal(ev.Payload, &ack) != nil || !ack.Duplicate {
+		t.Errorf("room.<room>.command under the same id: %s", reply.Data)
+	}
+	body, err := wire.NewBody(wire.Event{Type: "add"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := eng.Publish(within(t), room, body, rooms.PublishOptions{Author: wire.FromUser}); err == nil || wire.AsError(err).Code != wire.Forbidden {
+		t.Errorf("a user's event is published past the rules: %v", err)
+	}
+	if has := audit(t, eng, room).Total; has != 1 {
+		t.Errorf("the ledger has %d", has)
+	}
+}
+
+// TestForwardedCommandThatMayBeOld: a command that does not name a time that its
+// node has told lately goes back, once.
+func TestForwardedCommandThatMayBeOld(t *testing.T) {
+	eng, srv := start(t, func(c *rooms.Config) { ledgers(c); c.Node = "a" })
+	nc := outsider(t, srv)
+	ask := func(after int64) (answer struct {
+		Seq     uint64
+		Expired int64
+	}) {
+		reply, err := nc.RequestWithContext(within(t), "roomd.table.a.ledger-1", fmt.Appendf(nil, `{"type":"add","id":"x","after":%d,"user":{"UID":"u","From":2}}`, after))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(reply.Data, &answer); err != nil {
+			t.Fatal(err)
+		}
+		return answer
+	}
+	old := ask(time.Now().Add(-time.Hour).UnixMilli())
+	if old.Expired == 0 || old.Seq != 0 {
+		t.Fatalf("an old command is answered %+v", old)
+	}
+	if again := ask(old.Expired); again.Seq == 0 {
+		t.Errorf("asked for again it is answered %+v", again)
+	}
+	if n := eng.TableStats().Expired.Load(); n != 1 {
+		t.Errorf("%d were sent back", n)
+	}
+}
+
+// TestTableWithoutALog: while the log takes nothing, so many commands wait and no
+// more; they are answered unavailable, and when it is back they are decided once.
+func TestTableWithoutALog(t *testing.T) {
+	var gate sync.RWMutex
+	eng, _ := start(t, func(c *rooms.Config) { ledgers(c); c.HoldSteps(&gate) })
+	const room, many = "ledger-1", rooms.OwnerMailbox + 2000
+	if _, err := command(t, eng, room, "0", service, "add", ""); err != nil {
+		t.Fatal(err)
+	}
+	gate.Lock()
+	codes := map[wire.Code]int{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	all.Add(many)
+	for i := range many {
+		eng.Command(room, wire.Event{Type: "add"}, rooms.CommandOptions{ID: fmt.Sprint("id-", i), User: service}, func(_ rooms.Decision, err error) {
+			defer all.Done()
+			mu.Lock()
+			defer mu.Unlock()
+			var shown *wire.Error
+			if errors.As(err, &shown) {
+				codes[shown.Code]++
+			} else {
+				codes["none"]++
+			}
+		})
+	}
+	all.Wait()
+	gate.Unlock()
+	if codes[wire.Busy] == 0 || codes[wire.Unavailable] == 0 || codes["none"] > 0 || eng.TableStats().Busy.Load() != int64(codes[wire.Busy]) {
+		t.Errorf("answered %v, counted busy %d", codes, eng.TableStats().Busy.Load())
+	}
+	if eng.TableStats().Stalled.Load() == 0 {
+		t.Error("nothing was counted as stalled")
+	}
+	eventually(t, "it decides again", func() bool {
+		_, err := command(t, eng, room, "id-0", service, "add", "")
+		return err == nil
+	})
+	if again := audit(t, eng, room).Total; again > many {
+		t.Errorf("the ledger has %d", again)
+	}
+}
