@@ -263,6 +263,7 @@ func TestStepTooLarge(t *testing.T) {
 	if code(err) != wire.Internal || len(log.lines("have the rules tell less at once")) == 0 {
 		t.Errorf("answered %v", err)
 	}
+	eventually(t, "it can be resumed", func() bool { return eng.ResumeTable(within(t), atWhispers) == nil })
 	if last := whisperAs(t, eng, "ann", "3", whisper{Open: "after"}); last <= seq {
 		t.Errorf("stored at %d", last)
 	}
