@@ -27,3 +27,43 @@ func BenchmarkSecret(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkSealedStep is what it costs to sign a step, to verify it, and to seal and open
+// what it hides.
+func BenchmarkSealedStep(b *testing.B) {
+	s, err := newSecret(make([]byte, SecretBytes), time.Time{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	body := make([]byte, 300)
+	by := s.signStep("table-1", 1000, body)
+	b.Run("sign", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			s.signStep("table-1", 1000, body)
+		}
+	})
+	b.Run("verify", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := s.verifyStep(by, "table-1", body); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("seal", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			s.sealer.seal(body, forStep, "table-1", "1000")
+		}
+	})
+	sealed := s.sealer.seal(body, forStep, "table-1", "1000")
+	b.Run("open", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := s.sealer.open(sealed, forStep, "table-1", "1000"); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
