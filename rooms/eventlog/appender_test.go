@@ -52,7 +52,7 @@ func TestAppender(t *testing.T) {
 			t.Errorf("behind %d: %d, %v; the last is %d", prev, seq, err, last["t-0"])
 		}
 	}
-	if _, err := a.AppendStep(within(t), "t-0", make([]byte, MaxEventBytes+1), "by", last["t-0"]); err == nil {
+	if _, err := a.AppendStep(within(t), "t-0", make([]byte, MaxStepBytes+1), "by", last["t-0"]); err == nil {
 		t.Error("a step that is too large was taken")
 	}
 }
