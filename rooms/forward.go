@@ -71,10 +71,11 @@ type sending struct {
 	done  answerFunc
 	began time.Time
 
-	ask   string      // whom to ask next; "": whose turn it is
-	to    string      // whom it was sent to
-	moves int         // since it last waited
-	over  atomic.Bool // done was called
+	ask   string       // whom to ask next; "": whose turn it is
+	to    string       // whom it was sent to
+	moves int          // since it last waited
+	over  atomic.Bool  // done was called
+	here  atomic.Int64 // attempts at this node's owner, and those that it has answered
 
 	// of the attempt, guarded by forwarder.mu
 	token   uint64 // 0: it is answered
@@ -116,7 +117,15 @@ func (f *forwarder) dispatch(s *sending) {
 		f.wait(s)
 	case to == e.cfg.Node:
 		s.to = to
-		e.decideHere(s.room, s.c, func(d decided) { f.answered(s, d) })
+		attempt := s.here.Add(1)
+		e.decideHere(s.room, s.c, func(d decided) {
+			switch {
+			case s.here.CompareAndSwap(attempt, attempt+1):
+				f.answered(s, d)
+			case d.Moved == nil && d.Expired == 0: // a second answer: the command may be on its way elsewhere
+				s.finish(d)
+			}
+		})
 	default:
 		f.publish(s, to)
 	}
@@ -250,7 +259,7 @@ func (f *forwarder) take(token uint64, heard bool) *sending {
 	}
 	delete(f.pending, token)
 	s.token = 0
-	l := f.links[s.to]
+	l := f.link(s.to)
 	l.trim()
 	if heard {
 		l.asked = time.Time{}
