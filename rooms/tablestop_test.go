@@ -120,8 +120,8 @@ func TestBrokenRules(t *testing.T) {
 	m := join(t, eng, room, "m", rooms.Since{})
 	stopped := func(eng *rooms.Engine, n int) {
 		t.Helper()
-		for range 5 {
-			_, err := command(t, eng, room, "", aService, "add", fmt.Sprint(n))
+		for i := range 5 { // with an id: the node that it is sent to may have been closed
+			_, err := command(t, eng, room, fmt.Sprint("stopped-", i), aService, "add", fmt.Sprint(n))
 			if err == nil || wire.AsError(err).Code != wire.Internal {
 				t.Fatalf("answered %v", err)
 			}
