@@ -79,15 +79,11 @@ func TestTakeoverByAWrongClock(t *testing.T) {
 func shownNow(t *testing.T, eng *rooms.Engine, room wire.Room) int64 {
 	t.Helper()
 	m := join(t, eng, room, "looks at the clock", rooms.Since{})
-	for _, ev := range m.events(wire.TypeRoomJoined) {
-		var p wire.RoomJoined
-		if err := json.Unmarshal(ev.Payload, &p); err != nil {
-			t.Fatal(err)
-		}
-		return p.Now
+	var p wire.RoomJoined
+	if err := json.Unmarshal(roomJoined(t, m).Payload, &p); err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no room_joined")
-	return 0
+	return p.Now
 }
 
 // roomOwnedBy is a table that a node decides for.
