@@ -15,6 +15,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/client"
 )
@@ -68,6 +69,7 @@ func startTalk(t *testing.T, c *natsCluster, nodes []*node) *talk {
 		}
 	}
 	k.flowing()
+	k.shares()
 	return k
 }
 
@@ -193,6 +195,27 @@ func (k *talk) ownedBy(x *node) (tables []string) {
 	return tables
 }
 
+// shares waits until every table is decided for by the node whose turn it is when
+// all of them live: a fault befalls those of its node, and no others.
+func (k *talk) shares() {
+	k.t.Helper()
+	var names []string
+	for _, x := range k.nodes {
+		names = append(names, x.name)
+	}
+	eventually(k.t, "every node has its share", time.Minute, func(context.Context) error {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		for i := range talkTables {
+			table := talkTable(i)
+			if has, want := k.writer[table], rooms.TableOwner(wire.Room(table), names); has != want {
+				return fmt.Errorf("%s decides for %s, and it is the turn of %s", has, table, want)
+			}
+		}
+		return nil
+	})
+}
+
 // pauses are how long after a fault of x others decided at the tables that were
 // its own, as those on the first node saw it.
 func (k *talk) pauses(x *node, at time.Time, tables []string) (list []time.Duration) {
@@ -292,12 +315,7 @@ func TestWhoDecidesIsKilled(t *testing.T) {
 		since := time.Now()
 		x.start()
 		x.ready()
-		eventually(t, "it has its share again", time.Minute, func(context.Context) error {
-			if len(k.ownedBy(x)) == 0 {
-				return fmt.Errorf("it decides for nothing")
-			}
-			return nil
-		})
+		k.shares()
 		k.flowing()
 		t.Logf("%s takes its share: the longest wait for an answer elsewhere was %v", x.name, k.longest(nodes[0], since).Round(time.Millisecond))
 	}
@@ -331,12 +349,7 @@ func TestWhoDecidesIsPausedOrCutOff(t *testing.T) {
 		k.flowing()
 		k.report(fault.what, k.pauses(x, at, tables))
 		t.Logf("%s: the longest wait of its own clients after it was %v", fault.what, max(0, k.longest(x, over)-over.Sub(at)).Round(time.Millisecond))
-		eventually(t, "it has its share again", time.Minute, func(context.Context) error {
-			if len(k.ownedBy(x)) == 0 {
-				return fmt.Errorf("it decides for nothing")
-			}
-			return nil
-		})
+		k.shares()
 	}
 	k.clean()
 }
