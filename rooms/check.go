@@ -349,6 +349,10 @@ func (st *store) markSuspect() {
 }
 
 func (e *Engine) onReconnect(nc *nats.Conn) {
+	if e.connected.Load() {
+		together(e.pubs)
+		e.revived.now()
+	}
 	e.forward.reconnected()
 	e.cfg.Log.Info().Str("url", nc.ConnectedUrlRedacted()).Msg("the engine's NATS connection is back; comparing all rooms with the log")
 	for _, st := range e.stores {

@@ -75,6 +75,9 @@ type Engine struct {
 	// on, so that a clock that is set back does no harm.
 	incarnation atomic.Uint64
 
+	revived   revival
+	connected atomic.Bool // both connections and what uses them are there
+
 	users  users
 	labels labels
 	lobby  lobbySync
@@ -122,7 +125,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	if err != nil {
 		return fmt.Errorf("rooms: connect: %w", err)
 	}
-	e.pubs, err = conn.Connect("roomd "+e.cfg.Node+" publish", noBuffer)
+	e.pubs, err = conn.Connect("roomd "+e.cfg.Node+" publish", noBuffer, nats.ReconnectHandler(e.onPublishReconnect))
 	if err != nil {
 		return fmt.Errorf("rooms: connect for publishing: %w", err)
 	}
@@ -151,6 +154,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	if e.appender, err = eventlog.NewAppender(e.pubs); err != nil {
 		return fmt.Errorf("rooms: %w", err)
 	}
+	e.connected.Store(true)
 	e.opener = actor.Spawn(&actor.Config[*room]{MaxMessages: openQueue, MaxBatch: openBatch, OnPanic: e.onPanic},
 		func(*actor.Ref[*room]) actor.Receiver[*room] { return &opener{eng: e} })
 	e.rooms = actor.NewGroup(&actor.Config[message]{MaxMessages: e.cfg.Mailbox, MaxBytes: mailboxBytes, Cost: cost, OnPanic: e.onPanic, OnUnread: e.unread}, e.cfg.IdleAfter, e.startRoom)
@@ -278,12 +282,6 @@ func (e *Engine) post(to *actor.Ref[message], m message) {
 // after posts m to a room's mailbox after d.
 func (e *Engine) after(h *handle, d time.Duration, m message) *time.Timer {
 	return time.AfterFunc(d, func() { e.post(h.self, m) })
-}
-
-// resendNow publishes again what has no ack: who should have given it has gone.
-func (e *Engine) resendNow() {
-	e.pub.ResendNow()
-	e.appender.GiveUp()
 }
 
 // Replicas returns how many servers hold the log.

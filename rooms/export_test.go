@@ -331,6 +331,9 @@ const OwnerMailbox = ownerMailbox
 // HoldSteps makes steps wait, before they are appended, while gate is locked.
 func (c *Config) HoldSteps(gate *sync.RWMutex) { c.tuning.appendGate = gate }
 
+// RetryAfter sets the pauses between attempts that end early when NATS is back.
+func (c *Config) RetryAfter(d time.Duration) { c.tuning.pause = d }
+
 // Suspect makes the engine take a node for gone until it is heard again.
 func (e *Engine) Suspect(node string) { e.placement.suspect(node) }
 

@@ -21,8 +21,9 @@ func (o *owner) load() {
 	o.inHand = nil
 	attempt := o.attempts
 	o.attempts++
+	revived := o.eng.revived.soon()
 	o.eng.background(func(ctx context.Context) {
-		_ = eventlog.Pause(ctx, attempt)
+		_, _ = o.eng.pause(ctx, attempt, revived) // a ctx that has ended fails the read
 		ctx, cancel := context.WithTimeout(ctx, o.eng.cfg.tuning.open)
 		defer cancel()
 		m := loaded{of: o}

@@ -72,6 +72,7 @@ func (e *Engine) appendAgain(ctx context.Context, room wire.Room, body []byte, b
 		gate.RLock()
 		defer gate.RUnlock()
 	}
+	revived := e.revived.soon()
 	for attempt := 1; ; attempt++ {
 		var wrong *eventlog.WrongLastError
 		switch {
@@ -84,9 +85,14 @@ func (e *Engine) appendAgain(ctx context.Context, room wire.Room, body []byte, b
 		}
 		e.tableStats.Retries.Add(1)
 		e.roomLog(room).Debug().Err(err).Msg("a step has no ack; sending it again")
-		if err := eventlog.Pause(ctx, attempt); err != nil {
-			return appended{err: err}
+		early, pauseErr := e.pause(ctx, attempt, revived)
+		if pauseErr != nil {
+			return appended{err: pauseErr}
 		}
+		if early {
+			attempt = 0
+		}
+		revived = e.revived.soon()
 		var seq uint64
 		if seq, err = e.appender.AppendStep(ctx, room, body, by, prev); err == nil {
 			return appended{seq: seq}

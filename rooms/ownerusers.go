@@ -6,7 +6,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
@@ -84,8 +83,9 @@ func (o *owner) readUsers() {
 	o.who.reading, o.who.stale = true, false
 	attempt := o.who.attempts
 	o.who.attempts++
+	revived := o.eng.revived.soon()
 	o.eng.background(func(ctx context.Context) {
-		_ = eventlog.Pause(ctx, attempt) // a ctx that has ended fails the read
+		_, _ = o.eng.pause(ctx, attempt, revived) // a ctx that has ended fails the read
 		ctx, cancel := context.WithTimeout(ctx, o.eng.cfg.tuning.open)
 		defer cancel()
 		there, err := o.eng.usersOf(ctx, o.room)

@@ -171,15 +171,34 @@ func (l *Log) retry(ctx context.Context, fn func() error) error {
 // 1.5 times RequestTimeout; before attempt 0 not at all. It returns ctx's error
 // if that ends first.
 func Pause(ctx context.Context, attempt int) error {
+	_, err := PauseUntil(ctx, BeforeAttempt(attempt), nil)
+	return err
+}
+
+// BeforeAttempt is how long Pause waits, drawn anew at each call.
+func BeforeAttempt(attempt int) time.Duration {
 	if attempt <= 0 {
-		return ctx.Err()
+		return 0
 	}
 	pause := min(25*time.Millisecond<<min(attempt, 10), RequestTimeout)
+	return pause/2 + rand.N(pause)
+}
+
+// PauseUntil waits for d, or until early is closed, which it reports. It returns
+// ctx's error if that ends first.
+func PauseUntil(ctx context.Context, d time.Duration, early <-chan struct{}) (ended bool, err error) {
+	if d <= 0 {
+		return false, ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
 	select {
-	case <-time.After(pause/2 + rand.N(pause)):
-		return nil
+	case <-timer.C:
+		return false, nil
+	case <-early:
+		return true, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return false, ctx.Err()
 	}
 }
 
