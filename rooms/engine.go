@@ -75,6 +75,8 @@ type Engine struct {
 	// on, so that a clock that is set back does no harm.
 	incarnation atomic.Uint64
 
+	injectedTold injectedTold
+
 	revived   revival
 	connected atomic.Bool // both connections and what uses them are there
 

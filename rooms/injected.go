@@ -54,8 +54,9 @@ func (o *owner) readInjected() {
 func (o *owner) onInjectedRead(m injectedRead) {
 	o.reading = false
 	if m.err != nil {
-		o.eng.roomLog(o.room).Warn().Err(m.err).Msg("a table's injected commands could not be read; reading them again with the next")
+		o.eng.roomLog(o.room).Warn().Err(m.err).Msg("a table's injected commands could not be read; reading them again in a few seconds")
 		o.injected = o.injectedRead
+		o.eng.injectedTold.forget(o.room)
 		return
 	}
 	if o.log == nil {

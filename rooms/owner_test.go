@@ -286,3 +286,22 @@ func TestTableWithoutALog(t *testing.T) {
 		t.Errorf("the ledger has %d", again)
 	}
 }
+
+// TestInjectedTableIsUnloaded: a table that has injected commands in its log is
+// unloaded like any other, and takes the next one.
+func TestInjectedTableIsUnloaded(t *testing.T) {
+	eng, srv := start(t, func(c *rooms.Config) {
+		ledgers(c)
+		c.IdleAfter, c.PresenceGrace = 400*time.Millisecond, 50*time.Millisecond
+		c.Heartbeats(20 * time.Millisecond)
+	})
+	nc := outsider(t, srv)
+	for n := range int64(2) {
+		inject(t, nc, "room.ledger-1.event", `{"type":"add"}`)
+		eventually(t, "it is decided", func() bool { return eng.TableStats().Injected.Load() > n })
+		eventually(t, "the table is unloaded", func() bool { return eng.TablesOwned() == 0 })
+	}
+	if has := audit(t, eng, "ledger-1").Total; has != 2 {
+		t.Errorf("two were injected, and the ledger has %d", has)
+	}
+}

@@ -3,6 +3,8 @@ package rooms
 import (
 	"slices"
 	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 // giveWayFor is how long an owner leaves a table to the node that has written a
@@ -138,6 +140,17 @@ func (o *owner) handOn() {
 func (e *Engine) reviewOwners() {
 	e.owners.Range(func(_ string, o *ownerRef) bool {
 		_ = o.Send(placementChanged{}) // a full one looks the next time
+		return true
+	})
+}
+
+// reviewStrays has those look that were started here by who saw it differently. The
+// others are sent nothing: they would never be unloaded.
+func (e *Engine) reviewStrays() {
+	e.owners.Range(func(room string, o *ownerRef) bool {
+		if e.ownerOf(wire.Room(room), nil) != e.cfg.Node {
+			_ = o.Send(placementChanged{}) // a full one looks the next time
+		}
 		return true
 	})
 }

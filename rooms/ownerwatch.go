@@ -3,6 +3,7 @@ package rooms
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
@@ -37,7 +38,7 @@ func (e *Engine) watchOwners(ctx context.Context) {
 			e.notes.look()
 			find.Reset(settleFor)
 		case <-check.C:
-			e.reviewOwners() // some may have been started by who saw it differently
+			e.reviewStrays()
 			e.checkInjected(ctx)
 		case <-find.C:
 			e.findInjected(ctx)
@@ -97,17 +98,63 @@ func (e *Engine) LeaveTables(ctx context.Context) {
 	})
 }
 
+// injectedTold is where the log of rooms has the newest command that each owner on
+// this node was told of. Its methods may be called from any goroutine.
+type injectedTold struct {
+	mu  sync.Mutex
+	seq map[wire.Room]uint64
+}
+
+// keep drops what is known of tables that this node does not decide for.
+func (k *injectedTold) keep(owned []wire.Room) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	seq := make(map[wire.Room]uint64, len(owned))
+	for _, room := range owned {
+		if last, ok := k.seq[room]; ok {
+			seq[room] = last
+		}
+	}
+	k.seq = seq
+}
+
+// isNew notes a sequence, and reports whether the owner was not told of it.
+func (k *injectedTold) isNew(room wire.Room, last uint64) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.seq == nil {
+		k.seq = make(map[wire.Room]uint64)
+	}
+	if k.seq[room] >= last {
+		return false
+	}
+	k.seq[room] = last
+	return true
+}
+
+// forget has an owner told again: it could not read what it was told of.
+func (k *injectedTold) forget(room wire.Room) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.seq, room)
+}
+
 // checkInjected tells this node's owners where the log of rooms has their newest
-// command: a copy of it may have been lost.
+// command: a copy of it may have been lost. Each is told of it once: an owner that
+// is sent something at every look is never unloaded.
 func (e *Engine) checkInjected(ctx context.Context) {
 	var owned []wire.Room
 	e.owners.Range(func(room string, _ *ownerRef) bool {
 		owned = append(owned, wire.Room(room))
 		return true
 	})
+	e.injectedTold.keep(owned)
 	for room, last := range e.injectedLasts(ctx, owned) {
+		if !e.injectedTold.isNew(room, last) {
+			continue
+		}
 		if ref, ok := e.owners.Lookup(string(room)); ok {
-			_ = ref.Send(wakeRequest{injected: last, done: func(decided) {}}) // a full one hears it the next time
+			_ = ref.Send(wakeRequest{injected: last, done: func(decided) {}}) // counts nothing in its mailbox; one that ends is followed by one that looks itself
 		}
 	}
 }
