@@ -112,9 +112,11 @@ func (st *store) checkStream(c *streamCheck) {
 	ctx, cancel := context.WithTimeout(st.eng.ctx, eventlog.RequestTimeout)
 	defer cancel()
 	asked := st.eng.tableClock.own()
+	begun := st.eng.begun.Load()
 	now, err := st.log.State(ctx)
 	if err == nil {
 		if st.space == wire.SpaceTables {
+			st.eng.begun.Add(-begun)
 			st.eng.tableClock.compare(asked, st.eng.tableClock.own(), now.Told(), &st.eng.cfg.Log)
 		}
 		c.record(at, now)

@@ -134,6 +134,10 @@ type Config struct {
 	PresenceInterval time.Duration // one batch of membership changes per room and interval
 	PresenceGrace    time.Duration // a lost connection keeps its seat for this long; 0: not at all
 
+	// MaxTables is how many tables may begin, of all nodes together; 0: no limit.
+	// Guests may begin half of them. It is looked at by every node for itself, so a
+	// few more may begin when many do at once. Tables that there are go on.
+	MaxTables int64
 	// Tables are the rooms that rules decide for, the first that fits; fixed.
 	Tables []Hosting
 
@@ -194,6 +198,7 @@ func DefaultConfig() Config {
 		CopyBytes:        32 << 20,
 		PublishBytes:     eventlog.MaxPendingBytes,
 		WaitingBytes:     64 << 20,
+		MaxTables:        10_000,
 		Mailbox:          1024,
 		IdleAfter:        time.Minute,
 		PresenceInterval: time.Second,
@@ -276,6 +281,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("rooms: inbox bytes is %d; it must be at least %d", c.InboxBytes, 1<<20)
 	case c.TableBytes < 1<<20:
 		return fmt.Errorf("rooms: table bytes is %d; it must be at least %d", c.TableBytes, 1<<20)
+	case c.MaxTables < 0:
+		return fmt.Errorf("rooms: max tables is %d; it must not be negative; 0 is no limit", c.MaxTables)
 	case c.Secret != nil && len(c.Secret) != SecretBytes:
 		return fmt.Errorf("rooms: the secret has %d bytes; it must have %d, or be nil", len(c.Secret), SecretBytes)
 	case !budget(c.RingBytes) || !budget(c.CopyBytes) || !budget(c.PublishBytes) || !budget(c.WaitingBytes):

@@ -53,6 +53,7 @@ type Engine struct {
 	placement    *placement
 	forward      *forwarder
 	tableStats   TableStats
+	begun        atomic.Int64 // tables that this node has begun since the stream of tables was last asked
 	owners       *actor.Group[string, ownerMessage]
 	notes        tableNotes // not opened: there are no tables
 	tableLoads   Histogram  // how long tables took to load

@@ -302,7 +302,7 @@ func (o *owner) decide() {
 		done(decided{Seq: o.log.Last()})
 	}
 	o.waking = nil
-	if !o.enter() {
+	if !o.begins() || !o.enter() {
 		return
 	}
 	if o.inspect(); o.log == nil {

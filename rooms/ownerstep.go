@@ -144,6 +144,9 @@ func (o *owner) onAppended(m appended) {
 		return
 	}
 	o.inHand, o.full, o.refused = nil, 0, 0
+	if o.log.Last() == 0 {
+		o.eng.begun.Add(1)
+	}
 	o.answer(o.log.Stored(m.seq))
 	o.eng.tableStats.Steps.Add(1)
 	o.eng.tableStats.StepBytes.Add(int64(len(m.body)))

@@ -23,6 +23,8 @@ type TableStats struct {
 	Expired    atomic.Int64 // commands sent back once because they might have been forgotten
 	Unanswered atomic.Int64 // commands answered unavailable because no node has answered in time
 
+	RefusedNew atomic.Int64 // joins and commands refused because there are Config.MaxTables tables, or half of it for guests
+
 	Older   atomic.Int64 // times that this node left a table to others because newer rules than its own had decided
 	Stopped atomic.Int64 // tables that stopped here because their rules failed
 	Full    atomic.Int64 // steps that were not stored, and their commands refused, because the log of tables is full

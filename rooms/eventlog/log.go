@@ -95,6 +95,7 @@ type StreamState struct {
 	First, Last uint64 // sequences
 	Empty       bool
 	Messages    uint64
+	Subjects    uint64 // that have messages: rooms
 	Bytes       uint64
 	ReplicaLag  uint64 // of the replica that lags furthest behind the leader, in operations
 	info        *jetstream.StreamInfo
@@ -112,7 +113,7 @@ func (l *Log) info(ctx context.Context, opts ...jetstream.StreamInfoOpt) (Stream
 		return StreamState{}, fmt.Errorf("ask for the state of the stream %s: %w", l.name, err)
 	}
 	s := info.State
-	state := StreamState{Epoch: epochOf(info.Created), First: s.FirstSeq, Last: s.LastSeq, Empty: s.Msgs == 0, Messages: s.Msgs, Bytes: s.Bytes, info: info}
+	state := StreamState{Epoch: epochOf(info.Created), First: s.FirstSeq, Last: s.LastSeq, Empty: s.Msgs == 0, Messages: s.Msgs, Subjects: s.NumSubjects, Bytes: s.Bytes, info: info}
 	if info.Cluster != nil {
 		for _, replica := range info.Cluster.Replicas {
 			state.ReplicaLag = max(state.ReplicaLag, replica.Lag)

@@ -55,10 +55,11 @@ type Config struct {
 	MaxGuestRooms int      `group:"limits" default:"10000" say:"a number such as 10000, or 0 for no limit" help:"Rooms that only guests have entered, open on this server; beyond it busy. 0 for no limit."`
 	GuestSpeak    []string `group:"login" placeholder:"ROOM" say:"a room, or a prefix and *, such as table-*; @* for private messages; - for none" help:"The same of where guests may speak; @* lets them send private messages, - is nowhere."`
 
-	Tables   []string      `group:"tables" default:"baccarat-*=baccarat" placeholder:"ROOM=GAME" say:"a room, or a prefix and *, and the game there, such as baccarat-*=baccarat; - for none" help:"Rooms at which a game is played, or a prefix and *, and the game: baccarat. - for none. Repeat it for more."`
-	Dealer   string        `group:"tables" default:"auto" say:"auto or live" help:"Who deals: auto, the server, or live, a program that sends deal over NATS."`
-	BetTime  time.Duration `group:"tables" default:"15s" say:"a duration such as 15s" help:"How long bets are taken."`
-	DealTime time.Duration `group:"tables" default:"1s" say:"a duration such as 1s" help:"How long passes between two cards; five times that between two rounds."`
+	Tables    []string      `group:"tables" default:"baccarat-*=baccarat" placeholder:"ROOM=GAME" say:"a room, or a prefix and *, and the game there, such as baccarat-*=baccarat; - for none" help:"Rooms at which a game is played, or a prefix and *, and the game: baccarat. - for none. Repeat it for more."`
+	Dealer    string        `group:"tables" default:"auto" say:"auto or live" help:"Who deals: auto, the server, or live, a program that sends deal over NATS."`
+	MaxTables int64         `group:"tables" default:"10000" say:"a number such as 10000, or 0 for no limit" help:"Tables that may begin, of all servers together, half of them by guests; beyond it who would begin one is answered busy, and the others go on. 0 for no limit."`
+	BetTime   time.Duration `group:"tables" default:"15s" say:"a duration such as 15s" help:"How long bets are taken."`
+	DealTime  time.Duration `group:"tables" default:"1s" say:"a duration such as 1s" help:"How long passes between two cards; five times that between two rounds."`
 
 	DrainDelay *time.Duration `group:"http" placeholder:"DURATION" say:"a duration such as 5s, or 0s for none" help:"How long of that it goes on as before, with /readyz false, so that a load balancer sees it and sends nobody new; at most half of --drain. Unless it is set: 5s, or none where --addr is a loopback address."`
 

@@ -19,7 +19,7 @@ func TestDefaults(t *testing.T) {
 		RateBytes: 32 << 10, RoomBytes: 256 << 10, InboxRate: 1, ConnectRate: 20, LoginRate: 5,
 		MaxConnectionsPerUser: 20, MaxGuestRooms: 10_000, Queue: 256, QueueBytes: 1 << 20, Memory: 128 << 20, Ping: 25 * time.Second,
 		PresenceInterval: time.Second, PresenceGrace: 15 * time.Second, Drain: 30 * time.Second, LogLevel: "info", JWTRequireExp: true,
-		Tables: []string{"baccarat-*=baccarat"}, Dealer: "auto", BetTime: 15 * time.Second, DealTime: time.Second,
+		Tables: []string{"baccarat-*=baccarat"}, Dealer: "auto", MaxTables: 10_000, BetTime: 15 * time.Second, DealTime: time.Second,
 	}
 	if got := DefaultConfig(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %s\nwant %s", pretty(got), pretty(want))
@@ -160,6 +160,7 @@ func TestMistakes(t *testing.T) {
 		{"burst", []string{"--burst=0"}, nil, []string{"--burst", "ROOMD_BURST"}},
 		{"queue", []string{"--queue=1"}, nil, []string{"--queue", "ROOMD_QUEUE"}},
 		{"queue-bytes", []string{"--queue-bytes=1KiB"}, nil, []string{"--queue-bytes", "ROOMD_QUEUE_BYTES", "ROOMD_MAX_MESSAGE"}},
+		{"max-tables", []string{"--max-tables=-1"}, nil, []string{"--max-tables", "ROOMD_MAX_TABLES"}},
 		{"max-guest-rooms", []string{"--max-guest-rooms=-1"}, nil, []string{"--max-guest-rooms", "ROOMD_MAX_GUEST_ROOMS"}},
 		{"a table without a game", []string{"--tables=vip-*"}, nil, []string{"--tables", "ROOMD_TABLES", "vip-*", "baccarat-*=baccarat"}},
 		{"a game that there is not", []string{"--tables=vip-*=poker"}, nil, []string{"--tables", "ROOMD_TABLES", "poker", "baccarat"}},

@@ -55,6 +55,7 @@ var tableHelp = map[string]string{
 	"StepDrops":        "Times that old steps of a table were dropped.",
 	"Loaded":           "Tables that were loaded, to decide for them here.",
 	"Full":             "Steps that were not stored, and their commands refused, because the log of tables is full (--table-bytes).",
+	"RefusedNew":       "Joins and commands refused because they would begin a table and there are as many as there may be (--max-tables).",
 	"NotNoted":         "Times that it could not be noted for other nodes that a table is busy, or has stopped.",
 	"Stopped":          "Tables that stopped here because their rules failed.",
 	"Snapshots":        "Snapshots of tables that were written and read back.",

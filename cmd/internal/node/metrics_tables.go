@@ -7,6 +7,7 @@ import (
 )
 
 var (
+	begunDesc     = prometheus.NewDesc("roomd_tables_begun", "Tables of all nodes that there are, as every node sees it; no more begin than --max-tables.", nil, nil)
 	brokenDesc    = prometheus.NewDesc("roomd_tables_broken", "Tables of all nodes that stand still because their rules failed, as every node sees it; more than 0 is an alarm.", nil, nil)
 	busyDesc      = prometheus.NewDesc("roomd_tables_busy", "Tables of all nodes that go on though nobody may be there, as every node sees it.", nil, nil)
 	tableLoadDesc = prometheus.NewDesc("roomd_table_load_seconds", "Time to load a table: its snapshot, and the steps behind it.", nil, nil)
@@ -17,6 +18,7 @@ type tableCollector struct{ engine *rooms.Engine }
 
 // Describe implements prometheus.Collector.
 func (c tableCollector) Describe(out chan<- *prometheus.Desc) {
+	out <- begunDesc
 	out <- brokenDesc
 	out <- busyDesc
 	out <- tableLoadDesc
@@ -24,6 +26,7 @@ func (c tableCollector) Describe(out chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c tableCollector) Collect(out chan<- prometheus.Metric) {
+	out <- prometheus.MustNewConstMetric(begunDesc, prometheus.GaugeValue, float64(c.engine.TablesBegun()))
 	out <- prometheus.MustNewConstMetric(brokenDesc, prometheus.GaugeValue, float64(c.engine.TablesStopped()))
 	out <- prometheus.MustNewConstMetric(busyDesc, prometheus.GaugeValue, float64(c.engine.TablesBusy()))
 	out <- histogram(tableLoadDesc, c.engine.TableLoads())

@@ -71,6 +71,8 @@ func checkTables(c Config) *FlagError {
 	switch {
 	case c.Dealer != dealerAuto && c.Dealer != dealerLive:
 		return wrong("dealer", "%q is unknown; write auto, or live for a program that sends the cards", c.Dealer)
+	case c.MaxTables < 0:
+		return wrong("max-tables", "%d is negative; write a number such as 10000, or 0 for none", c.MaxTables)
 	case c.BetTime < minTableTime || c.BetTime > maxTableTime:
 		return wrong("bet-time", "%s is out of range; write a duration from %s to %s, such as 15s", c.BetTime, minTableTime, maxTableTime)
 	case c.DealTime < minTableTime || c.DealTime > maxTableTime:

@@ -1,0 +1,83 @@
+package rooms
+
+import (
+	"time"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+)
+
+// A table begins with its first step, and from then on its last step and its
+// snapshots are kept for good, whoever was there. So there is a bound on how many
+// begin; those that there are go on beyond it.
+
+// lookAgain is how often, at most, a table that may not begin is read again: another
+// node may have begun it meanwhile.
+const lookAgain = time.Second
+
+// errTooManyTables is what those are told who would begin a table beyond the bound.
+var errTooManyTables = wire.Errorf(wire.Busy, "there are as many tables as there may be; take one that there is")
+
+// TablesBegun returns how many tables of all nodes there are, as far as this node
+// knows: what others have begun since it last asked the stream is not in it.
+func (e *Engine) TablesBegun() int64 {
+	n := e.begun.Load()
+	if s := e.stores[wire.SpaceTables].state.Load(); s != nil {
+		n += int64(s.Subjects)
+	}
+	return n
+}
+
+// mayBegin reports whether one more table may begin. Guests begin half of them, so
+// that who has a token, and services, still can when guests have taken theirs.
+func (e *Engine) mayBegin(guest bool) bool {
+	most := e.cfg.MaxTables
+	if guest {
+		most = (most + 1) / 2
+	}
+	return e.cfg.MaxTables == 0 || e.TablesBegun() < most
+}
+
+// begins refuses who would begin the table, if it may not. It reports whether the
+// table, which is loaded, may take steps.
+func (o *owner) begins() bool {
+	if o.log.Last() != 0 || o.eng.mayBegin(true) {
+		return true
+	}
+	anybody := !o.eng.mayBegin(false)
+	refused := false
+	refuse := func(guest bool) bool {
+		if guest || anybody {
+			refused = true
+			o.eng.tableStats.RefusedNew.Add(1)
+		}
+		return guest || anybody
+	}
+	entering := o.entering[:0:0]
+	for _, m := range o.entering {
+		if m.stay || m.behind(o.log) || !refuse(m.user.Guest) {
+			entering = append(entering, m)
+			continue
+		}
+		m.done(decided{Error: errTooManyTables})
+	}
+	o.entering = entering
+	waiting := o.waiting[:0:0]
+	for _, req := range o.waiting {
+		switch {
+		case req.Taken != 0 && anybody: // it stays in the log of rooms until the table may begin
+			o.injectedRead = 0
+		case req.User.From == table.FromEngine && anybody: // there is nothing to take over
+		case req.User.From == table.FromEngine, !refuse(req.User.Guest):
+			waiting = append(waiting, req)
+		default:
+			answerTo(req.Ref, decided{Error: errTooManyTables})
+		}
+	}
+	o.waiting = waiting
+	if refused && time.Since(o.keeps.since) > lookAgain {
+		o.load()
+		return false
+	}
+	return !anybody
+}
