@@ -328,6 +328,9 @@ func (c Config) WithDefaults() Config { return c.withDefaults() }
 // OwnerMailbox is how many commands may wait for a table.
 const OwnerMailbox = ownerMailbox
 
+// MaxForwarded is how many commands may wait for other nodes.
+const MaxForwarded = maxForwarded
+
 // HoldSteps makes steps wait, before they are appended, while gate is locked.
 func (c *Config) HoldSteps(gate *sync.RWMutex) { c.tuning.appendGate = gate }
 
