@@ -2,6 +2,7 @@ package rooms_test
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -179,4 +180,44 @@ func TestLostTailBesideAServer(t *testing.T) {
 		m.awaitSeq(t, seqs[n+69])
 	}
 	wantSeqs(t, m, seqs)
+}
+
+// TestChecksOfBusyRooms: while copies are on their way a check finds each room where
+// it was a moment ago. What the room has delivered since answers that; to ask the
+// leader, or to read the log, would hold up all that is said, in every busy room at
+// once.
+func TestChecksOfBusyRooms(t *testing.T) {
+	const many, events = 100, 40
+	eng, _ := start(t, func(c *rooms.Config) {
+		c.CheckEvery(5 * time.Millisecond)
+		c.PresenceInterval = time.Hour
+	})
+	members := make([]*member, many)
+	for i := range members {
+		room := wire.Room(fmt.Sprint("busy", i))
+		members[i] = join(t, eng, room, "m", rooms.Since{})
+		members[i].awaitSeq(t, publish(t, eng, room, 0, 1)[0]) // a room's first event may need a look at the log
+	}
+	asked := eng.Asks()
+	last := make([]atomic.Uint64, many)
+	var stored sync.WaitGroup
+	for n := range events {
+		for i := range members {
+			stored.Add(1)
+			publishAsync(t, eng, wire.Room(fmt.Sprint("busy", i)), "", note(n), func(ack rooms.PubAck, err error) {
+				defer stored.Done()
+				if err != nil {
+					t.Errorf("event %d of room %d: %v", n, i, err)
+				}
+				last[i].Store(ack.Seq)
+			})
+		}
+	}
+	stored.Wait()
+	for i, m := range members {
+		m.awaitSeq(t, last[i].Load())
+	}
+	if n := eng.Asks() - asked; n != 0 {
+		t.Errorf("the leader was asked %d times about rooms that had missed nothing", n)
+	}
 }
