@@ -190,6 +190,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	if len(e.cfg.Tables) > 0 {
 		e.background(e.watchOwners)
 		e.background(e.notes.run)
+		e.background(e.trimLoop)
 	}
 	for _, st := range e.stores {
 		check := new(streamCheck)

@@ -382,6 +382,11 @@ func IsOtherSecret(err error) bool { return errors.Is(err, errOtherSecret) }
 const SnapshotSteps = snapshotSteps
 
 // Snapshots are those of all tables; EncodeStep is the message of a step.
+// TrimTables trims the tables that nobody uses as if it were later.
+func (e *Engine) TrimTables(ctx context.Context, later time.Duration) {
+	e.trimTables(ctx, e.unloadedTables(ctx), time.Now().Add(later))
+}
+
 func (e *Engine) Snapshots() *eventlog.Snapshots { return e.snapshots }
 func (e *Engine) EncodeStep(room wire.Room, step *table.Step) (body []byte, by string, err error) {
 	return e.encodeStep(room, step)

@@ -34,6 +34,7 @@ type TableStats struct {
 	StepBytes        atomic.Int64 // of them
 	StepsRead        atomic.Int64 // to load tables
 	StepDrops        atomic.Int64 // times that old steps of a table were dropped
+	Trimmed          atomic.Int64 // tables that nobody uses and of which only what the newest snapshot needs was kept
 	Snapshots        atomic.Int64 // that were written and read back
 	SnapshotBytes    atomic.Int64 // of them, before they are compressed
 	SnapshotsFailed  atomic.Int64 // that could not be written; no step is dropped meanwhile

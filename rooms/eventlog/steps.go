@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -81,18 +83,25 @@ func lastIn(description string) uint64 {
 }
 
 // Rooms lists the rooms that have events.
-func (l *Log) Rooms(ctx context.Context) (rooms []wire.Room, err error) {
+func (l *Log) Rooms(ctx context.Context) ([]wire.Room, error) {
+	counts, err := l.Counts(ctx)
+	return slices.Collect(maps.Keys(counts)), err
+}
+
+// Counts is how many events each room has.
+func (l *Log) Counts(ctx context.Context) (map[wire.Room]uint64, error) {
 	state, err := l.info(ctx, jetstream.WithSubjectFilter(l.cfg.Space.AllEvents()))
 	if err != nil {
 		return nil, err
 	}
-	for subject := range state.info.State.Subjects {
+	counts := make(map[wire.Room]uint64, len(state.info.State.Subjects))
+	for subject, n := range state.info.State.Subjects {
 		space, token, _ := wire.SubjectToken(subject)
 		if room, err := space.Room(token); err == nil { // what is no room, nobody can be in
-			rooms = append(rooms, room)
+			counts[room] = n
 		}
 	}
-	return rooms, nil
+	return counts, nil
 }
 
 // StepsAfter asks the stream's leader for the step of a table that follows the

@@ -53,6 +53,7 @@ var tableHelp = map[string]string{
 	"StepBytes":        "Bytes of them.",
 	"StepsRead":        "Steps that were read to load tables.",
 	"StepDrops":        "Times that old steps of a table were dropped.",
+	"Trimmed":          "Tables that nobody uses and of which only what the newest snapshot needs was kept.",
 	"Loaded":           "Tables that were loaded, to decide for them here.",
 	"Full":             "Steps that were not stored, and their commands refused, because the log of tables is full (--table-bytes).",
 	"RefusedNew":       "Joins and commands refused because they would begin a table and there are as many as there may be (--max-tables).",
