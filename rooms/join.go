@@ -15,7 +15,7 @@ func (r *room) onJoin(j *joinRequest) {
 		r.joinFromState(j)
 	case r.fanout.members.has(j.member.ID()):
 		r.flush() // buffered events come before the position in the answer
-		if !j.covered(r.follower.Position().Seq) {
+		if !r.covered(j, r.follower.Position().Seq) {
 			r.catchUp(j)
 			return
 		}
@@ -40,7 +40,7 @@ func (r *room) admit(j *joinRequest, a follow.Admission) {
 		r.eng.stats.ReplayCut.Add(1)
 		a, replay = follow.Admission{Seq: r.follower.Position().Seq}, nil
 	}
-	switch covered := j.covered(a.Seq); {
+	switch covered := r.covered(j, a.Seq); {
 	case !covered && a.Recovered: // the member knows more of the table than its owner
 		reply(j.done, errStateBehind)
 		return

@@ -56,8 +56,11 @@ func (e *Engine) enterTable(ctx context.Context, room wire.Room, j *joinRequest)
 }
 
 // covered reports whether a member that gets all events after seq gets all that are
-// not in the state.
-func (j *joinRequest) covered(seq uint64) bool { return j.state == nil || seq <= j.state.Seq }
+// not in the state. The position of a room that has no event yet is where the log
+// begins, which is behind any state of it.
+func (r *room) covered(j *joinRequest, seq uint64) bool {
+	return j.state == nil || seq <= j.state.Seq || r.follower.Newest() == 0
+}
 
 // catchUp joins a member anew who would miss what came after the state, with a
 // replay of that.

@@ -186,6 +186,9 @@ func TestStepsAreBounded(t *testing.T) {
 	if s := tallyOf(t, again, room); s.Sum != steps+1 {
 		t.Errorf("the sum is %d, want %d", s.Sum, steps+1)
 	}
+	if s := tallyOf(t, again, "tally-new"); s.Sum != 0 {
+		t.Errorf("a table that nobody has used has the sum %d", s.Sum)
+	}
 	if n := again.TableStats().StepsRead.Load(); n > 3*64 {
 		t.Errorf("%d steps were read", n)
 	}
