@@ -176,7 +176,7 @@ func (l *Log) Decide(now int64, list []Request) (step *Step, answers []Answer, e
 				o.answers = append(o.answers, Answer{Ref: req.Ref, Refused: o.step.Done[i].Refused, Again: true})
 				continue
 			}
-			if req.Taken == 0 && (len(l.done.keys)+len(pending) >= MaxKeys || l.done.refused >= MaxRefused) {
+			if req.Taken == 0 && l.done.full(len(pending), req.User.Guest) {
 				answers = append(answers, Answer{Ref: req.Ref, Undecided: TooMany})
 				continue
 			}

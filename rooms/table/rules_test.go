@@ -72,3 +72,32 @@ func TestManyRefusals(t *testing.T) {
 		t.Errorf("later: %v %v %v", fmt.Sprint(step != nil), answers, err)
 	}
 }
+
+// TestGuestsLeaveRoom: however much guests send, a user with a token is heard.
+func TestGuestsLeaveRoom(t *testing.T) {
+	log := table.NewLog(table.Of(no{}), "n", 0)
+	const now = 1_800_000_000_000
+	key, seq := table.Key(0), uint64(0)
+	ask := func(guest bool) table.Undecided {
+		key++
+		step, answers, err := log.Decide(now, []table.Request{
+			{Command: table.Command{Type: "x", User: table.User{From: table.FromUser, Guest: guest}}, Key: key, At: now, Ref: 1},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if step != nil {
+			seq++
+			answers = append(answers, log.Stored(seq)...)
+		}
+		return answers[0].Undecided
+	}
+	for ask(true) == table.Decided {
+		if key > table.MaxKeys {
+			t.Fatal("guests are never told that it is busy")
+		}
+	}
+	if was := ask(false); was != table.Decided {
+		t.Errorf("a user with a token is undecided as well: %d", was)
+	}
+}

@@ -12,7 +12,9 @@ const (
 	// it is not decided.
 	MaxWait = 5 * time.Second
 	// MaxKeys is how many commands a table remembers; while there are more in
-	// Memory, new ones that have an id are refused as busy.
+	// Memory, new ones that have an id are refused as busy. Guests are refused from
+	// half of it on, and of MaxRefused, so that they cannot keep others from being
+	// heard.
 	MaxKeys = 1 << 17
 	// MaxRefused is how many bytes the refusals that a table remembers may have
 	// together; while there are more in Memory, new commands that have an id are
@@ -43,6 +45,16 @@ type doneStep struct {
 type outcome struct {
 	seq     uint64
 	refused string
+}
+
+// full reports whether no further command that has an id may be decided, when more
+// are in the step that is being made.
+func (w *window) full(more int, guest bool) bool {
+	keys, refused := MaxKeys, MaxRefused
+	if guest {
+		keys, refused = keys/2, refused/2
+	}
+	return len(w.keys)+more >= keys || w.refused >= refused
 }
 
 func (w *window) add(s doneStep) {
