@@ -166,6 +166,9 @@ func (r *Result) line() string {
 			fmt.Fprintf(&b, ", %d %s", c.n, c.text)
 		}
 	}
+	if r.Refused > 0 && r.FirstRefusal != "" {
+		b.WriteString("; of the refused, the first: " + r.FirstRefusal)
+	}
 	return b.String()
 }
 

@@ -77,6 +77,10 @@ func TestResultLine(t *testing.T) {
 	if got := r.line(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+	r.Refused, r.FirstRefusal = 3, `{"code":"busy"}`
+	if got, want := r.line(), want+`; of the refused, the first: {"code":"busy"}`; got != strings.Replace(want, ", 2 conn", ", 3 refused, 2 conn", 1) {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
 }
 
 func TestFault(t *testing.T) {
