@@ -132,11 +132,12 @@ func (r *roster) changed(uid string) {
 // the members; nil: none. In a large room, or with more changes than a list may
 // have, it has only the count, and More.
 func (r *roster) takeChanges() *Burst {
+	// Changes that cancel out too: the owner may have read who was there between them.
+	r.tellOwner(rosterChanged{})
 	joined, left, changed := r.presence.Changes()
 	if !changed {
 		return nil
 	}
-	r.tellOwner(rosterChanged{})
 	p := wire.PresenceChange{RoomID: r.label, Count: r.presence.Count()}
 	p.More = p.Count > r.eng.cfg.tuning.countAbove || len(joined)+len(left) > MaxPresenceList ||
 		usersWithin(joined, presenceBytes) < len(joined) || usersWithin(left, presenceBytes) < len(left)
