@@ -331,6 +331,9 @@ const OwnerMailbox = ownerMailbox
 // MaxForwarded is how many commands may wait for other nodes.
 const MaxForwarded = maxForwarded
 
+// LoseAck makes the ack of each step's first append the error that f returns.
+func (c *Config) LoseAck(f func() error) { c.tuning.loseAck = f }
+
 // HoldSteps makes steps wait, before they are appended, while gate is locked.
 func (c *Config) HoldSteps(gate *sync.RWMutex) { c.tuning.appendGate = gate }
 

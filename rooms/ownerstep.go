@@ -37,6 +37,9 @@ func (o *owner) append(step *table.Step) {
 			return
 		}
 		o.eng.appender.Append(o.room, body, by, prev, func(seq uint64, err error) {
+			if lose := o.eng.cfg.tuning.loseAck; lose != nil && err == nil {
+				err = lose()
+			}
 			if err != nil {
 				again(err)
 				return
