@@ -33,9 +33,9 @@ export function resultText({ winner, player_pair, banker_pair, points: [player, 
 }
 
 /** What it brought me; "" if I had no bets. */
-export function gainText({ staked, paid }) {
+export function gainText({ staked, paid, mine }) {
   if (staked === 0) return "";
-  if (paid === staked) return t("table.even");
+  if (paid === staked) return t(mine.every((each) => each.paid === each.amount) ? "table.even" : "table.balanced");
   return paid > staked ? t("table.won", { n: paid - staked }) : t("table.lost", { n: staked - paid });
 }
 

@@ -59,7 +59,7 @@ const applies = {
   },
   round_voided(table, { reason, returned, next_at }, me) {
     for (const { uid, stack } of returned) if (uid === me) table.stack = stack;
-    Object.assign(table, { phase: "settled", closesAt: 0, nextAt: next_at, bets: {}, voided: reason });
+    Object.assign(table, { phase: "settled", closesAt: 0, nextAt: next_at, bets: {}, totals: {}, voided: reason });
   },
   refilled(table, { uid, stack }, me) {
     if (uid === me) table.stack = stack;

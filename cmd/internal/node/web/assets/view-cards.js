@@ -30,7 +30,9 @@ export class CardsView {
     const [head, list] = hand.children;
     hand.setAttribute("aria-label", cards.length > 0 ? `${t(`spot.${to}`)}, ${t("table.points", { n: sum })}` : t(`spot.${to}`));
     const counted = head.querySelector(".points");
-    counted.textContent = cards.length > 0 ? formatNumber(sum) : "";
+    const text = cards.length > 0 ? formatNumber(sum) : "";
+    if (counted.dataset.cards !== cards.join("")) counted.replaceChildren(...(text ? [h("span", { class: dealt ? "fresh" : "" }, text)] : []));
+    counted.dataset.cards = cards.join("");
     const winner = game.phase === "settled" ? game.results.find(({ round }) => round === game.round)?.winner : "";
     hand.dataset.won = String(winner === to);
     if (!stay) list.replaceChildren();

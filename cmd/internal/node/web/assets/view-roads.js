@@ -40,5 +40,6 @@ function draw(id, cells, make) {
       return node;
     },
   });
-  road.parentElement.scrollLeft = road.parentElement.scrollWidth;
+  const last = Math.max(0, ...cells.map(({ col }) => col));
+  road.parentElement.scrollLeft = ((last + 2) * road.scrollWidth) / columns - road.parentElement.clientWidth; // no further: the first results are to be seen as long as there is room
 }

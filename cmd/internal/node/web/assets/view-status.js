@@ -23,7 +23,8 @@ export class StatusView {
     const element = byID("connection");
     element.dataset.state = phase.state;
     element.title = t(`phase.${phase.state}`);
-    byID("connection-text").textContent = t(`phase.${phase.state}`);
+    const text = t(`phase.${phase.state}`);
+    if (byID("connection-text").textContent !== text) byID("connection-text").textContent = text; // it is announced
     const waiting = phase.state === "reconnecting" || (phase.state === "connecting" && phase.failed);
     byID("banner").hidden = !waiting && phase.state !== "ended";
     byID("banner").dataset.state = phase.state;

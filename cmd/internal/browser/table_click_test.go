@@ -1,0 +1,37 @@
+package browser
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestTableBetsLie: chips that are drawn anew under the mouse take no click with them, and nothing that one is about to press moves
+// while one bets.
+func TestTableBetsLie(t *testing.T) {
+	server := tableServer(t)
+	mei := sitDown(t, newBrowser(t, needChromium(t)), "Mei", server)
+	for _, width := range []int64{1280, 360} {
+		mei.run("another window", chromedp.EmulateViewport(width, 800))
+		const tops = `[...document.querySelectorAll("[data-testid=spot], [data-testid=chip], [data-testid=bet-clear]")].map((each) => Math.round(each.getBoundingClientRect().top + document.querySelector("[data-testid=table]").scrollTop)).join()`
+		before := mei.text(tops)
+		for _, on := range []string{"banker", "player_pair"} {
+			mei.click(`[data-testid=spot][data-on=` + on + `]`)
+			mei.onTable(on, "100", "100")
+		}
+		mei.holds("under the mouse lies the spot, not a chip", `(() => {
+			const chip = document.querySelector("[data-testid=spot][data-on=banker] .chip").getBoundingClientRect();
+			return document.elementFromPoint(chip.left + chip.width / 2, chip.top + chip.height / 2).matches("[data-testid=spot]");
+		})()`)
+		mei.backTo("table")
+		mei.types("bet more on the tie than may lie there", "5t")
+		mei.until("it says why not", `!document.querySelector("[data-testid=bet-problem]").hidden`)
+		if after := mei.text(tops); after != before {
+			t.Errorf("at a width of %d the tops were %s and are %s", width, before, after)
+		}
+		mei.shoot("lie")
+		mei.types("take all back and the small chip", "c2")
+		mei.hasChips("10,000", "0")
+	}
+	mei.content(t)
+}
