@@ -30,6 +30,13 @@ func TestTableBetsLie(t *testing.T) {
 			t.Errorf("at a width of %d the tops were %s and are %s", width, before, after)
 		}
 		mei.shoot("lie")
+		mei.holds("in view", `(() => {
+			const [line, table] = ["bet-problem", "table"].map((id) => document.querySelector("[data-testid=" + id + "]").getBoundingClientRect());
+			return line.top >= table.top && line.bottom <= table.bottom;
+		})()`)
+		mei.types("bet more than there is", "bb")
+		mei.until("it says that too", `document.querySelector("[data-testid=bet-problem]").textContent === "Not taken: you have 4,800 chips."`)
+		mei.holds("the chip is marked", `[...document.querySelectorAll("[data-testid=chip]")].map((chip) => chip.dataset.poor).join() === "false,false,false,false,true"`)
 		mei.types("take all back and the small chip", "c2")
 		mei.hasChips("10,000", "0")
 	}

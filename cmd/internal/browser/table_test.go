@@ -83,7 +83,7 @@ func TestTableBets(t *testing.T) {
 	mei.onTable("tie", "40", "")
 
 	percy.types("bet more on the tie than may lie there", "5t")
-	percy.until("it says why not", `document.querySelector("[data-testid=bet-problem]").textContent.includes("at most 1000 on tie")`)
+	percy.until("it says why not", `document.querySelector("[data-testid=bet-problem]").textContent.includes("at most 1,000 on Tie; you have 40 there")`)
 	percy.onTable("tie", "40", "40")
 	percy.hasChips("9,440", "560")
 	percy.shoot("refused")
@@ -163,6 +163,9 @@ func TestTableInChinese(t *testing.T) {
 	mei.click(`[data-testid=spot][data-on=banker_pair]`)
 	mei.onTable("banker_pair", "100", "100")
 	mei.until("it is told", `(`+announced+`).includes("押莊對 100，剩餘 9,900。")`)
+	mei.backTo("table")
+	mei.types("bet more on the tie than may lie there", "5t")
+	mei.until("it says so in this language", `document.querySelector("[data-testid=bet-problem]").textContent === "未接受： 和最多 1,000。"`)
 	for _, size := range [][2]int64{{1280, 800}, {1000, 700}, {820, 800}, {640, 400}, {360, 740}, {320, 256}} {
 		mei.run("another window", chromedp.EmulateViewport(size[0], size[1]))
 		mei.holds(fmt.Sprintf("the table fits into %v", size), `(() => {

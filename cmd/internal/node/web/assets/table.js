@@ -1,5 +1,6 @@
 // A table at which this window sits: what the room has told of it, and what is being bet there.
 
+import { t } from "./i18n.js";
 import { nextID } from "./protocol.js";
 import { applyEvent, isBaccarat, settlement, sum, tableOf } from "./table-state.js";
 import { sentence } from "./table-speech.js";
@@ -106,7 +107,27 @@ export class Table {
     return sum(this.game.bets) + this.underway();
   }
 
+  /** Why the server would not take this bet now, as far as this page can know: {key, vars}; null: it may. */
+  refusal(on, amount) {
+    const { min = 0, max = Infinity } = this.game.limits[on] ?? {};
+    const mine = (this.game.bets[on] ?? 0) + this.underway(on);
+    if (this.left < amount) return { key: "table.poor", vars: { n: this.left } };
+    if (mine + amount > max) return { key: mine > 0 ? "table.most.mine" : "table.most", vars: { on: t(`spot.${on}`), n: max, mine } };
+    return mine + amount < min ? { key: "table.least", vars: { on: t(`spot.${on}`), n: min } } : null;
+  }
+
   bet(on, amount) {
+    const refusal = this.refusal(on, amount);
+    if (!refusal) this.#place(on, amount);
+    else this.#refuse(refusal);
+  }
+
+  #refuse(refusal) {
+    this.problem = { outcome: "refused", ...refusal };
+    this.#changed();
+  }
+
+  #place(on, amount) {
     const bet = { id: nextID(), round: this.game.round, on, amount, seq: 0, echoed: false };
     this.placing.push(bet);
     this.#do("place_bet", { round: bet.round, on, amount }, bet.id).then((ack) => {
@@ -118,6 +139,7 @@ export class Table {
 
   /** Places what I had in the last round in which I bet. */
   again() {
+    if (sum(this.lastBets) > this.left) return this.#refuse({ key: "table.poor", vars: { n: this.left } });
     for (const [on, amount] of Object.entries(this.lastBets)) this.bet(on, amount);
   }
 
@@ -175,7 +197,7 @@ export class Table {
   }
 }
 
-/** Whether one can bet a chip now, by the server's clock. */
-export function canBet({ game, left }, chip, now) {
-  return game.phase === "betting" && now < game.closesAt && left >= chip;
+/** Whether bets are taken now, by the server's clock. */
+export function takesBets({ game }, now) {
+  return game.phase === "betting" && now < game.closesAt;
 }

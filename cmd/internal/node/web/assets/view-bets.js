@@ -2,7 +2,7 @@
 
 import { byID, h, reconcile } from "./dom.js";
 import { errorText, formatNumber, t } from "./i18n.js";
-import { canBet } from "./table.js";
+import { takesBets } from "./table.js";
 import { CHIPS, REFILL_BELOW, SPOTS } from "./table-state.js";
 
 const ODDS = { player: 1, banker: 0.95, tie: 8, player_pair: 11, banker_pair: 11 };
@@ -30,6 +30,7 @@ export class BetsView {
     this.#table = table;
     const { game } = table;
     for (const spot of byID("spots").children) this.#drawSpot(spot);
+    for (const choice of byID("chips").querySelectorAll(".chip-choice")) this.#drawChoice(choice);
     byID("stack").textContent = formatNumber(table.left);
     byID("staked").textContent = formatNumber(table.staked);
     byID("refill").hidden = game.stack + table.staked >= REFILL_BELOW;
@@ -55,7 +56,7 @@ export class BetsView {
   }
 
   #open() {
-    return this.#online() && canBet(this.#table, this.#chip, this.#now());
+    return this.#online() && takesBets(this.#table, this.#now());
   }
 
   #may(what) {
@@ -71,7 +72,6 @@ export class BetsView {
   #choose(chip) {
     this.#chip = chip;
     byID("chips").querySelector(`[value="${chip}"]`).checked = true;
-    if (this.#table) for (const spot of byID("spots").children) this.#drawSpot(spot);
   }
 
   #spot(on) {
@@ -110,19 +110,31 @@ export class BetsView {
     return h("label", { class: "chip-choice", dataset: { testid: "chip", chip } }, input, h("span", { class: `chip chip-${chip}`, "aria-hidden": "true" }, chip >= 1000 ? `${chip / 1000}K` : String(chip)));
   }
 
+  // One that cannot be paid can be chosen all the same: who presses a spot then is told.
+  #drawChoice(choice) {
+    const chip = Number(choice.dataset.chip);
+    const poor = chip > this.#table.left;
+    choice.dataset.poor = String(poor);
+    choice.firstElementChild.setAttribute("aria-label", t(poor ? "table.chip.poor" : "table.chip.n", { n: chip }));
+  }
+
   #problem() {
     const { problem } = this.#table;
     const line = byID("bet-problem");
-    const text = problem ? problemText(problem) : "";
+    const words = problem ? problemWords(problem) : [];
+    const text = words.map((each) => each.textContent ?? each).join(" ");
     line.hidden = text === "";
-    if (line.textContent !== text) line.textContent = text;
+    if (line.textContent !== text) line.replaceChildren(...words.flatMap((each, i) => (i > 0 ? [" ", each] : [each])));
   }
 }
 
-function problemText(error) {
-  if (error.outcome === "unknown") return t("table.perhaps");
-  const reason = error.code === "refused" ? error.message : errorText(error);
-  return `${t(error.outcome === "unsent" ? "table.unsent" : "table.notaken")} ${reason}`;
+// Texts, and of what the table itself says, which is in English, an element.
+function problemWords(error) {
+  if (error.outcome === "unknown") return [t("table.perhaps")];
+  const what = t(error.outcome === "unsent" ? "table.unsent" : "table.notaken");
+  if (error.key) return [what, t(error.key, error.vars)];
+  if (error.code !== "refused") return [what, errorText(error)];
+  return [what, error.message.startsWith("no more bets ") ? t("table.late") : h("bdi", { lang: "en" }, error.message)];
 }
 
 // What came back on a spot, while the round that has ended is shown.
