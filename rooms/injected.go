@@ -172,3 +172,14 @@ func (e *Engine) lastInjected(ctx context.Context, room wire.Room) (uint64, erro
 	verdict, err := e.stores[wire.SpaceRooms].log.Ask(ctx, room, 0)
 	return verdict.Last, err
 }
+
+// checkTaken says so when a table has taken more of the log of rooms than that has:
+// what is published there next is taken for what was decided before.
+func (e *Engine) checkTaken(ctx context.Context, room wire.Room, taken uint64) error {
+	state, err := e.stores[wire.SpaceRooms].log.State(ctx)
+	if err == nil && state.Last < taken {
+		e.roomLog(room).Error().Uint64("taken", taken).Uint64("last", state.Last).
+			Msg("the log of rooms is older than this table: what services publish there is passed over until it has as many events; send commands on room.<room>.command")
+	}
+	return err
+}

@@ -37,6 +37,9 @@ func (o *owner) load() {
 		if m.err == nil {
 			m.injected, m.err = o.eng.lastInjected(ctx, o.room)
 		}
+		if m.err == nil && m.injected < m.log.Taken() { // the room's events may have been dropped since
+			m.err = o.eng.checkTaken(ctx, o.room, m.log.Taken())
+		}
 		o.post(m)
 	})
 }
