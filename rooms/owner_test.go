@@ -248,7 +248,7 @@ func TestForwardedCommandThatMayBeOld(t *testing.T) {
 func TestTableWithoutALog(t *testing.T) {
 	var gate sync.RWMutex
 	eng, _ := start(t, func(c *rooms.Config) { ledgers(c); c.HoldSteps(&gate) })
-	const room, many = "ledger-1", rooms.OwnerMailbox + 2000
+	const room, many = "ledger-1", 4 * rooms.OwnerMailbox // the mailbox, what waits, and the step that is held
 	if _, err := command(t, eng, room, "0", service, "add", ""); err != nil {
 		t.Fatal(err)
 	}
