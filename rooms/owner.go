@@ -53,8 +53,8 @@ type owner struct {
 	keeps keeper
 	noted noted
 	asked []inspectRequest
-	full  int // steps that found the log full, since the last one that did not
-	used  time.Time
+	full  int       // steps that found the log full, since the last one that did not
+	used  time.Time // when somebody wanted something of the table, or it took a step
 }
 
 // ownerMessage is what an owner's mailbox takes.
@@ -315,6 +315,7 @@ func (o *owner) decide() {
 	}
 	if len(o.waiting) == 0 {
 		o.arm()
+		o.lookedAt()
 		return
 	}
 	list := o.waiting

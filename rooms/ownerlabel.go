@@ -121,3 +121,11 @@ func (o *owner) putAwayLabel() bool {
 	}
 	return false
 }
+
+// lookedAt puts the label away of a table that is not unloaded only because it is
+// asked how it is, again and again.
+func (o *owner) lookedAt() {
+	if time.Since(o.used) > o.eng.cfg.IdleAfter {
+		_ = o.Idle() // puts it away if it reports true, or soon will
+	}
+}

@@ -146,7 +146,7 @@ func (o *owner) onAppended(m appended) {
 		o.load()
 		return
 	}
-	o.inHand, o.full, o.refused = nil, 0, 0
+	o.inHand, o.full, o.refused, o.used = nil, 0, 0, time.Now()
 	if o.log.Last() == 0 {
 		o.eng.begun.Add(1)
 	}

@@ -94,3 +94,21 @@ func TestLabelOfNobodysTable(t *testing.T) {
 	joinAs(t, eng, room, "s2", "bob")
 	awaitLabel(t, engines, room, `"open"`)
 }
+
+// TestLabelOfATableThatIsLookedAt: who only asks how a table is does not keep its
+// label in the lobby.
+func TestLabelOfATableThatIsLookedAt(t *testing.T) {
+	const room = "ledger-1"
+	eng, _ := start(t, func(c *rooms.Config) {
+		ledgers(c)
+		c.IdleAfter, c.PresenceGrace, c.PresenceInterval = 300*time.Millisecond, 0, 20*time.Millisecond
+	})
+	m := joinAs(t, eng, room, "s1", "ann")
+	ruleLabel(t, eng, room, `"open"`)
+	awaitLabel(t, map[string]*rooms.Engine{"the node": eng}, room, `"open"`)
+	eng.Leave(room, m, rooms.LeaveAsked)
+	eventually(t, "the label is removed", func() bool {
+		_, err := eng.InspectTable(within(t), room)
+		return err == nil && eng.Label(room) == nil
+	})
+}
