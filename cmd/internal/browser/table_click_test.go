@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -40,5 +41,25 @@ func TestTableBetsLie(t *testing.T) {
 		mei.types("take all back and the small chip", "c2")
 		mei.hasChips("10,000", "0")
 	}
+	mei.content(t)
+}
+
+// TestTableOnPhones: the chips are in view however low the window is, and the first results while there is room for them.
+func TestTableOnPhones(t *testing.T) {
+	server := newRoomd(t)
+	server.args = []string{"--bet-time", "300ms", "--deal-time", "20ms"}
+	server.start()
+	mei := sitDown(t, newBrowser(t, needChromium(t)), "Mei", server)
+	for _, size := range [][2]int64{{844, 390}, {320, 568}, {1024, 600}, {360, 740}} {
+		mei.run("another window", chromedp.EmulateViewport(size[0], size[1]))
+		mei.run("see the spots", chromedp.Evaluate[chromedp.Void](`void document.querySelector("[data-testid=spot][data-on=banker]").scrollIntoView({ block: "nearest" })`))
+		mei.holds(fmt.Sprintf("in %v the chips are in view", size), `[...document.querySelectorAll("[data-testid=chip]")].every((chip) => {
+			const box = chip.getBoundingClientRect();
+			return chip.contains(document.elementFromPoint(box.left + box.width / 2, box.bottom - 4));
+		})`)
+		mei.shoot(fmt.Sprintf("phone-%d", size[0]))
+	}
+	mei.until("a result", `document.querySelector("[data-testid=bead-plate] .bead")`)
+	mei.holds("the first results are in view", `document.querySelectorAll("[data-testid=bead-plate] .bead").length > 20 || document.querySelector("[data-testid=big-road]").parentElement.scrollLeft === 0`)
 	mei.content(t)
 }
