@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
@@ -26,7 +25,7 @@ type JoinOptions struct {
 }
 
 // Publish sends an event into a room and waits until it is stored. Events are
-// sent in the order of the calls. An empty room is the current one. After an
+// sent in the order of the calls, in each room. An empty room is the current one. After an
 // error that is ErrOutcomeUnknown, or a *wire.Error with the code
 // wire.Unavailable, the event may be stored or not. For the former, look in the
 // room's history; for the latter, use Send with an ID of your own, which may be
@@ -164,8 +163,7 @@ func (c *Client) Signal(ctx context.Context, room string, payload any) error {
 func (c *Client) do(ctx context.Context, ev wire.Event) (*request, error) {
 	if ev.ID == "" {
 		c.mu.Lock()
-		c.ids++
-		ev.ID = c.idPrefix + strconv.FormatUint(c.ids, 36)
+		ev.ID = c.nextID()
 		c.mu.Unlock()
 	}
 	r, err := c.prepare(ev)

@@ -76,7 +76,7 @@ type Config struct {
 	// time up to MinBackoff, which doubles with each failure up to MaxBackoff.
 	MinBackoff, MaxBackoff time.Duration
 	// HandshakeTimeout bounds a connect up to the first event, and how long
-	// requests wait after that until the rooms are joined again.
+	// requests wait after that until the rooms are joined again, or refused.
 	HandshakeTimeout time.Duration
 	// AckTimeout is how long the server may take to answer a request before the
 	// connection is considered dead. It must be longer than the 15 s for which

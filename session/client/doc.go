@@ -22,6 +22,14 @@
 // has then; use another Client for another user. Requests that store nothing,
 // such as joins and get_history, are sent again without limit.
 //
+// A room that the server refuses to join again for the moment (a code that is
+// Retryable, as of a table that has stopped) costs only itself: the connection
+// and the other rooms go on, and the room is tried again after a pause that grows
+// like that of a reconnect. What is published to it waits until it is joined
+// again: what was never written for as long as its context lets it, the rest until
+// ResendFor. It counts as pending (Config.Outbox). Each refusal comes to OnEvent. If
+// it is the inbox that is refused, the Client reconnects.
+//
 // At a table what was decided at once has one position, and comes as one event.
 // A program that goes by the events in it reads each with wire.EachOf:
 //

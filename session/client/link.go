@@ -38,8 +38,10 @@ type link struct {
 	pace bucket
 
 	// guarded by client.mu
-	missing     map[string]bool // rooms that the server has not joined again yet
-	reconnectAt time.Time       // when the server asked us to reconnect; zero: it did not
+	missing     map[string]bool    // rooms that the server has not answered yet
+	refused     map[string]*rejoin // rooms that are joined again later
+	elsewhere   bool               // the server's current room is not ours, which it refused
+	reconnectAt time.Time          // when the server asked us to reconnect; zero: it did not
 
 	mu      sync.Mutex
 	closing bool  // the read deadline is final
@@ -50,6 +52,7 @@ func newLink(c *Client, conn *websocket.Conn, rooms []string) *link {
 	l := &link{
 		client: c, conn: conn, stop: make(chan struct{}), writerDone: make(chan struct{}),
 		joinDeadline: time.Now().Add(c.cfg.HandshakeTimeout), pace: newBucket(c.cfg.Rate, c.cfg.Burst, time.Now()), missing: make(map[string]bool),
+		refused: make(map[string]*rejoin),
 	}
 	for _, room := range rooms {
 		l.missing[room] = true
@@ -188,15 +191,23 @@ func (l *link) due(now time.Time) (r *request, wait time.Duration, err error) {
 		}
 		wait = min(wait, left)
 	}
+	r, left, err := l.rejoin(now)
+	if r != nil || err != nil {
+		return r, 0, err
+	}
+	wait = min(wait, left)
 	if closed := l.joinDeadline.Sub(now); closed > 0 && len(l.missing) > 0 {
 		return nil, min(wait, closed), nil
 	}
 	// The expiry timer may be late, as it stops while the machine sleeps.
-	if r := c.outbox.head(); r != nil && r.late(now) {
+	if r := c.outbox.head(l.held); r != nil && r.late(now) {
 		c.expire(now)
 	}
-	if c.outbox.idle() {
+	if r = c.outbox.head(l.held); r == nil {
 		return nil, wait, nil
+	}
+	if l.misplaced(r) {
+		return nil, 0, errors.New("the server had refused the current room, and has another")
 	}
 	if paced := l.pace.wait(now); paced > 0 {
 		return nil, min(wait, paced), nil

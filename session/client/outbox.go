@@ -59,9 +59,6 @@ func (o *outbox) add(r *request) error {
 	return nil
 }
 
-// idle reports whether there is nothing to write.
-func (o *outbox) idle() bool { return o.written == len(o.queue) }
-
 // unwrite undoes next after a failed write: the server has got at most a part
 // of the event, which it cannot decode. The connection has ended, so nothing
 // else changes.
@@ -71,21 +68,28 @@ func (o *outbox) unwrite(r *request) {
 	}
 }
 
-// head returns the next request to write, or nil.
-func (o *outbox) head() *request {
-	if o.idle() {
-		return nil
+// head returns the next request to write, or nil. It moves it before those that
+// are held.
+func (o *outbox) head(held func(*request) bool) *request {
+	for i, r := range o.queue[o.written:] {
+		if !held(r) {
+			if i > 0 {
+				copy(o.queue[o.written+1:], o.queue[o.written:o.written+i])
+				o.queue[o.written] = r
+			}
+			return r
+		}
 	}
-	return o.queue[o.written]
+	return nil
 }
 
-// next returns the next request, or nil, and marks it as written to the
-// connection of uid.
+// next returns the first unwritten request, or nil, and marks it as written to
+// the connection of uid.
 func (o *outbox) next(now time.Time, uid string) *request {
-	r := o.head()
-	if r == nil {
+	if o.written == len(o.queue) {
 		return nil
 	}
+	r := o.queue[o.written]
 	r.sentAt = now
 	r.first.note(now, uid)
 	o.written++

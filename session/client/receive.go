@@ -104,7 +104,11 @@ func (c *Client) track(l *link, ev wire.Event) (gap Gap, missed bool, err error)
 		c.rooms.leave(trackName(ev.Room))
 		l.settled(trackName(ev.Room))
 	case wire.TypeError:
-		if room := trackName(ev.Room); ev.ID == "" && l.missing[room] {
+		room := l.refusedBy(ev.ID)
+		if named := trackName(ev.Room); ev.ID == "" && l.missing[named] {
+			room = named
+		}
+		if room != "" {
 			return gap, false, c.notJoined(l, room, errorOf(ev))
 		}
 	case wire.TypeReconnect:
@@ -126,7 +130,7 @@ func (c *Client) joinCause(l *link, id, room string) joinCause {
 		return joinCause{}
 	}
 	_, member := c.rooms.joined[room]
-	why := joinCause{again: member && !l.missing[room]}
+	why := joinCause{again: member && !l.missing[room] && l.refused[room] == nil}
 	// The request has been removed if its context has ended.
 	if r := c.outbox.byID[id]; r != nil && r.event.Type == wire.TypeJoinRoom {
 		var request wire.RoomRequest
@@ -138,22 +142,10 @@ func (c *Client) joinCause(l *link, id, room string) joinCause {
 	return why
 }
 
-// notJoined handles a room that the server refuses to join again: after a
-// retryable error the connection is ended, to reconnect; otherwise the room is
-// left. c.mu is held.
-func (c *Client) notJoined(l *link, room string, err error) error {
-	var refused *wire.Error
-	if errors.As(err, &refused) && refused.Code.Retryable() {
-		return fmt.Errorf("join room %q again: %w", room, err)
-	}
-	c.rooms.leave(room)
-	l.settled(room)
-	return nil
-}
-
-// settled marks a room as joined again or left. c.mu is held.
+// settled marks a room as answered: joined again, left or refused. c.mu is held.
 func (l *link) settled(room string) {
 	delete(l.missing, room)
+	delete(l.refused, room)
 	if len(l.missing) == 0 {
 		l.client.poke()
 	}

@@ -90,11 +90,14 @@ func (c *Client) connectedAs(uid string) {
 // timer for the next. c.mu is held.
 func (c *Client) expire(now time.Time) {
 	c.giveUp(errTooLate, func(r *request) bool { return r.late(now) })
+	var oldest time.Time // not always the first: see outbox.head
 	for _, r := range c.outbox.queue[c.outbox.written:] {
-		if r.maybeStored() { // the first one was written first
-			c.expiry.Reset(r.first.at.Add(ResendFor).Sub(now))
-			return
+		if r.maybeStored() && (oldest.IsZero() || r.first.at.Before(oldest)) {
+			oldest = r.first.at
 		}
+	}
+	if !oldest.IsZero() {
+		c.expiry.Reset(oldest.Add(ResendFor).Sub(now))
 	}
 }
 

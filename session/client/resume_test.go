@@ -1,6 +1,7 @@
 package client
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"testing"
@@ -140,21 +141,21 @@ func TestGapIsReported(t *testing.T) {
 
 func TestRoomThatCannotBeJoinedAgain(t *testing.T) {
 	tests := []struct {
+		room      string
 		code      wire.Code
 		reconnect bool
-	}{{wire.Busy, true}, {wire.Forbidden, false}}
+	}{{wire.InboxAlias, wire.Busy, true}, {"general", wire.Forbidden, false}}
 	for _, tt := range tests {
-		t.Run(string(tt.code), func(t *testing.T) {
+		t.Run(tt.room+" "+string(tt.code), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p, rec := newPeer(t), &recorder{}
 				c, s := start(t, p, rec.config(p))
 				s.conn.Close()
 				s = p.accept()
-				s.joined("", wire.InboxAlias, 0, true)
 				end := s.watch()
-				s.send(wire.Event{Type: wire.TypeError, Room: "general", Payload: wire.MarshalPayload(wire.ErrorInfo{Code: tt.code, Message: "no"})})
+				s.send(wire.Event{Type: wire.TypeError, Room: tt.room, Payload: wire.MarshalPayload(wire.ErrorInfo{Code: tt.code, Message: "no"})})
 				synctest.Wait()
-				if _, joined := c.Position("general"); joined != tt.reconnect {
+				if _, joined := c.Position(tt.room); joined != tt.reconnect {
 					t.Errorf("still wants the room: %v", joined)
 				}
 				if tt.reconnect {
@@ -167,6 +168,72 @@ func TestRoomThatCannotBeJoinedAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A refused room is tried from the position, after pauses that grow; what was
+// written to it fails when it is too late to send it again, and other rooms'
+// requests pass it by.
+func TestRefusedRoomIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, rec := newPeer(t), &recorder{}
+		c, s := start(t, p, rec.config(p))
+		written := publish(t.Context(), c, "written")
+		s.expect(wire.TypeSendMessage)
+		s.conn.Close()
+		s = p.accept()
+		s.joined("", wire.InboxAlias, 0, true)
+		s.send(wire.Event{Type: wire.TypeError, Room: "general", Payload: wire.MarshalPayload(wire.ErrorInfo{Code: wire.Unavailable, Message: "no"})})
+		never := publish(t.Context(), c, "never written")
+		synctest.Wait()
+		heartbeat := make(chan error, 1)
+		go func() {
+			_, err := c.Send(t.Context(), wire.Event{Type: wire.TypeHeartbeat})
+			heartbeat <- err
+		}()
+		pause := backoff{min: DefaultMinBackoff, max: DefaultMaxBackoff}
+		var again wire.Event
+		for last, beaten := time.Now(), false; ; {
+			again = s.receive()
+			if again.Type == wire.TypeHeartbeat && !beaten {
+				beaten = true
+				s.ack(again, 0)
+				continue
+			}
+			var asked wire.RoomRequest
+			if again.Type != wire.TypeJoinRoom || json.Unmarshal(again.Payload, &asked) != nil || asked.Name != "general" ||
+				asked.Since == nil || *asked.Since != (wire.Position{Epoch: "e", Seq: 10}) {
+				t.Fatalf("the client sent %+v", again)
+			}
+			if after := time.Since(last); after > pause.ceiling() {
+				t.Errorf("try %d after %v, want at most %v", pause.failures, after, pause.ceiling())
+			}
+			pause.failures++
+			last = time.Now()
+			if len(written) > 0 {
+				break
+			}
+			s.refuse(again, wire.Unavailable)
+		}
+		if err := <-heartbeat; err != nil {
+			t.Error(err)
+		}
+		if got := <-written; !errors.Is(got.err, ErrOutcomeUnknown) {
+			t.Errorf("Publish: %v", got.err)
+		}
+		// Fewer would mean that the pauses are too long; their sum is random.
+		if pause.failures < 6 || pause.failures > 100 {
+			t.Errorf("%d tries in %v", pause.failures, ResendFor)
+		}
+		s.joined(again.ID, "general", 10, true)
+		s.ack(s.expect(wire.TypeSendMessage), 11)
+		if got := <-never; got.err != nil {
+			t.Error(got.err)
+		}
+		if gaps := rec.seenGaps(); gaps != nil {
+			t.Errorf("gaps %+v", gaps)
+		}
+		finish(t, c, s)
+	})
 }
 
 func TestReconnectEvent(t *testing.T) {
