@@ -41,18 +41,19 @@ func TestChat(t *testing.T) {
 		if err := json.Unmarshal(events[0].Payload, &got); err != nil {
 			t.Fatalf("%s: %v in %s", payload, err, events[0].Payload)
 		}
-		want := map[string]any{"message": text, "from": who.Name, "uid": who.UID, "avatar_id": "cat", "time": 7.0, "guest": true}
+		want := map[string]any{"message": text, "from": who.Name, "uid": who.UID, "username": who.Name, "avatar_id": "cat",
+			"sent": "1970-01-01T00:00:00.007Z", "time": 7.0, "guest": true}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %v, want %v", payload, got, want)
 		}
 	}
-	for _, payload := range []string{`{"message":1}`, `[]`, `{"message"`} {
+	for _, payload := range []string{`{"message":1}`, `[]`, `{"message"`, `{"message":"a","image_url":"https://x/y.png"}`} {
 		if events, err := table.Chat(table.Command{Payload: json.RawMessage(payload)}); err == nil {
 			t.Errorf("%s: %v", payload, events)
 		}
 	}
-	events, err := table.Chat(table.Command{Payload: json.RawMessage(`{"message":"hi"}`), User: table.User{From: table.FromService}})
-	if err != nil || string(events[0].Payload) != `{"message":"hi","from":"","time":0,"service":true}` {
+	events, err := table.Chat(table.Command{Payload: json.RawMessage(`{"content":"hi","from":"dealer"}`), User: table.User{From: table.FromService}})
+	if err != nil || string(events[0].Payload) != `{"message":"hi","from":"dealer","sent":"1970-01-01T00:00:00Z","time":0,"service":true}` {
 		t.Errorf("of a service: %s, %v", events[0].Payload, err)
 	}
 }
