@@ -136,13 +136,14 @@ func (e *Engine) decideHere(room wire.Room, c forwarded, done answerFunc) {
 		return
 	}
 	var m ownerMessage
+	way := route{c.Gone, c.Insist}
 	switch {
 	case c.Inspect:
-		m = inspectRequest{route{c.Gone, c.Insist}, done}
+		m = inspectRequest{way, done}
 	case c.Wake:
-		m = wakeRequest{c.Injected, route{c.Gone, c.Insist}, done}
+		m = wakeRequest{c.Injected, way, done}
 	case c.Enter:
-		m = enterRequest{user: c.User, stay: c.Stay, seen: c.Seen, route: route{c.Gone, c.Insist}, done: done}
+		m = enterRequest{user: c.User, stay: c.Stay, seen: c.Seen, route: way, done: done}
 	default:
 		req := table.Request{
 			Command: table.Command{Type: c.Type, Payload: c.Payload, User: c.User}, At: e.tableClock.now().UnixMilli(), Ref: done,
@@ -150,7 +151,7 @@ func (e *Engine) decideHere(room wire.Room, c forwarded, done answerFunc) {
 		if c.ID != "" {
 			req.Key = table.KeyOf(c.User.From, c.User.UID, c.ID)
 		}
-		m = decideRequest{req, route{c.Gone, c.Insist}}
+		m = decideRequest{req, way}
 	}
 	switch err := e.owners.Send(string(room), m); err {
 	case nil:

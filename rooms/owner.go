@@ -189,33 +189,35 @@ func (o *owner) Receive(b *actor.Batch[ownerMessage]) {
 }
 
 func (o *owner) onDecide(m decideRequest) {
-	switch {
-	case o.givesWay(m.route):
-		answerTo(m.req.Ref, o.toWriter())
-	case o.stalled:
-		answerTo(m.req.Ref, decided{Error: errNoLog})
-	case len(o.waiting) >= ownerMailbox && m.req.Ref != nil:
-		o.eng.tableStats.Busy.Add(1)
-		answerTo(m.req.Ref, decided{Error: errTableBusy})
-	default:
-		o.used = time.Now()
-		o.waiting = append(o.waiting, m.req)
+	if d, ok := o.takes(m.route, len(o.waiting)); !ok {
+		answerTo(m.req.Ref, d)
+		return
 	}
+	o.waiting = append(o.waiting, m.req)
 }
 
 func (o *owner) onEnter(m enterRequest) {
-	switch {
-	case o.givesWay(m.route):
-		m.done(o.toWriter())
-	case o.stalled:
-		m.done(decided{Error: errNoLog})
-	case len(o.entering) >= ownerMailbox:
-		o.eng.tableStats.Busy.Add(1)
-		m.done(decided{Error: errTableBusy})
-	default:
-		o.used = time.Now()
-		o.entering = append(o.entering, m)
+	if d, ok := o.takes(m.route, len(o.entering)); !ok {
+		m.done(d)
+		return
 	}
+	o.entering = append(o.entering, m)
+}
+
+// takes reports whether a request may wait, behind so many of its kind, or what it
+// is answered instead.
+func (o *owner) takes(r route, waiting int) (d decided, ok bool) {
+	switch {
+	case o.givesWay(r):
+		return o.toWriter(), false
+	case o.stalled:
+		return decided{Error: errNoLog}, false
+	case waiting >= ownerMailbox:
+		o.eng.tableStats.Busy.Add(1)
+		return decided{Error: errTableBusy}, false
+	}
+	o.used = time.Now()
+	return decided{}, true
 }
 
 func (o *owner) onWake(m wakeRequest) {

@@ -90,7 +90,7 @@ func (e *Engine) publish(room wire.Room, body wire.Body, opts PublishOptions, do
 		done(PubAck{}, wire.Errorf(wire.BadJSON, "there is no event to publish"))
 		return
 	}
-	if len(e.cfg.Tables) > 0 && e.IsTable(room) {
+	if e.IsTable(room) {
 		if opts.Author == wire.FromUser || opts.Author == wire.FromGuest {
 			done(PubAck{}, wire.Errorf(wire.Forbidden, "rules decide in this room; what a user does there is a command"))
 			return

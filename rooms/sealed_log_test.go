@@ -157,25 +157,7 @@ func TestHiddenInTheLog(t *testing.T) {
 func TestForgedSteps(t *testing.T) {
 	eng, srv := start(t, whispering)
 	nc := outsider(t, srv)
-	var all heard
-	if _, err := nc.Subscribe("room.whispers.log", all.add); err != nil {
-		t.Fatal(err)
-	}
-	if err := nc.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	m := as(t, eng, "ann", "m", rooms.Since{})
-	first := whisperAs(t, eng, "ann", "1", whisper{Open: "one"})
-	m.awaitSeq(t, first)
-	var genuine *nats.Msg
-	eventually(t, "the first step is heard", func() bool {
-		for _, msg := range all.on("room.whispers.log") {
-			if strings.Contains(string(msg.Data), `"one"`) {
-				genuine = msg
-			}
-		}
-		return genuine != nil
-	})
+	m, first, genuine := firstWhisper(t, eng, nc)
 	by := genuine.Header.Get(rooms.HeaderBy)
 	if by == "" {
 		t.Fatal("a step has no signature")
@@ -229,6 +211,31 @@ func TestForgedSteps(t *testing.T) {
 	same("history after a takeover", lines)
 }
 
+// firstWhisper has ann say the first thing at the table, and returns her, its
+// sequence, and the copy of that step.
+func firstWhisper(t *testing.T, eng *rooms.Engine, nc *nats.Conn) (m *member, first uint64, genuine *nats.Msg) {
+	t.Helper()
+	var all heard
+	if _, err := nc.Subscribe("room.whispers.log", all.add); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	m = as(t, eng, "ann", "m", rooms.Since{})
+	first = whisperAs(t, eng, "ann", "1", whisper{Open: "one"})
+	m.awaitSeq(t, first)
+	eventually(t, "the first step is heard", func() bool {
+		for _, msg := range all.on("room.whispers.log") {
+			if strings.Contains(string(msg.Data), `"one"`) {
+				genuine = msg
+			}
+		}
+		return genuine != nil
+	})
+	return m, first, genuine
+}
+
 // lastStep is the body of the newest step of all tables.
 func lastStep(t *testing.T, nc *nats.Conn) string {
 	t.Helper()
@@ -241,25 +248,7 @@ func lastStep(t *testing.T, nc *nats.Conn) string {
 func TestForgedCopiesOfSteps(t *testing.T) {
 	eng, srv := start(t, func(c *rooms.Config) { whispering(c); undisturbed(c) })
 	nc := outsider(t, srv)
-	var all heard
-	if _, err := nc.Subscribe("room.whispers.log", all.add); err != nil {
-		t.Fatal(err)
-	}
-	if err := nc.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	m := as(t, eng, "ann", "m", rooms.Since{})
-	first := whisperAs(t, eng, "ann", "1", whisper{Open: "one"})
-	m.awaitSeq(t, first)
-	var genuine *nats.Msg
-	eventually(t, "the step is heard", func() bool {
-		for _, msg := range all.on("room.whispers.log") {
-			if strings.Contains(string(msg.Data), `"one"`) {
-				genuine = msg
-			}
-		}
-		return genuine != nil
-	})
+	m, _, genuine := firstWhisper(t, eng, nc)
 	forged := eng.Stats().Forged.Load()
 	eventually(t, "it is seen through", func() bool { // unless another step comes before it
 		steps := messagesOf(t, nc, eventlog.StepsStream)

@@ -177,11 +177,8 @@ func (a *Appender) GiveUp() {
 // nats.ErrConnectionClosed.
 func (a *Appender) Close() {
 	a.mu.Lock()
-	pending := a.pending
-	a.pending, a.closed = nil, true
+	a.closed = true
 	a.timer.Stop()
 	a.mu.Unlock()
-	for _, p := range pending {
-		p.done(0, ErrNoAck)
-	}
+	a.GiveUp()
 }

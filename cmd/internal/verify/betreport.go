@@ -113,19 +113,9 @@ func (d betVerdict) fault() error {
 }
 
 func (d *betVerdict) conclude() {
-	switch err := d.fault(); {
-	case errors.Is(err, ErrBroken):
-		d.Outcome, d.Words = broken, err.Error()
-		return
-	case err != nil:
-		d.Outcome, d.Words = unverified, err.Error()
-		return
-	}
-	d.Outcome = held
-	d.Words = fmt.Sprintf("the promise held: %d acknowledged bets, each in the log once, %d rounds settled once, and everybody's money as the log has it", d.Bets, d.Settled)
-	if d.Unacknowledged > 0 {
-		d.Words += fmt.Sprintf("; %d commands got no answer, so nothing was promised of them", d.Unacknowledged)
-	}
+	d.Outcome, d.Words = conclude(d.fault(),
+		fmt.Sprintf("%d acknowledged bets, each in the log once, %d rounds settled once, and everybody's money as the log has it", d.Bets, d.Settled),
+		d.Unacknowledged, "commands got no answer, so nothing was promised of them")
 }
 
 // bets prints how it goes.

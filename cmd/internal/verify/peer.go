@@ -109,9 +109,6 @@ func (p *peer) onJoined(ev wire.Event) {
 func (p *peer) onLogged(ev wire.Event) {
 	var m wire.Message
 	e := entry{seq: ev.Seq}
-	if ev.Room != p.room.name {
-		return
-	}
 	if json.Unmarshal(ev.Payload, &m) != nil || !parseEvent(m.Message, p.v.name, &e) {
 		p.v.foreign.Add(1)
 		return

@@ -71,19 +71,25 @@ func (d verdict) fault() error {
 
 // conclude sets the conclusion in words.
 func (d *verdict) conclude() {
-	switch err := d.fault(); {
-	case errors.Is(err, ErrBroken):
-		d.Outcome, d.Words = broken, err.Error()
-		return
-	case err != nil:
-		d.Outcome, d.Words = unverified, err.Error()
-		return
+	d.Outcome, d.Words = conclude(d.fault(),
+		fmt.Sprintf("%d acknowledged events, each heard once and in one order by everybody in its room", d.Acknowledged),
+		d.Unacknowledged, "got no ack, so nothing was promised of them")
+}
+
+// conclude is the outcome of a run, and its words: what has failed, or what was
+// shown, with how many were not acknowledged.
+func conclude(fault error, shown string, open int64, but string) (outcome, words string) {
+	switch {
+	case errors.Is(fault, ErrBroken):
+		return broken, fault.Error()
+	case fault != nil:
+		return unverified, fault.Error()
 	}
-	d.Outcome = held
-	d.Words = fmt.Sprintf("the promise held: %d acknowledged events, each heard once and in one order by everybody in its room", d.Acknowledged)
-	if d.Unacknowledged > 0 {
-		d.Words += fmt.Sprintf("; %d got no ack, so nothing was promised of them", d.Unacknowledged)
+	words = "the promise held: " + shown
+	if open > 0 {
+		words += fmt.Sprintf("; %d %s", open, but)
 	}
+	return held, words
 }
 
 // judge computes the verdict.
