@@ -331,6 +331,9 @@ const OwnerMailbox = ownerMailbox
 // MaxForwarded is how many commands may wait for other nodes.
 const MaxForwarded = maxForwarded
 
+// MaxBounds is how many bounds of rules are counted by name.
+const MaxBounds = maxBounds
+
 // LoseAck makes the ack of each step's first append the error that f returns.
 func (c *Config) LoseAck(f func() error) { c.tuning.loseAck = f }
 

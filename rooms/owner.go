@@ -361,6 +361,9 @@ func (o *owner) answer(answers []table.Answer) {
 		if a.Refused != "" {
 			if !a.Again {
 				stats.Refused.Add(1)
+				if a.Bound != "" {
+					stats.AtBound.add(a.Bound)
+				}
 			}
 			d.Error = wire.Errorf(wire.Refused, "%s", a.Refused)
 		}

@@ -1,12 +1,17 @@
 package rooms
 
-import "sync/atomic"
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+)
 
 // TableStats are the counters of the tables of this node since it started. Any
 // goroutine may read every field; only the engine writes.
 type TableStats struct {
 	Decided   atomic.Int64 // commands that this node has decided and stored, refused ones included
 	Refused   atomic.Int64 // of those, the ones that the rules refused
+	AtBound   BoundCounts  // of those, the ones that were refused because of a bound of the rules
 	Again     atomic.Int64 // commands that came again and got their first answer
 	HandedOn  atomic.Int64 // tables handed to a node whose turn it is: one that has started, or the next when this one stops
 	GaveWay   atomic.Int64 // times that this node left a table to the node that had written a step before it
@@ -43,6 +48,40 @@ type TableStats struct {
 
 	Injected    atomic.Int64 // commands taken from the log of rooms
 	WakeRetries atomic.Int64 // wake-ups of tables that failed and are tried again
+}
+
+// maxBounds is how many bounds of rules are counted by name.
+const maxBounds = 32
+
+// BoundCounts count refusals by the bound that rules have named (table.RefuseAt).
+// All names after the first 32 that this node has met count as "other": the values
+// of a metric's label must be limited.
+type BoundCounts struct {
+	mu     sync.Mutex
+	counts map[string]int64
+}
+
+func (c *BoundCounts) add(bound string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.counts == nil {
+		c.counts = make(map[string]int64)
+	}
+	bound = strings.ToValidUTF8(bound, "?") // else no metric can be shown
+	if _, ok := c.counts[bound]; !ok && len(c.counts) >= maxBounds {
+		bound = "other"
+	}
+	c.counts[bound]++
+}
+
+// Each calls fn with every bound that was reached and how often, in no order. Any
+// goroutine may call it; fn must not block.
+func (c *BoundCounts) Each(fn func(bound string, count int64)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for bound, count := range c.counts {
+		fn(bound, count)
+	}
 }
 
 // TableStats returns the counters of the tables. They may be read at any time.

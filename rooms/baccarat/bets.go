@@ -70,17 +70,17 @@ func place(s *State, uid string) ([]table.Event, error) {
 		return nil, nil
 	}
 	if len(s.Bets) >= MaxBettors {
-		return nil, table.Refuse("%d players have bets in this round; wait for the next", MaxBettors)
+		return nil, table.RefuseAt("bettors", "%d players have bets in this round; wait for the next", MaxBettors)
 	}
 	if s.roundBytes(uid) > MaxRoundBytes {
-		return nil, table.Refuse("%d players with long uids have bets in this round; wait for the next", len(s.Bets))
+		return nil, table.RefuseAt("round_bytes", "%d players with long uids have bets in this round; wait for the next", len(s.Bets))
 	}
 	if _, ok := s.Stacks[uid]; ok || len(s.Stacks) < MaxStacks {
 		return nil, nil
 	}
 	longest := s.longestGone()
 	if len(longest) == 0 {
-		return nil, table.Refuse("this table keeps the stacks of %d players; go to another", MaxStacks)
+		return nil, table.RefuseAt("stacks", "this table keeps the stacks of %d players; go to another", MaxStacks)
 	}
 	return []table.Event{table.Happened(typeForgotten, forgotten{longest})}, nil
 }

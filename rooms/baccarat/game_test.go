@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -67,6 +68,15 @@ func (g *game) must(who table.User, typ, payload string) []table.Event {
 		g.t.Fatalf("%s %s: %v", typ, payload, err)
 	}
 	return events
+}
+
+// atBound is refused for what a bound of the rules forbids.
+func (g *game) atBound(bound string, who table.User, typ, payload string) {
+	g.t.Helper()
+	var refusal *table.Refusal
+	if _, err := g.send(who, typ, payload); !errors.As(err, &refusal) || refusal.Bound != bound {
+		g.t.Errorf("%s %s: %v, want a refusal at the bound %s", typ, payload, err, bound)
+	}
 }
 
 // refused is send for what must be.
@@ -400,7 +410,7 @@ func TestLargestRound(t *testing.T) {
 			g.bet(fmt.Sprint("u-", i), on, 1000)
 		}
 	}
-	g.refused(user("one more"), "place_bet", `{"round":1,"on":"tie","amount":20}`)
+	g.atBound("bettors", user("one more"), "place_bet", `{"round":1,"on":"tie","amount":20}`)
 	g.bet("u-7", baccarat.Player, 20) // who has a place may go on
 	ev := g.until("round_settled")
 	var settled struct{ Paid []any }

@@ -263,7 +263,7 @@ func TestManyStacks(t *testing.T) {
 	for i := range baccarat.MaxStacks {
 		g.state.Stacks[fmt.Sprint("guest-", i)] = 2000
 	}
-	g.refused(user("ann"), "place_bet", `{"round":1,"on":"tie","amount":20}`)
+	g.atBound("stacks", user("ann"), "place_bet", `{"round":1,"on":"tie","amount":20}`)
 	g.bet("guest-1", baccarat.Tie, 20)
 	for i := range 300 {
 		who := guest(fmt.Sprint("guest-", i))
@@ -391,6 +391,9 @@ func TestLongUIDs(t *testing.T) {
 			if size := baccarat.WrittenBytes(uid); size != len(written) {
 				t.Fatalf("%s takes %d bytes, not %d", written, len(written), size)
 			}
+		}
+		if bound := []string{"round_bytes", "bettors"}[placed/baccarat.MaxBettors]; placed <= baccarat.MaxBettors {
+			g.atBound(bound, user(fmt.Sprintf(pattern, baccarat.MaxBettors)), "place_bet", `{"round":1,"on":"player","amount":1000}`)
 		}
 		if size := len(g.until("round_settled").Payload); size > baccarat.MaxRoundBytes || placed != want {
 			t.Errorf("%s: %d users, %d bytes", pattern, placed, size)

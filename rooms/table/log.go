@@ -61,6 +61,7 @@ type Answer struct {
 	Ref     any
 	Seq     uint64 // of the step
 	Refused string // the reason; "": it was not
+	Bound   string // Refusal.Bound, of the first answer
 	Again   bool   // it came before: this is the first answer
 	Undecided
 }
@@ -194,7 +195,7 @@ func (l *Log) Decide(now int64, list []Request) (step *Step, answers []Answer, e
 			continue
 		}
 		req.Now, req.Present = now, len(l.there)
-		refused, err := l.decide(o, req.Command)
+		refused, bound, err := l.decide(o, req.Command)
 		if err != nil {
 			return nil, answers, err
 		}
@@ -204,7 +205,7 @@ func (l *Log) Decide(now int64, list []Request) (step *Step, answers []Answer, e
 			o.bytes += doneBytes + len(refused)
 		}
 		if req.Ref != nil {
-			o.answers = append(o.answers, Answer{Ref: req.Ref, Refused: refused})
+			o.answers = append(o.answers, Answer{Ref: req.Ref, Refused: refused, Bound: bound})
 		}
 	}
 	if len(o.step.Events) == 0 && len(o.step.Done)+len(o.step.Came)+len(o.step.Gone) == 0 && o.step.Taken == 0 && len(o.answers) == 0 {
@@ -229,18 +230,18 @@ func (l *Log) early(c Command, now int64) (bool, error) {
 func (l *Log) Left() []Request { return l.left }
 
 // decide adds what comes of a command to the step.
-func (l *Log) decide(o *openStep, c Command) (refused string, err error) {
+func (l *Log) decide(o *openStep, c Command) (refused, bound string, err error) {
 	if c.User.From != FromEngine && ofEngine(c.Type) {
-		return fmt.Sprintf("%s is said by the server only", c.Type), nil
+		return fmt.Sprintf("%s is said by the server only", c.Type), "", nil
 	}
 	l.count++
 	events, err := l.table.decide(c, l.check > 0 && l.count%l.check == 0)
 	var refusal *Refusal
 	switch {
 	case errors.As(err, &refusal):
-		return refusal.Reason, nil
+		return refusal.Reason, refusal.Bound, nil
 	case err != nil:
-		return "", err
+		return "", "", err
 	}
 	for _, ev := range events {
 		o.bytes += len(ev.Type) + len(ev.Payload)
@@ -249,7 +250,7 @@ func (l *Log) decide(o *openStep, c Command) (refused string, err error) {
 		}
 		o.step.Events = append(o.step.Events, stored(ev))
 	}
-	return "", nil
+	return "", "", nil
 }
 
 func stored(ev Event) StoredEvent {

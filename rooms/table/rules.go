@@ -145,7 +145,10 @@ func (ev Event) Only(uids ...string) Event {
 
 // Refusal is why rules do not do what a command asks; its sender gets an error
 // with code refused and this text.
-type Refusal struct{ Reason string }
+type Refusal struct {
+	Reason string
+	Bound  string // of these rules that is reached, see RefuseAt; "": it is for another reason
+}
 
 func (r *Refusal) Error() string { return r.Reason }
 
@@ -153,11 +156,22 @@ func (r *Refusal) Error() string { return r.Reason }
 // kept with the command, and may quote what somebody sent.
 const MaxRefusal = 512
 
+// RefuseAt is Refuse because a bound of the rules is reached: so many players, so
+// many bets. The bound is one of a few short names, by which a node counts such
+// refusals (roomd_table_at_bound_total).
+func RefuseAt(bound, format string, args ...any) error {
+	return &Refusal{Reason: reason(format, args), Bound: bound}
+}
+
 // Refuse makes a *Refusal. The text is shown to the sender.
 func Refuse(format string, args ...any) error {
-	reason := fmt.Sprintf(format, args...)
-	if len(reason) > MaxRefusal {
-		reason = strings.ToValidUTF8(reason[:MaxRefusal-len("…")], "") + "…"
+	return &Refusal{Reason: reason(format, args)}
+}
+
+func reason(format string, args []any) string {
+	text := fmt.Sprintf(format, args...)
+	if len(text) > MaxRefusal {
+		text = strings.ToValidUTF8(text[:MaxRefusal-len("…")], "") + "…"
 	}
-	return &Refusal{Reason: reason}
+	return text
 }

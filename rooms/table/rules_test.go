@@ -21,6 +21,9 @@ func TestLongRefusal(t *testing.T) {
 	if reason := table.Refuse("no").Error(); reason != "no" {
 		t.Errorf("%q", reason)
 	}
+	if at := table.RefuseAt("players", "%s", strings.Repeat("x", 20_000)); len(at.Error()) != table.MaxRefusal {
+		t.Errorf("at a bound it has %d bytes", len(at.Error()))
+	}
 }
 
 // no refuses everything, with as much as it may say.
