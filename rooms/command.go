@@ -106,6 +106,9 @@ type moved struct {
 	Writer bool `json:"writer,omitempty"`
 	// Alive is that it has done so after it was taken for gone.
 	Alive bool `json:"alive,omitempty"`
+	// Older is the version of the rules of a node that leaves the table to one with
+	// newer ones; 0: it has another reason.
+	Older int `json:"older,omitempty"`
 }
 
 // tableState is what a user sees of a table after the step Seq, at the time Now in

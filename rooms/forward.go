@@ -3,6 +3,7 @@ package rooms
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"sync"
@@ -74,6 +75,7 @@ type sending struct {
 	ask   string       // whom to ask next; "": whose turn it is
 	to    string       // whom it was sent to
 	moves int          // since it last waited
+	older int          // moved.Older of the last answer that had one; 0: none
 	over  atomic.Bool  // done was called
 	here  atomic.Int64 // attempts at this node's owner, and those that it has answered
 
@@ -154,6 +156,9 @@ func (f *forwarder) wait(s *sending) {
 func (f *forwarder) expire(s *sending) {
 	f.eng.tableStats.Unanswered.Add(1)
 	text := "no node has decided in time; try again"
+	if s.older != 0 {
+		text = fmt.Sprintf("no node has decided in time: newer rules than version %d, which a node has, have decided for this table; update the nodes, or try again", s.older)
+	}
 	if !s.c.repeatable() && s.to != "" {
 		text = "no node has said what it decided; without an id it is not asked again"
 	}
@@ -306,6 +311,7 @@ func (f *forwarder) answered(s *sending, d decided) {
 	case d.Moved.Writer:
 		s.ask, s.c.Insist, s.c.Gone = s.to, false, append(slices.Clip(s.c.Gone), d.Moved.To)
 	default:
+		s.older = cmp.Or(d.Moved.Older, s.older)
 		s.c.Insist, s.c.Gone = false, append(slices.Clip(s.c.Gone), s.to)
 		if to := d.Moved.To; to != "" && !slices.Contains(s.c.Gone, to) && !e.placement.suspected(to) {
 			s.ask = to

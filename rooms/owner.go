@@ -295,7 +295,7 @@ func (o *owner) decide() {
 		o.refuse(errStopped)
 		return
 	case o.noted.newer:
-		o.sendOn(moved{})
+		o.sendOn(moved{Older: o.game.Version()})
 		return
 	case o.busy || o.log == nil:
 		return

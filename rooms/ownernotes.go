@@ -101,7 +101,7 @@ func (o *owner) leaveToNewer(err error) {
 	o.log, o.noted.newer = nil, true
 	o.stopTimer()
 	o.eng.forward.wake(o.room, o.injected, []string{o.eng.cfg.Node})
-	o.sendOn(moved{})
+	o.sendOn(moved{Older: o.game.Version()})
 }
 
 // stop has a table stand still, on all nodes, because its rules failed.

@@ -83,7 +83,7 @@ func (e *Engine) serveOne(name string, req micro.Request, fn func(context.Contex
 		}
 		if err != nil {
 			shown := wire.AsError(err)
-			if shown.Code == wire.Internal {
+			if !wire.Known(err) {
 				e.cfg.Log.Error().Err(err).Str("endpoint", name).Msg("a request to the service was answered with internal")
 			}
 			msg.Header = nats.Header{micro.ErrorHeader: {shown.Message}, micro.ErrorCodeHeader: {string(shown.Code)}}

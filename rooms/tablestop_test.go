@@ -205,6 +205,30 @@ func TestUnreadableState(t *testing.T) {
 	}
 }
 
+// TestOnlyOlderRules: where no node has rules as new as those that have decided, an
+// operator and who sends a command are told so.
+func TestOnlyOlderRules(t *testing.T) {
+	srv := startServer(t)
+	newer := startEngine(t, srv, tallies(sums{version: 3}))
+	add(t, newer, "tally-1", 1)
+	closeEngine(t, newer)
+	older := startEngine(t, srv, tallies(sums{version: 2}))
+	const says = "newer rules than version 2"
+	inspected := make(chan error, 1)
+	go func() {
+		_, err := older.InspectTable(within(t), "tally-1")
+		inspected <- err
+	}()
+	defer func() {
+		if err := <-inspected; err == nil || wire.AsError(err).Code != wire.Unavailable || !strings.Contains(err.Error(), says) {
+			t.Errorf("inspected: %v, want %q", err, says)
+		}
+	}()
+	if _, err := command(t, older, "tally-1", "c-1", aService, "add", "1"); err == nil || wire.AsError(err).Code != wire.Unavailable || !strings.Contains(err.Error(), says) {
+		t.Errorf("a command: %v, want %q", err, says)
+	}
+}
+
 // TestOlderRulesLeaveTables: a node whose rules are older than those of a table's
 // last step does not decide, though it is its turn; commands find another node.
 func TestOlderRulesLeaveTables(t *testing.T) {

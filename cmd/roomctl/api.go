@@ -96,7 +96,10 @@ func (r *roomAPI) get(ctx context.Context, what string, query url.Values, answer
 
 // ask is get with another method.
 func (r *roomAPI) ask(ctx context.Context, method, what string, query url.Values, answer any) error {
-	address := r.address + what + "?" + query.Encode()
+	address := r.address + what
+	if len(query) > 0 {
+		address += "?" + query.Encode()
+	}
 	req, err := http.NewRequestWithContext(ctx, method, address, nil)
 	if err != nil {
 		return fmt.Errorf("--url: %w", err)

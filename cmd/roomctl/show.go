@@ -105,6 +105,9 @@ func showMessage(ev wire.Event) string {
 	if from == "" {
 		from = p.Username
 	}
+	if from == "" {
+		from = "(a service)" // users have names
+	}
 	if ev.Type == wire.TypePrivateMessage {
 		from += " (private)"
 	}

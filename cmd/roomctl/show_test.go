@@ -13,6 +13,7 @@ func TestShow(t *testing.T) {
 	tests := []struct{ event, want string }{
 		{`{"type":"new_message","room":"general","payload":{"message":"hi","from":"percy"}}`, "general  percy: hi"},
 		{`{"type":"new_message","room":"general","payload":{"message":"hi","username":"percy","image_url":"https://x/a.png"}}`, "general  percy: hi [https://x/a.png]"},
+		{`{"type":"new_message","room":"general","payload":{"message":"table opens"}}`, "general  (a service): table opens"},
 		{`{"type":"private_message","room":"@me","payload":{"message":"psst","from":"percy"}}`, "@me  percy (private): psst"},
 		{`{"type":"presence","room":"general","payload":{"joined":[{"username":"a"}],"left":[{"username":"b"}],"count":1}}`, "general  * +a -b 1 person here"},
 		{`{"type":"room_joined","room":"general","payload":{"count":3}}`, "general  * joined, 3 people here"},

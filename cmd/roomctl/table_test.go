@@ -27,7 +27,7 @@ func TestTable(t *testing.T) {
 	if _, err := call(t, env, "table", "resume", "baccarat-1"); err == nil || !strings.Contains(err.Error(), "has not stopped") {
 		t.Errorf("resumed: %v", err)
 	}
-	if _, err := call(t, env, "table", "inspect", "general"); err == nil || !strings.Contains(err.Error(), "no rules decide") {
+	if _, err := call(t, env, "table", "inspect", "general"); err == nil || !strings.Contains(err.Error(), "/api/tables/general answers 404") || !strings.Contains(err.Error(), "no rules decide") {
 		t.Errorf("a room: %v", err)
 	}
 }

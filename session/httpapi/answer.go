@@ -98,7 +98,7 @@ func Endpoint(log zerolog.Logger, guard Guard, on Methods) http.Handler {
 // that is no *wire.Error is logged and shown as internal.
 func WriteError(w http.ResponseWriter, r *http.Request, log zerolog.Logger, err error) {
 	shown := wire.AsError(err)
-	if shown.Code == wire.Internal {
+	if !wire.Known(err) {
 		log.Error().Err(err).Str("method", r.Method).Str("path", r.URL.Path).Msg("a request failed")
 	}
 	status := statusOf(shown.Code)

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -91,5 +92,23 @@ func TestEndOfSessions(t *testing.T) {
 	s.logins.Close()
 	if err := end(t.Context(), "ann", time.Hour); wire.AsError(err).Code != wire.Unavailable {
 		t.Errorf("without NATS: %v", err)
+	}
+}
+
+// TestWhatIsLogged: an answer internal whose reason only the log knows is logged,
+// one that says its reason, as of a table that stands still, is not: who sends
+// command after command there would fill the log.
+func TestWhatIsLogged(t *testing.T) {
+	s := newStack(t)
+	for err, logged := range map[error]int{
+		wire.Errorf(wire.Internal, "the rules of this table have failed"): 0,
+		errors.New("the disk is gone"):                                    1,
+	} {
+		s.log.Reset()
+		act := Endpoint(s.logger(), nil, Methods{http.MethodPost: func(*http.Request) (any, error) { return nil, err }})
+		refused(t, ask(act, http.MethodPost, "/", ""), 500, wire.Internal)
+		if lines := strings.Count(s.log.String(), "\n"); lines != logged {
+			t.Errorf("%v: %d lines, want %d: %s", err, lines, logged, s.log)
+		}
 	}
 }
