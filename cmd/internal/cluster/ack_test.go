@@ -26,6 +26,7 @@ func isAck(f frame) bool {
 // Either way it is stored once.
 func TestALostAckStoresOnce(t *testing.T) {
 	faults(t, 0, 0)
+	beside(t)
 	c := startNATS(t)
 	nodes := startNodes(t, c, 2)
 	for _, tt := range []struct {

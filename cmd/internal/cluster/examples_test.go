@@ -104,6 +104,7 @@ func (g *giveAndTake) has(n int) {
 // order, while each of them, and the node, is killed.
 func TestGiveAndTake(t *testing.T) {
 	faults(t, 0, 0)
+	beside(t)
 	const room = "百 家.樂"
 	g := startGiveAndTake(t, room)
 	g.give.start()
@@ -167,6 +168,7 @@ func TestGiveAndTake(t *testing.T) {
 // may not make the consumer that it takes from.
 func TestAServiceGivesAndTakes(t *testing.T) {
 	faults(t, 0, 0)
+	beside(t)
 	const room = "百 家.樂"
 	c := startNATS(t)
 	g := newGiveAndTake(t, startNodes(t, c, 1)[0], c.url("service"), room)

@@ -40,6 +40,7 @@ func last(t *testing.T, d time.Duration) {
 
 func TestANodeDies(t *testing.T) {
 	faults(t, 0, 0)
+	beside(t)
 	s := startScene(t)
 	at := time.Now()
 	s.nodes[0].kill()
@@ -78,8 +79,10 @@ func TestAllNATSServersRestart(t *testing.T) {
 
 func TestANodeIsCutOff(t *testing.T) {
 	fault := faults(t, 8*time.Second, 20*time.Second)
+	beside(t)
 	for name, cut := range map[string]func(links){"in silence": links.stall, "and knows": links.cut} {
 		t.Run(name, func(t *testing.T) {
+			beside(t)
 			s := startScene(t)
 			at := time.Now()
 			cut(s.nodes[0].links)
@@ -98,6 +101,7 @@ func TestANodeIsCutOff(t *testing.T) {
 
 func TestANodeIsPaused(t *testing.T) {
 	fault := faults(t, 8*time.Second, 20*time.Second)
+	beside(t)
 	s := startScene(t)
 	at := time.Now()
 	s.nodes[0].signal(syscall.SIGSTOP)
@@ -111,6 +115,7 @@ func TestANodeIsPaused(t *testing.T) {
 
 func TestRollingRestart(t *testing.T) {
 	rounds := int(faults(t, 1, 4)) // a number, not a time
+	beside(t)
 	s := startScene(t)
 	for _, x := range slices.Repeat(s.nodes, rounds) {
 		x.signal(syscall.SIGTERM)

@@ -53,6 +53,7 @@ func example(t *testing.T, name string, args ...string) (*process, *lines) {
 // list that the nodes have, whatever happens to them and to what they tell.
 func TestTheFollowerIsRight(t *testing.T) {
 	faults(t, 0, 0)
+	beside(t)
 	const room = "百 家.樂"
 	c := startNATS(t)
 	nodes := startNodes(t, c, 2, "--feed", "--presence-grace", "0s")

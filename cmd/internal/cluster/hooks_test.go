@@ -148,6 +148,7 @@ func shake(ctx context.Context, x *node, credential string) (int, error) {
 // forget that he was let in.
 func TestHooksOverNodes(t *testing.T) {
 	faults(t, 0, 0)
+	beside(t)
 	const room = "百 家.樂"
 	c := startNATS(t)
 	nodes := startNodes(t, c, 2, "--hook", "login", "--hook", "join", "--hook", "publish")
@@ -217,6 +218,7 @@ func TestHooksOverNodes(t *testing.T) {
 // that is sent again under the id it had.
 func TestHooksWithoutAnAnswer(t *testing.T) {
 	faults(t, 0, 0)
+	beside(t)
 	const room = "general"
 	c := startNATS(t)
 	nodes := startNodes(t, c, 2, "--hook", "login", "--hook", "join", "--hook", "publish")

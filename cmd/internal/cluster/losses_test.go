@@ -51,6 +51,7 @@ func (c *cable) cut(t *testing.T) {
 // back are gone, in time, and nobody sees the others leaving.
 func TestPresenceAfterLosses(t *testing.T) {
 	faults(t, 0, 0)
+	beside(t)
 	const room = "losses"
 	nodes := startNodes(t, startNATS(t), 3)
 	at := time.Now()

@@ -48,6 +48,16 @@ func faults(t *testing.T, short, full time.Duration) time.Duration {
 	return 0
 }
 
+// beside lets a test that mostly waits run beside others in a short run. In a full
+// run each has the machine to itself, as figures are taken from it; and so do,
+// always, those that bound a time or keep the machine busy.
+func beside(t *testing.T) {
+	t.Helper()
+	if os.Getenv(faultsVariable) == "short" {
+		t.Parallel()
+	}
+}
+
 // built are the programs, each built once per run.
 var built struct {
 	sync.Mutex

@@ -28,6 +28,16 @@ type natsCluster struct {
 type natsServer struct {
 	process
 	port, monitor int
+	store         string
+}
+
+// wipe kills the server and takes its disk away.
+func (s *natsServer) wipe() {
+	s.t.Helper()
+	s.kill()
+	if err := os.RemoveAll(s.store); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // startNATS returns when the servers can make a replicated stream.
@@ -61,11 +71,11 @@ func newNATS(t *testing.T) *natsCluster {
 		routes = append(routes, fmt.Sprintf("nats-route://route:%s@%s", c.passwords["route"], address(ports[i])))
 	}
 	for i, name := range []string{"a", "b", "c"} {
-		s := &natsServer{port: freePort(t), monitor: freePort(t)}
+		s := &natsServer{port: freePort(t), monitor: freePort(t), store: filepath.Join(t.TempDir(), name)}
 		s.process = process{t: t, name: "nats-" + name, path: natsProgram(t), args: []string{"-c", config}, env: append(env[:len(env):len(env)],
 			"NATS_NAME="+name, "NATS_HOST=127.0.0.1", fmt.Sprint("NATS_PORT=", s.port), "NATS_MONITOR="+address(s.monitor),
 			fmt.Sprint("NATS_ROUTE_PORT=", ports[i]), "NATS_ROUTES=["+strings.Join(routes, ", ")+"]",
-			fmt.Sprintf("NATS_STORE=%q", t.TempDir()), "NATS_STORE_SIZE=4GB", `NATS_SYNC="2m"`)}
+			fmt.Sprintf("NATS_STORE=%q", s.store), "NATS_STORE_SIZE=4GB", `NATS_SYNC="2m"`)}
 		c.servers = append(c.servers, s)
 	}
 	return c
@@ -132,6 +142,26 @@ func (c *natsCluster) stepDown(stream string) {
 	msg, err := nc.Request("$JS.API.STREAM.LEADER.STEPDOWN."+stream, nil, 10*time.Second)
 	if err != nil || !strings.Contains(string(msg.Data), `"success":true`) {
 		c.t.Fatalf("the leader of %s does not step down: %v %s", stream, err, msg.Data)
+	}
+}
+
+// hears waits until something with this part is published on a subject.
+func (c *natsCluster) hears(subject, part string) {
+	c.t.Helper()
+	nc := c.connect(c.url("node"), nil)
+	defer nc.Close()
+	heard, err := nc.SubscribeSync(subject)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
+	defer cancel()
+	for found := false; !found; {
+		msg, err := heard.NextMsgWithContext(ctx)
+		if err != nil {
+			c.t.Fatalf("nothing with %q is published on %s: %v", part, subject, err)
+		}
+		found = strings.Contains(string(msg.Data), part)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 // once, from WebSocket, HTTP and a service on NATS alike.
 func TestOneOrder(t *testing.T) {
 	faults(t, 0, 0)
+	beside(t)
 	c := startNATS(t)
 	oneOrder(t, startNodes(t, c, 3), c.connect(c.url("service"), nil))
 }

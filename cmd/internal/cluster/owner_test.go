@@ -8,12 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
@@ -38,10 +40,12 @@ type talk struct {
 
 	mu     sync.Mutex
 	writer map[string]string   // by table: the node that has written its last step
+	newest map[string]uint64   // by table: its last step
 	by     map[uint64]string   // by step: the node that has written it
 	stored map[string][]uint64 // by text: the steps that say it
 	acked  map[string]uint64   // by text
 	acks   []acked
+	busy   int // answers that there is no room now
 }
 
 type acked struct {
@@ -55,10 +59,8 @@ func talkTable(i int) string { return fmt.Sprint("baccarat-t", i) }
 // startTalk returns when every table has decided something for everybody.
 func startTalk(t *testing.T, c *natsCluster, nodes []*node) *talk {
 	t.Helper()
-	k := &talk{t: t, nodes: nodes, writer: map[string]string{}, by: map[uint64]string{}, stored: map[string][]uint64{}, acked: map[string]uint64{}}
-	if _, err := c.connect(c.url("operator"), nil).Subscribe("room.*.log", k.read); err != nil {
-		t.Fatal(err)
-	}
+	k := &talk{t: t, nodes: nodes, writer: map[string]string{}, newest: map[string]uint64{}, by: map[uint64]string{}, stored: map[string][]uint64{}, acked: map[string]uint64{}}
+	k.listen(c)
 	ctx, cancel := context.WithCancel(t.Context())
 	k.stop = cancel
 	t.Cleanup(func() { cancel(); k.work.Wait() })
@@ -113,6 +115,11 @@ func (k *talk) say(ctx context.Context, c *client.Client, from, table, text stri
 			return
 		}
 		var refused *wire.Error
+		if errors.As(err, &refused) && refused.Code == wire.Busy {
+			k.mu.Lock()
+			k.busy++
+			k.mu.Unlock()
+		}
 		if ctx.Err() == nil && (!errors.As(err, &refused) || !refused.Code.Retryable()) {
 			k.t.Errorf("%s: %v", text, err)
 			return
@@ -124,11 +131,43 @@ func (k *talk) say(ctx context.Context, c *client.Client, from, table, text stri
 	}
 }
 
-// read takes a copy of what is stored.
-func (k *talk) read(msg *nats.Msg) {
-	if h := msg.Header["Nats-Stream"]; len(h) == 0 || h[len(h)-1] != "STEPS" {
-		return
+// listen reads the log twice: its live copies, which may be lost with a server, and
+// the stream, from which steps may be dropped before they are read.
+func (k *talk) listen(c *natsCluster) {
+	k.t.Helper()
+	nc := c.connect(c.url("node"), nil)
+	_, err := nc.Subscribe("room.*.log", func(msg *nats.Msg) {
+		at, err := strconv.ParseUint(msg.Header.Get("Nats-Sequence"), 10, 64)
+		if msg.Header.Get("Nats-Stream") == "STEPS" {
+			k.read(msg.Subject, at, msg.Data, err)
+		}
+	})
+	if err != nil {
+		k.t.Fatal(err)
 	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	log, err := js.OrderedConsumer(k.t.Context(), "STEPS", jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	reading, err := log.Consume(func(msg jetstream.Msg) {
+		at, err := msg.Metadata()
+		if err != nil {
+			at = &jetstream.MsgMetadata{}
+		}
+		k.read(msg.Subject(), at.Sequence.Stream, msg.Data(), err)
+	}, jetstream.PullExpiry(2*time.Second), jetstream.PullHeartbeat(500*time.Millisecond))
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	k.t.Cleanup(func() { reading.Stop(); <-reading.Closed() })
+}
+
+// read takes a step; it may come a second time, and late.
+func (k *talk) read(subject string, seq uint64, text []byte, err error) {
 	var step struct {
 		Node   string
 		Events []struct {
@@ -136,18 +175,23 @@ func (k *talk) read(msg *nats.Msg) {
 			Payload struct{ Message string }
 		}
 	}
-	if err := json.Unmarshal(msg.Data, &step); err != nil {
+	if err == nil {
+		err = json.Unmarshal(text, &step)
+	}
+	if err != nil {
 		k.t.Errorf("a step that cannot be read: %v", err)
 		return
 	}
-	var seq uint64
-	if h := msg.Header["Nats-Sequence"]; len(h) > 0 {
-		fmt.Sscan(h[len(h)-1], &seq)
-	}
-	_, token, _ := wire.SubjectToken(msg.Subject)
+	_, table, _ := wire.SubjectToken(subject)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.writer[token], k.by[seq] = step.Node, step.Node
+	if k.by[seq] != "" {
+		return
+	}
+	k.by[seq] = step.Node
+	if seq > k.newest[table] {
+		k.newest[table], k.writer[table] = seq, step.Node
+	}
 	for _, ev := range step.Events {
 		if ev.Type == wire.TypeNewMessage {
 			k.stored[ev.Payload.Message] = append(k.stored[ev.Payload.Message], seq)
@@ -295,6 +339,7 @@ func (k *talk) clean() {
 // in a full run. Each time it comes back it takes its share, while people talk.
 func TestWhoDecidesIsKilled(t *testing.T) {
 	most := int(faults(t, 8, 24)) // tables, not a time
+	beside(t)
 	c := startNATS(t)
 	nodes := startNodes(t, c, 3)
 	k := startTalk(t, c, nodes)
@@ -328,6 +373,7 @@ func TestWhoDecidesIsKilled(t *testing.T) {
 // woken is refused by the log, and its clients are answered by who decides now.
 func TestWhoDecidesIsPausedOrCutOff(t *testing.T) {
 	lasts := faults(t, 4*time.Second, 20*time.Second)
+	beside(t)
 	c := startNATS(t)
 	nodes := startNodes(t, c, 3)
 	k := startTalk(t, c, nodes)
@@ -357,6 +403,7 @@ func TestWhoDecidesIsPausedOrCutOff(t *testing.T) {
 // TestWhoDecidesIsDrained: it hands its tables on before it goes.
 func TestWhoDecidesIsDrained(t *testing.T) {
 	rounds := int(faults(t, 1, 4)) // a number, not a time
+	beside(t)
 	c := startNATS(t)
 	nodes := startNodes(t, c, 3)
 	k := startTalk(t, c, nodes)

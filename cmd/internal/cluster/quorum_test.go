@@ -82,6 +82,7 @@ func (x *node) unready() time.Duration {
 // itself, and what was acknowledged is there.
 func TestQuorumLost(t *testing.T) {
 	faults(t, 0, 0)
+	beside(t)
 	const room = "quorum"
 	c := startNATS(t)
 	var nodes []*node
@@ -137,6 +138,7 @@ func TestQuorumLost(t *testing.T) {
 // been restarted, as it stores nothing before.
 func TestFullDiskOfAnExternalServer(t *testing.T) {
 	faults(t, 0, 0)
+	beside(t)
 	const room = "disk"
 	dir := smalldisk.New(t, 16)
 	port, monitor := freePort(t), freePort(t)

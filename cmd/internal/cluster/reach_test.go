@@ -93,6 +93,7 @@ func (r *recorder) ended(t *testing.T, code wire.CloseCode) {
 // those concerned is.
 func TestAnyNodeReachesEveryUser(t *testing.T) {
 	faults(t, 0, 0)
+	beside(t)
 	const room = "百 家.樂"
 	nodes := startNodes(t, startNATS(t), 3)
 	far := nodes[2] // nobody is in the room there

@@ -67,6 +67,7 @@ func instances(t *testing.T, nc *nats.Conn, n int) []micro.Info {
 // testdata/cluster.
 func TestTheServiceOnNATS(t *testing.T) {
 	faults(t, 0, 0)
+	beside(t)
 	const room = "百 家.樂"
 	c := startNATS(t)
 	nodes := startNodes(t, c, 3)

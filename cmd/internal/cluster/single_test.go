@@ -103,6 +103,7 @@ func (m *listener) until(t *testing.T, what string, patience time.Duration, ok f
 // happens; and one that another follows.
 func TestALostCopyInAQuietRoomIsFound(t *testing.T) {
 	faults(t, 0, 0)
+	beside(t)
 	c := startNATS(t)
 	nodes := startNodes(t, c, 2)
 	for i, room := range []string{"quiet", "百 家.樂"} {

@@ -51,6 +51,7 @@ func natsPassword(t *testing.T, dir string) string {
 // and they go on.
 func TestAnEmbeddedServerAndOthers(t *testing.T) {
 	faults(t, 0, 0)
+	beside(t)
 	const room = "embedded"
 	port := freePort(t)
 	url := "nats://" + address(port)
@@ -112,6 +113,7 @@ func TestAnEmbeddedServerAndOthers(t *testing.T) {
 // where it does, roomd says what differs and ends.
 func TestALogThatExists(t *testing.T) {
 	faults(t, 0, 0)
+	beside(t)
 	const room, events = "old", 5
 	c := startNATS(t)
 	nc := c.connect(c.url("node"), nil)
@@ -189,6 +191,7 @@ func mustRefuse(t *testing.T, x *node) string {
 // them; one server less later does not keep one from starting.
 func TestNodesBeforeAQuorum(t *testing.T) {
 	faults(t, 0, 0)
+	beside(t)
 	c := newNATS(t)
 	c.servers[0].start()
 	c.servers[0].listens()
