@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -54,7 +55,9 @@ type acked struct {
 	asked, answer time.Time
 }
 
-func talkTable(i int) string { return fmt.Sprint("baccarat-t", i) }
+const talkPrefix = "baccarat-talk-"
+
+func talkTable(i int) string { return fmt.Sprint(talkPrefix, i) }
 
 // startTalk returns when every table has decided something for everybody.
 func startTalk(t *testing.T, c *natsCluster, nodes []*node) *talk {
@@ -185,7 +188,7 @@ func (k *talk) read(subject string, seq uint64, text []byte, err error) {
 	_, table, _ := wire.SubjectToken(subject)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.by[seq] != "" {
+	if k.by[seq] != "" || !strings.HasPrefix(table, talkPrefix) {
 		return
 	}
 	k.by[seq] = step.Node
