@@ -182,7 +182,7 @@ type tuning struct {
 	gate          *sync.RWMutex        // a read of a room's log waits while it is locked; nil: never
 	loseAck       func() error         // what a stored step's ack is taken for; nil: an ack
 	pause         time.Duration        // between attempts that revival ends; 0: eventlog.BeforeAttempt
-	appendGate    *sync.RWMutex        // a step waits before it is appended while it is locked; nil: never
+	appendGate    sync.Locker          // locked while a step is appended; nil: never
 	clock         func() time.Time     // time.Now; what incarnations begin with
 	tableClock    func() time.Time     // time.Now; what tables go by unless it is wrong
 }

@@ -337,8 +337,12 @@ const MaxBounds = maxBounds
 // LoseAck makes the ack of each step's first append the error that f returns.
 func (c *Config) LoseAck(f func() error) { c.tuning.loseAck = f }
 
-// HoldSteps makes steps wait, before they are appended, while gate is locked.
-func (c *Config) HoldSteps(gate *sync.RWMutex) { c.tuning.appendGate = gate }
+// HoldSteps has each step lock the gate before it is appended, and unlock it after.
+func (c *Config) HoldSteps(gate sync.Locker) { c.tuning.appendGate = gate }
+
+// StepsRefused and GiveWayFor say when an owner leaves a table to another node, and
+// for how long.
+const StepsRefused, GiveWayFor = stepsRefused, giveWayFor
 
 // RetryAfter sets the pauses between attempts that end early when NATS is back.
 func (c *Config) RetryAfter(d time.Duration) { c.tuning.pause = d }

@@ -110,7 +110,7 @@ func result(t *testing.T, done <-chan error) error {
 func TestOwnersSecondAnswer(t *testing.T) {
 	var gate sync.RWMutex
 	srv := startServer(t)
-	eng := startEngine(t, srv, func(c *rooms.Config) { ledgers(c); rarely(c); c.Node = "a"; c.HoldSteps(&gate) })
+	eng := startEngine(t, srv, func(c *rooms.Config) { ledgers(c); rarely(c); c.Node = "a"; c.HoldSteps(gate.RLocker()) })
 	room := ledgerFor("b", "a", "b")
 	first, err := command(t, eng, room, "first", service, "add", "")
 	if err != nil {

@@ -72,8 +72,8 @@ func (o *owner) append(step *table.Step) {
 // lost, the step that is there is this one.
 func (e *Engine) appendAgain(ctx context.Context, room wire.Room, body []byte, by string, prev uint64, err error) appended {
 	if gate := e.cfg.tuning.appendGate; gate != nil {
-		gate.RLock()
-		defer gate.RUnlock()
+		gate.Lock()
+		defer gate.Unlock()
 	}
 	revived := e.revived.soon()
 	for attempt := 1; ; attempt++ {
