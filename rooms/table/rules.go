@@ -102,18 +102,6 @@ type Command struct {
 	Seed    [32]byte        // random, for this decision alone
 }
 
-// Read decodes the payload of a command; an absent one is an empty object. What
-// does not fit is refused.
-func Read[T any](c Command) (payload T, err error) {
-	if c.Payload == nil {
-		return payload, nil
-	}
-	if err := json.Unmarshal(c.Payload, &payload); err != nil {
-		return payload, Refuse("the payload of %s is not what it should be: %v", c.Type, err)
-	}
-	return payload, nil
-}
-
 // Event is a fact: what has happened at a table, as its log keeps it.
 type Event struct {
 	Type    string
