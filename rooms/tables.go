@@ -49,6 +49,20 @@ func (e *Engine) gameOf(room wire.Room) table.Game {
 // IsTable reports whether rules decide for a room.
 func (e *Engine) IsTable(room wire.Room) bool { return len(e.cfg.Tables) > 0 && e.gameOf(room) != nil }
 
+// FirstTables returns a room of each entry of Config.Tables at which to begin: the
+// one that it names, or the one with 1 in place of its *. It may be called from
+// any goroutine.
+func (e *Engine) FirstTables() []wire.Room {
+	list := make([]wire.Room, len(e.cfg.Tables))
+	for i, h := range e.cfg.Tables {
+		list[i] = wire.Room(h.Rooms)
+		if prefix, wild := strings.CutSuffix(h.Rooms, "*"); wild {
+			list[i] = wire.Room(prefix + "1")
+		}
+	}
+	return list
+}
+
 // spaceOf is wire.SpaceOf, and for tables theirs.
 func (e *Engine) spaceOf(room wire.Room) wire.Space {
 	if space := wire.SpaceOf(room); space != wire.SpaceRooms || !e.IsTable(room) {

@@ -21,6 +21,7 @@ type engine interface {
 	LeaveAsked(ctx context.Context, room wire.Room, m rooms.Member, id string) error
 	PublishAsync(room wire.Room, body wire.Body, opts rooms.PublishOptions, done func(rooms.PubAck, error))
 	IsTable(room wire.Room) bool
+	FirstTables() []wire.Room
 	Command(room wire.Room, ev wire.Event, opts rooms.CommandOptions, done func(rooms.Decision, error))
 	Signal(room wire.Room, ev wire.Event, opts rooms.SignalOptions) error
 	MessageID(room wire.Room, uid, id string, n int) string

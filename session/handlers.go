@@ -233,8 +233,22 @@ func getRooms(r *Request) error {
 		return err
 	}
 	page.List = slices.DeleteFunc(page.List, func(room wire.ListedRoom) bool { return !c.who.MayEnter(wire.Room(room.Name)) })
+	if p.After == "" {
+		page.Tables = c.firstTables(p.Prefix)
+	}
 	r.replyAsked(wire.Event{Type: wire.TypeRooms}, page)
 	return nil
+}
+
+// firstTables are the tables at which the client may begin: of those that nobody
+// has opened the lobby knows nothing.
+func (c *Client) firstTables(prefix string) (names []string) {
+	for _, room := range c.m.eng.FirstTables() {
+		if name := string(room); strings.HasPrefix(name, prefix) && c.who.MayEnter(room) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // roomRequest parses a payload that names a room in which the client must be;

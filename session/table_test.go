@@ -10,6 +10,7 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/baccarat"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
+	"github.com/passoncomtw/baccarat-websocket-cluster/session/auth"
 )
 
 // What is said at a table by somebody who waits for no answer is decided as it was
@@ -63,4 +64,25 @@ func said(t *testing.T, ev wire.Event) (list []json.RawMessage) {
 		}
 	}
 	return list
+}
+
+// TestTablesToBeginAt: who looks for a room is told of the tables that he may enter, though nobody has opened one yet.
+func TestTablesToBeginAt(t *testing.T) {
+	game := table.Of(baccarat.New(baccarat.Config{BetTime: time.Hour}))
+	s := newStack(t, func(set *setup) {
+		set.rooms.Tables = []rooms.Hosting{{Rooms: "baccarat-*", Game: game}, {Rooms: "salon", Game: game}, {Rooms: "vip-*", Game: game}}
+	})
+	s.m.who.(*auth.Authenticator).Guests.Rooms = []string{"general", "baccarat-*", "salon"}
+	ask := func(p *peer, ask wire.GetRooms) []string {
+		t.Helper()
+		p.ask(wire.TypeGetRooms, "", ask)
+		return decode[wire.Rooms](t, p.awaitType(wire.TypeRooms).Payload).Tables
+	}
+	ann := s.user("ann")
+	same(t, "to who may enter all", fmt.Sprint(ask(ann, wire.GetRooms{})), "[baccarat-1 salon vip-1]")
+	same(t, "of those that begin so", fmt.Sprint(ask(ann, wire.GetRooms{Prefix: "sa"})), "[salon]")
+	same(t, "on a later page", fmt.Sprint(ask(ann, wire.GetRooms{After: "general"})), "[]")
+	guest := s.dial("username=G")
+	guest.joined("general")
+	same(t, "to a guest", fmt.Sprint(ask(guest, wire.GetRooms{})), "[baccarat-1 salon]")
 }

@@ -27,7 +27,8 @@ import (
 // live in a synctest bubble. Joins succeed and nothing else happens.
 type quietEngine struct{}
 
-func (quietEngine) IsTable(wire.Room) bool { return false }
+func (quietEngine) IsTable(wire.Room) bool   { return false }
+func (quietEngine) FirstTables() []wire.Room { return nil }
 func (quietEngine) Command(wire.Room, wire.Event, rooms.CommandOptions, func(rooms.Decision, error)) {
 }
 func (quietEngine) Node() string                              { return "n1" }

@@ -127,7 +127,10 @@ func (p History) append(dst []byte) []byte {
 }
 
 func (p Rooms) size() int {
-	size := len(`{"list":[],"next":""}`) + len(p.Next)
+	size := len(`{"list":[],"next":"","tables":[]}`) + len(p.Next)
+	for _, name := range p.Tables {
+		size += len(`"",`) + len(name)
+	}
 	for i := range p.List {
 		size += len(`{"name":"","count":,"at":,"label":},`) + 2*maxDigits + len(p.List[i].Name) + len(p.List[i].Label)
 	}
@@ -150,7 +153,18 @@ func (p Rooms) append(dst []byte) []byte {
 		}
 		dst = append(dst, '}')
 	}
-	return append(AppendString(append(dst, `],"next":`...), p.Next), '}')
+	dst = AppendString(append(dst, `],"next":`...), p.Next)
+	for i, name := range p.Tables {
+		lead := `,`
+		if i == 0 {
+			lead = `,"tables":[`
+		}
+		dst = AppendString(append(dst, lead...), name)
+	}
+	if len(p.Tables) > 0 {
+		dst = append(dst, ']')
+	}
+	return append(dst, '}')
 }
 
 // EncodeUsers returns a list for RoomJoined.EncodedList.

@@ -29,7 +29,7 @@ func TestAppendedPayloads(t *testing.T) {
 				PresenceChange{RoomID: s, Count: n}, PresenceChange{RoomID: s, Joined: list, Count: n}, PresenceChange{RoomID: s, Left: list}, PresenceChange{RoomID: s, Count: n, More: true},
 				OnlineUsers{RoomID: s, Count: n, List: list, Next: s}, OnlineUsers{},
 				History{RoomID: s, Events: []json.RawMessage{[]byte(`{"type":"a"}`), []byte(`{"type":"b","payload":[1]}`)}[:min(n, 2)], More: n > 0}, History{},
-				Rooms{List: []ListedRoom{{Name: s, Count: 1 << 40, At: -1}, {Name: s + "1", Label: json.RawMessage(`{"a":[1,null]}`)}}[:min(n, 2)], Next: s}, Rooms{},
+				Rooms{List: []ListedRoom{{Name: s, Count: 1 << 40, At: -1}, {Name: s + "1", Label: json.RawMessage(`{"a":[1,null]}`)}}[:min(n, 2)], Next: s}, Rooms{}, Rooms{Tables: []string{s}}, Rooms{Next: s, Tables: []string{s, "vip-1"}},
 			} {
 				got := MarshalPayload(p)
 				if !json.Valid(got) {
@@ -101,7 +101,7 @@ func TestAppendedPayloadsFit(t *testing.T) {
 		RoomJoined{RoomID: "general", Epoch: "e1", EncodedList: EncodeUsers(users)}, RoomJoined{},
 		PresenceChange{"general", users, users, 4, true}, PresenceChange{}, OnlineUsers{"general", 2, users, "u-2"}, OnlineUsers{},
 		History{"general", events, true}, History{},
-		Rooms{[]ListedRoom{{"general", 1 << 40, 1795217607217, json.RawMessage(`{"title":"百"}`)}, {Name: "vip"}}, "vip"}, Rooms{},
+		Rooms{[]ListedRoom{{"general", 1 << 40, 1795217607217, json.RawMessage(`{"title":"百"}`)}, {Name: "vip"}}, "vip", []string{"baccarat-1", "百"}}, Rooms{},
 	} {
 		if n := len(p.append(nil)); n > p.size() {
 			t.Errorf("%T has %d bytes, %d were allocated", p, n, p.size())

@@ -141,10 +141,12 @@ func (p *GetRooms) Clean() error {
 
 // Rooms is a page of the rooms that a user may enter: those with a label first,
 // each of the two by name. Next is what After takes for the next page; empty on
-// the last.
+// the last. Tables, on the first page, names rooms of tables at which to begin,
+// also where nobody has been yet.
 type Rooms struct {
-	List []ListedRoom `json:"list"`
-	Next string       `json:"next"`
+	List   []ListedRoom `json:"list"`
+	Next   string       `json:"next"`
+	Tables []string     `json:"tables,omitempty"`
 }
 
 // ListedRoom is a room as a lobby shows it.

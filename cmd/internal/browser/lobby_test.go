@@ -24,7 +24,7 @@ func TestLobby(t *testing.T) {
 		return entry?.querySelector(".entry-count").textContent === "1" && entry.querySelector(".entry-title").textContent === "Open <until> 8";
 	})()`)
 	percy.until("a table says what it does, and how it went", `(() => {
-		const title = document.querySelector('[data-testid=directory-room][data-room=desk] .entry-title');
+		const title = document.querySelector('[data-testid=table-room][data-room=desk] .entry-title');
 		return title?.textContent === "Baccarat · Bets are open" && title.querySelectorAll(".dot").length === 5 && title.querySelectorAll(".dot-banker").length === 2;
 	})()`)
 }

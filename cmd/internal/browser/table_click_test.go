@@ -63,3 +63,35 @@ func TestTableOnPhones(t *testing.T) {
 	mei.holds("the first results are in view", `document.querySelectorAll("[data-testid=bead-plate] .bead").length > 20 || document.querySelector("[data-testid=big-road]").parentElement.scrollLeft === 0`)
 	mei.content(t)
 }
+
+// TestTableOnItsSide: on a phone that lies on its side, and at 200 % of zoom, all that one needs to play is on the screen at once, and
+// nothing of it lies over anything else.
+func TestTableOnItsSide(t *testing.T) {
+	server := tableServer(t)
+	mei := sitDown(t, newBrowser(t, needChromium(t)), "Mei", server)
+	mei.click(`[data-testid=spot][data-on=banker_pair]`)
+	mei.onTable("banker_pair", "100", "100")
+	for _, size := range [][2]int64{{844, 390}, {667, 375}, {640, 400}, {568, 320}, {932, 430}} {
+		mei.run("another window", chromedp.EmulateViewport(size[0], size[1]))
+		mei.run("begin at the top", chromedp.Evaluate[chromedp.Void](`document.querySelector("[data-testid=table]").scrollTop = 0`))
+		hidden := mei.text(`(() => {
+			const all = [...document.querySelectorAll("[data-testid=spot], [data-testid=chip], [data-testid=clock], [data-testid=stack], [data-testid=staked], [data-testid=bet-clear], [data-testid=bet-again], [data-testid=hand-player], [data-testid=hand-banker], [data-testid=table-status]")];
+			return all.filter((each) => {
+				const box = each.getBoundingClientRect();
+				const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
+				const edges = [[x, box.top + 3], [x, box.bottom - 3], [box.left + 3, y], [box.right - 3, y]];
+				return !(box.width > 0 && box.height > 0 && edges.every(([x, y]) => each.contains(document.elementFromPoint(x, y))));
+			}).map((each) => (each.dataset.on ?? each.dataset.chip ?? each.id) + " " + JSON.stringify(each.getBoundingClientRect())).join("\n");
+		})()`)
+		if hidden != "" {
+			t.Errorf("in %v not all is in view:\n%s", size, hidden)
+		}
+		mei.shoot(fmt.Sprintf("side-%d", size[0]))
+	}
+	mei.run("a phone", chromedp.EmulateViewport(844, 390))
+	mei.click(`[data-testid=switch]`)
+	mei.say("hello")
+	mei.hears("hello")
+	mei.shoot("side-talk")
+	mei.content(t)
+}

@@ -166,6 +166,9 @@ func TestTableInChinese(t *testing.T) {
 	mei.backTo("table")
 	mei.types("bet more on the tie than may lie there", "5t")
 	mei.until("it says so in this language", `document.querySelector("[data-testid=bet-problem]").textContent === "未接受： 和最多 1,000。"`)
+	mei.run("ask for what the page does not offer", chromedp.Evaluate[chromedp.Void](`document.querySelector("[data-testid=refill]").click()`))
+	mei.until("what the table says of it in English follows a sentence in this language", `document.querySelector("[data-testid=bet-problem]").textContent === "未接受。牌桌的說明（英文）： you have 10000; a refill is for who has less than 100"`)
+	mei.holds("it is marked as English", `document.querySelector("[data-testid=bet-problem] [lang=en]").textContent.startsWith("you have")`)
 	for _, size := range [][2]int64{{1280, 800}, {1000, 700}, {820, 800}, {640, 400}, {360, 740}, {320, 256}} {
 		mei.run("another window", chromedp.EmulateViewport(size[0], size[1]))
 		mei.holds(fmt.Sprintf("the table fits into %v", size), `(() => {

@@ -130,6 +130,8 @@ export interface RoomPage<Label = unknown> {
   list: ListedRoom<Label>[];
   /** What to give as after for the next page; empty on the last one. */
   next: string;
+  /** On the first page: tables at which to begin, also where nobody has been yet. */
+  tables?: string[];
 }
 
 /** A room that somebody is in or was in a minute ago, or that has a label. */

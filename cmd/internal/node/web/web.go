@@ -40,6 +40,8 @@
 //	add-room            the field for a room's name; Enter joins it
 //	add-room-join       joins it (join_room)
 //	directory           the other rooms there are; each is a directory-room with data-room
+//	tables              the tables among them, also some that nobody has opened yet; each is a table-room with data-room
+//	to-table            on a narrow window the way to the first of them, while one sits at none
 //	lobby, lobby-room   what is there while no room is on view, a room that one may enter; data-room
 //	chat                the panel on view; data-kind=room|private, data-room or data-uid: with data-kind=private it
 //	                    is the private conversation

@@ -270,7 +270,7 @@ func TestDocumentedTestIDsExist(t *testing.T) {
 	var all strings.Builder
 	eachAsset(t, func(_, text string) { all.WriteString(text) })
 	promised := strings.Fields(`name avatar-option token entry-switch enter entry-error connection banner reconnect room-tab
-		conversation-tab unread add-room add-room-join directory directory-room lobby lobby-room chat chat-title messages
+		conversation-tab unread add-room add-room-join directory directory-room tables table-room to-table lobby lobby-room chat chat-title messages
 		message picture link new-line pending outgoing retry discard history-loader reloaded latest typing composer send image-toggle image-url
 		people person people-count people-find open-rooms open-people me signout notice
 		table round clock table-note hand-player hand-banker card table-status gain spot total mine bet-problem chip stack staked

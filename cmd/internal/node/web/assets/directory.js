@@ -1,4 +1,5 @@
-// Which rooms there are to enter: those that the server lists, and those that this user's token names.
+// Which rooms there are to enter: those that the server lists, tables at which nobody has been yet, and those that this user's
+// token names.
 
 import { roomName } from "./protocol.js";
 
@@ -60,8 +61,9 @@ export class Directory {
       let after = "";
       let page = 0;
       do {
-        const { list, next } = await this.#chat.rooms({ prefix, after, limit: PAGE });
-        for (const { name, ...room } of list) rooms.set(name, { ...room, page });
+        const { list, next, tables = [] } = await this.#chat.rooms({ prefix, after, limit: PAGE });
+        for (const name of tables) rooms.set(name, { page: 0, table: true });
+        for (const { name, ...room } of list) rooms.set(name, { ...room, page, table: rooms.get(name)?.table || typeof room.label?.game === "string" });
         after = next;
         page += 1;
       } while (after !== "" && page < this.#pages);

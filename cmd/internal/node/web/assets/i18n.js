@@ -46,6 +46,8 @@ const en = {
   "rooms": "Rooms",
   "rooms.yours": "Your rooms",
   "rooms.private": "Private",
+  "rooms.tables": "Tables",
+  "tables.sit": "Sit down at {room}",
   "rooms.all": "Other rooms",
   "rooms.none": "No other rooms yet. Name a new one above.",
   "rooms.more": "More rooms",
@@ -118,6 +120,7 @@ const en = {
   "notice.left": "You are no longer in {room}.",
   "notice.join": "{room}: {reason}",
   "round.round": "Round", "round.banker": "Banker", "round.player": "Player", "round.tie": "Tie", "round.wins": "wins",
+  "error.other": "{reason}",
   "error.forbidden": "That is not allowed.",
   "error.bad_room": "That is not a room name the server accepts.",
   "error.not_member": "You are not in that room.",
@@ -177,6 +180,8 @@ const zh = {
   "rooms": "房間",
   "rooms.yours": "你的房間",
   "rooms.private": "私訊",
+  "rooms.tables": "牌桌",
+  "tables.sit": "入座 {room}",
   "rooms.all": "其他房間",
   "rooms.none": "目前沒有其他房間，可在上方建立。",
   "rooms.more": "更多房間",
@@ -249,6 +254,7 @@ const zh = {
   "notice.left": "你已不在 {room}。",
   "notice.join": "{room}：{reason}",
   "round.round": "局", "round.banker": "莊", "round.player": "閒", "round.tie": "和", "round.wins": "勝",
+  "error.other": "伺服器的說明：{reason}",
   "error.forbidden": "不允許這麼做。",
   "error.bad_room": "伺服器不接受這個房間名稱。",
   "error.not_member": "你不在那個房間。",
@@ -291,9 +297,10 @@ export function t(key, vars = {}) {
 /** Whether there are words for key. */
 export const has = (key) => Object.hasOwn(words, key);
 
-/** What an error {code, message} means for a person: our words for its code, else the server's sentence. */
+/** What an error {code, message} means for a person: our words for its code, else the server's sentence, which is in English. */
 export function errorText({ code, message }) {
-  return has(`error.${code}`) ? t(`error.${code}`) : message || t("error.internal");
+  if (has(`error.${code}`)) return t(`error.${code}`);
+  return message ? t("error.other", { reason: message }) : t("error.internal");
 }
 
 export const formatNumber = (n) => number.format(n);

@@ -37,6 +37,9 @@ export function imageURL(text) {
   return trimmed.length > MAX_IMAGE_URL ? "" : webURL(trimmed)?.href ?? "";
 }
 
+/** Whether somebody is a guest: nobody else's uid begins so. */
+export const isGuest = (uid) => uid.startsWith("guest-");
+
 const PERSON = ["uid", "to_uid", "username", "from", "avatar_id"];
 
 /** An event's payload in which whoever it names is named by text. A service may say anything: what is no text there is as if absent. */

@@ -35,7 +35,7 @@ export class State {
   conversations = new Map();
   /** The room or conversation on view. */
   active = null;
-  /** The rooms that this user may enter, as far as they are listed: name -> {count, label, page}; count is undefined of one that is only granted. */
+  /** The rooms that this user may enter, as far as they are listed: name -> {count, label, page, table}; table: something is played there; count is undefined of one that is only granted, or a table that nobody has opened. */
   directory = new Map();
   /** Whether there are rooms beyond: "", "more" when they can be listed as well, "many" when there are too many. */
   beyond = "";
@@ -69,8 +69,17 @@ export class State {
     return [...this.conversations.values()].filter((each) => !each.closed);
   }
 
-  /** The rooms to enter beside those that one is in, [name, room] each: page by page, so that a further one comes behind, and the site's, which have a label, before others. */
+  /** The tables to sit at beside those at which one sits, [name, room] each: those with the most people first. */
+  otherTables() {
+    return this.#others().filter(([, { table }]) => table);
+  }
+
+  /** The rooms to enter beside those that one is in and tables, [name, room] each: page by page, so that a further one comes behind, and the site's, which have a label, before others. */
   otherRooms() {
+    return this.#others().filter(([, { table }]) => !table);
+  }
+
+  #others() {
     const place = ([, { page, label }]) => 2 * page + (label === undefined ? 1 : 0);
     return [...this.directory]
       .filter(([name]) => !this.rooms.has(name))

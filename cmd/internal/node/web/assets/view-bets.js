@@ -134,7 +134,8 @@ function problemWords(error) {
   const what = t(error.outcome === "unsent" ? "table.unsent" : "table.notaken");
   if (error.key) return [what, t(error.key, error.vars)];
   if (error.code !== "refused") return [what, errorText(error)];
-  return [what, error.message.startsWith("no more bets ") ? t("table.late") : h("bdi", { lang: "en" }, error.message)];
+  if (error.message.startsWith("no more bets ")) return [what, t("table.late")];
+  return [t("table.refused"), h("bdi", { lang: "en" }, error.message)];
 }
 
 // What came back on a spot, while the round that has ended is shown.

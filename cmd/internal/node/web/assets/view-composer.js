@@ -110,6 +110,7 @@ export class ComposerView {
     this.#field.placeholder = label;
     this.#field.setAttribute("aria-label", label);
     byID("composer").hidden = !active;
+    byID("picture-open").hidden = Boolean(active?.table); // which takes none
     for (const control of byID("composer").elements) control.disabled = !active;
     if (active === this.#target) return;
     this.#target = active;

@@ -25,7 +25,7 @@ export class LobbyView {
     const show = active === null && phase.state === "connected";
     byID("lobby").hidden = !show;
     if (!show) return;
-    const offered = this.#state.otherRooms().filter(([name]) => name !== refused?.room).slice(0, OFFERED);
+    const offered = [...this.#state.otherTables(), ...this.#state.otherRooms()].filter(([name]) => name !== refused?.room).slice(0, OFFERED);
     byID("lobby-title").textContent = refused?.code === "forbidden" ? t("lobby.refused", { room: refused.room }) : t("lobby.title");
     const why = refused && refused.code !== "forbidden" ? `${errorText(refused)} ` : "";
     byID("lobby-text").textContent = why + t(offered.length > 0 ? "lobby.choose" : "lobby.none");

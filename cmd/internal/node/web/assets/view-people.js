@@ -3,6 +3,7 @@
 import { arrowKeys, byID, eachFrame, h, oneTabStop, reconcile } from "./dom.js";
 import { avatar } from "./avatars.js";
 import { byName, t } from "./i18n.js";
+import { isGuest } from "./protocol.js";
 
 const STEP = 60; // how many more are drawn when the end comes near
 const MOST_SEARCHED = 5000;
@@ -120,9 +121,12 @@ export class PeopleView {
       label.textContent = name;
       button.firstElementChild.replaceWith(avatar(person));
     }
-    tag.textContent = mine ? t("people.you") : "";
+    const guest = !mine && isGuest(person.uid);
+    tag.textContent = mine ? t("people.you") : guest ? t("msg.guest") : "";
+    tag.title = guest ? t("msg.guest.hint") : "";
+    tag.classList.toggle("tag-guest", guest);
     button.setAttribute("aria-disabled", String(mine));
-    button.setAttribute("aria-label", mine ? `${name}, ${t("people.you")}` : t("people.talk", { name }));
+    button.setAttribute("aria-label", mine ? `${name}, ${t("people.you")}` : [t("people.talk", { name }), guest && t("msg.guest")].filter(Boolean).join(", "));
     button.title = mine ? "" : t("people.talk", { name });
   }
 }

@@ -5,6 +5,8 @@ import { avatar } from "./avatars.js";
 import { roomName } from "./protocol.js";
 import { formatNumber, has, t } from "./i18n.js";
 
+const TABLE = "♠\ufe0e"; // the mark of a room at which one plays
+
 export class RoomsView {
   #state;
   #chat;
@@ -34,7 +36,8 @@ export class RoomsView {
       this.#find(byID("add-room-name").value);
     });
     for (const id of ["room-tabs", "private-tabs"]) arrowKeys(byID(id), "[role=tab]", (tab) => tab.click());
-    arrowKeys(byID("directory"), "button");
+    for (const id of ["tables", "directory"]) arrowKeys(byID(id), "button");
+    byID("to-table").addEventListener("click", () => this.#enter(byID("to-table").dataset.room));
     byID("signout").append(icon("leave"));
   }
 
@@ -124,7 +127,7 @@ export class RoomsView {
     const person = isRoom ? null : this.#state.person(target.uid);
     const label = isRoom ? target.name : person.username;
     name.textContent = label;
-    if (isRoom) mark.textContent = "#";
+    if (isRoom) mark.textContent = target.table ? TABLE : "#";
     else mark.replaceChildren(avatar(person, "small"));
     tab.setAttribute("aria-selected", String(target === this.#state.active));
     tab.dataset.unread = String(target.unread);
@@ -139,23 +142,40 @@ export class RoomsView {
   #directory() {
     const { beyond } = this.#state;
     const others = this.#state.otherRooms();
-    reconcile(byID("directory"), others, {
-      key: ([name]) => name,
-      make: ([name]) => this.#entry(name),
-      update: (node, [, room]) => this.#updateEntry(node, room),
-    });
-    oneTabStop([...byID("directory").querySelectorAll("button")], document.activeElement);
+    const tables = this.#state.otherTables();
+    this.#list(byID("tables"), tables, { testid: "table-room", mark: TABLE });
+    this.#list(byID("directory"), others, { testid: "directory-room", mark: "#" });
+    byID("tables-section").hidden = tables.length === 0;
+    this.#toTable(tables);
     byID("directory-more").hidden = beyond !== "more";
     byID("directory-many").hidden = beyond !== "many";
     byID("directory-none").hidden = others.length > 0 || beyond !== "";
   }
 
-  #entry(name) {
+  // Where the lists are in a drawer, the way to a table is above what is said, until one sits at one.
+  #toTable(tables) {
+    const { rooms, active } = this.#state;
+    const first = [...rooms.values()].some(({ table }) => table) || active?.kind !== "room" || !active.joined ? undefined : tables[0]?.[0];
+    byID("to-table").hidden = first === undefined;
+    byID("to-table").dataset.room = first ?? "";
+    byID("to-table-name").textContent = first === undefined ? "" : t("tables.sit", { room: first });
+  }
+
+  #list(list, rooms, kind) {
+    reconcile(list, rooms, {
+      key: ([name]) => name,
+      make: ([name]) => this.#entry(name, kind),
+      update: (node, [, room]) => this.#updateEntry(node, room),
+    });
+    oneTabStop([...list.querySelectorAll("button")], document.activeElement);
+  }
+
+  #entry(name, { testid, mark }) {
     return h(
       "li",
-      { dataset: { testid: "directory-room", room: name } },
+      { dataset: { testid, room: name } },
       h("button", { type: "button", class: "entry-join", onclick: () => this.#enter(name) },
-        h("span", { class: "tab-mark", "aria-hidden": "true" }, "#"),
+        h("span", { class: "tab-mark", "aria-hidden": "true" }, mark),
         h("span", { class: "entry-name" }, h("bdi", { class: "tab-name" }, name), h("span", { class: "entry-title", dir: "auto" })),
         h("span", { class: "entry-count" })),
     );

@@ -10,6 +10,7 @@ import { RoadsView } from "./view-roads.js";
 
 const TICK_MS = 200;
 const HURRY_S = 5; // the clock turns red
+const LONG = 60; // characters of a status: it is written smaller
 const MINUTES_S = 100; // from here on it counts in minutes
 
 const KEYS = [["1 – 5", "chips"], ["P B T", "bet"], ["⇧P ⇧B", "pairs"], ["C", "clear"], ["R", "again"]];
@@ -91,7 +92,9 @@ export class TableView {
   }
 
   #status(game) {
-    byID("table-status").textContent = statusText(game);
+    const text = statusText(game);
+    byID("table-status").textContent = text;
+    byID("table-status").dataset.long = String(text.length > LONG);
     const { settled, phase } = game;
     const gain = phase === "settled" && settled?.round === game.round && settled.staked > 0 ? settled.paid - settled.staked : null;
     byID("gain").textContent = gain === null ? "" : signed(gain);
