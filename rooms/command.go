@@ -80,6 +80,7 @@ type forwarded struct {
 	After    int64    `json:"after,omitempty"`    // the time that the node last told the one that forwards it: see freshFor
 	Gone     []string `json:"gone,omitempty"`     // nodes that do not decide, as far as the sender knows
 	Insist   bool     `json:"insist,omitempty"`   // decide, whoever's turn it is: the last step is yours
+	By       string   `json:"by,omitempty"`       // with Insist: the node that forwards it, if that one takes tables too
 }
 
 // repeatable reports whether it may be sent again although nobody knows whether
@@ -139,7 +140,7 @@ func (e *Engine) decideHere(room wire.Room, c forwarded, done answerFunc) {
 		return
 	}
 	var m ownerMessage
-	way := route{c.Gone, c.Insist}
+	way := route{c.Gone, c.Insist, c.By}
 	switch {
 	case c.Inspect:
 		m = inspectRequest{way, done}

@@ -350,6 +350,9 @@ func (c *Config) RetryAfter(d time.Duration) { c.tuning.pause = d }
 // Suspect makes the engine take a node for gone until it is heard again.
 func (e *Engine) Suspect(node string) { e.placement.suspect(node) }
 
+// Unhear makes the engine take a node for lost, as one whose heartbeats do not come.
+func (e *Engine) Unhear(node string) { e.placement.lost(node) }
+
 // OwnerAmong is the node that decides for a table where these are all.
 func OwnerAmong(room wire.Room, nodes ...string) string {
 	p := newPlacement("")

@@ -166,7 +166,10 @@ func (f *forwarder) expire(s *sending) {
 }
 
 func (f *forwarder) publish(s *sending, to string) {
-	s.c.Gone = f.eng.placement.without(s.c.Gone)
+	s.c.Gone, s.c.By = f.eng.placement.without(s.c.Gone), ""
+	if s.c.Insist && f.eng.placement.takes() {
+		s.c.By = f.eng.cfg.Node
+	}
 	f.mu.Lock()
 	s.c.After = f.link(to).clock
 	f.mu.Unlock()
@@ -292,7 +295,6 @@ func (f *forwarder) hear(node string, clock []byte) {
 
 // answered passes an answer on, or follows it to another node.
 func (f *forwarder) answered(s *sending, d decided) {
-	e := f.eng
 	switch {
 	case d.Expired != 0:
 		f.mu.Lock()
@@ -302,20 +304,8 @@ func (f *forwarder) answered(s *sending, d decided) {
 	case d.Moved == nil:
 		s.finish(d)
 		return
-	case d.Moved.Alive:
-		e.placement.trust(d.Moved.To)
-		fallthrough
-	case d.Moved.Writer && !e.placement.suspected(d.Moved.To):
-		s.ask, s.c.Insist = d.Moved.To, true
-		s.c.Gone = slices.DeleteFunc(slices.Clone(s.c.Gone), func(node string) bool { return node == d.Moved.To })
-	case d.Moved.Writer:
-		s.ask, s.c.Insist, s.c.Gone = s.to, false, append(slices.Clip(s.c.Gone), d.Moved.To)
 	default:
-		s.older = cmp.Or(d.Moved.Older, s.older)
-		s.c.Insist, s.c.Gone = false, append(slices.Clip(s.c.Gone), s.to)
-		if to := d.Moved.To; to != "" && !slices.Contains(s.c.Gone, to) && !e.placement.suspected(to) {
-			s.ask = to
-		}
+		s.follow(d.Moved, f.eng.placement)
 	}
 	s.moves++
 	if s.moves > maxMoves {
@@ -323,6 +313,26 @@ func (f *forwarder) answered(s *sending, d decided) {
 		return
 	}
 	f.dispatch(s)
+}
+
+// follow has the node asked next that the one which was asked has named.
+func (s *sending) follow(m *moved, nodes *placement) {
+	if m.Alive {
+		nodes.trust(m.To)
+	}
+	switch {
+	case m.Writer && (m.Alive || !nodes.suspected(m.To)):
+		s.ask, s.c.Insist = m.To, true
+		s.c.Gone = slices.DeleteFunc(slices.Clone(s.c.Gone), func(node string) bool { return node == m.To })
+	case m.Writer:
+		s.ask, s.c.Insist, s.c.Gone = s.to, false, append(slices.Clip(s.c.Gone), m.To)
+	default:
+		s.older = cmp.Or(m.Older, s.older)
+		s.c.Insist, s.c.Gone = false, append(slices.Clip(s.c.Gone), s.to)
+		if m.To != "" && !slices.Contains(s.c.Gone, m.To) && !nodes.suspected(m.To) {
+			s.ask = m.To
+		}
+	}
 }
 
 // giveUp sends what waits for a node to the next one. What has no id may have

@@ -115,7 +115,7 @@ type inspectRequest struct {
 func (inspectRequest) ownerMessage() {}
 
 func (o *owner) onInspect(m inspectRequest) {
-	if o.givesWay(m.route) {
+	if o.leaves(m.route) {
 		m.done(o.toWriter())
 		return
 	}

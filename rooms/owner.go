@@ -34,14 +34,8 @@ type owner struct {
 	attempts int             // to load, since the last success
 	timer    *time.Timer     // nil until it was needed
 
-	stalled  bool                 // the step that is being appended has waited for too long
-	writer   string               // the node before which this one gives way; "": none, and it decides
-	until    time.Time            // until when
-	alive    bool                 // it has written although it was taken for gone
-	refused  int                  // steps that the log did not take, since the last that it did
-	gone     map[string]time.Time // nodes that do not decide, as senders have said, and when
-	insisted time.Time            // when a sender was sure that this node decides
-	next     string               // the node whose turn it is; "": this one
+	stalled bool // the step that is being appended has waited for too long
+	turn    turn
 
 	injected     uint64 // up to where the log of rooms has commands, as far as is known
 	injectedRead uint64 // up to where they were read
@@ -132,7 +126,7 @@ type answerFunc = func(decided)
 
 func (e *Engine) startOwner(name string, self *actor.Ref[ownerMessage]) actor.Receiver[ownerMessage] {
 	room := wire.Room(name)
-	o := &owner{eng: e, room: room, game: e.gameOf(room), self: self, used: time.Now()}
+	o := &owner{eng: e, room: room, game: e.gameOf(room), self: self, used: time.Now(), turn: newTurn(room, e.cfg.Node, e.placement)}
 	o.who.patient = time.Now().Add(e.cfg.PresenceGrace)
 	o.load()
 	o.readUsers()
@@ -150,7 +144,7 @@ func (o *owner) Receive(b *actor.Batch[ownerMessage]) {
 		case wakeRequest:
 			o.onWake(m)
 		case placementChanged:
-			o.review()
+			o.turn.review(time.Now())
 		case injectedRead:
 			if m.of == o {
 				o.onInjectedRead(m)
@@ -208,7 +202,7 @@ func (o *owner) onEnter(m enterRequest) {
 // is answered instead.
 func (o *owner) takes(r route, waiting int) (d decided, ok bool) {
 	switch {
-	case o.givesWay(r):
+	case o.leaves(r):
 		return o.toWriter(), false
 	case o.stalled:
 		return decided{Error: errNoLog}, false
@@ -221,7 +215,7 @@ func (o *owner) takes(r route, waiting int) (d decided, ok bool) {
 }
 
 func (o *owner) onWake(m wakeRequest) {
-	if o.givesWay(m.route) {
+	if o.leaves(m.route) {
 		m.done(o.toWriter())
 		return
 	}
@@ -230,7 +224,7 @@ func (o *owner) onWake(m wakeRequest) {
 }
 
 func (o *owner) toWriter() decided {
-	return decided{Moved: &moved{To: o.writer, Writer: true, Alive: o.alive}}
+	return decided{Moved: &moved{To: o.turn.writer, Writer: true, Alive: o.turn.alive}}
 }
 
 func (o *owner) post(m ownerMessage) { _ = o.self.Send(m) } // fails only when the owner has ended
@@ -285,10 +279,10 @@ func answerTo(ref any, d decided) {
 // decide makes one step of what waits and has it appended.
 func (o *owner) decide() {
 	switch {
-	case o.next != "" && (o.log == nil || !o.busy):
+	case o.turn.next != "" && (o.log == nil || !o.busy):
 		o.handOn()
 		return
-	case o.writer != "":
+	case o.turn.writer != "":
 		o.waiting = nil // nobody asked for it; the other node does that too
 		return
 	case o.noted.stopped != nil:
@@ -394,7 +388,7 @@ func (o *owner) arm() {
 
 // Idle reports whether the owner may be unloaded: nothing is due.
 func (o *owner) Idle() bool {
-	if o.writer != "" || o.noted.stopped != nil || o.noted.newer {
+	if o.turn.writer != "" || o.noted.stopped != nil || o.noted.newer {
 		return true
 	}
 	if o.busy || o.log == nil || len(o.waiting) > 0 || o.attended() {
@@ -414,7 +408,7 @@ func (o *owner) Stopped(unread []ownerMessage) {
 		o.snapshot()
 	}
 	o.stopTimer()
-	elsewhere := decided{Moved: &moved{To: o.next}}
+	elsewhere := decided{Moved: &moved{To: o.turn.next}}
 	o.answerAll(elsewhere)
 	answerUnread(unread, elsewhere)
 }

@@ -210,6 +210,32 @@ func testLateNode(t *testing.T, name string) {
 	adding.total(ahead, room)
 }
 
+// TestNodesThatDoNotHearEachOther: each of two nodes believes that the other is lost,
+// and both decide until they meet in the log. By that they agree on whose turn it is;
+// when one of them really goes, the other finds out.
+func TestNodesThatDoNotHearEachOther(t *testing.T) {
+	engines := nodesOf(t, func(c *rooms.Config) { ledgers(c); c.Heartbeats(time.Hour) }, "a", "b")
+	a, b := engines["a"], engines["b"]
+	tables := []wire.Room{ledgerFor("a", "a", "b"), ledgerFor("b", "a", "b")}
+	adding := make([]*adders, len(tables))
+	for i, room := range tables {
+		adding[i] = startAdders(t, room, a, b)
+	}
+	a.Unhear("b")
+	b.Unhear("a")
+	for i, room := range tables {
+		eventually(t, "they agree on who decides for "+string(room), func() bool { return a.OwnerOf(room) == b.OwnerOf(room) })
+		adding[i].more(20)
+	}
+	for i, room := range tables {
+		adding[i].total(a, room)
+	}
+	closeEngine(t, b)
+	for _, room := range tables {
+		eventually(t, "the other one decides for "+string(room), func() bool { return a.OwnerOf(room) == "a" })
+	}
+}
+
 // TestInjectedWhileNobodyDecides: what a service publishes while no node runs is
 // taken by the first one that starts, once, though nobody joins and nothing follows.
 func TestInjectedWhileNobodyDecides(t *testing.T) {

@@ -1,76 +1,27 @@
 package rooms
 
 import (
-	"slices"
 	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// giveWayFor is how long an owner leaves a table to the node that has written a
-// step where its own belonged: two that both decide would each refuse half of the
-// other's steps.
-const giveWayFor = 2 * time.Second
-
-// route is how something came to a node that decides.
-type route struct {
-	gone   []string // nodes that do not decide, as far as the sender knows
-	insist bool     // the sender was told that this node has written the last step
-}
-
-// isGone reports whether a node does not decide, as a sender has lately said, or as
-// this node has found.
-func (o *owner) isGone(node string) bool {
-	if o.eng.placement.suspected(node) {
-		return true
-	}
-	at, ok := o.gone[node]
-	return ok && time.Since(at) < giveWayFor
-}
-
-// goneLately are those nodes.
-func (o *owner) goneLately() (list []string) {
-	for node := range o.gone {
-		if o.isGone(node) {
-			list = append(list, node)
-		} else {
-			delete(o.gone, node)
-		}
-	}
-	return list
-}
-
-// givesWay notes how something came, and reports whether another node is to do it.
-func (o *owner) givesWay(r route) bool {
-	if len(r.gone) > 0 && o.gone == nil {
-		o.gone = make(map[string]time.Time)
-	}
-	now := time.Now()
-	for _, node := range r.gone {
-		o.gone[node] = now
-	}
-	if r.insist {
-		o.insisted = now
-	}
-	if o.writer == "" {
-		return false
-	}
-	if now.Before(o.until) && !r.insist && (o.alive || !slices.Contains(r.gone, o.writer)) {
-		return true
-	}
-	o.writer, o.refused = "", 0
-	o.load()
-	return false
-}
-
 // giveWay leaves the table to the node that has written its last step.
-func (o *owner) giveWay(writer string) {
+func (o *owner) giveWay() {
 	o.eng.tableStats.GaveWay.Add(1)
-	o.eng.roomLog(o.room).Info().Str("node", writer).Msg("another node decides for a table; leaving it to that one")
-	o.writer, o.until = writer, time.Now().Add(giveWayFor)
+	o.eng.roomLog(o.room).Info().Str("node", o.turn.writer).Msg("another node decides for a table; leaving it to that one")
 	o.log, o.injected, o.injectedRead = nil, 0, 0
 	o.stopTimer()
-	o.sendOn(moved{To: writer, Writer: true})
+	o.sendOn(moved{To: o.turn.writer, Writer: true})
+}
+
+// leaves notes how something came, and reports whether another node is to do it.
+func (o *owner) leaves(r route) bool {
+	leave, again := o.turn.comes(r, time.Now())
+	if again {
+		o.load()
+	}
+	return leave
 }
 
 func (o *owner) stopTimer() {
@@ -110,29 +61,14 @@ func (o *owner) answerAll(d decided) {
 	o.inHand, o.waiting, o.entering, o.waking, o.asked = nil, nil, nil, nil, nil
 }
 
-// review looks whose turn it is, after nodes have come or gone.
-func (o *owner) review() {
-	o.next = ""
-	gone := o.goneLately()
-	switch {
-	case !o.eng.placement.takes():
-		gone = nil // this node leaves, whatever was said of others
-	case time.Since(o.insisted) < giveWayFor:
-		return
-	}
-	if to := o.eng.ownerOf(o.room, gone); to != o.eng.cfg.Node {
-		o.next = to
-	}
-}
-
 // handOn gives the table to the node whose turn it is now. No step is on its way.
 func (o *owner) handOn() {
 	e := o.eng
 	e.tableStats.HandedOn.Add(1)
-	e.roomLog(o.room).Info().Str("node", o.next).Msg("it is another node's turn to decide for a table; handing it on")
+	e.roomLog(o.room).Info().Str("node", o.turn.next).Msg("it is another node's turn to decide for a table; handing it on")
 	o.stopTimer()
 	e.forward.wake(o.room, o.injected, []string{e.cfg.Node})
-	o.sendOn(moved{To: o.next})
+	o.sendOn(moved{To: o.turn.next})
 	o.self.Stop()
 }
 

@@ -146,7 +146,8 @@ func (o *owner) onAppended(m appended) {
 		o.load()
 		return
 	}
-	o.inHand, o.full, o.refused, o.used = nil, 0, 0, time.Now()
+	o.turn.stored()
+	o.inHand, o.full, o.used = nil, 0, time.Now()
 	if o.log.Last() == 0 {
 		o.eng.begun.Add(1)
 	}
@@ -160,28 +161,15 @@ func (o *owner) onAppended(m appended) {
 	}
 }
 
-// stepsRefused is how many steps in a row another node may have written before this
-// one, whose turn it is as far as it knows, leaves the table to it. The other one may
-// be about to hand it on, or gone with its last step on its way.
-const stepsRefused = 3
-
 // onRefused leaves the table to the node that has written its last step, or decides
 // again behind it.
 func (o *owner) onRefused(writer string) {
 	o.eng.tableStats.Conflicts.Add(1)
-	o.refused++
-	gone := o.isGone(writer)
-	mine := gone || o.eng.ownerOf(o.room, o.goneLately()) == o.eng.cfg.Node
-	if writer == "" || writer == o.eng.cfg.Node || mine && o.refused < stepsRefused {
+	if o.turn.refused(writer, time.Now()) {
+		o.giveWay()
+	} else {
 		o.load()
-		return
 	}
-	if gone { // it writes, so it is not
-		o.eng.placement.trust(writer)
-		delete(o.gone, writer)
-	}
-	o.alive = gone
-	o.giveWay(writer)
 }
 
 // dropUnrepeatable answers the commands of a step of which nobody knows whether it

@@ -50,11 +50,15 @@ func (e *Engine) watchOwners(ctx context.Context) {
 }
 
 // watchOpen asks the nodes that decide for open tables whether they are there, and
-// wakes the tables whose turn has gone to another node than was known.
+// those whose heartbeats are not heard; it wakes the tables whose turn has gone to
+// another node than was known.
 func (e *Engine) watchOpen(known map[wire.Room]string) (now map[wire.Room]string) {
 	open := e.stores[wire.SpaceTables].handles.all()
 	now = make(map[wire.Room]string, len(open))
 	nodes := make(map[string]bool)
+	for _, node := range e.placement.unheardNodes() {
+		nodes[node] = true
+	}
 	for _, h := range open {
 		owner := e.ownerOf(h.name, nil)
 		now[h.name] = owner

@@ -115,6 +115,7 @@ func (e *Engine) heartbeatLoop() {
 		select {
 		case <-beat.C:
 			e.sendHeartbeat(false)
+			e.placement.beat()
 			e.feed.alive()
 		case now := <-look.C:
 			// A process that was suspended has received no heartbeats; it waits

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
@@ -18,16 +17,25 @@ type placement struct {
 	changed chan struct{}
 
 	mu       sync.Mutex
-	hosts    map[string]bool      // the other living nodes that take tables
-	suspects map[string]time.Time // of those, who did not answer, and since when
+	others   map[string]sign // the other living nodes, by what they were last known by
+	suspects map[string]int  // of those that take tables, who did not answer, and for how many heartbeats
 	leaving  bool
 
 	list atomic.Pointer[[]string] // who may decide; replaced as a whole
 	away atomic.Pointer[[]string] // who is suspected; replaced as a whole
 }
 
+// sign is by what another node is known.
+type sign int
+
+const (
+	unheard   sign = iota + 1 // its heartbeats do not come here, but it has shown that it decides for tables
+	takesNone                 // its heartbeats say that it decides for none
+	takesSome                 // they say that it does
+)
+
 func newPlacement(self string) *placement {
-	p := &placement{self: self, changed: make(chan struct{}, 1), hosts: make(map[string]bool), suspects: make(map[string]time.Time)}
+	p := &placement{self: self, changed: make(chan struct{}, 1), others: make(map[string]sign), suspects: make(map[string]int)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.update()
@@ -38,7 +46,10 @@ func newPlacement(self string) *placement {
 // that leaves decides only when there is no other.
 func (p *placement) update() {
 	var list, away []string
-	for node := range p.hosts {
+	for node, sign := range p.others {
+		if sign == takesNone {
+			continue
+		}
 		if _, suspect := p.suspects[node]; suspect {
 			away = append(away, node)
 		} else {
@@ -66,16 +77,60 @@ func (p *placement) heard(node string, takes bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.suspects, node)
+	p.others[node] = takesNone
 	if takes {
-		p.hosts[node] = true
-	} else {
-		delete(p.hosts, node)
+		p.others[node] = takesSome
 	}
 	p.update()
 }
 
 // lost is that a node is not alive any more.
-func (p *placement) lost(node string) { p.heard(node, false) }
+func (p *placement) lost(node string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.suspects, node)
+	delete(p.others, node)
+	p.update()
+}
+
+// shows is that a node has shown that it decides for tables: it has written a step just
+// now, or leaves a table to this one. One whose heartbeats do not come here is alive by
+// that, and it is its turn as if they did: so two that do not hear each other agree.
+func (p *placement) shows(node string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.others[node] == 0 {
+		p.others[node] = unheard
+		p.update()
+	}
+}
+
+// unheardNodes are those of which nobody would notice that they have gone, unless they
+// are asked.
+func (p *placement) unheardNodes() (list []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for node, sign := range p.others {
+		if _, suspect := p.suspects[node]; sign == unheard && !suspect {
+			list = append(list, node)
+		}
+	}
+	return list
+}
+
+// beat is that the time of a heartbeat has passed. A node that is not heard and does not
+// answer is forgotten after three, and may then show itself again.
+func (p *placement) beat() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for node := range p.suspects {
+		if p.suspects[node]++; p.others[node] == unheard && p.suspects[node] >= missedHeartbeats {
+			delete(p.others, node)
+			delete(p.suspects, node)
+		}
+	}
+	p.update()
+}
 
 // suspect is that a node does not answer. It decides for no table until its next
 // heartbeat; without one it is lost after three of their intervals. It reports
@@ -83,10 +138,10 @@ func (p *placement) lost(node string) { p.heard(node, false) }
 func (p *placement) suspect(node string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, already := p.suspects[node]; already || !p.hosts[node] {
+	if _, already := p.suspects[node]; already || p.others[node] == 0 || p.others[node] == takesNone {
 		return false
 	}
-	p.suspects[node] = time.Now()
+	p.suspects[node] = 0
 	p.update()
 	return true
 }
@@ -94,12 +149,16 @@ func (p *placement) suspect(node string) bool {
 // suspected reports whether a node is.
 func (p *placement) suspected(node string) bool { return slices.Contains(*p.away.Load(), node) }
 
-// trust is that a node has been heard that was suspected.
+// trust is that a node is there that was suspected. One that is not heard,
+// and does not answer, stays suspected: it would be asked again after each of its
+// steps.
 func (p *placement) trust(node string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.suspects, node)
-	p.update()
+	if p.others[node] != unheard {
+		delete(p.suspects, node)
+		p.update()
+	}
 }
 
 // without adds those who are suspected to the nodes that are gone: another node may
