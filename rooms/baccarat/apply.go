@@ -25,7 +25,7 @@ var applies = map[string]func(*State, json.RawMessage) error{
 	typeShoeSeeded:       with(func(s *State, p shoeSeeded) { s.Seed = &p.Seed }),
 	typeShoeStarted:      with((*State).startShoe),
 	typeRoundOpened:      with((*State).openRound),
-	typeBettingExtended:  with(func(s *State, p bettingExtended) { s.ClosesAt = p.ClosesAt }),
+	typeBettingExtended:  with((*State).extendBetting),
 	typeBetPlaced:        with((*State).placeBet),
 	typeBetsCleared:      with((*State).clearBets),
 	typeBettingClosed:    with((*State).closeBetting),
@@ -70,8 +70,13 @@ func (s *State) startShoe(p shoeStarted) {
 
 func (s *State) openRound(p roundOpened) {
 	s.Round, s.Phase, s.ClosesAt, s.NextAt = p.Round, Betting, p.ClosesAt, 0
-	s.Player, s.Banker = nil, nil
+	s.Player, s.Banker, s.Extended = nil, nil, 0
 	s.Last = s.Cut || s.cutShows()
+}
+
+func (s *State) extendBetting(p bettingExtended) {
+	s.ClosesAt = p.ClosesAt
+	s.Extended++
 }
 
 // cutShows reports whether the cut card lies on top of the shoe, or has been

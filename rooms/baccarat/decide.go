@@ -109,7 +109,7 @@ func (r Rules) timer(s *State, c table.Command) ([]table.Event, error) {
 // tookOver gives who bets the time that the change of nodes has cost.
 func (r Rules) tookOver(s *State, c table.Command) []table.Event {
 	switch least := after(c.Now, ExtendedBetTime); {
-	case s.Phase == Betting && s.ClosesAt < least:
+	case s.Phase == Betting && s.ClosesAt < least && s.Extended < MaxExtensions:
 		return []table.Event{table.Happened(typeBettingExtended, bettingExtended{s.Round, least})}
 	case s.Phase == Resting && r.why(s) == "" && c.Present > 0:
 		return r.openRound(s, c)

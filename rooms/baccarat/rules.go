@@ -33,9 +33,14 @@ type Limit struct {
 	Max int64 `json:"max"`
 }
 
-// ExtendedBetTime is how long bets are still taken at least after another node
-// has taken over.
-const ExtendedBetTime = 5 * time.Second
+const (
+	// ExtendedBetTime is how long bets are still taken at least after another node
+	// has taken over.
+	ExtendedBetTime = 5 * time.Second
+	// MaxExtensions is how often that happens in one round: nodes that are lost again
+	// and again do not keep it from its cards.
+	MaxExtensions = 6
+)
 
 // Rules are those of one table of punto banco: a table.Rules.
 type Rules struct{ cfg Config }

@@ -233,6 +233,23 @@ func TestTakeover(t *testing.T) {
 	same(t, "while cards are dealt", len(g.must(engine(""), table.TypeTookOver, "")), 0)
 }
 
+// TestTakenOverAgainAndAgain: a round whose nodes are lost whenever bets are about to
+// close goes on after so many of them, and the next one has its time again.
+func TestTakenOverAgainAndAgain(t *testing.T) {
+	g := newGame(t, baccarat.Config{})
+	g.sit("ann")
+	for range 2 {
+		for range baccarat.MaxExtensions {
+			g.now = g.state.ClosesAt - 1
+			same(t, "taken over", types(g.must(engine(""), table.TypeTookOver, "")), []string{"betting_extended"})
+		}
+		g.now = g.state.ClosesAt
+		same(t, "once more", len(g.must(engine(""), table.TypeTookOver, "")), 0)
+		same(t, "then", types(g.must(engine(""), table.TypeTimer, "")), []string{"betting_closed"})
+		g.until("round_opened")
+	}
+}
+
 // TestStacksAreKept: who leaves and comes back has what he had, a guest too.
 func TestStacksAreKept(t *testing.T) {
 	g := newGame(t, baccarat.Config{})

@@ -66,6 +66,7 @@ type State struct {
 	Round    int     `json:"round"` // its number from 1, over all shoes; 0 before the first
 	Phase    Phase   `json:"phase"`
 	ClosesAt int64   `json:"closes_at,omitempty"` // when betting ends, ms since 1970
+	Extended int     `json:"extended,omitempty"`  // how often that was made later in this round
 	NextAt   int64   `json:"next_at,omitempty"`   // when it goes on in any other phase; 0: not by itself
 	Player   []Card  `json:"player,omitempty"`
 	Banker   []Card  `json:"banker,omitempty"`
