@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -109,6 +110,49 @@ func TestLeftWhileNobodyDecides(t *testing.T) {
 	back := joinAs(t, again, room, "s3", "ann")
 	back.awaitTold(t, 1, "moved") // bob left; ann has never been away
 	if moves := audit(t, again, room).Moves; len(moves) != 3 || moves[2] != "-bob" {
+		t.Errorf("the ledger has noted %v", moves)
+	}
+}
+
+// TestLeftWithARoomThatFailed: the room of a table panics, and nobody who was there
+// comes back. The rules are told that they left.
+func TestLeftWithARoomThatFailed(t *testing.T) {
+	const room = "ledger-1"
+	eng, srv := start(t, func(c *rooms.Config) { ledgers(c); c.PresenceGrace = 50 * time.Millisecond })
+	bad := joinAs(t, eng, room, "s1", "bad")
+	ann := joinAs(t, eng, room, "s2", "ann")
+	ann.awaitTold(t, 2, "moved")
+	nc := outsider(t, srv)
+	steps, err := nc.SubscribeSync("room." + room + ".step")
+	if err == nil {
+		err = nc.Flush()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad.mu.Lock()
+	bad.panics = 1
+	bad.mu.Unlock()
+	if _, err := command(t, eng, room, "", service, "add", ""); err != nil {
+		t.Fatal(err)
+	}
+	left := 0
+	for left < 2 {
+		msg, err := steps.NextMsgWithContext(within(t))
+		if err != nil {
+			t.Fatalf("%d of two have left: %v", left, err)
+		}
+		step, err := table.DecodeStep(msg.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ev := range step.Events {
+			if ev.Type == "moved" {
+				left++
+			}
+		}
+	}
+	if moves := audit(t, eng, room).Moves; len(moves) != 4 {
 		t.Errorf("the ledger has noted %v", moves)
 	}
 }
