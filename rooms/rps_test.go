@@ -23,6 +23,14 @@ func TestRockPaperScissors(t *testing.T) {
 	)
 }
 
+// TestRockPaperScissorsGoldens: what its tables have stored is understood.
+func TestRockPaperScissorsGoldens(t *testing.T) {
+	tabletest.Goldens(t, rps{}, "testdata/rps",
+		tabletest.User("ann", "choose", `{"hand":"rock"}`), tabletest.User("bob", "choose", `{"hand":"paper"}`),
+		tabletest.User("bob", "send_message", `{"message":"again?"}`), tabletest.User("bob", "choose", `{"hand":"paper"}`),
+	)
+}
+
 // TestTableReadme: the document shows the code of this package's tests.
 func TestTableReadme(t *testing.T) {
 	document, err := os.ReadFile("table/README.md")

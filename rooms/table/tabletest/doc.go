@@ -5,6 +5,9 @@
 // that forgets a part of itself when it is written down; a panic on what a client
 // may send.
 //
+// Goldens keeps what each version of rules has stored, and fails when a later one
+// does not understand it.
+//
 // What cannot be seen from outside is not found: a fault that the script never
 // comes to. Have a script pass through each phase of the game.
 package tabletest

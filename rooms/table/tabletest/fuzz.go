@@ -40,15 +40,17 @@ func (g *game[S]) probe(script []Line, line int) error {
 // walked sends strange commands one after the other, with all that comes of them,
 // and time passes or does not.
 func walked[S any](rules table.Rules[S], script []Line, _ *game[S]) error {
-	rng := rand.New(rand.NewPCG(1, 14))
-	pool := commands(script)
-	g := newGame(rules)
+	return newGame(rules).walk(rand.New(rand.NewPCG(1, 14)), commands(script))
+}
+
+// walk is what walked does, from where the table stands.
+func (g *game[S]) walk(rng *rand.Rand, pool []table.Command) error {
 	if err := g.snapshot(); err != nil {
 		return err
 	}
 	for n := range walkCommands {
 		g.thorough = n%16 == 0
-		if due := rules.Timer(g.state); due != 0 && rng.IntN(3) == 0 {
+		if due := g.rules.Timer(g.state); due != 0 && rng.IntN(3) == 0 {
 			g.now = max(g.now, due)
 			if _, err := g.send(table.Command{Type: table.TypeTimer, Seed: seed(n)}); err != nil {
 				return fmt.Errorf("tabletest: command %d of a walk: timer: %w", n, err)

@@ -39,7 +39,13 @@ func Run[S any](t *testing.T, rules table.Rules[S], script ...Line) {
 }
 
 // check is what is wrong with rules; nil: nothing was found.
-func check[S any](t *testing.T, rules table.Rules[S], script []Line) (err error) {
+func check[S any](t *testing.T, rules table.Rules[S], script []Line) error {
+	t.Helper()
+	return bubble(t, func() error { return checks(rules, script) })
+}
+
+// bubble runs fn where days pass in no time. A panic is an error.
+func bubble(t *testing.T, fn func() error) (err error) {
 	t.Helper()
 	synctest.Test(t, func(*testing.T) {
 		defer func() {
@@ -47,7 +53,7 @@ func check[S any](t *testing.T, rules table.Rules[S], script []Line) (err error)
 				err = fmt.Errorf("tabletest: the rules panic: %v\n%s", v, debug.Stack())
 			}
 		}()
-		err = checks(rules, script)
+		err = fn()
 	})
 	return err
 }
