@@ -74,13 +74,17 @@ func (c *BoundCounts) add(bound string) {
 	c.counts[bound]++
 }
 
-// Each calls fn with every bound that was reached and how often, in no order. Any
-// goroutine may call it; fn must not block.
+// Each calls fn with "other", and with every bound that was reached, and how often,
+// in no order: so there is always something to show. Any goroutine may call it; fn
+// must not block.
 func (c *BoundCounts) Each(fn func(bound string, count int64)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	fn("other", c.counts["other"])
 	for bound, count := range c.counts {
-		fn(bound, count)
+		if bound != "other" {
+			fn(bound, count)
+		}
 	}
 }
 
