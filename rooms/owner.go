@@ -13,7 +13,7 @@ import (
 // Bounds of an owner.
 const (
 	ownerMailbox = 4096 // commands that wait for a table; one more is refused as busy
-	checkEvery   = 64   // each so many-th decision is applied twice
+	checkEvery   = 64   // each so many-th decision is applied twice, see table.NewLog
 )
 
 // owner decides for a table, while this node is the one to do so. That another

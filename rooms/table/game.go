@@ -36,6 +36,9 @@ type machine interface {
 	admit(u User) error
 	label() (json.RawMessage, error)
 	encode() ([]byte, error)
+	// size is that of the state when it was last written down or read, in bytes; 0:
+	// it never was.
+	size() int
 	restore(version int, data []byte) error
 }
 
@@ -58,6 +61,7 @@ func (b *Broken) Unwrap() error { return b.Cause }
 type hosted[S any] struct {
 	rules Rules[S]
 	state S
+	bytes int // see size
 }
 
 // guard runs fn; its error becomes a *Broken, a *Refusal stays one.
@@ -114,6 +118,7 @@ func (h *hosted[S]) twin() (twin S, err error) {
 	if err != nil {
 		return twin, err
 	}
+	h.bytes = len(data)
 	return h.rules.Decode(h.rules.Version(), data)
 }
 
@@ -184,9 +189,13 @@ func (h *hosted[S]) label() (data json.RawMessage, err error) {
 
 func (h *hosted[S]) encode() (data []byte, err error) {
 	err = guard("encode the state", func() (err error) { data, err = h.rules.Encode(h.state); return err })
+	h.bytes = len(data)
 	return data, err
 }
 
+func (h *hosted[S]) size() int { return h.bytes }
+
 func (h *hosted[S]) restore(version int, data []byte) error {
+	h.bytes = len(data)
 	return guard("decode a state", func() (err error) { h.state, err = h.rules.Decode(version, data); return err })
 }

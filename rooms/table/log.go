@@ -26,7 +26,7 @@ import (
 type Log struct {
 	game  Game
 	node  string
-	check int // each so many-th decision is applied twice; 0: none
+	check int // each so many-th decision is applied twice, and the first ones; 0: none
 
 	table machine
 	last  uint64 // the last step that is in table
@@ -78,7 +78,8 @@ const (
 
 // NewLog is a table without steps. node is the name of who decides, as steps say
 // it; each checkEvery-th decision, none with 0, is applied to a copy of the state
-// as well, to find rules that are not pure.
+// as well, to find rules that are not pure, and so are the first 16 while the state
+// is small.
 func NewLog(game Game, node string, checkEvery int) *Log {
 	return &Log{game: game, node: node, check: checkEvery, table: game.open(), there: present{}}
 }
@@ -235,7 +236,7 @@ func (l *Log) decide(o *openStep, c Command) (refused, bound string, err error) 
 		return fmt.Sprintf("%s is said by the server only", c.Type), "", nil
 	}
 	l.count++
-	events, err := l.table.decide(c, l.check > 0 && l.count%l.check == 0)
+	events, err := l.table.decide(c, l.checked())
 	var refusal *Refusal
 	switch {
 	case errors.As(err, &refusal):
@@ -251,6 +252,19 @@ func (l *Log) decide(o *openStep, c Command) (refused, bound string, err error) 
 		o.step.Events = append(o.step.Events, stored(ev))
 	}
 	return "", "", nil
+}
+
+// Rules that are not pure mostly are so from the start, so the first decisions of a
+// Log are all checked; not those on a large state, as a table that is taken over has
+// to go on at once.
+const (
+	firstChecked = 16
+	smallState   = 4 << 10 // bytes
+)
+
+// checked reports whether the present decision is applied to a copy as well.
+func (l *Log) checked() bool {
+	return l.check > 0 && (l.count%l.check == 0 || l.count <= firstChecked && l.table.size() <= smallState)
 }
 
 func stored(ev Event) StoredEvent {
