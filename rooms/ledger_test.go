@@ -114,6 +114,17 @@ func audit(t testing.TB, eng *rooms.Engine, room wire.Room) ledgerState {
 	return s
 }
 
+// awaitTotal waits until a ledger, seen from a node, has what was acknowledged; it
+// has no more.
+func awaitTotal(t testing.TB, eng *rooms.Engine, room wire.Room, acked int) {
+	t.Helper()
+	has := 0
+	eventually(t, fmt.Sprint("the ledger has ", acked), func() bool { has = audit(t, eng, room).Total; return has >= acked })
+	if has != acked {
+		t.Errorf("the ledger has %d, and %d were acknowledged", has, acked)
+	}
+}
+
 // awaitMoves waits until a ledger has noted these, and no others but the auditor's.
 func awaitMoves(t testing.TB, eng *rooms.Engine, room wire.Room, want ...string) {
 	t.Helper()

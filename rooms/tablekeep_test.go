@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,10 +106,23 @@ var aService = table.User{From: table.FromService}
 
 func add(t testing.TB, eng *rooms.Engine, room wire.Room, n int) uint64 {
 	t.Helper()
-	seq, err := command(t, eng, room, "", aService, "add", fmt.Sprint(n))
-	if err != nil {
-		t.Fatal(err)
-	}
+	return acknowledged(t, eng, room, aService, "add", fmt.Sprint(n))
+}
+
+var acknowledgedIDs atomic.Int64
+
+// acknowledged has a table decide, and sends again what a busy machine did not decide
+// in time.
+func acknowledged(t testing.TB, eng *rooms.Engine, room wire.Room, who table.User, typ, payload string) (seq uint64) {
+	t.Helper()
+	id := fmt.Sprint("acknowledged-", acknowledgedIDs.Add(1))
+	eventually(t, "a command is acknowledged", func() (ok bool) {
+		var err error
+		if seq, err = command(t, eng, room, id, who, typ, payload); err != nil && !wire.AsError(err).Code.Retryable() {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
 	return seq
 }
 

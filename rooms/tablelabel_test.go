@@ -14,9 +14,7 @@ import (
 // ruleLabel has the rules of a ledger make a label.
 func ruleLabel(t testing.TB, eng *rooms.Engine, room wire.Room, label string) {
 	t.Helper()
-	if _, err := command(t, eng, room, "", service, "label", label); err != nil {
-		t.Fatal(err)
-	}
+	acknowledged(t, eng, room, service, "label", label)
 }
 
 // awaitLabel waits until the lobbies of all nodes, and their lists, show a label.

@@ -35,7 +35,7 @@ func TestLargestRound(t *testing.T) {
 		for range cap(stored) {
 			switch err := <-stored; {
 			case err == nil:
-			case wire.AsError(err).Code == wire.Refused:
+			case wire.AsError(err).Code == wire.Refused, wire.AsError(err).Code.Retryable():
 				late++
 			default:
 				t.Fatal(err)
@@ -50,7 +50,7 @@ func TestLargestRound(t *testing.T) {
 			t.Errorf("one bettor more: %v", err)
 		}
 		m.awaitTold(t, round, "round_settled")
-		history, err := eng.History(t.Context(), room, 0, 10)
+		history, err := eng.History(t.Context(), room, 0, 100)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,6 +19,10 @@ func TestTableIsARoom(t *testing.T) {
 		joinAs(t, eng, room, "s-"+name, "u-"+name)
 	}
 	owner, _ := split(engines, room)
+	eventually(t, "all are there", func() bool { // first, as each audit writes to the history
+		online, err := owner.Online(within(t), room, "", 0)
+		return err == nil && online.Count == 3
+	})
 	awaitMoves3 := func() bool { s := audit(t, owner, room); return len(s.Moves) == 3 }
 	eventually(t, "the rules know of all", awaitMoves3)
 	var seqs []uint64

@@ -17,9 +17,7 @@ import (
 // there, after the only process was killed, and after one of three was.
 func TestBusyTableGoesOn(t *testing.T) {
 	wind := func(t *testing.T, eng *rooms.Engine, room wire.Room) {
-		if _, err := command(t, eng, room, "", aService, "wind", "1000"); err != nil {
-			t.Fatal(err)
-		}
+		acknowledged(t, eng, room, aService, "wind", "1000")
 	}
 	beating := func(c *rooms.Config) { tallies(sums{})(c); c.Heartbeats(100 * time.Millisecond) }
 	rang := func(t *testing.T, srv rooms.Connector, room string) {
@@ -47,10 +45,11 @@ func TestBusyTableGoesOn(t *testing.T) {
 			return len(engines["a"].Peers()) == 2 && len(engines["b"].Peers()) == 2 && len(engines["c"].Peers()) == 2
 		})
 		owner := engines[engines["a"].OwnerOf("tally-1")]
-		wind(t, owner, "tally-1")
+		acknowledged(t, owner, "tally-1", aService, "wind", "3600000")
 		if notes := notesIn(t, srv); len(notes) != 1 || notes[0] != "busy.tally-1" {
 			t.Errorf("noted is %v", notes)
 		}
+		wind(t, owner, "tally-1")
 		owner.Kill()
 		rang(t, srv, "tally-1")
 		eventually(t, "it is noted as quiet", func() bool { return len(notesIn(t, srv)) == 0 })

@@ -26,7 +26,10 @@ func TestTablesAtRestAreTrimmed(t *testing.T) {
 		add(t, eng, "tally-1", 1)
 		add(t, eng, "tally-3", 1)
 	}
-	eventually(t, "they are written down", func() bool { return eng.TableStats().Snapshots.Load() == 2 && eng.TablesOwned() == 0 })
+	snapshots := streamOf(t, outsider(t, srv), eventlog.SnapshotsStream)
+	eventually(t, "they are written down", func() bool {
+		return countOf(t, snapshots, "room.tally-1.snapshot") > 0 && countOf(t, snapshots, "room.tally-3.snapshot") > 0 && eng.TablesOwned() == 0
+	})
 	if _, err := command(t, eng, "tally-3", "", aService, "add", "13"); err == nil {
 		t.Fatal("the rules have not failed")
 	}

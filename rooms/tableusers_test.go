@@ -54,11 +54,11 @@ func TestJoinedAndLeft(t *testing.T) {
 	awaitMoves(t, owner, room, "+ann")
 	again := joinAs(t, others[1], room, "s2", "ann")
 	here := joinAs(t, owner, room, "s3", "ann")
-	joinAs(t, owner, room, "s4", "bob")
+	joinAs(t, others[1], room, "s4", "bob") // who hears of him has heard that ann is there too
 	awaitMoves(t, others[0], room, "+ann", "+bob")
 	others[0].Leave(room, ann, rooms.LeaveAsked)
 	owner.Leave(room, here, rooms.LeaveClosed)
-	joinAs(t, others[1], room, "s5", "cid")
+	joinAs(t, others[0], room, "s5", "cid") // and here that ann has left
 	awaitMoves(t, owner, room, "+ann", "+bob", "+cid")
 	others[1].Leave(room, again, rooms.LeaveLost)
 	awaitMoves(t, owner, room, "+ann", "+bob", "+cid", "-ann")
@@ -70,10 +70,22 @@ func TestJoinedAndLeft(t *testing.T) {
 // on it. The next one tells the rules of who came and went meanwhile, once, and of
 // nobody who has only changed his node.
 func TestJoinedAndLeftOverATakeover(t *testing.T) {
+	withGrace(t, testJoinedAndLeftOverATakeover)
+}
+
+// withGrace runs a test in which users come back within a grace. Where the machine
+// was too slow for that it is run again, with more.
+func withGrace(t *testing.T, run func(t *testing.T, grace time.Duration) (inTime bool)) {
+	for grace, inTime := time.Second, false; !inTime && !t.Failed(); grace *= 2 {
+		t.Run(grace.String(), func(t *testing.T) { inTime = run(t, grace) })
+	}
+}
+
+func testJoinedAndLeftOverATakeover(t *testing.T, grace time.Duration) (inTime bool) {
 	const room = "ledger-1"
 	engines := nodesOf(t, func(c *rooms.Config) {
 		ledgers(c)
-		c.PresenceGrace = time.Second
+		c.PresenceGrace = grace
 		c.Heartbeats(300 * time.Millisecond)
 	}, "a", "b", "c")
 	owner, others := split(engines, room)
@@ -81,25 +93,33 @@ func TestJoinedAndLeftOverATakeover(t *testing.T) {
 	joinAs(t, owner, room, "s2", "bob")
 	stays := joinAs(t, others[0], room, "s3", "cid")
 	stays.awaitTold(t, 3, "moved")
+	began := time.Now()
 	owner.Kill()
 	joinAs(t, others[1], room, "s4", "bob") // by another node, before anybody knows that his is gone
 	joinAs(t, others[1], room, "s5", "dan")
+	stays.awaitTold(t, 4, "moved") // who hears of dan has heard of bob
+	inTime = time.Since(began) < grace
 	stays.awaitTold(t, 5, "moved") // nobody else does anything: dan came, ann does not come back
 	moves := audit(t, others[0], room).Moves
 	slices.Sort(moves)
-	if want := []string{"+ann", "+bob", "+cid", "+dan", "-ann"}; !slices.Equal(moves, want) {
+	if want := []string{"+ann", "+bob", "+cid", "+dan", "-ann"}; inTime && !slices.Equal(moves, want) {
 		t.Errorf("the ledger has noted %v, want %v", moves, want)
 	}
+	return inTime
 }
 
 // TestLeftWhileNobodyDecides: all nodes end with users at a table. The first one
 // that starts again tells the rules who did not come back.
 func TestLeftWhileNobodyDecides(t *testing.T) {
+	withGrace(t, testLeftWhileNobodyDecides)
+}
+
+func testLeftWhileNobodyDecides(t *testing.T, grace time.Duration) (inTime bool) {
 	const room = "ledger-1"
 	srv := startServer(t)
 	change := func(c *rooms.Config) {
 		ledgers(c)
-		c.PresenceInterval, c.PresenceGrace = 20*time.Millisecond, 300*time.Millisecond
+		c.PresenceInterval, c.PresenceGrace = 20*time.Millisecond, grace
 	}
 	first := startEngine(t, srv, change)
 	ann := joinAs(t, first, room, "s1", "ann")
@@ -107,11 +127,16 @@ func TestLeftWhileNobodyDecides(t *testing.T) {
 	ann.awaitTold(t, 2, "moved")
 	first.Kill()
 	again := startEngine(t, srv, change)
+	began := time.Now()
 	back := joinAs(t, again, room, "s3", "ann")
-	back.awaitTold(t, 1, "moved") // bob left; ann has never been away
-	if moves := audit(t, again, room).Moves; len(moves) != 3 || moves[2] != "-bob" {
+	joinAs(t, again, room, "s4", "dan")
+	back.awaitTold(t, 1, "moved") // who hears of dan has heard of ann
+	inTime = time.Since(began) < grace
+	back.awaitTold(t, 2, "moved") // bob left; ann has never been away
+	if moves := audit(t, again, room).Moves; inTime && !slices.Equal(moves, []string{"+ann", "+bob", "+dan", "-bob"}) {
 		t.Errorf("the ledger has noted %v", moves)
 	}
+	return inTime
 }
 
 // TestLeftWithARoomThatFailed: the room of a table panics, and nobody who was there
@@ -182,13 +207,9 @@ func TestAdmit(t *testing.T) {
 	if got := barred.events(); len(got) != 0 {
 		t.Errorf("who was refused got %v", got)
 	}
-	if _, err := command(t, others[0], room, "", service, "shut", ""); err != nil {
-		t.Fatal(err)
-	}
+	acknowledged(t, others[0], room, service, "shut", "")
 	refused(owner, in, rooms.Since{}) // asks for the state, in which he may see no more
-	if _, err := command(t, owner, room, "", service, "add", ""); err != nil {
-		t.Fatal(err)
-	}
+	acknowledged(t, owner, room, service, "add", "")
 	in.awaitTold(t, 1, "added")
 	for _, eng := range engines {
 		online, err := eng.Online(within(t), room, "", 0)
