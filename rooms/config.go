@@ -3,6 +3,7 @@ package rooms
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"strings"
 	"sync"
@@ -227,7 +228,7 @@ func DefaultConfig() Config {
 // withDefaults fills zero fields.
 func (c Config) withDefaults() Config {
 	d := DefaultConfig()
-	c.Node = cmp.Or(c.Node, nats.NewInbox()[len(nats.InboxPrefix):][:8])
+	c.Node = cmp.Or(c.Node, rand.Text()[:8]) // not of a NATS inbox: those of one process begin alike
 	c.History = cmp.Or(c.History, d.History)
 	c.HistoryAge = cmp.Or(c.HistoryAge, d.HistoryAge)
 	c.HistoryBytes = cmp.Or(c.HistoryBytes, d.HistoryBytes)

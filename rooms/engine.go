@@ -128,6 +128,9 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	if err != nil {
 		return fmt.Errorf("rooms: connect: %w", err)
 	}
+	if err := e.claimName(ctx); err != nil {
+		return err
+	}
 	e.pubs, err = conn.Connect("roomd "+e.cfg.Node+" publish", noBuffer, nats.ReconnectHandler(e.onPublishReconnect))
 	if err != nil {
 		return fmt.Errorf("rooms: connect for publishing: %w", err)

@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -32,12 +33,39 @@ type heartbeat struct {
 	Hello   bool          `json:"hello"`              // it has just started: reply with a heartbeat, so that it need not wait
 	HearAll bool          `json:"hear_all,omitempty"` // it validates all events
 	Tables  bool          `json:"tables,omitempty"`   // it decides for tables, when it is its turn
+	Hosted  string        `json:"hosted,omitempty"`   // digest of its tables and their rules; "": a node that does not say
 }
 
 // peers are the other live nodes.
 type peers struct {
-	mu    sync.Mutex
-	nodes presence.Peers
+	mu     sync.Mutex
+	nodes  presence.Peers
+	differ map[string]bool // those that host other tables than this one
+}
+
+// hosts notes whether a node hosts other tables than this one, and reports whether it
+// does and that is new.
+func (p *peers) hosts(node string, others bool) (news bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !others {
+		delete(p.differ, node)
+		return false
+	}
+	if p.differ == nil {
+		p.differ = make(map[string]bool)
+	}
+	news = !p.differ[node]
+	p.differ[node] = true
+	return news
+}
+
+// TablesDiffer returns how many other living nodes host other tables than this one, or
+// by other rules. While nodes are updated one by one some may.
+func (e *Engine) TablesDiffer() int {
+	e.peers.mu.Lock()
+	defer e.peers.mu.Unlock()
+	return len(e.peers.differ)
 }
 
 func (p *peers) observe(o presence.Observation, now time.Time) (presence.PeerEvent, presence.Process) {
@@ -56,7 +84,11 @@ func (p *peers) lives(process presence.Process) bool {
 func (p *peers) silent(since time.Time) (dead []presence.Process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.nodes.Silent(since)
+	dead = p.nodes.Silent(since)
+	for _, process := range dead {
+		delete(p.differ, process.Node)
+	}
+	return dead
 }
 
 // names returns the other live nodes.
@@ -102,6 +134,27 @@ func (e *Engine) watchPeers() error {
 	e.sendHeartbeat(true)
 	return nil
 }
+
+// nameTimeout is how long a node that starts waits for another process to answer to
+// its name. Where none is connected to NATS, the answer comes at once.
+const nameTimeout = time.Second
+
+// claimName fails when another process runs under this node's name. One that has
+// ended, or stands still, does not answer: its name may be taken.
+func (e *Engine) claimName(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, nameTimeout)
+	defer cancel()
+	var reply commandReply
+	msg, err := e.nc.RequestWithContext(ctx, toNode(e.cfg.Node, noRoom), []byte("{}"))
+	if err != nil || json.Unmarshal(msg.Data, &reply) != nil || reply.Node != e.cfg.Node {
+		return nil
+	}
+	return fmt.Errorf("rooms: another process that runs under this node's name, %q, answers on NATS: give every node a name of its own (--node-name), or start this one when that one has ended", e.cfg.Node)
+}
+
+// noRoom is no room's token: what is sent about it is answered by an error, by nodes
+// of every version.
+const noRoom = "="
 
 // heartbeatLoop sends heartbeats, and removes nodes that no longer do.
 func (e *Engine) heartbeatLoop() {
@@ -151,7 +204,7 @@ func (e *Engine) dropSilent(now time.Time) {
 }
 
 func (e *Engine) sendHeartbeat(hello bool) {
-	body, err := json.Marshal(heartbeat{V: protocolVersion, Node: e.cfg.Node, Boot: e.boot, Started: e.started, Hello: hello, HearAll: e.cfg.HearAll, Tables: e.placement.takes()})
+	body, err := json.Marshal(heartbeat{V: protocolVersion, Node: e.cfg.Node, Boot: e.boot, Started: e.started, Hello: hello, HearAll: e.cfg.HearAll, Tables: e.placement.takes(), Hosted: e.cfg.hosted()})
 	if err == nil {
 		err = e.nc.Publish(nodeSubject, body)
 	}
@@ -174,6 +227,10 @@ func (e *Engine) onHeartbeat(msg *nats.Msg) {
 		if e.observePeer(presence.Observation{Node: b.Node, Boot: b.Boot, Started: b.Started, Heartbeat: true}) {
 			e.onInspector(b.Node, b.HearAll)
 			e.placement.heard(b.Node, b.Tables)
+			if e.peers.hosts(b.Node, b.Hosted != "" && b.Hosted != e.cfg.hosted()) {
+				e.cfg.Log.Warn().Str("node", e.cfg.Node).Str("other", b.Node).
+					Msg("another node hosts other tables than this one, or by other rules or settings: what comes of a command depends on the node; unless they are being updated, compare the flags of the two")
+			}
 		}
 		if b.Hello {
 			e.sendHeartbeat(false)

@@ -39,3 +39,26 @@ func TestPlacement(t *testing.T) {
 		t.Errorf("%d moved, and each of %d has one node", moved, tables)
 	}
 }
+
+// TestNodesThatHostOtherTables: each of two nodes notices that the other one has other
+// tables, or settings, until that one is gone.
+func TestNodesThatHostOtherTables(t *testing.T) {
+	srv := startServer(t)
+	hosting := func(settings string) func(*rooms.Config) {
+		return func(c *rooms.Config) { ledgers(c); c.Tables[0].Settings = settings }
+	}
+	a, b := startNode(t, srv, "a", hosting("bets 15 s")), startNode(t, srv, "b", hosting("bets 15 s"))
+	awaitPeers(t, a, "b")
+	awaitPeers(t, b, "a")
+	if a.TablesDiffer()+b.TablesDiffer() != 0 {
+		t.Error("two that host the same differ")
+	}
+	c := startNode(t, srv, "c", hosting("bets 20 s"))
+	eventually(t, "all notice", func() bool {
+		return a.TablesDiffer() == 1 && b.TablesDiffer() == 1 && c.TablesDiffer() == 2
+	})
+	c.Kill()
+	eventually(t, "it is forgotten", func() bool { return a.TablesDiffer()+b.TablesDiffer() == 0 })
+	d := startNode(t, srv, "d", nil) // no tables
+	eventually(t, "none are others", func() bool { return d.TablesDiffer() == 2 && a.TablesDiffer() == 1 })
+}

@@ -1,6 +1,7 @@
 package rooms_test
 
 import (
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -35,6 +36,23 @@ func TestRestartedNodeWithItsClockBehind(t *testing.T) {
 	awaitPresent(t, a, "x", "one,three")
 	awaitPresent(t, again, "x", "one,three")
 	awaitPresent(t, a, "y", "one") // where nobody came back
+}
+
+// TestNameOfALivingNode: a second process under a node's name does not start, and
+// leaves no trace; when the first one has ended, however, the name is free at once.
+func TestNameOfALivingNode(t *testing.T) {
+	srv := startServer(t)
+	first := startNode(t, srv, "b", nil)
+	cfg := rooms.DefaultConfig()
+	cfg.Node = "b"
+	if eng, err := rooms.New(within(t), srv, cfg); err == nil || !strings.Contains(err.Error(), `"b"`) {
+		t.Errorf("a second one under its name starts: %v", err)
+		if eng != nil {
+			closeEngine(t, eng)
+		}
+	}
+	first.Kill()
+	startNode(t, srv, "b", nil)
 }
 
 // TestRestartedNodeKeepsSeats: while the clients of a restarted node are on

@@ -1,6 +1,9 @@
 package rooms
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"strings"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
@@ -12,6 +15,18 @@ import (
 type Hosting struct {
 	Rooms string // a room's name, or with a * at its end the beginning of names
 	Game  table.Game
+	// Settings is, as text, what else of the rules must be the same on all nodes. It
+	// is compared only.
+	Settings string
+}
+
+// hosted is a digest of which rooms are tables, by which rules: nodes compare theirs.
+func (c *Config) hosted() string {
+	sum := sha256.New()
+	for _, h := range c.Tables {
+		fmt.Fprintf(sum, "%q %d %q\n", h.Rooms, h.Game.Version(), h.Settings)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
 }
 
 // Host has rules decide for a room, or with a * at the end of its name for all

@@ -15,7 +15,7 @@ func TestTablesPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	served := serve(t, testConfig()).want(t, 200, "GET", "/metrics", "").body
-	names := regexp.MustCompile(`roomd_table[a-z_]*(_total|_seconds|_begun|_broken|_busy|_owned)\b|roomd_log_bytes`).FindAllString(string(page), -1)
+	names := regexp.MustCompile(`roomd_table[a-z_]*(_total|_seconds|_begun|_broken|_differ|_busy|_owned)\b|roomd_log_bytes`).FindAllString(string(page), -1)
 	if len(names) < 12 {
 		t.Errorf("the page names only %v", names)
 	}

@@ -37,6 +37,7 @@ func (c Config) hosting() (list []rooms.Hosting, err error) {
 			Live: c.Dealer == dealerLive, BetTime: c.BetTime, DealTime: c.DealTime, ShowTime: showTime * c.DealTime,
 		})),
 	}
+	settings := fmt.Sprintf("--dealer %s --bet-time %s --deal-time %s", c.Dealer, c.BetTime, c.DealTime)
 	for _, text := range c.Tables {
 		cut := strings.LastIndexByte(text, '=')
 		if cut < 0 {
@@ -53,7 +54,7 @@ func (c Config) hosting() (list []rooms.Hosting, err error) {
 		case len(pattern) == 0 || strings.HasPrefix(pattern[0], "@"):
 			return nil, fmt.Errorf("%q is no room at which somebody can play; write one such as baccarat-*=baccarat", text[:cut])
 		}
-		list = append(list, rooms.Hosting{Rooms: pattern[0], Game: game})
+		list = append(list, rooms.Hosting{Rooms: pattern[0], Game: game, Settings: settings})
 	}
 	return list, nil
 }
