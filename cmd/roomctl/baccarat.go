@@ -93,6 +93,9 @@ func (cmd *baccaratVerifyCmd) show(out *printer, r *baccarat.ShoeReport) {
 
 // road is the big road as text, with the number of ties behind a letter.
 func road(results baccarat.Results) (rows []string) {
+	if len(results) == 0 {
+		return nil
+	}
 	var cells [baccarat.RoadRows][]string
 	for _, c := range baccarat.BigRoad(results) {
 		for row := range cells {

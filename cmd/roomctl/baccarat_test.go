@@ -109,3 +109,10 @@ func liar(t *testing.T, address, pattern, other string) string {
 	t.Cleanup(srv.Close)
 	return strings.Replace(srv.URL, "http://", "ws://", 1) + "/ws"
 }
+
+// TestNoRoad: of a shoe without a round there is nothing to draw.
+func TestNoRoad(t *testing.T) {
+	if rows := road(nil); len(rows) > 0 {
+		t.Errorf("drawn are %q", rows)
+	}
+}

@@ -22,13 +22,20 @@ type printer struct {
 	err    error
 }
 
+// event prints those of a batch, for people, one by one.
 func (p *printer) event(ev wire.Event) {
 	if p.asJSON {
 		p.line(oneLine(ev))
 		return
 	}
-	if text := show(ev); text != "" {
-		p.line(p.stamp(ev) + " " + text)
+	list, err := wire.EachOf(ev)
+	if err != nil {
+		list = []wire.Event{ev} // as it is
+	}
+	for _, one := range list {
+		if text := show(one); text != "" {
+			p.line(p.stamp(one) + " " + text)
+		}
 	}
 }
 

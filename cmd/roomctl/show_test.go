@@ -72,6 +72,19 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+func TestBatchIsShownEventByEvent(t *testing.T) {
+	ev, err := wire.DecodeServer([]byte(`{"type":"batch","room":"g","seq":7,"payload":{"events":[{"type":"round_opened","payload":{"round":1}},{"type":"new_message","payload":{"message":"hi","from":"ann"}}]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	(&printer{out: &out, layout: time.DateTime}).event(ev)
+	if got, want := out.String(), "- g  round_opened {\"round\":1}\n- g  ann: hi\n"; got != want {
+		t.Errorf("it is shown as\n%swant\n%s", got, want)
+	}
+}
+
+// With --json every event is one line.
 func TestJSONIsOneLine(t *testing.T) {
 	ev, err := wire.DecodeServer([]byte("{\"type\":\"x\",\"seq\":7,\"payload\":{\n\"a\": [1,\r\n 2]}}"))
 	if err != nil {
