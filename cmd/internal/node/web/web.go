@@ -84,7 +84,9 @@
 //	bet-again, bet-clear, refill
 //	bet-problem         why the last bet was not taken
 //	bead-plate, big-road, roads-text
-//	fair, shoe, verdict how to check a shoe; whether its seed is the promised one
+//	fair, shoe, verdict how to check a shoe; one, with data-shoe; whether its seed is the promised one
+//	copy                copies a shoe's seed, or the command that checks it
+//	fair-earlier        looks in the history for one more shoe
 //	switch              between the table and what is said, on a narrow window
 //	announcer           what a screen reader is told
 package web

@@ -274,7 +274,7 @@ func TestDocumentedTestIDsExist(t *testing.T) {
 		message picture link new-line pending outgoing retry discard history-loader reloaded latest typing composer send image-toggle image-url
 		people person people-count people-find open-rooms open-people me signout notice
 		table round clock table-note hand-player hand-banker card table-status gain spot total mine bet-problem chip stack staked
-		bet-again bet-clear refill roads-text bead-plate big-road fair shoe verdict switch announcer`)
+		bet-again bet-clear refill roads-text bead-plate big-road fair shoe verdict copy fair-earlier switch announcer`)
 	for _, id := range promised {
 		if !strings.Contains(all.String(), `data-testid="`+id+`"`) && !strings.Contains(all.String(), `testid: "`+id+`"`) {
 			t.Errorf("nothing has data-testid %q any more", id)

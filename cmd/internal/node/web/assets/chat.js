@@ -10,6 +10,7 @@ import { Table } from "./table.js";
 const PAGE = 50;
 const TABLE_PAGE = 100; // of a table, where most of what happened is on it
 const TABLE_PAGES = 5; // that are read until one says something
+const SHOE_READS = 8; // of TABLE_PAGES each, before a person is asked again
 const PEOPLE_PAGE = 100;
 const TYPING_EVERY_MS = 2000;
 const TYPING_SHOWN_MS = 4500;
@@ -197,6 +198,17 @@ export class Chat {
     }
   }
 
+  /** Reads the history of a table until it tells of one more shoe that has ended, as far as a person waits for it. */
+  async earlierShoe(room) {
+    const { timeline, table } = room;
+    const known = table.checkable().length;
+    for (let reads = SHOE_READS; reads > 0 && timeline.more && !timeline.loading && table.checkable().length === known; reads -= 1) {
+      const { oldest } = timeline;
+      await this.earlier(room);
+      if (timeline.oldest === oldest) return; // why not, a notice has said
+    }
+  }
+
   /** Nobody looks at the oldest events of target: beyond a bound they are fetched again when somebody does. */
   trim(target) {
     target.timeline.trim();
@@ -296,6 +308,7 @@ export class Chat {
       said = room.table ? events.filter(Table.said) : events;
       timeline.prepend(said, events[0]?.seq);
       timeline.more = more && events.length > 0;
+      room.table?.recall(events);
       for (const event of said) this.#state.know(event.payload);
     }
   }

@@ -6,7 +6,8 @@ import { applyEvent, isBaccarat, settlement, sum, tableOf } from "./table-state.
 import { sentence } from "./table-speech.js";
 
 /** Events of a table that stand beside what people say; the rest is on the table. */
-const SAID = new Set(["new_message", "shoe_started", "shoe_ended"]);
+const SHOES = new Set(["shoe_started", "shoe_ended"]);
+const SAID = new Set(["new_message", ...SHOES]);
 
 export class Table {
   /** What is on it: table-state.js. Another object after each join. */
@@ -65,10 +66,21 @@ export class Table {
     this.#seq = 0;
   }
 
+  /** Events from before this window sat down, of which the shoes are kept. */
+  recall(events) {
+    for (const { type, payload } of events) if (SHOES.has(type)) this.#shoe(payload);
+    this.#changed();
+  }
+
+  /** The shoes of which it is known what was promised, the newest first. */
+  checkable() {
+    return [...this.shoes.values()].filter(({ commit }) => commit).sort((a, b) => b.shoe - a.shoe);
+  }
+
   /** One event of the room, in its order. */
   heard(event) {
     const { type, payload, seq } = event;
-    if (type === "shoe_started" || type === "shoe_ended") this.#shoe(payload);
+    if (SHOES.has(type)) this.#shoe(payload);
     if (type === "bet_placed" && payload.uid === this.#me()) this.#echo(payload);
     if (type === "round_settled") this.#keepBets(payload);
     if (type === "round_opened" && this.problem?.outcome !== "unknown") this.problem = null;

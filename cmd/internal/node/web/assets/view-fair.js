@@ -4,16 +4,43 @@ import { byID, h, reconcile } from "./dom.js";
 import { t } from "./i18n.js";
 import { cardName } from "./table-speech.js";
 
-const SHOWN = 3; // shoes, the newest first
+const SHOWN = 3; // shoes, before somebody asks for more
+const COPIED_MS = 2000;
 
 export class FairView {
-  draw({ name, table: { shoes } }) {
-    const list = [...shoes.values()].sort((a, b) => b.shoe - a.shoe).slice(0, SHOWN);
-    byID("fair-how").textContent = t(list.length > 0 && list.every(({ commit }) => !commit) ? "table.fair.live" : "table.fair.how");
-    reconcile(byID("fair-shoes"), list.filter(({ commit }) => commit), {
-      key: ({ shoe, commit, seed = "" }) => `${name}-${shoe}-${commit}-${seed}`,
+  #shown = SHOWN;
+  #earlier;
+  #room = null;
+
+  /** earlier(room) looks in the history for one more shoe. */
+  constructor({ earlier }) {
+    this.#earlier = earlier;
+    byID("fair-earlier").addEventListener("click", () => this.#more());
+  }
+
+  draw(room) {
+    if (room !== this.#room) this.#shown = SHOWN;
+    this.#room = room;
+    const { name, table, timeline } = room;
+    const list = table.checkable();
+    byID("fair-how").textContent = t(table.shoes.size > 0 && list.length === 0 ? "table.fair.live" : "table.fair.how");
+    reconcile(byID("fair-shoes"), list.slice(0, this.#shown), {
+      key: ({ shoe, commit, seed = "", first = "" }) => `${name}-${shoe}-${commit}-${seed}-${first}`,
       make: (shoe) => shoeNode(name, shoe),
     });
+    const button = byID("fair-earlier");
+    const done = list.length <= this.#shown && !timeline.more;
+    button.textContent = t(done ? "table.fair.none" : timeline.loading ? "log.loading" : "table.fair.earlier");
+    button.setAttribute("aria-disabled", String(done || timeline.loading));
+  }
+
+  #more() {
+    const room = this.#room;
+    if (byID("fair-earlier").getAttribute("aria-disabled") === "true") return;
+    const known = room.table.checkable().length;
+    this.#shown = Math.max(SHOWN, Math.min(this.#shown, known)) + 1;
+    if (known < this.#shown) this.#earlier(room);
+    this.draw(room);
   }
 }
 
@@ -22,14 +49,37 @@ function shoeNode(room, { shoe, commit, seed, first, burned }) {
   const hash = (text) => h("code", { class: "hash", dir: "ltr" }, text);
   const verdict = h("p", { class: "verdict", dataset: { testid: "verdict" } });
   if (seed) fits(seed, commit).then((right) => tell(verdict, right));
-  return h("section", { dataset: { testid: "shoe" } },
+  return h("section", { dataset: { testid: "shoe", shoe } },
     h("h3", {}, t("table.shoe", { n: shoe })),
     h("dl", {},
       row(t("table.fair.commit"), hash(commit)),
-      row(t("table.fair.seed"), seed ? hash(seed) : h("span", { class: "quiet" }, t("table.fair.secret"))),
+      row(t("table.fair.seed"), ...(seed ? [hash(seed), " ", copy(seed)] : [h("span", { class: "quiet" }, t("table.fair.secret"))])),
       first && row(t("table.fair.first"), t("table.fair.burned", { card: cardName(first), n: burned ?? 0 }))),
     verdict,
-    seed && h("p", {}, t("table.fair.check"), " ", h("code", { dir: "ltr" }, `roomctl baccarat verify ${room} --shoe ${shoe}`)));
+    seed && h("p", {}, t("table.fair.check"), " ", h("code", { dir: "ltr" }, command(room, shoe)), " ", copy(command(room, shoe))));
+}
+
+// What checks a shoe against this server.
+function command(room, shoe) {
+  const name = /^[\w.-]+$/.test(room) ? room : `'${room.replaceAll("'", `'\\''`)}'`;
+  const url = location.origin === "http://localhost:3000" ? "" : ` --url ${location.origin.replace(/^http/, "ws")}/ws`;
+  return `roomctl baccarat verify ${name} --shoe ${shoe}${url}`;
+}
+
+// A button that copies text: what is beside it is marked where the browser lets no page write to the clipboard.
+function copy(text) {
+  const copied = async (e) => {
+    const button = e.currentTarget;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      getSelection().selectAllChildren(button.previousElementSibling);
+      return;
+    }
+    button.textContent = t("table.fair.copied");
+    setTimeout(() => { button.textContent = t("table.fair.copy"); }, COPIED_MS);
+  };
+  return h("button", { type: "button", class: "copy", dataset: { testid: "copy" }, onclick: copied }, t("table.fair.copy"));
 }
 
 function tell(verdict, right) {

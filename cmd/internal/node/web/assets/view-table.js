@@ -27,7 +27,7 @@ export class TableView {
     this.#state = state;
     this.#chat = chat;
     this.#bets = new BetsView({ state, now: () => chat.now() });
-    this.#parts = [this.#bets, new CardsView(), new RoadsView(), new FairView()];
+    this.#parts = [this.#bets, new CardsView(), new RoadsView(), new FairView({ earlier: (room) => chat.earlierShoe(room) })];
     byID("keys").append(...KEYS.map(([keys, what]) => h("div", {}, h("dt", {}, ...keys.split(" ").map((key) => (key === "–" ? key : h("kbd", {}, key)))), h("dd", {}, t(`table.keys.${what}`)))));
     byID("switch").addEventListener("click", () => this.#switch());
     byID("table").addEventListener("keydown", (e) => this.#bets.key(e));
