@@ -221,6 +221,7 @@ func (st *store) detectRecreated(now eventlog.StreamState) bool {
 	for _, h := range st.handles.all() {
 		st.eng.post(h.self, renewed{})
 	}
+	st.doubtSteps()
 	return true
 }
 
@@ -348,6 +349,7 @@ func (st *store) markSuspect() {
 	for _, h := range st.handles.all() {
 		h.suspect.Store(true)
 	}
+	st.doubtSteps()
 }
 
 func (e *Engine) onReconnect(nc *nats.Conn) {

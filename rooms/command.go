@@ -145,7 +145,7 @@ func (e *Engine) decideHere(room wire.Room, c forwarded, done answerFunc) {
 	case c.Inspect:
 		m = inspectRequest{way, done}
 	case c.Wake:
-		m = wakeRequest{c.Injected, way, done}
+		m = wakeRequest{injected: c.Injected, route: way, done: done}
 	case c.Enter:
 		m = enterRequest{user: c.User, stay: c.Stay, seen: c.Seen, route: way, done: done}
 	default:

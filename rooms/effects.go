@@ -49,7 +49,7 @@ func (r *room) parse(e follow.Event) (wire.Stored, error) {
 func (r *room) inspect(msg *nats.Msg) {
 	stored, err := wire.ReadStored(msg.Data)
 	if err != nil {
-		r.eng.reject(msg, err)
+		r.eng.rejectCopy(msg, err)
 	}
 	if r.parsed == nil {
 		r.parsed = new(parsedBody)

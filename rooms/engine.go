@@ -160,6 +160,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	if e.appender, err = eventlog.NewAppender(e.pubs); err != nil {
 		return fmt.Errorf("rooms: %w", err)
 	}
+	e.owners = actor.NewGroup(&actor.Config[ownerMessage]{MaxMessages: ownerMailbox, Cost: ownerCost, OnPanic: e.onPanic, OnUnread: func(unread []ownerMessage) { answerUnread(unread, decided{Moved: &moved{}}) }}, e.cfg.IdleAfter, e.startOwner)
 	e.connected.Store(true)
 	e.opener = actor.Spawn(&actor.Config[*room]{MaxMessages: openQueue, MaxBatch: openBatch, OnPanic: e.onPanic},
 		func(*actor.Ref[*room]) actor.Receiver[*room] { return &opener{eng: e} })
@@ -172,7 +173,6 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 			return err
 		}
 	}
-	e.owners = actor.NewGroup(&actor.Config[ownerMessage]{MaxMessages: ownerMailbox, Cost: ownerCost, OnPanic: e.onPanic, OnUnread: func(unread []ownerMessage) { answerUnread(unread, decided{Moved: &moved{}}) }}, e.cfg.IdleAfter, e.startOwner)
 	if err := errors.Join(e.subs.start(), e.setInspector(e.cfg.Node, e.cfg.HearAll), e.stores[wire.SpaceRooms].watch(), e.stores[wire.SpaceInboxes].watch(), e.stores[wire.SpaceTables].watch(), e.watchPeers(), e.serve()); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package rooms
 import (
 	"context"
 	"errors"
+	"strconv"
 
 	"github.com/nats-io/nats.go"
 
@@ -16,12 +17,22 @@ import (
 // lies in the log of rooms until the owner takes it; the steps say up to where
 // that was. Clients are shown nothing of it but what the rules make of it.
 
+// place is where the log of rooms has a command, and when it has stored it, in ms
+// since 1970. The sequence alone does not tell which one: the stream may be made
+// anew, or put back to what it was before, while the steps stay.
+type place struct {
+	seq uint64 // 0: before the first
+	at  int64  // 0: not known
+}
+
 // injectedRead is what was found there.
 type injectedRead struct {
-	of   *owner
-	page follow.Page
-	upto uint64 // of the read
-	err  error
+	of    *owner
+	after place
+	upto  uint64 // of the read
+	page  follow.Page
+	back  bool // the log of rooms has not what was read before
+	err   error
 }
 
 func (injectedRead) ownerMessage() {}
@@ -39,73 +50,108 @@ func (e *Engine) tellOwner(token string, msg *nats.Msg) {
 	}
 }
 
-// readInjected reads the commands that the owner has not taken, beside it.
+// readInjected reads the commands that the owner has not taken, beside it, and the
+// last one before them, to see whether it is still there.
 func (o *owner) readInjected() {
-	o.reading = true
-	q := follow.Range{After: max(o.log.Taken(), o.injectedRead), Upto: o.injected, From: follow.Leader}
+	o.reading, o.doubt = true, false
+	after := o.injectedRead
+	q := follow.Range{After: after.seq, Upto: max(o.injected, after.seq), From: follow.Leader}
 	o.eng.background(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, o.eng.cfg.tuning.open)
 		defer cancel()
-		page, err := o.eng.stores[wire.SpaceRooms].log.Read(ctx, o.room, q)
-		o.post(injectedRead{o, page, q.Upto, err})
+		m := injectedRead{of: o, after: after, upto: q.Upto}
+		if m.page, m.err = o.eng.stores[wire.SpaceRooms].log.Read(ctx, o.room, q); m.err == nil && !after.begins(m.page) {
+			_, m.back, m.err = o.eng.wentBack(ctx, o.room, after)
+		}
+		o.post(m)
 	})
+}
+
+// begins reports whether a page that was read from there on begins with what was
+// there.
+func (p place) begins(page follow.Page) bool {
+	return p.seq == 0 || page.Start && msOf(page.StartTime) == p.at
+}
+
+// wentBack asks the leader, and a majority, whether the log of rooms has no more, in
+// that place, what was taken from there. newest is where it has the newest command
+// for the table.
+func (e *Engine) wentBack(ctx context.Context, room wire.Room, taken place) (newest uint64, back bool, err error) {
+	v, err := e.stores[wire.SpaceRooms].log.Ask(ctx, room, taken.seq)
+	switch {
+	case err != nil || taken.seq == 0 || taken.at == 0:
+	case v.State == follow.Present:
+		back = msOf(v.Time) != taken.at
+	case v.State == follow.Discarded: // and so are all that were before
+		back = v.Oldest != 0 && v.Oldest < taken.seq || eventlog.EpochBegan(v.Epoch).UnixMilli() > taken.at
+	default:
+		back = true
+	}
+	return v.Last, back, err
 }
 
 func (o *owner) onInjectedRead(m injectedRead) {
 	o.reading = false
+	if o.log == nil || m.after != o.injectedRead {
+		return // the table was loaded again, or is: it is read from there
+	}
 	if m.err != nil {
 		o.eng.roomLog(o.room).Warn().Err(m.err).Msg("a table's injected commands could not be read; reading them again in a few seconds")
-		o.injected = o.injectedRead
+		o.injected = o.injectedRead.seq
 		o.eng.injectedTold.forget(o.room)
 		return
 	}
-	if o.log == nil {
-		return // the node that decides now reads them
+	if m.back {
+		o.reload = true
+		return
 	}
 	for _, ev := range m.page.Events {
-		o.injectedRead = ev.Seq
+		o.injectedRead = place{ev.Seq, msOf(ev.Time)}
 		o.eng.tableStats.Injected.Add(1)
 		if req, ok := o.requestOf(ev); ok {
 			o.waiting = append(o.waiting, req)
 		}
 	}
-	if !m.page.Cut {
-		o.injectedRead = max(o.injectedRead, m.upto)
+	if !m.page.Cut && o.injected == m.upto && o.injectedRead.seq < m.upto { // it is gone, or was never there
+		o.injected = o.injectedRead.seq
+		o.eng.injectedTold.forget(o.room)
 	}
 }
 
-// requestOf is the command that an event of the log of rooms stands for. What is
-// none is reported where all such events are (see inspection); what a node
-// published was said before the room was a table.
+// requestOf is the command that an event of the log of rooms stands for, or was meant
+// to be; what a node published was said before the room was a table.
 func (o *owner) requestOf(ev follow.Event) (table.Request, bool) {
 	if o.eng.secret.Load().storedAuthor(ev.By, o.room, ev.Body, ev.Time) != wire.FromService {
 		return table.Request{}, false
 	}
+	req := table.Request{Taken: ev.Seq, At: msOf(ev.Time)}
 	said, err := wire.Decode(ev.Body)
+	if err == nil {
+		_, err = wire.ReadStored(ev.Body)
+	}
 	if err != nil {
-		return table.Request{}, false
+		req.Unfit = err.Error()
 	}
-	service := table.User{From: table.FromService}
-	req := table.Request{
-		Command: table.Command{Type: said.Type, Payload: said.Payload, User: service}, Taken: ev.Seq,
-		Ref: answerFunc(func(d decided) { o.eng.rejectInjected(o.room, ev, d) }),
-	}
+	req.Ref = answerFunc(func(d decided) { o.eng.rejectInjected(o.room, ev, err, d) })
+	req.Command = table.Command{Type: said.Type, Payload: said.Payload, User: table.User{From: table.FromService}}
 	if said.ID != "" {
 		req.Key = table.KeyOf(table.FromService, "", serviceID(o.room, said.ID))
 	}
 	return req, true
 }
 
-// rejectInjected tells on room.<room>.rejected why the rules do not do what was
-// injected.
-func (e *Engine) rejectInjected(room wire.Room, ev follow.Event, d decided) {
+// rejectInjected tells on room.<room>.rejected why what was injected is not done: it
+// is no command, or the rules refuse it.
+func (e *Engine) rejectInjected(room wire.Room, ev follow.Event, unfit error, d decided) {
 	if d.Error == nil || d.Error.Code != wire.Refused {
-		return // another owner takes it
+		return // it was done, or another owner takes it
 	}
-	out := &nats.Msg{Subject: wire.RejectedSubject(room), Data: ev.Body, Header: nats.Header{HeaderReason: {d.Error.Error()}}}
-	if err := e.nc.PublishMsg(out); err != nil && !e.closed() {
-		e.cfg.Log.Error().Err(err).Str("subject", out.Subject).Msg("a refused command could not be reported")
+	subject, seq := wire.RejectedSubject(room), strconv.FormatUint(ev.Seq, 10)
+	if unfit != nil {
+		e.reject(subject, seq, ev.Body, unfit)
+		return
 	}
+	e.tellRejected(subject, seq, ev.Body, d.Error)
 }
 
 // commandQueue is the queue group of the nodes that take commands.
@@ -165,21 +211,4 @@ func (e *Engine) commandOf(room wire.Room, body wire.Body, id string, done func(
 		return
 	}
 	e.serviceCommand(room, ev, id, func(d Decision, err error) { done(PubAck{Seq: d.Seq, Duplicate: d.Again}, err) })
-}
-
-// lastInjected is where the log of rooms has the newest command for a table.
-func (e *Engine) lastInjected(ctx context.Context, room wire.Room) (uint64, error) {
-	verdict, err := e.stores[wire.SpaceRooms].log.Ask(ctx, room, 0)
-	return verdict.Last, err
-}
-
-// checkTaken says so when a table has taken more of the log of rooms than that has:
-// what is published there next is taken for what was decided before.
-func (e *Engine) checkTaken(ctx context.Context, room wire.Room, taken uint64) error {
-	state, err := e.stores[wire.SpaceRooms].log.State(ctx)
-	if err == nil && state.Last < taken {
-		e.roomLog(room).Error().Uint64("taken", taken).Uint64("last", state.Last).
-			Msg("the log of rooms is older than this table: what services publish there is passed over until it has as many events; send commands on room.<room>.command")
-	}
-	return err
 }

@@ -38,8 +38,11 @@ type owner struct {
 	turn    turn
 
 	injected     uint64 // up to where the log of rooms has commands, as far as is known
-	injectedRead uint64 // up to where they were read
+	injectedRead place  // up to where they were read
 	reading      bool   // readInjected runs
+	doubt        bool   // the log of rooms may not have any more what was read there
+	reload       bool   // it has not
+	stepsDoubted bool   // the log may not have the steps any more that the table was made of
 
 	who   attendance
 	label tableLabel
@@ -63,6 +66,7 @@ type (
 	// wakeRequest has the table loaded, and commands taken up to there.
 	wakeRequest struct {
 		injected uint64
+		at       int64 // when that was stored, ms since 1970; 0: not said
 		route
 		done answerFunc
 	}
@@ -70,7 +74,7 @@ type (
 		of       *owner
 		log      *table.Log
 		keeps    keeper
-		injected uint64 // where the log of rooms stood
+		injected uint64 // where the log of rooms has the newest command
 		err      error
 	}
 	appended struct {
@@ -175,6 +179,8 @@ func (o *owner) Receive(b *actor.Batch[ownerMessage]) {
 			o.onNotes(m)
 		case labelDue, labelStored:
 			o.onLabel(m)
+		case stepsDoubted, lookedAtSteps:
+			o.onDoubt(m)
 		default:
 			o.onUsers(m)
 		}
@@ -220,6 +226,9 @@ func (o *owner) onWake(m wakeRequest) {
 		return
 	}
 	o.injected = max(o.injected, m.injected)
+	if read := o.injectedRead; m.at != 0 && (m.injected < read.seq || m.injected == read.seq && m.at != read.at) {
+		o.doubt = true
+	}
 	o.waking = append(o.waking, m.done)
 }
 
@@ -298,6 +307,10 @@ func (o *owner) decide() {
 		done(decided{Seq: o.log.Last()})
 	}
 	o.waking = nil
+	if o.reload {
+		o.load()
+		return
+	}
 	if !o.begins() || !o.enter() {
 		return
 	}
@@ -306,7 +319,7 @@ func (o *owner) decide() {
 	}
 	o.tellUsers()
 	o.showLabel()
-	if !o.reading && o.injected > max(o.log.Taken(), o.injectedRead) {
+	if !o.reading && (o.doubt || o.injected > o.injectedRead.seq) {
 		o.readInjected()
 	}
 	if len(o.waiting) == 0 {

@@ -66,7 +66,7 @@ func (o *owner) begins() bool {
 	for _, req := range o.waiting {
 		switch {
 		case req.Taken != 0 && anybody: // it stays in the log of rooms until the table may begin
-			o.injectedRead = 0
+			o.injectedRead = place{}
 		case req.User.From == table.FromEngine && anybody: // there is nothing to take over
 		case req.User.From == table.FromEngine, !refuse(req.User.Guest):
 			waiting = append(waiting, req)

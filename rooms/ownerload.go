@@ -15,7 +15,7 @@ import (
 
 // load reads the table beside the owner.
 func (o *owner) load() {
-	o.log, o.busy = nil, true
+	o.log, o.busy, o.reload, o.stepsDoubted = nil, true, false, false
 	o.noted.found, o.noted.busy = max(o.noted.found, o.noted.busy), 0
 	o.waiting = append(notTheEngines(o.inHand), notTheEngines(o.waiting)...)
 	o.inHand = nil
@@ -35,13 +35,23 @@ func (o *owner) load() {
 			m.err = o.eng.notes.remove(ctx, stoppedNote, o.room, stopped)
 		}
 		if m.err == nil {
-			m.injected, m.err = o.eng.lastInjected(ctx, o.room)
-		}
-		if m.err == nil && m.injected < m.log.Taken() { // the room's events may have been dropped since
-			m.err = o.eng.checkTaken(ctx, o.room, m.log.Taken())
+			m.injected, m.err = o.eng.findTaken(ctx, o.room, m.log)
 		}
 		o.post(m)
 	})
+}
+
+// findTaken looks whether the log of rooms has what the table has taken last, and
+// returns where it has the newest command.
+func (e *Engine) findTaken(ctx context.Context, room wire.Room, log *table.Log) (newest uint64, err error) {
+	taken := place{log.Taken(), log.TakenAt()}
+	newest, back, err := e.wentBack(ctx, room, taken)
+	if back {
+		e.roomLog(room).Warn().Uint64("taken", taken.seq).Time("stored", time.UnixMilli(taken.at)).Uint64("newest", newest).
+			Msg("the log of rooms was made anew, or put back to what it was before a table took commands from it; those are taken now that it has stored since then")
+		log.Rewind()
+	}
+	return newest, err
 }
 
 // notTheEngines drops the timers and the takeover that the table as it was has
@@ -231,7 +241,7 @@ func (o *owner) onLoaded(m loaded) {
 	if o.log == nil {
 		return // its rules have failed
 	}
-	o.injected, o.injectedRead = max(o.injected, m.injected), 0
+	o.injected, o.injectedRead = max(o.injected, m.injected), place{o.log.Taken(), o.log.TakenAt()}
 	o.who.unequal = true
 	o.waiting = append([]table.Request{o.engineCommand(table.TypeTookOver, table.User{})}, o.waiting...)
 }

@@ -10,7 +10,7 @@ import (
 func (o *owner) giveWay() {
 	o.eng.tableStats.GaveWay.Add(1)
 	o.eng.roomLog(o.room).Info().Str("node", o.turn.writer).Msg("another node decides for a table; leaving it to that one")
-	o.log, o.injected, o.injectedRead = nil, 0, 0
+	o.log, o.injected, o.injectedRead = nil, 0, place{}
 	o.stopTimer()
 	o.sendOn(moved{To: o.turn.writer, Writer: true})
 }

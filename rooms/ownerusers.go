@@ -172,6 +172,10 @@ func (o *owner) enter() bool {
 	if len(o.entering) > 0 && o.eng.handleOf(o.room) == nil {
 		o.readUsers() // opens the room, so that it hears of who comes to other nodes
 	}
+	if o.stepsDoubted && len(o.entering) > 0 {
+		o.lookAtSteps()
+		return false
+	}
 	list, later := o.entering, o.entering[:0:0]
 	o.entering = nil
 	for i, m := range list {

@@ -105,34 +105,34 @@ func (e *Engine) LeaveTables(ctx context.Context) {
 // injectedTold is where the log of rooms has the newest command that each owner on
 // this node was told of. Its methods may be called from any goroutine.
 type injectedTold struct {
-	mu  sync.Mutex
-	seq map[wire.Room]uint64
+	mu sync.Mutex
+	at map[wire.Room]place
 }
 
 // keep drops what is known of tables that this node does not decide for.
 func (k *injectedTold) keep(owned []wire.Room) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	seq := make(map[wire.Room]uint64, len(owned))
+	at := make(map[wire.Room]place, len(owned))
 	for _, room := range owned {
-		if last, ok := k.seq[room]; ok {
-			seq[room] = last
+		if last, ok := k.at[room]; ok {
+			at[room] = last
 		}
 	}
-	k.seq = seq
+	k.at = at
 }
 
-// isNew notes a sequence, and reports whether the owner was not told of it.
-func (k *injectedTold) isNew(room wire.Room, last uint64) bool {
+// isNew notes a place, and reports whether the owner was not told of it.
+func (k *injectedTold) isNew(room wire.Room, last place) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.seq == nil {
-		k.seq = make(map[wire.Room]uint64)
+	if k.at == nil {
+		k.at = make(map[wire.Room]place)
 	}
-	if k.seq[room] >= last {
+	if k.at[room] == last {
 		return false
 	}
-	k.seq[room] = last
+	k.at[room] = last
 	return true
 }
 
@@ -140,11 +140,11 @@ func (k *injectedTold) isNew(room wire.Room, last uint64) bool {
 func (k *injectedTold) forget(room wire.Room) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	delete(k.seq, room)
+	delete(k.at, room)
 }
 
 // checkInjected tells this node's owners where the log of rooms has their newest
-// command: a copy of it may have been lost. Each is told of it once: an owner that
+// command: a copy of it may have been lost, or the log put back. Each is told of it once: an owner that
 // is sent something at every look is never unloaded.
 func (e *Engine) checkInjected(ctx context.Context) {
 	var owned []wire.Room
@@ -158,7 +158,7 @@ func (e *Engine) checkInjected(ctx context.Context) {
 			continue
 		}
 		if ref, ok := e.owners.Lookup(string(room)); ok {
-			_ = ref.Send(wakeRequest{injected: last, done: func(decided) {}}) // counts nothing in its mailbox; one that ends is followed by one that looks itself
+			_ = ref.Send(wakeRequest{injected: last.seq, at: last.at, done: func(decided) {}}) // counts nothing in its mailbox; one that ends is followed by one that looks itself
 		}
 	}
 }
@@ -185,14 +185,14 @@ func (e *Engine) findInjected(ctx context.Context) {
 		case err != nil:
 			e.logInjected(ctx, err)
 			return
-		case last > taken:
-			e.forward.wake(room, last, nil)
+		case last != taken:
+			e.forward.wake(room, last.seq, nil)
 		}
 	}
 }
 
 // injectedLasts is where the log of rooms has the newest command for each table.
-func (e *Engine) injectedLasts(ctx context.Context, rooms []wire.Room) map[wire.Room]uint64 {
+func (e *Engine) injectedLasts(ctx context.Context, rooms []wire.Room) map[wire.Room]place {
 	if len(rooms) == 0 {
 		return nil
 	}
@@ -203,26 +203,26 @@ func (e *Engine) injectedLasts(ctx context.Context, rooms []wire.Room) map[wire.
 		e.logInjected(ctx, err)
 		return nil
 	}
-	lasts := make(map[wire.Room]uint64)
+	lasts := make(map[wire.Room]place)
 	for _, room := range rooms {
 		if c := checks[wire.RoomToken(room)]; c.Last != 0 {
-			lasts[room] = c.Last
+			lasts[room] = place{c.Last, msOf(c.Time)}
 		}
 	}
 	return lasts
 }
 
 // lastTaken is up to where a table's last step has taken injected commands.
-func (e *Engine) lastTaken(ctx context.Context, room wire.Room) (uint64, error) {
+func (e *Engine) lastTaken(ctx context.Context, room wire.Room) (taken place, err error) {
 	_, last, err := e.stores[wire.SpaceTables].log.StepsAfter(ctx, room, 0, 0)
 	if err != nil || last.Seq == 0 {
-		return 0, err
+		return taken, err
 	}
 	step, err := e.readStep(room, last)
 	if errors.Is(err, errForged) {
-		return 0, nil // the owner finds out
+		return taken, nil // the owner finds out
 	}
-	return step.Taken, err
+	return place{step.Taken, step.TakenAt}, err
 }
 
 func (e *Engine) logInjected(ctx context.Context, err error) {

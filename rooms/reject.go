@@ -92,29 +92,36 @@ func (e *Engine) rejectInvalid(msg *nats.Msg) {
 	if space == wire.SpaceRooms && eventlog.OfStream(msg, eventlog.StepsStream) {
 		return // of nodes, which alone may publish there
 	}
-	_, reason := space.Room(token)
-	if reason == nil {
-		if space == wire.SpaceRooms && len(e.cfg.Tables) > 0 && !e.cfg.HearAll {
+	room, reason := space.Room(token)
+	if reason == nil && space == wire.SpaceRooms && e.IsTable(room) {
+		if !e.cfg.HearAll {
 			e.tellOwner(token, msg) // with HearAll it has been told
 		}
+		return // its owner rejects what is no command, when it takes it
+	}
+	if reason == nil {
 		_, reason = wire.ReadStored(msg.Data)
 	}
 	if reason != nil {
-		e.reject(msg, reason)
+		e.rejectCopy(msg, reason)
 	}
 }
 
-func (e *Engine) reject(msg *nats.Msg, reason error) {
-	e.stats.Rejected.Add(1)
+func (e *Engine) rejectCopy(msg *nats.Msg, reason error) {
 	space, token, _ := wire.SubjectToken(msg.Subject)
-	seq := eventlog.CopySeq(msg)
-	e.cfg.Log.Warn().Str("subject", msg.Subject).Str("seq", seq).AnErr("reason", reason).Msg("an injected event is not valid and reaches no client")
-	out := &nats.Msg{
-		Subject: space.Rejected(token),
-		Header:  nats.Header{HeaderReason: []string{reason.Error()}, HeaderSeq: []string{seq}},
-		Data:    msg.Data,
-	}
-	if err := e.nc.PublishMsg(out); err != nil {
-		e.cfg.Log.Error().Err(err).Str("subject", out.Subject).Msg("a rejected event could not be reported")
+	e.reject(space.Rejected(token), eventlog.CopySeq(msg), msg.Data, reason)
+}
+
+// reject reports an event that is not valid.
+func (e *Engine) reject(subject, seq string, body []byte, reason error) {
+	e.stats.Rejected.Add(1)
+	e.cfg.Log.Warn().Str("subject", subject).Str("seq", seq).AnErr("reason", reason).Msg("an injected event is not valid and reaches no client")
+	e.tellRejected(subject, seq, body, reason)
+}
+
+func (e *Engine) tellRejected(subject, seq string, body []byte, reason error) {
+	out := &nats.Msg{Subject: subject, Header: nats.Header{HeaderReason: {reason.Error()}, HeaderSeq: {seq}}, Data: body}
+	if err := e.nc.PublishMsg(out); err != nil && !e.closed() {
+		e.cfg.Log.Error().Err(err).Str("subject", subject).Msg("a rejected event could not be reported")
 	}
 }

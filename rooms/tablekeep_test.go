@@ -11,7 +11,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/rs/zerolog"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
@@ -411,34 +410,5 @@ func awaitStored(t testing.TB, js jetstream.JetStream) {
 	case <-js.PublishAsyncComplete():
 	case <-within(t).Done():
 		t.Fatal("the steps are not all stored")
-	}
-}
-
-// TestRoomsLogOlderThanTable: a table that has taken more of the log of rooms than
-// that has is reported.
-func TestRoomsLogOlderThanTable(t *testing.T) {
-	srv := startServer(t)
-	nc := outsider(t, srv)
-	const room = "tally-1"
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	eng := startEngine(t, srv, tallies(sums{}))
-	for range 3 {
-		if _, err := js.Publish(within(t), wire.EventSubject(room), []byte(`{"type":"add","payload":1}`)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	eventually(t, "they are taken", func() bool { return tallyOf(t, eng, room).Sum == 3 })
-	closeEngine(t, eng)
-	if err := js.DeleteStream(within(t), "ROOMS"); err != nil {
-		t.Fatal(err)
-	}
-	log := &logbook{}
-	again := startEngine(t, srv, func(c *rooms.Config) { tallies(sums{})(c); c.Log = zerolog.New(log) })
-	add(t, again, room, 1)
-	if len(log.lines("older than this table")) == 0 {
-		t.Errorf("nothing says that the log of rooms is older than the table")
 	}
 }

@@ -243,3 +243,9 @@ func lower[T int64 | time.Duration](limit, than T) bool {
 func epochOf(created time.Time) string {
 	return strconv.FormatInt(created.UnixNano(), 36)
 }
+
+// EpochBegan is when the stream of an epoch was created; 1970 for what is none.
+func EpochBegan(epoch string) time.Time {
+	ns, _ := strconv.ParseInt(epoch, 36, 64)
+	return time.Unix(0, ns)
+}

@@ -32,6 +32,7 @@ type Log struct {
 	last  uint64 // the last step that is in table
 	now   int64  // of it
 	taken uint64
+	at    int64 // when what was taken last was stored
 	done  window
 	there present
 	count int // decisions
@@ -52,7 +53,8 @@ type Request struct {
 	Command        // Now and Present are set by Decide
 	Key     Key    // that it had before, if it came before; 0: it has no id
 	Taken   uint64 // where it lies in the log of rooms; 0: it was not injected
-	At      int64  // when it came to this node, ms since 1970; of no meaning for an injected one
+	At      int64  // when it came to this node, or the log of rooms has stored it, ms since 1970
+	Unfit   string // why what was injected is no command, so that no rules are asked; "": it is one
 	Ref     any    // of who wants the answer; nil: nobody does
 }
 
@@ -100,6 +102,24 @@ func (l *Log) Last() uint64 { return l.last }
 // decided.
 func (l *Log) Taken() uint64 { return l.taken }
 
+// TakenAt is when the log of rooms has stored the injected command that was decided
+// last, in ms since 1970; 0: the steps do not say.
+func (l *Log) TakenAt() int64 { return l.at }
+
+// Rewind says that the log of rooms was made anew, or is what it was before: it has
+// not, under the sequence Taken, what was taken from there. From now on those
+// injected commands are decided that it has stored after TakenAt, whatever their
+// sequence. No step may be on its way.
+func (l *Log) Rewind() { l.taken = 0 }
+
+// passed reports whether an injected command was decided before.
+func (l *Log) passed(req Request) bool {
+	if l.taken == 0 {
+		return req.At <= l.at
+	}
+	return req.Taken <= l.taken
+}
+
 // Take applies the next step of the log, which must be revealed (Step.Reveal).
 func (l *Log) Take(seq uint64, s Step) error {
 	switch {
@@ -133,7 +153,10 @@ func (l *Log) Skip(seq uint64) { l.last = max(l.last, seq) }
 
 // append notes a step whose events are in the table.
 func (l *Log) append(seq uint64, s Step) {
-	l.last, l.now, l.taken = seq, max(l.now, s.Now), max(l.taken, s.Taken)
+	l.last, l.now = seq, max(l.now, s.Now)
+	if s.Taken != 0 { // less than before, when the log of rooms was put back
+		l.taken, l.at = s.Taken, s.TakenAt
+	}
 	l.there.take(s)
 	l.done.add(doneStep{seq, s.Now, s.Done})
 	l.done.forget(l.now)
@@ -161,10 +184,16 @@ func (l *Log) Decide(now int64, list []Request) (step *Step, answers []Answer, e
 			l.left = list[i:]
 			break
 		}
-		if req.Taken != 0 && req.Taken <= max(l.taken, o.step.Taken) {
-			continue // a copy of what was taken before
+		if req.Taken != 0 {
+			if l.passed(req) || req.Taken <= o.step.Taken {
+				continue
+			}
+			o.step.Taken, o.step.TakenAt = req.Taken, req.At
 		}
-		o.step.Taken = max(o.step.Taken, req.Taken)
+		if req.Unfit != "" {
+			o.answers = append(o.answers, Answer{Ref: req.Ref, Refused: req.Unfit})
+			continue
+		}
 		if req.Taken == 0 && clock-req.At > MaxWait.Milliseconds() {
 			answers = append(answers, Answer{Ref: req.Ref, Undecided: TooLate})
 			continue

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
@@ -65,11 +66,20 @@ type world struct {
 	seq       uint64 // of the stream, which other tables use as well
 	log       []logged
 	snapshots [][]byte
-	injected  []int // numbers in the log of rooms; the sequence is the index, from 1
+	injected  []stored   // the log of rooms; the sequence is the index, from 1
+	copies    [][]stored // of it, which may be put in its place
+	number    int        // of the last injected one
+	putBack   int64      // when the log of rooms was last another than before
 	nodes     [3]*node
 	sent      map[int]*sent
 	next      int
 	there     map[string]table.User // who is there in truth; nodes hear of it late
+}
+
+// stored is a number in the log of rooms.
+type stored struct {
+	number int
+	at     int64
 }
 
 type logged struct {
@@ -92,6 +102,7 @@ type node struct {
 	asleep  int   // for so many moves
 	clock   int64 // what its clock shows besides the time
 	there   map[string]table.User
+	read    []stored // the log of rooms, as it was or as a replica that lags showed it
 }
 
 func newWorld(seed uint64, fault string) *world {
@@ -132,7 +143,7 @@ func (w *world) load(n *node) {
 			w.take(n.log, l)
 		}
 	}
-	n.waiting, n.asked, n.step, n.tried = append(n.asked, n.waiting...), nil, nil, false
+	n.waiting, n.asked, n.step, n.tried, n.read = append(n.asked, n.waiting...), nil, nil, false, nil
 }
 
 func (w *world) take(log *table.Log, l logged) {
@@ -159,13 +170,12 @@ func (w *world) send(n *node) {
 		number = w.next
 		w.sent[number] = &sent{at: w.now}
 	}
-	req := w.request(number, 0)
-	req.At = w.now + n.clock
+	req := w.request(number, 0, w.now+n.clock)
 	n.waiting = append(n.waiting, req)
 }
 
-func (w *world) request(number int, taken uint64) table.Request {
-	req := table.Request{Command: table.Command{Type: "note", Payload: []byte(fmt.Sprint(number)), User: table.User{From: table.FromUser, UID: "u"}}, Taken: taken}
+func (w *world) request(number int, taken uint64, at int64) table.Request {
+	req := table.Request{Command: table.Command{Type: "note", Payload: []byte(fmt.Sprint(number)), User: table.User{From: table.FromUser, UID: "u"}}, Taken: taken, At: at}
 	if taken == 0 {
 		req.Ref, req.Key = number, table.KeyOf(table.FromUser, "u", fmt.Sprint(number))
 	}
@@ -175,9 +185,13 @@ func (w *world) request(number int, taken uint64) table.Request {
 // decide has a node decide what waits, with what it sees of the injected ones.
 func (w *world) decide(n *node) {
 	list := n.waiting
-	seen := uint64(w.rng.IntN(len(w.injected) + 1))
-	for at := n.log.Taken() + 1; at <= seen; at++ {
-		list = append(list, w.request(w.injected[at-1], at))
+	w.read(n)
+	for i := n.log.Taken(); i < uint64(len(n.read)); i++ {
+		if s := n.read[i]; w.fault != "when it was injected does not count" {
+			list = append(list, w.request(s.number, i+1, s.at))
+		} else {
+			list = append(list, w.request(s.number, i+1, w.now))
+		}
 	}
 	list = append(list, w.whoMoved(n)...)
 	step, answers, err := n.log.Decide(w.now+n.clock, list)
@@ -194,6 +208,43 @@ func (w *world) decide(n *node) {
 			}
 		}
 	}
+}
+
+// read has a node see what was injected, perhaps as it was long ago. Where that has not
+// what the table has taken last, it may lag or be another log of rooms: to believe the
+// latter does no harm.
+func (w *world) read(n *node) {
+	if w.rng.IntN(3) > 0 {
+		n.read = w.injected[:w.rng.IntN(len(w.injected)+1)]
+	}
+	if !holdsTaken(n.read, n.log) && w.fault != "the log of rooms never goes back" {
+		n.log.Rewind()
+	}
+}
+
+// holdsTaken reports whether a log of rooms has what a table has taken last.
+func holdsTaken(injected []stored, log *table.Log) bool {
+	taken := log.Taken()
+	return taken == 0 || taken <= uint64(len(injected)) && injected[taken-1].at == log.TakenAt()
+}
+
+// inject adds to the log of rooms. Now and then somebody deletes it, or puts a copy of
+// it in its place.
+func (w *world) inject() {
+	w.now++
+	switch w.rng.IntN(20) {
+	case 0:
+		w.injected, w.putBack = nil, w.now
+	case 1:
+		if len(w.copies) > 0 {
+			w.injected, w.putBack = w.copies[w.rng.IntN(len(w.copies))], w.now
+		}
+	case 2:
+		w.copies = append(w.copies, w.injected)
+	}
+	w.now++
+	w.number--
+	w.injected = append(slices.Clip(w.injected), stored{w.number, w.now})
 }
 
 // whoMoved is what a node tells the rules of who is there: what it has heard, which
@@ -275,7 +326,7 @@ func (w *world) move() {
 	}
 	switch w.rng.IntN(12) {
 	case 0:
-		w.injected = append(w.injected, -1-len(w.injected))
+		w.inject()
 	case 1:
 		n.asleep = w.rng.IntN(20)
 	case 2:
@@ -362,8 +413,14 @@ func (w *world) verdict() error {
 			return fmt.Errorf("%d was answered %q and noted %d times", n, s.answer, times[n])
 		}
 	}
-	for i := range final.Taken() {
-		if number := w.injected[i]; (times[number] == 0) != (number%10 == -7) && number%10 != -7 {
+	if !holdsTaken(w.injected, final) {
+		final.Rewind()
+	}
+	for i, s := range w.injected {
+		if uint64(i) >= final.Taken() || s.at < w.putBack {
+			continue // not yet, or perhaps in another log of rooms than this one
+		}
+		if number := s.number; (times[number] == 0) != (number%10 == -7) && number%10 != -7 {
 			return fmt.Errorf("%d was injected and noted %d times", number, times[number])
 		}
 	}
@@ -415,7 +472,7 @@ func TestModel(t *testing.T) {
 
 // TestModelFinds: in worlds in which something is done wrong the model sees it.
 func TestModelFinds(t *testing.T) {
-	for _, fault := range []string{"no fence", "keys forgotten", "who is there forgotten", "an ack is believed that never came"} {
+	for _, fault := range []string{"no fence", "keys forgotten", "who is there forgotten", "an ack is believed that never came", "the log of rooms never goes back", "when it was injected does not count"} {
 		found := errors.New("")
 		seed := uint64(0)
 		for ; seed < 3000; seed++ {

@@ -15,6 +15,7 @@ type snapshot struct {
 	Seq   uint64     `json:"seq"`   // of the last step that is in it
 	Now   int64      `json:"now"`
 	Taken uint64     `json:"taken,omitempty"`
+	At    int64      `json:"taken_at,omitempty"`
 	Done  []doneStep `json:"done,omitempty"`
 	There []string   `json:"there,omitempty"` // the uids of those of whom the rules were told
 	State []byte     `json:"state"`
@@ -29,7 +30,7 @@ func (l *Log) Snapshot() ([]byte, error) {
 	}
 	sum := sha256.Sum256(state)
 	data, err := json.Marshal(snapshot{
-		Rules: l.game.Version(), Seq: l.last, Now: l.now, Taken: l.taken, Done: l.done.steps, There: slices.Sorted(maps.Keys(l.there)), State: state, Sum: hex.EncodeToString(sum[:]),
+		Rules: l.game.Version(), Seq: l.last, Now: l.now, Taken: l.taken, At: l.at, Done: l.done.steps, There: slices.Sorted(maps.Keys(l.there)), State: state, Sum: hex.EncodeToString(sum[:]),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("table: encode a snapshot: %w", err)
@@ -52,7 +53,7 @@ func (l *Log) Restore(data []byte) error {
 	if err := l.table.restore(s.Rules, s.State); err != nil {
 		return fmt.Errorf("table: the snapshot at step %d: %w", s.Seq, err)
 	}
-	l.last, l.now, l.taken = s.Seq, s.Now, s.Taken
+	l.last, l.now, l.taken, l.at = s.Seq, s.Now, s.Taken, s.At
 	for _, step := range s.Done {
 		l.done.add(step)
 	}

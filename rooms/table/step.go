@@ -10,16 +10,17 @@ import (
 // commands that waited. It is the body of a message on room.<room>.step, where
 // what is not for everybody is hidden (Hide).
 type Step struct {
-	Rules  int           `json:"rules"`            // version of the rules that decided
-	Node   string        `json:"node"`             // which node did
-	Prev   uint64        `json:"prev"`             // the sequence of the step before; 0: this is the first
-	Now    int64         `json:"now"`              // the time of the decisions, ms since 1970
-	Taken  uint64        `json:"taken,omitempty"`  // up to which sequence injected commands have been decided
-	Done   []Done        `json:"done,omitempty"`   // the commands that may come again, with what became of them
-	Came   []string      `json:"came,omitempty"`   // the uids of those who are there from now on, as far as the rules were told
-	Gone   []string      `json:"gone,omitempty"`   // and of those who are not any more
-	Events []StoredEvent `json:"events,omitempty"` // none: clients see nothing of it
-	Hidden []byte        `json:"hidden,omitempty"` // what Hide has taken out, sealed
+	Rules   int           `json:"rules"`              // version of the rules that decided
+	Node    string        `json:"node"`               // which node did
+	Prev    uint64        `json:"prev"`               // the sequence of the step before; 0: this is the first
+	Now     int64         `json:"now"`                // the time of the decisions, ms since 1970
+	Taken   uint64        `json:"taken,omitempty"`    // up to which sequence injected commands have been decided; 0: as before
+	TakenAt int64         `json:"taken_at,omitempty"` // when the log of rooms has stored that one, ms since 1970
+	Done    []Done        `json:"done,omitempty"`     // the commands that may come again, with what became of them
+	Came    []string      `json:"came,omitempty"`     // the uids of those who are there from now on, as far as the rules were told
+	Gone    []string      `json:"gone,omitempty"`     // and of those who are not any more
+	Events  []StoredEvent `json:"events,omitempty"`   // none: clients see nothing of it
+	Hidden  []byte        `json:"hidden,omitempty"`   // what Hide has taken out, sealed
 }
 
 // Done is what became of a command.

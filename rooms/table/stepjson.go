@@ -22,6 +22,9 @@ func (s *Step) Append(dst []byte) ([]byte, error) {
 	if s.Taken != 0 {
 		dst = strconv.AppendUint(append(dst, `,"taken":`...), s.Taken, 10)
 	}
+	if s.TakenAt != 0 {
+		dst = strconv.AppendInt(append(dst, `,"taken_at":`...), s.TakenAt, 10)
+	}
 	if len(s.Done) > 0 {
 		dst = s.appendDone(append(dst, `,"done":[`...))
 	}
@@ -166,6 +169,9 @@ func (r *stepReader) step() (s Step, ok bool) {
 	s.Now = int64(r.number())
 	if r.next(`,"taken":`) {
 		s.Taken = r.number()
+	}
+	if r.next(`,"taken_at":`) {
+		s.TakenAt = int64(r.number())
 	}
 	if r.next(`,"done":[`) {
 		for more := true; more; more = r.next(",") {

@@ -16,7 +16,7 @@ func someStep(r *rand.Rand) table.Step {
 	texts := []string{"", "a", "new_message", `a "quoted" \ one`, "莊家", "a\nb", "<&>", "\x7f", strings.Repeat("long ", 50)}
 	payloads := []string{"", `{}`, `[]`, `""`, `{"a":[1,{"b":"]}"}],"c":"\\\"{"}`, `"\\"`, `"\\\""`, `[[],{"x":[]}]`, ` { "a" : 1 } `, `7`, `null`, `true`, `{"莊":"\u0000"}`}
 	pick := func(list []string) string { return list[r.IntN(len(list))] }
-	s := table.Step{Rules: r.IntN(3), Node: pick(texts), Prev: r.Uint64() >> r.IntN(64), Now: r.Int64N(2e12) - 10, Taken: r.Uint64() >> (r.IntN(2) * 64)}
+	s := table.Step{Rules: r.IntN(3), Node: pick(texts), Prev: r.Uint64() >> r.IntN(64), Now: r.Int64N(2e12) - 10, Taken: r.Uint64() >> (r.IntN(2) * 64), TakenAt: r.Int64N(2e12) >> (r.IntN(2) * 63)}
 	for range r.IntN(3) {
 		s.Done = append(s.Done, table.Done{Key: table.Key(r.Uint64()), Refused: pick(texts)})
 	}
