@@ -110,7 +110,10 @@ type Config struct {
 	HistoryBytes int64         // the whole log; the oldest events are dropped
 	InboxBytes   int64         // the log of all users' inboxes, which is one of its own
 
-	TableBytes int64 // the log of all tables, which is one of its own; beyond it they do not decide; snapshots may have a quarter of that more
+	// TableHistory is how many steps of a table clients may be shown, within
+	// HistoryAge; fewer when the log of tables fills up; 0: no limit.
+	TableHistory int64
+	TableBytes   int64 // the log of all tables, which is one of its own; beyond it they do not decide; snapshots may have a quarter of that more
 
 	// HearAll makes the node subscribe to all rooms of the cluster by a few
 	// wildcard subscriptions, instead of up to three for each open room, and
@@ -195,6 +198,7 @@ func DefaultConfig() Config {
 		HistoryAge:       24 * time.Hour,
 		HistoryBytes:     1 << 30,
 		InboxBytes:       256 << 20,
+		TableHistory:     10_000,
 		TableBytes:       256 << 20,
 		RingBytes:        128 << 20,
 		CopyBytes:        32 << 20,
@@ -283,6 +287,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("rooms: inbox bytes is %d; it must be at least %d", c.InboxBytes, 1<<20)
 	case c.TableBytes < 1<<20:
 		return fmt.Errorf("rooms: table bytes is %d; it must be at least %d", c.TableBytes, 1<<20)
+	case c.TableHistory < 0:
+		return fmt.Errorf("rooms: table history is %d steps per table; it must not be negative; 0 is no limit", c.TableHistory)
 	case c.MaxTables < 0:
 		return fmt.Errorf("rooms: max tables is %d; it must not be negative; 0 is no limit", c.MaxTables)
 	case c.Secret != nil && len(c.Secret) != SecretBytes:

@@ -11,7 +11,7 @@ import (
 // stays zero, and a negative one is refused; in each other number zero takes the
 // default.
 func TestZeroIsNoLimit(t *testing.T) {
-	limits := map[string]bool{"RingBytes": true, "CopyBytes": true, "PublishBytes": true, "WaitingBytes": true, "PresenceGrace": true, "MaxTables": true}
+	limits := map[string]bool{"RingBytes": true, "CopyBytes": true, "PublishBytes": true, "WaitingBytes": true, "PresenceGrace": true, "MaxTables": true, "TableHistory": true}
 	chosen := map[string]bool{"Replicas": true} // 0: as many as the servers allow
 	if err := (rooms.Config{}).Validate(); err != nil {
 		t.Errorf("the zero Config: %v", err)

@@ -85,7 +85,7 @@ func (e *Engine) loadTable(ctx context.Context, room wire.Room, game table.Game)
 	}
 	err = st.log.Steps(ctx, room, begins, *last, prev, func(ev follow.Event) error {
 		e.tableStats.StepsRead.Add(1)
-		k.add(ev.Seq, msOf(ev.Time), ev.Body, e.cfg.markEvery())
+		k.add(ev.Seq, msOf(ev.Time), ev.Body)
 		k.steps++
 		k.bytes += len(ev.Body)
 		return e.takeStep(room, log, ev)

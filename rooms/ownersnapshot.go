@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -16,14 +17,17 @@ const (
 	// snapshotSteps is after how many steps, at least, a table is written down.
 	snapshotSteps = 64
 	// markSteps is after how many steps, at least, it is noted where the log of a
-	// table is, and so how many are dropped at once.
+	// table is.
 	markSteps = 16
-	// marksKept is about how many of these notes there are of the steps that
-	// clients may still be shown.
-	marksKept = 16
-	// fewerAbove and leastAbove are fractions of the stream's size above which
-	// tables keep a quarter of the steps that clients may be shown, and none but
-	// what snapshots need.
+	// marksKept is about how many of these notes there are.
+	marksKept = 64
+	// dropShare is what part of the steps that clients may be shown there is on top of
+	// them before some are dropped, down to these: dropping one has the server read
+	// all that any table has in between, so it is done seldom.
+	dropShare = 2
+	// fewerAbove and leastAbove are fractions of the stream's size: above the one
+	// tables keep fewer of the steps that clients may be shown, the fuller it is, and
+	// above the other none but what snapshots need.
 	fewerAbove = 3.0 / 8
 	leastAbove = 6.0 / 8
 	// snapshotShare is what part of Config.TableBytes snapshots may have, beside.
@@ -50,22 +54,31 @@ type keeper struct {
 }
 
 // add notes a step that is in the log.
-func (k *keeper) add(seq uint64, at int64, body []byte, every int64) {
+func (k *keeper) add(seq uint64, at int64, body []byte) {
 	k.count++
 	k.body = body
-	if n := len(k.marks); n == 0 || k.count-k.marks[n-1].Count >= uint64(every) {
+	every := uint64(max(markSteps, k.inLog()/marksKept))
+	if n := len(k.marks); n == 0 || k.count-k.marks[n-1].Count >= every {
 		k.marks = append(k.marks, eventlog.Mark{Count: k.count, Step: seq, At: at})
 	}
 }
 
 // appended notes a step that has been stored, of which no snapshot knows yet.
-func (k *keeper) appended(seq uint64, at int64, body []byte, every int64) {
-	k.add(seq, at, body, every)
+func (k *keeper) appended(seq uint64, at int64, body []byte) {
+	k.add(seq, at, body)
 	if k.steps == 0 {
 		k.since = time.Now()
 	}
 	k.steps++
 	k.bytes += len(body)
+}
+
+// inLog is how many steps the log has.
+func (k *keeper) inLog() int64 {
+	if len(k.marks) == 0 {
+		return 0
+	}
+	return int64(k.count-k.marks[0].Count) + 1
 }
 
 // due reports whether the table is to be written down: when as much was appended
@@ -75,17 +88,18 @@ func (k *keeper) due() bool {
 }
 
 // mayDrop returns the sequence before which steps are needed no more: neither
-// by the snapshots nor by the clients, which are shown so many steps and those
-// that are not older than oldest. If they are shown none, what the newest
-// snapshot holds may go.
+// by the snapshots nor by the clients, which are shown so many steps, if they are
+// not older than oldest. If they are shown none, what the newest snapshot holds may
+// go.
 func (k *keeper) mayDrop(keep int64, oldest time.Time) (before uint64) {
 	least := k.held[len(k.held)-1]
 	if keep == 0 {
 		before, least = k.held[0], k.held[0]
 	}
+	few := k.inLog() <= keep+keep/dropShare
 	n := 0
 	for ; n < len(k.marks) && k.marks[n].Step <= least; n++ {
-		if m := k.marks[n]; int64(k.count-m.Count) < keep && m.At >= oldest.UnixMilli() {
+		if m := k.marks[n]; (few || int64(k.count-m.Count) < keep) && m.At >= oldest.UnixMilli() {
 			break
 		}
 		before = max(before, k.marks[n].Step)
@@ -94,24 +108,15 @@ func (k *keeper) mayDrop(keep int64, oldest time.Time) (before uint64) {
 	return before
 }
 
-// markEvery is how many steps lie between two marks.
-func (c *Config) markEvery() int64 { return max(markSteps, c.History/marksKept) }
-
-// stepsKept is how many steps of a table clients are shown: fewer when the stream
-// fills up.
-func (st *store) stepsKept() int64 {
-	keep := st.eng.cfg.History
+// partKept is what part of the steps that clients may be shown tables keep: less,
+// the fuller the stream is.
+func (st *store) partKept() float64 {
 	s := st.state.Load()
 	if s == nil {
-		return keep
+		return 1
 	}
-	switch full := float64(s.Bytes) / float64(st.eng.cfg.TableBytes); {
-	case full > leastAbove:
-		return 0
-	case full > fewerAbove:
-		return keep / 4
-	}
-	return keep
+	full := float64(s.Bytes) / float64(st.eng.cfg.TableBytes)
+	return min(1, max(0, (leastAbove-full)/(leastAbove-fewerAbove)))
 }
 
 // saved is what became of a snapshot.
@@ -196,7 +201,7 @@ func (o *owner) onSaved(m saved) {
 // dropSteps drops, beside the owner, what nobody needs any more.
 func (o *owner) dropSteps() {
 	st := o.eng.stores[wire.SpaceTables]
-	keep := st.stepsKept()
+	keep := int64(st.partKept() * float64(cmp.Or(o.eng.cfg.TableHistory, o.keeps.inLog())))
 	if o.full > 0 {
 		keep = 0
 	}

@@ -154,7 +154,7 @@ func (o *owner) onAppended(m appended) {
 	o.answer(o.log.Stored(m.seq))
 	o.eng.tableStats.Steps.Add(1)
 	o.eng.tableStats.StepBytes.Add(int64(len(m.body)))
-	o.keeps.appended(m.seq, m.at, m.body, o.eng.cfg.markEvery())
+	o.keeps.appended(m.seq, m.at, m.body)
 	o.noteChange()
 	if o.log != nil && o.keeps.due() {
 		o.snapshot()

@@ -163,14 +163,14 @@ func countOf(t testing.TB, stream jetstream.Stream, subject string) uint64 {
 	return info.State.Subjects[subject]
 }
 
-// TestStepsAreBounded: a table that goes on and on keeps as many steps as a room
-// keeps events, and is the same after a restart; history shows what is left, and
-// who comes back within it misses nothing.
+// TestStepsAreBounded: a table that goes on and on keeps its steps within their own
+// limit, whatever that of rooms is, and is the same after a restart; history shows
+// what is left, and who comes back within it misses nothing.
 func TestStepsAreBounded(t *testing.T) {
 	srv := startServer(t)
 	nc := outsider(t, srv)
 	const room, history, steps = "tally-1", 160, 1500
-	small := func(c *rooms.Config) { tallies(sums{})(c); c.History = history }
+	small := func(c *rooms.Config) { tallies(sums{})(c); c.History, c.TableHistory = history/8, history }
 	eng := startEngine(t, srv, small)
 	var back uint64
 	for i := range steps {
@@ -179,7 +179,7 @@ func TestStepsAreBounded(t *testing.T) {
 		}
 	}
 	steps1 := streamOf(t, nc, eventlog.StepsStream)
-	const most = history + history/10 + 2*64
+	const most = history + history/2 + 2*64
 	eventually(t, "old steps are dropped", func() bool { return countOf(t, steps1, "room.tally-1.step") <= most })
 	if n := countOf(t, steps1, "room.tally-1.step"); n < history {
 		t.Errorf("only %d steps are left, of %d that clients are shown", n, history)
@@ -205,6 +205,21 @@ func TestStepsAreBounded(t *testing.T) {
 	}
 	if n := again.TableStats().StepsRead.Load(); n > 3*64 {
 		t.Errorf("%d steps were read", n)
+	}
+}
+
+// TestStepsWithoutLimit: a table whose history has none keeps all of its steps.
+func TestStepsWithoutLimit(t *testing.T) {
+	srv := startServer(t)
+	eng := startEngine(t, srv, func(c *rooms.Config) { tallies(sums{})(c); c.History, c.TableHistory = 20, 0 })
+	const steps = 600
+	for range steps {
+		add(t, eng, "tally-1", 1)
+	}
+	eventually(t, "it is written down often enough", func() bool { return eng.TableStats().Snapshots.Load() > eventlog.SnapshotsKept })
+	closeEngine(t, eng)
+	if n := countOf(t, streamOf(t, outsider(t, srv), eventlog.StepsStream), "room.tally-1.step"); n != steps || eng.TableStats().StepDrops.Load() != 0 {
+		t.Errorf("%d steps are left, of %d", n, steps)
 	}
 }
 

@@ -45,7 +45,7 @@ func (e *Engine) trimLoop(ctx context.Context) {
 }
 
 // fillsUp reports whether tables keep no more than their snapshots need.
-func (e *Engine) fillsUp() bool { return e.stores[wire.SpaceTables].stepsKept() == 0 }
+func (e *Engine) fillsUp() bool { return e.stores[wire.SpaceTables].partKept() == 0 }
 
 // unloadedTables are those without an owner that this node would decide for and
 // that have more than their last step.

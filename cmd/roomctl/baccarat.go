@@ -23,7 +23,7 @@ type baccaratCmd struct {
 type baccaratVerifyCmd struct {
 	api
 	Room string `arg:"" help:"The table's room."`
-	Shoe int    `placeholder:"N" help:"Only this shoe, with its road. Without it: each of which the log has the beginning."`
+	Shoe int    `placeholder:"N" help:"Only this shoe, with its road. Without it: each that the log has, or the rest of it."`
 }
 
 func (cmd *baccaratVerifyCmd) run(ctx context.Context, t terminal) error {
@@ -39,24 +39,29 @@ func (cmd *baccaratVerifyCmd) run(ctx context.Context, t terminal) error {
 		checker.Take(ev.seq, ev.Type, ev.Payload)
 	}
 	out := &printer{out: t.stdout}
-	checked, faults := 0, 0
+	checked, begun, faults := 0, 0, 0
 	for _, r := range checker.Reports() {
 		if cmd.Shoe != 0 && r.Shoe != cmd.Shoe {
 			continue
 		}
 		checked++
+		if r.FromRound == 0 {
+			begun++
+		}
 		faults += len(r.Faults)
 		cmd.show(out, r)
 	}
 	switch {
 	case out.err != nil:
 		return out.err
-	case checked == 0 && cmd.Shoe != 0:
-		return fmt.Errorf("--shoe %d: the log of %s does not have its beginning: it is too old, or has not come yet", cmd.Shoe, cmd.Room)
-	case checked == 0:
-		return fmt.Errorf("the log of %s has no shoe from its beginning on; is it a baccarat table?", cmd.Room)
 	case faults > 0:
 		return fmt.Errorf("%w: %d faults in the log of %s", verify.ErrBroken, faults, cmd.Room)
+	case checked == 0 && cmd.Shoe != 0:
+		return fmt.Errorf("--shoe %d: the log of %s does not have it: it is too old, or has not come yet", cmd.Shoe, cmd.Room)
+	case checked == 0:
+		return fmt.Errorf("the log of %s has no shoe; is it a baccarat table?", cmd.Room)
+	case begun == 0:
+		return fmt.Errorf("the log of %s has no shoe from its beginning on, and only what is left of one was checked; roomd keeps the steps of --table-history and --history-age", cmd.Room)
 	}
 	return nil
 }
@@ -67,12 +72,15 @@ func (cmd *baccaratVerifyCmd) show(out *printer, r *baccarat.ShoeReport) {
 	switch {
 	case r.Live:
 		cards = "its cards came from a dealer"
-	case !r.Whole:
+	case !r.Ended:
 		cards = "its seed is told when it ends"
 	case len(r.Faults) > 0:
-		cards = "seed " + r.Seed.String()
+		cards = fmt.Sprintf("seed %v", r.Seed)
 	}
 	verdict := "ok"
+	if r.FromRound != 0 {
+		verdict = fmt.Sprintf("ok from round %d on", r.FromRound)
+	}
 	if n := len(r.Faults); n > 0 {
 		verdict = fmt.Sprintf("%d faults", n)
 		if n == baccarat.MaxFaults {
@@ -80,6 +88,9 @@ func (cmd *baccaratVerifyCmd) show(out *printer, r *baccarat.ShoeReport) {
 		}
 	}
 	out.line(fmt.Sprintf("shoe %d: %s; %d rounds, %d voided, %d cards, %d bets settled; %s", r.Shoe, verdict, r.Rounds, r.Voided, r.Cards, r.Bets, cards))
+	if r.FromRound != 0 {
+		out.line("  not checked, as the log does not reach back so far: the rounds before" + cmd.unseen(r))
+	}
 	for _, fault := range r.Faults {
 		out.line("  " + cli.Plain(fault))
 	}
@@ -89,6 +100,17 @@ func (cmd *baccaratVerifyCmd) show(out *printer, r *baccarat.ShoeReport) {
 	for _, row := range road(r.Results) {
 		out.line("  " + row)
 	}
+}
+
+// unseen is what else cannot be checked of a shoe whose beginning is not in the log.
+func (*baccaratVerifyCmd) unseen(r *baccarat.ShoeReport) string {
+	switch {
+	case r.Live:
+		return ", and whether the last round was called in time"
+	case r.Ended:
+		return ", and that the seed was fixed before the first card"
+	}
+	return ", that the seed was fixed before the first card, and, until it is told, whether the cards are those of it"
 }
 
 // road is the big road as text, with the number of ties behind a letter.

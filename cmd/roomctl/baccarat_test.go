@@ -20,72 +20,118 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/client"
 )
 
-// TestBaccaratVerify has a table play a shoe, with a player who bets in every
-// round, and checks it over HTTP; and again behind a proxy that changes what the
-// log says.
+// TestBaccaratVerify has a full table play a shoe to its end, with more steps than
+// are kept of a room, and checks it and the next one over HTTP; and again
+// behind a proxy that changes what the log says.
 func TestBaccaratVerify(t *testing.T) {
-	_, address := startNode(t, "ws", "--tables", "vip-*=baccarat", "--bet-time", "20ms", "--deal-time", "10ms")
+	_, address := startNode(t, "ws", "--tables", "vip-*=baccarat", "--bet-time", "50ms", "--deal-time", "10ms")
 	env := []string{"ROOMCTL_URL=" + address, apiKeyVariable + "=" + apiKey}
-	rounds, ended := make(chan int, 1000), make(chan struct{}, 100)
-	hear := func(ev wire.Event) {
-		list, err := unpacked([]wire.Event{ev})
-		if err != nil {
-			t.Error(err)
-		}
-		for _, one := range list {
-			var p struct{ Round int }
-			switch {
-			case one.Type == "round_opened" && json.Unmarshal(one.Payload, &p) == nil:
-				rounds <- p.Round
-			case one.Type == "shoe_ended":
-				ended <- struct{}{}
-			}
-		}
+	room := "vip-1"
+	for n := 2; !playShoe(t, address, room); n++ {
+		room = fmt.Sprint("vip-", n)
 	}
-	c, err := client.Dial(t.Context(), client.Config{URL: address, Room: "vip-1", Token: func(context.Context) (string, error) { return tokenOf(t, "ann"), nil }, OnEvent: hear})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	placed := 0
-	for over := false; !over; {
-		select {
-		case round := <-rounds:
-			for _, on := range []string{"player", "tie", "banker_pair"} {
-				_, err := c.Publish(t.Context(), "vip-1", "place_bet", json.RawMessage(fmt.Sprintf(`{"round":%d,"on":%q,"amount":20}`, round, on)))
-				if err == nil {
-					placed++
-				} else if wire.AsError(err).Code != wire.Refused { // it came too late
-					t.Fatal(err)
-				}
-			}
-		case <-ended:
-			over = true
-		}
-	}
-	if placed == 0 {
-		t.Fatal("no bet came in time")
-	}
-	out, err := call(t, env, "baccarat", "verify", "vip-1", "--shoe", "1")
+	out, err := call(t, env, "baccarat", "verify", room, "--shoe", "1")
 	if err != nil || !regexp.MustCompile(`^shoe 1: ok; \d+ rounds, 0 voided, [34]\d\d cards, \d+ bets settled; its cards are those of its seed\n  [PB]`).MatchString(out) {
 		t.Errorf("%v:\n%s", err, out)
 	}
-	out, err = call(t, env, "baccarat", "verify", "vip-1")
+	out, err = call(t, env, "baccarat", "verify", room)
 	if err != nil || !strings.Contains(out, "shoe 2: ok; ") || !strings.Contains(out, "its seed is told when it ends") {
 		t.Errorf("%v:\n%s", err, out)
 	}
-	for what, args := range map[string][]string{"--shoe 99": {"vip-1", "--shoe", "99"}, "is it a baccarat table": {"general"}, "counted from 1": {"vip-1", "--shoe", "-1"}} {
+	for what, args := range map[string][]string{"does not have it": {room, "--shoe", "99"}, "is it a baccarat table": {"general"}, "counted from 1": {room, "--shoe", "-1"}} {
 		if _, err := call(t, env, append([]string{"baccarat", "verify"}, args...)...); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%v: %v", args, err)
 		}
 	}
+	late := []string{"ROOMCTL_URL=" + liar(t, address, `"shoe_started","payload":\{"shoe":1,`, `"x","payload":{"shoe":1,`), apiKeyVariable + "=" + apiKey}
+	out, err = call(t, late, "baccarat", "verify", room, "--shoe", "1")
+	if exitStatus(err) != 1 || !strings.Contains(err.Error(), "only what is left of one was checked") ||
+		!regexp.MustCompile(`^shoe 1: ok from round 1 on; .* its cards are those of its seed\n  not checked, .* and that the seed was fixed before the first card\n  [PB]`).MatchString(out) {
+		t.Errorf("%v:\n%s", err, out)
+	}
+	out, err = call(t, late, "baccarat", "verify", room)
+	if err != nil || !strings.Contains(out, "shoe 1: ok from round 1 on; ") || !strings.Contains(out, "shoe 2: ok; ") {
+		t.Errorf("%v:\n%s", err, out)
+	}
 	for _, change := range [][2]string{{`"seed":"[0-9a-f]{4}`, `"seed":"beef`}, {`"commit":"[0-9a-f]{4}`, `"commit":"beef`}, {`"winner":"banker"`, `"winner":"player"`}, {`"on":"tie","amount":20,"paid":0`, `"on":"tie","amount":20,"paid":20`}, {`"card":"2H"`, `"card":"2S"`}} {
 		env := []string{"ROOMCTL_URL=" + liar(t, address, change[0], change[1]), apiKeyVariable + "=" + apiKey}
-		out, err := call(t, env, "baccarat", "verify", "vip-1", "--shoe", "1")
+		out, err := call(t, env, "baccarat", "verify", room, "--shoe", "1")
 		if !errors.Is(err, verify.ErrBroken) || exitStatus(err) != 2 || !regexp.MustCompile(`^shoe 1: \d+ faults`).MatchString(out) {
 			t.Errorf("%s: %v\n%s", change[1], err, out)
 		}
 	}
+}
+
+// playShoe has eight players bet in every round of a table, each several times, until
+// the first shoe is over and lies further back than a room would keep. It reports
+// false if hardly any bet came in time.
+func playShoe(t *testing.T, address, room string) bool {
+	t.Helper()
+	const players, leastSteps, leastRounds = 8, 1500, 10
+	heard := make(chan wire.Event, 100_000)
+	var all []*client.Client
+	for i := range players {
+		token := tokenOf(t, fmt.Sprint("player-", i))
+		cfg := client.Config{URL: address, Room: room, Token: func(context.Context) (string, error) { return token, nil }}
+		if i == 0 {
+			cfg.OnEvent = func(ev wire.Event) { heard <- ev }
+		}
+		c, err := client.Dial(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		all = append(all, c)
+	}
+	bets, steps, over := 0, 0, false // bets in so many rounds
+	for !over || steps < leastSteps {
+		round := 0
+		for waits := true; waits || len(heard) > 0; waits = false { // the newest round
+			ev := <-heard
+			if ev.Seq != 0 {
+				steps++
+			}
+			list, err := unpacked([]wire.Event{ev})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, one := range list {
+				var p struct{ Round int }
+				if one.Type == "round_opened" && json.Unmarshal(one.Payload, &p) == nil {
+					round = p.Round
+				}
+				over = over || one.Type == "shoe_ended"
+			}
+		}
+		if round > 0 && !over && placeBets(t, all, room, round) > 0 {
+			bets++
+		}
+		if over && bets < leastRounds {
+			return false
+		}
+	}
+	return true
+}
+
+// placeBets has each player bet, take it back, and bet again. It returns how many
+// bets on tie came in time.
+func placeBets(t *testing.T, all []*client.Client, room string, round int) (ties int) {
+	t.Helper()
+	for _, c := range all {
+		for _, on := range []string{"player", "", "tie", "banker_pair"} {
+			typ, p := "place_bet", fmt.Sprintf(`{"round":%d,"on":%q,"amount":20}`, round, on)
+			if on == "" {
+				typ = "clear_bets"
+			}
+			switch _, err := c.Publish(t.Context(), wire.Room(room), typ, json.RawMessage(p)); {
+			case err == nil && on == "tie":
+				ties++
+			case err != nil && wire.AsError(err).Code != wire.Refused: // it came too late
+				t.Fatal(err)
+			}
+		}
+	}
+	return ties
 }
 
 // liar is a proxy that changes what a server answers.

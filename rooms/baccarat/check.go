@@ -3,20 +3,25 @@ package baccarat
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // ShoeReport is what came of checking a shoe.
 type ShoeReport struct {
-	Shoe    int
-	Whole   bool // it was seen from shoe_started to shoe_ended
-	Live    bool // a dealer drew the cards: there is no seed to check them by
-	Seed    *Seed
-	Rounds  int // settled
-	Voided  int
-	Cards   int // dealt
-	Bets    int // settled
-	Results Results
-	Faults  []string // with the sequence of the event; MaxFaults at most
+	Shoe  int
+	Whole bool // it was seen from shoe_started to shoe_ended
+	Ended bool // shoe_ended was seen
+	// FromRound is the first round that was seen of a shoe of which shoe_started was
+	// not: neither the rounds before are checked, nor what was told at its beginning.
+	FromRound int  // 0: shoe_started was seen
+	Live      bool // a dealer drew the cards: there is no seed to check them by
+	Seed      *Seed
+	Rounds    int // settled
+	Voided    int
+	Cards     int // dealt
+	Bets      int // settled
+	Results   Results
+	Faults    []string // with the sequence of the event; MaxFaults at most
 }
 
 // MaxFaults is how many faults a report names; what follows one is often another.
@@ -24,8 +29,8 @@ const MaxFaults = 20
 
 // Checker checks a table by its log alone, as any client sees it, and by the rules
 // of the game: by none of what State and Rules do with events. It takes the events
-// in their order, from any one on; what came before the first shoe_started it has
-// not seen, and passes over.
+// in their order, from any one on; what comes before the first shoe_started or
+// round_opened it passes over.
 type Checker struct {
 	shoes []*ShoeReport
 	shoe  *ShoeReport // nil: none has started yet
@@ -36,6 +41,7 @@ type Checker struct {
 	burned int
 	dealt  []Card
 	last   bool // the last round of the shoe has been opened
+	opened []opened
 
 	round          int // 0: none was seen
 	phase          Phase
@@ -45,19 +51,25 @@ type Checker struct {
 	stacks         map[string]int64 // those that are known
 }
 
+// opened is a round, and how many cards had been seen of its shoe before.
+type opened struct {
+	round, dealt int
+	last         bool // it was said to be the last
+}
+
 // NewChecker is a Checker that has seen nothing.
 func NewChecker() *Checker {
 	return &Checker{bets: map[string]Stakes{}, stacks: map[string]int64{}, phase: Resting}
 }
 
-// Reports are those of the shoes that were seen to start, in order.
+// Reports are those of the shoes that were seen, in order.
 func (c *Checker) Reports() []*ShoeReport { return c.shoes }
 
 // Take checks the next event of the log. Types that are not of the game are passed
 // over.
 func (c *Checker) Take(seq uint64, typ string, payload json.RawMessage) {
 	check, ok := checks[typ]
-	if !ok || c.shoe == nil && typ != typeShoeStarted {
+	if !ok || c.shoe == nil && typ != typeShoeStarted && typ != typeRoundOpened {
 		return
 	}
 	c.seq = seq
@@ -110,12 +122,12 @@ func (c *Checker) shoeStarted(p shoeStarted) {
 	before := c.shoe
 	c.shoe = &ShoeReport{Shoe: p.Shoe, Live: p.Commit == ""}
 	c.shoes = append(c.shoes, c.shoe)
-	c.must(before == nil || before.Whole, "the shoe before has not ended")
+	c.must(before == nil || before.Ended, "the shoe before has not ended")
 	c.must(before == nil || p.Shoe == before.Shoe+1, "shoe %d follows %d", p.Shoe, shoeOf(before))
 	c.must(c.phase != Betting && c.phase != Dealing, "a shoe starts in the middle of round %d", c.round)
 	c.must(p.Decks == Decks && p.Cut == CutCards, "it has %d decks and %d cards behind the cut card, want %d and %d", p.Decks, p.Cut, Decks, CutCards)
 	c.commit, c.first, c.burned = p.Commit, p.First, p.Burned
-	c.dealt, c.last = nil, false
+	c.dealt, c.last, c.opened = nil, false, nil
 	if p.First != nil {
 		c.must(p.Burned == p.First.burned(), "%d cards are burned after %s, want %d", p.Burned, p.First, p.First.burned())
 	} else {
@@ -132,13 +144,16 @@ func shoeOf(r *ShoeReport) int {
 
 // shoeEnded compares all cards with those of the seed.
 func (c *Checker) shoeEnded(p shoeEnded) {
-	c.must(p.Shoe == c.shoe.Shoe && !c.shoe.Whole, "shoe %d ends, and %d is the present one, or has ended", p.Shoe, c.shoe.Shoe)
-	c.shoe.Whole, c.shoe.Seed = true, p.Seed
+	c.must(p.Shoe == c.shoe.Shoe && !c.shoe.Ended, "shoe %d ends, and %d is the present one, or has ended", p.Shoe, c.shoe.Shoe)
+	c.shoe.Ended, c.shoe.Whole, c.shoe.Seed = true, c.shoe.FromRound == 0, p.Seed
 	switch {
 	case c.shoe.Live && p.Seed == nil:
 		return
 	case p.Seed == nil:
 		c.fault("the seed is not told")
+		return
+	case c.shoe.FromRound != 0:
+		c.lateOrder(Shuffle(*p.Seed))
 		return
 	case p.Seed.Commit() != c.commit:
 		c.fault("the seed %s has the sum %s, and %s was told before the first card", p.Seed, p.Seed.Commit(), c.commit)
@@ -156,6 +171,22 @@ func (c *Checker) shoeEnded(p shoeEnded) {
 	}
 }
 
+// lateOrder compares the cards of a shoe whose beginning was not seen with those of
+// its seed: they must be there in a row, so that the last round was called in time.
+func (c *Checker) lateOrder(order [ShoeCards]Card) {
+	for at := 1 + order[0].burned(); at+len(c.dealt) <= ShoeCards; at++ {
+		if !slices.Equal(order[at:at+len(c.dealt)], c.dealt) {
+			continue
+		}
+		for _, r := range c.opened {
+			last := at+r.dealt >= ShoeCards-CutCards
+			c.must(r.last == last, "round %d is said to be the last: %v, after %d cards of the shoe", r.round, r.last, at+r.dealt)
+		}
+		return
+	}
+	c.fault("the %d cards that were dealt from round %d on are not in a row in the shoe of the seed %s", len(c.dealt), c.shoe.FromRound, c.shoe.Seed)
+}
+
 // cutShows reports whether the cut card lies on top, or was passed, as far as the
 // log says which cards have left the shoe.
 func (c *Checker) cutShows(dealt int) bool {
@@ -167,12 +198,19 @@ func (c *Checker) cutShows(dealt int) bool {
 }
 
 func (c *Checker) roundOpened(p roundOpened) {
+	if c.shoe == nil {
+		c.shoe = &ShoeReport{Shoe: p.Shoe, FromRound: p.Round}
+		c.shoes = append(c.shoes, c.shoe)
+	}
 	c.must(c.round == 0 || p.Round == c.round+1, "round %d follows %d", p.Round, c.round)
 	c.must(p.Shoe == c.shoe.Shoe, "round %d is said to be of shoe %d", p.Round, p.Shoe)
 	c.must(c.phase != Betting && c.phase != Dealing, "round %d is opened and %d has not ended", p.Round, c.round)
 	c.must(!c.last, "round %d is opened after the last of the shoe", p.Round)
+	c.opened = append(c.opened, opened{p.Round, len(c.dealt), p.Last})
 	// Passed in a round that is over, or on top.
-	c.last = c.cutShows(len(c.dealt))
+	if c.last = c.cutShows(len(c.dealt)); c.shoe.FromRound != 0 {
+		c.last = p.Last // until the seed is told
+	}
 	c.must(p.Last == c.last, "round %d is said to be the last: %v, after %d cards", p.Round, p.Last, len(c.dealt))
 	c.round, c.phase, c.closesAt = p.Round, Betting, p.ClosesAt
 	c.player, c.banker, c.bets = nil, nil, map[string]Stakes{}
@@ -199,6 +237,9 @@ func (c *Checker) bettingExtended(p bettingExtended) {
 func (c *Checker) bettingClosed(p bettingClosed) {
 	if !c.inRound(p.Round, "betting is closed", Betting) {
 		return
+	}
+	if c.shoe.FromRound != 0 {
+		c.shoe.Live = p.NextAt == 0
 	}
 	totals := Stakes{}
 	for _, stakes := range c.bets {
@@ -242,7 +283,7 @@ func (c *Checker) cardDealt(p cardDealt) {
 // stack is what a user has, if that is known: since the first shoe of a table, all
 // is.
 func (c *Checker) stack(uid string) (has int64, ok bool) {
-	if has, ok = c.stacks[uid]; !ok && c.shoes[0].Shoe == 1 {
+	if has, ok = c.stacks[uid]; !ok && c.shoes[0].Shoe == 1 && c.shoes[0].FromRound == 0 {
 		return StartStack, true
 	}
 	return has, ok

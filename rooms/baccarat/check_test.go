@@ -91,12 +91,65 @@ func TestChecker(t *testing.T) {
 	}
 }
 
+// TestCheckerLate: of a shoe whose beginning is not in the log any more, what is
+// left is checked, its cards by its seed too.
+func TestCheckerLate(t *testing.T) {
+	for _, live := range []bool{false, true} {
+		log := seen(busyGame(t, 3, baccarat.Config{Live: live}, 2).log)
+		end := slices.IndexFunc(log, func(ev table.Event) bool { return ev.Type == "shoe_ended" })
+		opened := func(from int) int {
+			return from + slices.IndexFunc(log[from:], func(ev table.Event) bool { return ev.Type == "round_opened" })
+		}
+		for _, from := range []int{1, end / 3, end / 2, end - 40} {
+			var first struct{ Round int }
+			if err := json.Unmarshal(log[opened(from)].Payload, &first); err != nil {
+				t.Fatal(err)
+			}
+			reports := checked(log[from:])
+			if len(reports) != 2 || reports[0].Faults != nil {
+				t.Fatalf("live %v, from event %d on: %q", live, from, faults(reports))
+			}
+			if r := reports[0]; r.FromRound != first.Round || !r.Ended || r.Whole || r.Live != live || r.Cards < 4 || live == (r.Seed != nil) {
+				t.Errorf("live %v, from event %d on, round %d: %+v", live, from, first.Round, r)
+			}
+		}
+		from := opened(end / 2)
+		missed := findable(t, log[from:], 1, end+1-from)
+		for _, known := range notInTheLog {
+			delete(missed, known)
+		}
+		if len(missed) > 0 {
+			t.Errorf("live %v, not found: %v", live, missed)
+		}
+	}
+}
+
 // TestCheckerFinds: each number and each name that is changed in a log, and each
 // event that is missing or comes twice, is found.
 func TestCheckerFinds(t *testing.T) {
 	log := seen(busyGame(t, 2, baccarat.Config{}, 2).log)
+	missed := findable(t, log, 0, len(log)-2) // without the second shoe, of which nothing more is there
+	for _, known := range append(notInTheLog, "shoe_started is missing") {
+		delete(missed, known)
+	}
+	if len(missed) > 0 {
+		t.Errorf("not found: %v", missed)
+	}
+}
+
+// notInTheLog is what a log alone does not tell: when betting was to end, texts, on
+// what a bet was that was given back, and all that came before the first shoe.
+var notInTheLog = []string{"bet_placed .on",
+	"round_opened .closes_at", "betting_extended .closes_at", "betting_extended is missing", "round_voided .reason",
+	"betting_closed .next_at", "card_dealt .next_at", "round_settled .next_at", "round_voided .next_at"}
+
+// findable forges the events of a log from one to another in all ways, and returns in
+// which ones nothing was found.
+func findable(t *testing.T, log []table.Event, from, upto int) (missed map[string]int) {
+	t.Helper()
 	missed, tried := map[string]int{}, map[string]int{}
-	for i, ev := range log[:len(log)-2] { // without the second shoe, of which nothing more is there
+	for i := from; i < upto; i++ {
+		ev := log[i]
 		if tried[ev.Type]++; tried[ev.Type] > 4 && tried[ev.Type]%16 != 0 {
 			continue
 		}
@@ -114,16 +167,7 @@ func TestCheckerFinds(t *testing.T) {
 			missed[ev.Type+" comes twice"]++
 		}
 	}
-	// What a log alone does not tell: when betting was to end, texts, on what a bet was that
-	// was given back, and all that came before the first shoe.
-	for _, known := range []string{"shoe_started is missing", "bet_placed .on",
-		"round_opened .closes_at", "betting_extended .closes_at", "betting_extended is missing", "round_voided .reason",
-		"betting_closed .next_at", "card_dealt .next_at", "round_settled .next_at", "round_voided .next_at"} {
-		delete(missed, known)
-	}
-	if len(missed) > 0 {
-		t.Errorf("not found: %v", missed)
-	}
+	return missed
 }
 
 // forgeries are an event with one value changed, by where.

@@ -56,12 +56,12 @@ func streamConfig(c Config) jetstream.StreamConfig {
 		DenyDelete:        true,
 		DenyPurge:         true,
 		RePublish:         &jetstream.RePublish{Source: c.Space.AllEvents(), Destination: c.Space.LogMapping()},
-		Metadata:          map[string]string{metaLimit: strconv.FormatInt(c.History, 10), metaSince: "0"},
 	}
 	if c.Space == wire.SpaceTables {
 		// A step is dropped only below a snapshot that holds it, by the nodes.
 		cfg.Discard, cfg.MaxMsgsPerSubject, cfg.MaxAge, cfg.DenyPurge = jetstream.DiscardNew, -1, 0, false
 	}
+	cfg.Metadata = map[string]string{metaLimit: strconv.FormatInt(cfg.MaxMsgsPerSubject, 10), metaSince: "0"}
 	return cfg
 }
 

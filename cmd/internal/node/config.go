@@ -42,6 +42,7 @@ type Config struct {
 	HistoryAge   time.Duration `group:"log" default:"24h" say:"a duration such as 24h" help:"Older events are dropped."`
 	HistoryBytes Size          `group:"log" default:"1GiB" say:"a size such as 1GiB" help:"Size of the whole log; from three eighths on, rooms keep fewer events each, and beyond it the oldest of all are dropped."`
 	InboxBytes   Size          `group:"log" default:"256MiB" say:"a size such as 256MiB" help:"Size of the log of all users' inboxes, which is one of its own; from three eighths on, inboxes keep fewer messages each."`
+	TableHistory int64         `group:"log" default:"10000" say:"a number such as 10000, or 0 for no limit" help:"Steps of a table that are kept to be shown, within --history-age; a step is what was decided at once. 0 for no limit."`
 	TableBytes   Size          `group:"log" default:"256MiB" say:"a size such as 256MiB" help:"Size of the log of all tables, which is one of its own; from three eighths on, tables keep fewer steps each, and beyond it they refuse commands as busy. What they are written down as may have a quarter of that more."`
 
 	JWKSURL       string   `group:"login" name:"jwks-url" placeholder:"URL" say:"the https URL of your issuer's JWKS document" help:"Fetch the keys that tokens are checked with from there, and follow when they change. https, or http on this machine."`

@@ -15,7 +15,7 @@ const secret = "0123456789abcdef0123456789abcdef"
 func TestDefaults(t *testing.T) {
 	want := Config{
 		Addr: "localhost:3000", NATSAddr: "127.0.0.1:4222", Store: "file", StoreDir: ".roomd", Sync: Sync{Every: 2 * time.Minute},
-		History: 1000, HistoryAge: 24 * time.Hour, HistoryBytes: 1 << 30, InboxBytes: 256 << 20, TableBytes: 256 << 20, MaxMessage: 16 << 10, Rate: 20, Burst: 40,
+		History: 1000, HistoryAge: 24 * time.Hour, HistoryBytes: 1 << 30, InboxBytes: 256 << 20, TableHistory: 10_000, TableBytes: 256 << 20, MaxMessage: 16 << 10, Rate: 20, Burst: 40,
 		RateBytes: 32 << 10, RoomBytes: 256 << 10, InboxRate: 1, ConnectRate: 20, LoginRate: 5,
 		MaxConnectionsPerUser: 20, MaxGuestRooms: 10_000, Queue: 256, QueueBytes: 1 << 20, Memory: 128 << 20, Ping: 25 * time.Second,
 		PresenceInterval: time.Second, PresenceGrace: 15 * time.Second, Drain: 30 * time.Second, LogLevel: "info", JWTRequireExp: true,
@@ -156,6 +156,7 @@ func TestMistakes(t *testing.T) {
 		{"history-age", []string{"--history-age=1s"}, nil, []string{"--history-age", "ROOMD_HISTORY_AGE", "3m"}},
 		{"history-bytes", []string{"--history-bytes=1KiB"}, nil, []string{"--history-bytes", "ROOMD_HISTORY_BYTES", "1MiB"}},
 		{"inbox-bytes", []string{"--inbox-bytes=1KiB"}, nil, []string{"--inbox-bytes", "ROOMD_INBOX_BYTES", "1MiB"}},
+		{"table-history", []string{"--table-history=-1"}, nil, []string{"--table-history", "ROOMD_TABLE_HISTORY", "-1 is negative"}},
 		{"table-bytes", []string{"--table-bytes=1KiB"}, nil, []string{"--table-bytes", "ROOMD_TABLE_BYTES", "1MiB"}},
 		{"burst", []string{"--burst=0"}, nil, []string{"--burst", "ROOMD_BURST"}},
 		{"queue", []string{"--queue=1"}, nil, []string{"--queue", "ROOMD_QUEUE"}},

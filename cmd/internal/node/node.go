@@ -150,7 +150,7 @@ func (n *Node) startEngine(ctx context.Context) (err error) {
 	}
 	n.engine, err = rooms.New(ctx, n.conn, rooms.Config{
 		Node: n.cfg.NodeName, Memory: n.cfg.InMemory(), Replicas: n.cfg.Replicas,
-		History: n.cfg.History, HistoryAge: n.cfg.HistoryAge, HistoryBytes: history, InboxBytes: inboxes, TableBytes: tables, MaxTables: n.cfg.MaxTables,
+		History: n.cfg.History, HistoryAge: n.cfg.HistoryAge, HistoryBytes: history, InboxBytes: inboxes, TableHistory: n.cfg.TableHistory, TableBytes: tables, MaxTables: n.cfg.MaxTables,
 		RingBytes: n.memory.rings, WaitingBytes: n.memory.waiting, CopyBytes: n.memory.copies, PublishBytes: n.memory.publish,
 		PresenceInterval: n.cfg.PresenceInterval, PresenceGrace: n.cfg.PresenceGrace, HearAll: n.cfg.NATSURL == "", Feed: n.cfg.Feed, EndUser: n.endUser, Kicked: n.kicked, Log: n.log, Tables: n.tables(),
 	})

@@ -191,6 +191,8 @@ func checkLog(c Config) *FlagError {
 		return wrong("history-bytes", "%s is too small; write a size from %s up", c.HistoryBytes, Size(minHistoryBytes))
 	case c.InboxBytes < minHistoryBytes:
 		return wrong("inbox-bytes", "%s is too small; write a size from %s up", c.InboxBytes, Size(minHistoryBytes))
+	case c.TableHistory < 0:
+		return wrong("table-history", "%d is negative; write a number such as 10000, or 0 for no limit", c.TableHistory)
 	case c.TableBytes < minHistoryBytes:
 		return wrong("table-bytes", "%s is too small; write a size from %s up", c.TableBytes, Size(minHistoryBytes))
 	}
