@@ -19,7 +19,8 @@ const lookAgain = time.Second
 var errTooManyTables = wire.Errorf(wire.Busy, "there are as many tables as there may be; take one that there is")
 
 // TablesBegun returns how many tables of all nodes there are, as far as this node
-// knows: what others have begun since it last asked the stream is not in it.
+// knows: what others have begun since it last asked the stream is not in it, and what
+// this node begins while it asks counts twice until it asks again.
 func (e *Engine) TablesBegun() int64 {
 	n := e.begun.Load()
 	if s := e.stores[wire.SpaceTables].state.Load(); s != nil {

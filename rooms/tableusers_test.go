@@ -211,10 +211,13 @@ func TestAdmit(t *testing.T) {
 	refused(owner, in, rooms.Since{}) // asks for the state, in which he may see no more
 	acknowledged(t, owner, room, service, "add", "")
 	in.awaitTold(t, 1, "added")
-	for _, eng := range engines {
-		online, err := eng.Online(within(t), room, "", 0)
-		if err != nil || online.Count != 1 || online.List[0].UID != "ann" {
-			t.Errorf("there are %+v, %v", online, err)
-		}
+	for name, eng := range engines {
+		eventually(t, name+" knows that ann is there, and nobody else", func() bool {
+			online, err := eng.Online(within(t), room, "", 0)
+			if err != nil || online.Count > 1 {
+				t.Fatalf("there are %+v, %v", online, err)
+			}
+			return online.Count == 1 && online.List[0].UID == "ann"
+		})
 	}
 }
