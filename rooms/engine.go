@@ -52,6 +52,7 @@ type Engine struct {
 	snapshots    *eventlog.Snapshots // nil: there are no tables
 	placement    *placement
 	forward      *forwarder
+	replays      replays
 	tableStats   TableStats
 	begun        atomic.Int64 // tables that this node has begun since the stream of tables was last asked
 	owners       *actor.Group[string, ownerMessage]
@@ -110,6 +111,7 @@ func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
 	e.feed = newFeed(e)
 	e.tableClock.own = cfg.tuning.tableClock
 	e.placement, e.forward = newPlacement(e.cfg.tablesNode()), newForwarder(e)
+	e.replays = make(replays)
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	if err := e.start(ctx, conn); err != nil {
 		e.stop()

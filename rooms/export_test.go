@@ -410,5 +410,47 @@ func (e *Engine) DecideHere(room wire.Room, ev wire.Event, who table.User, done 
 	e.decideHere(room, forwarded{Type: ev.Type, Payload: ev.Payload, User: who, Insist: true}, func(d decided) { done(d.result()) })
 }
 
+// Asked is what is forwarded to a node, as far as the tests look.
+type Asked struct {
+	Type, ID, UID string
+	Wake, Insist  bool
+	After         uint64
+}
+
+// ReadForwarded is what was forwarded; SignForwarded is that a node forwards it, and
+// SignAnswer that one answers.
+func (e *Engine) ReadForwarded(msg *nats.Msg) (Asked, error) {
+	body, err := e.secret.Load().signedBody(msg.Data, forRequest, msg.Subject, msg.Reply)
+	if err != nil {
+		return Asked{}, err
+	}
+	c, err := decodeForwarded(body)
+	return Asked{c.Type, c.ID, c.User.UID, c.Wake, c.Insist, c.After}, err
+}
+
+func (e *Engine) SignForwarded(msg *nats.Msg, a Asked) {
+	c := forwarded{Type: a.Type, ID: a.ID, User: table.User{From: table.FromUser, UID: a.UID}, Wake: a.Wake, Insist: a.Insist, After: a.After}
+	msg.Data = c.encode()
+	e.secret.Load().signInPlace(msg.Data, forRequest, msg.Subject, msg.Reply)
+}
+
+func (e *Engine) SignAnswer(reply string, seq uint64) ([]byte, error) {
+	d := decided{Seq: seq}
+	return d.encode(e.secret.Load(), reply)
+}
+
+// ReadExpired is the clock that a request is to be sent again with; 0: it was done.
+func (e *Engine) ReadExpired(msg *nats.Msg) (clock, seq uint64, err error) {
+	d, err := e.readAnswer(msg.Subject, msg.Data)
+	return d.Expired, d.Seq, err
+}
+
+// Links is how many other nodes are known for what was forwarded to them.
+func (e *Engine) Links() int {
+	e.forward.mu.Lock()
+	defer e.forward.mu.Unlock()
+	return len(e.forward.links)
+}
+
 // NotesBucket is the bucket of the notes on tables.
 var NotesBucket = eventlog.BucketConfig{Name: TableBucket, EntryTTL: true, MaxEntries: maxNotes, MaxBytes: noteBytes}

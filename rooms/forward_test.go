@@ -22,20 +22,14 @@ import (
 
 // puppet is a node that the test plays: it is there, and decides nothing by itself.
 type puppet struct {
+	eng  *rooms.Engine // has the secret
 	nc   *nats.Conn
 	asks chan *nats.Msg // what is forwarded to it
 }
 
-// asked is what is forwarded to a node.
-type asked struct {
-	ID     string
-	Wake   bool
-	Insist bool
-}
-
-func startPuppet(t *testing.T, srv *embedded.Server, name string, queue int) *puppet {
+func startPuppet(t *testing.T, eng *rooms.Engine, srv *embedded.Server, name string, queue int) *puppet {
 	t.Helper()
-	p := &puppet{outsider(t, srv), make(chan *nats.Msg, queue)}
+	p := &puppet{eng, outsider(t, srv), make(chan *nats.Msg, queue)}
 	if _, err := p.nc.ChanSubscribe("roomd.table."+name+".*", p.asks); err != nil {
 		t.Fatal(err)
 	}
@@ -51,28 +45,33 @@ func startPuppet(t *testing.T, srv *embedded.Server, name string, queue int) *pu
 }
 
 // next is what it is asked next, but to look after a table.
-func (p *puppet) next(t *testing.T) (*nats.Msg, asked) {
+func (p *puppet) next(t *testing.T) (*nats.Msg, rooms.Asked) {
 	t.Helper()
 	for end := time.After(patience); ; {
 		select {
 		case msg := <-p.asks:
-			var a asked
-			if err := json.Unmarshal(msg.Data, &a); err != nil {
+			a, err := p.eng.ReadForwarded(msg)
+			if err != nil {
 				t.Fatal(err)
 			}
 			if !a.Wake {
 				return msg, a
 			}
-			answer(t, msg, `{"seq":1}`)
+			p.answer(t, msg)
 		case <-end:
 			t.Fatal("nothing is forwarded")
 		}
 	}
 }
 
-func answer(t *testing.T, msg *nats.Msg, body string) {
+// answer says that it was decided.
+func (p *puppet) answer(t *testing.T, msg *nats.Msg) {
 	t.Helper()
-	if err := msg.Respond([]byte(body)); err != nil {
+	body, err := p.eng.SignAnswer(msg.Reply, 1)
+	if err == nil {
+		err = msg.Respond(body)
+	}
+	if err != nil {
 		t.Error(err)
 	}
 }
@@ -120,7 +119,7 @@ func TestOwnersSecondAnswer(t *testing.T) {
 	if err := result(t, sendAdd(eng, room, "stalled")); err == nil || wire.AsError(err).Code != wire.Unavailable {
 		t.Errorf("while the log takes nothing: %v", err)
 	}
-	b := startPuppet(t, srv, "b", 64)
+	b := startPuppet(t, eng, srv, "b", 64)
 	eventually(t, "it is the other's turn", func() bool { return eng.OwnerOf(room) == "b" })
 	writeStep(t, eng, b.nc, room, table.Step{Rules: 1, Node: "b", Prev: first, Now: time.Now().UnixMilli(), Events: []table.StoredEvent{{Type: "added", Payload: json.RawMessage("1")}}})
 	gate.Unlock()
@@ -131,9 +130,9 @@ func TestOwnersSecondAnswer(t *testing.T) {
 	later := sendAdd(eng, room, "later")
 	msg, got := b.next(t)
 	if !strings.HasSuffix(got.ID, "later") {
-		t.Errorf("forwarded: %s, which was answered", msg.Data)
+		t.Errorf("forwarded: %+v, which was answered", got)
 	}
-	answer(t, msg, `{"seq":1}`)
+	b.answer(t, msg)
 	if err := result(t, later); err != nil {
 		t.Error(err)
 	}
@@ -157,7 +156,7 @@ func writeStep(t *testing.T, eng *rooms.Engine, nc *nats.Conn, room wire.Room, s
 func TestForwardedBound(t *testing.T) {
 	srv := startServer(t)
 	eng := startEngine(t, srv, func(c *rooms.Config) { ledgers(c); rarely(c); c.Node = "a" })
-	b := startPuppet(t, srv, "b", 2*rooms.MaxForwarded)
+	b := startPuppet(t, eng, srv, "b", 2*rooms.MaxForwarded)
 	room := ledgerFor("b", "a", "b")
 	eventually(t, "it is the other's turn", func() bool { return eng.OwnerOf(room) == "b" })
 	var answered, busy, failed atomic.Int64
@@ -179,7 +178,7 @@ func TestForwardedBound(t *testing.T) {
 	}
 	for range sent - 1 {
 		msg, _ := b.next(t)
-		answer(t, msg, `{"seq":1}`)
+		b.answer(t, msg)
 	}
 	eventually(t, "all are answered", func() bool { return answered.Load()+failed.Load() == int64(sent)-1 })
 	if answered.Load() == 0 {
@@ -193,7 +192,7 @@ func TestForwardedBound(t *testing.T) {
 func TestNodeIsLostWithACommand(t *testing.T) {
 	srv := startServer(t)
 	eng := startEngine(t, srv, func(c *rooms.Config) { ledgers(c); rarely(c); c.Node = "a" })
-	b := startPuppet(t, srv, "b", 64)
+	b := startPuppet(t, eng, srv, "b", 64)
 	room := ledgerFor("b", "a", "b")
 	eventually(t, "it is the other's turn", func() bool { return eng.OwnerOf(room) == "b" })
 	without, with := sendAdd(eng, room, ""), sendAdd(eng, room, "with")

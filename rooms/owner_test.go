@@ -305,36 +305,6 @@ func TestPublishAtATable(t *testing.T) {
 	}
 }
 
-// TestForwardedCommandThatMayBeOld: a command that does not name a time that its
-// node has told lately goes back, once.
-func TestForwardedCommandThatMayBeOld(t *testing.T) {
-	eng, srv := start(t, func(c *rooms.Config) { ledgers(c); c.Node = "a" })
-	nc := outsider(t, srv)
-	ask := func(after int64) (answer struct {
-		Seq     uint64
-		Expired int64
-	}) {
-		reply, err := nc.RequestWithContext(within(t), "roomd.table.a.ledger-1", fmt.Appendf(nil, `{"type":"add","id":"x","after":%d,"user":{"UID":"u","From":2}}`, after))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := json.Unmarshal(reply.Data, &answer); err != nil {
-			t.Fatal(err)
-		}
-		return answer
-	}
-	old := ask(time.Now().Add(-time.Hour).UnixMilli())
-	if old.Expired == 0 || old.Seq != 0 {
-		t.Fatalf("an old command is answered %+v", old)
-	}
-	if again := ask(old.Expired); again.Seq == 0 {
-		t.Errorf("asked for again it is answered %+v", again)
-	}
-	if n := eng.TableStats().Expired.Load(); n != 1 {
-		t.Errorf("%d were sent back", n)
-	}
-}
-
 // TestTableWithoutALog: while the log takes nothing, so many commands wait and no
 // more; they are answered unavailable, and when it is back they are decided once.
 func TestTableWithoutALog(t *testing.T) {

@@ -146,6 +146,11 @@ func (p *placement) suspect(node string) bool {
 	return true
 }
 
+// hosts reports whether a node takes tables, suspected or not.
+func (p *placement) hosts(node string) bool {
+	return slices.Contains(*p.list.Load(), node) || p.suspected(node)
+}
+
 // suspected reports whether a node is.
 func (p *placement) suspected(node string) bool { return slices.Contains(*p.away.Load(), node) }
 
@@ -232,4 +237,10 @@ func weight(node string, room wire.Room) uint64 {
 	x ^= x >> 33
 	x *= 0xc4ceb9fe1a85ec53
 	return x ^ x>>33
+}
+
+// ownerOf is the node that decides for a table when those that are gone do not;
+// "": nobody is left.
+func (e *Engine) ownerOf(room wire.Room, gone []string) string {
+	return e.placement.ownerOf(room, gone)
 }

@@ -41,8 +41,8 @@ var errOtherSecret = errors.New("it was written by nodes with another secret tha
 // place.
 var errNotSealed = errors.New("it was not sealed by a node for this place, or was damaged since")
 
-// errForged is that no node wrote a step.
-var errForged = errors.New("no node has written this step")
+// errForged is that no node wrote a step, or what one node asks of another.
+var errForged = errors.New("no node has written this")
 
 // sealer seals with XAES-256-GCM (c2sp.org/XAES-256-GCM): its nonces of 24 random
 // bytes never meet, however many steps all tables of a cluster ever have, as those

@@ -30,7 +30,7 @@ type Stats struct {
 	JoinBusy     atomic.Int64 // joins that found the room's mailbox full
 	Dropped      atomic.Int64 // members that a room dropped because they could not take more
 	Rejected     atomic.Int64 // injected events that were not valid
-	Forged       atomic.Int64 // copies on a room's log subject that were not from the log
+	Forged       atomic.Int64 // copies on a room's log subject that were not from the log, and what no node has signed that needs it
 	NotSigned    atomic.Int64 // times that an event or signal was read whose Roomd-By no node has made; shown as a service's
 	PeersLost    atomic.Int64 // nodes that fell silent and were dropped with their members
 	PresenceFull atomic.Int64 // what other nodes told of their members and a full mailbox did not take; asked for again
