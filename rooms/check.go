@@ -109,14 +109,19 @@ func (st *store) checkStream(c *streamCheck) {
 	st.counters.checks.Add(1)
 	at := time.Now()
 	st.deliveredSince.Store(0)
+	begun := 0
+	if st.space == wire.SpaceTables {
+		begun = st.eng.begun.beforeAsking()
+		st.eng.cfg.tuning.stateAsked(false)
+	}
 	ctx, cancel := context.WithTimeout(st.eng.ctx, eventlog.RequestTimeout)
 	defer cancel()
 	asked := st.eng.tableClock.own()
-	begun := st.eng.begun.Load()
 	now, err := st.log.State(ctx)
 	if err == nil {
 		if st.space == wire.SpaceTables {
-			st.eng.begun.Add(-begun)
+			st.eng.cfg.tuning.stateAsked(true)
+			st.eng.begun.told(begun, now.Subjects, now.Last)
 			st.eng.tableClock.compare(asked, st.eng.tableClock.own(), now.Told(), &st.eng.cfg.Log)
 		}
 		c.record(at, now)

@@ -189,6 +189,7 @@ type tuning struct {
 	appendGate    sync.Locker          // locked while a step is appended; nil: never
 	clock         func() time.Time     // time.Now; what incarnations begin with
 	tableClock    func() time.Time     // time.Now; what tables go by unless it is wrong
+	stateAsked    func(answered bool)  // called before the stream of tables is asked for its state, and when it has answered
 }
 
 // DefaultConfig returns the defaults.
@@ -224,6 +225,7 @@ func DefaultConfig() Config {
 			wildcardAbove: wildcardAbove,
 			clock:         time.Now,
 			tableClock:    time.Now,
+			stateAsked:    func(bool) {},
 			feedQueue:     feedQueue,
 		},
 	}
@@ -254,6 +256,9 @@ func (c Config) withDefaults() Config {
 	c.tuning.wildcardAbove = cmp.Or(c.tuning.wildcardAbove, d.tuning.wildcardAbove)
 	if c.tuning.tableClock == nil {
 		c.tuning.tableClock = d.tuning.tableClock
+	}
+	if c.tuning.stateAsked == nil {
+		c.tuning.stateAsked = d.tuning.stateAsked
 	}
 	if c.tuning.clock == nil {
 		c.tuning.clock = d.tuning.clock

@@ -54,7 +54,7 @@ type Engine struct {
 	forward      *forwarder
 	replays      replays
 	tableStats   TableStats
-	begun        atomic.Int64 // tables that this node has begun since the stream of tables was last asked
+	begun        begunTables
 	owners       *actor.Group[string, ownerMessage]
 	notes        tableNotes // not opened: there are no tables
 	tableLoads   Histogram  // how long tables took to load

@@ -253,6 +253,10 @@ func (c *Config) Heartbeats(every time.Duration) { c.tuning.heartbeat = every }
 // TableClock sets this node's clock, as far as tables go by it.
 func (c *Config) TableClock(now func() time.Time) { c.tuning.tableClock = now }
 
+// StateAsked is called before the stream of tables is asked for its state, and again
+// when it has answered: that goes on when f returns.
+func (c *Config) StateAsked(f func(answered bool)) { c.tuning.stateAsked = f }
+
 // SkewOf is skewOf.
 var SkewOf = skewOf
 

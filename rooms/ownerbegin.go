@@ -1,6 +1,8 @@
 package rooms
 
 import (
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
@@ -19,14 +21,48 @@ const lookAgain = time.Second
 var errTooManyTables = wire.Errorf(wire.Busy, "there are as many tables as there may be; take one that there is")
 
 // TablesBegun returns how many tables of all nodes there are, as far as this node
-// knows: what others have begun since it last asked the stream is not in it, and what
-// this node begins while it asks counts twice until it asks again.
-func (e *Engine) TablesBegun() int64 {
-	n := e.begun.Load()
-	if s := e.stores[wire.SpaceTables].state.Load(); s != nil {
-		n += int64(s.Subjects)
+// knows: what others have begun since it last asked the stream is not in it.
+func (e *Engine) TablesBegun() int64 { return e.begun.count() }
+
+// begunTables counts the tables: those that the stream had when it was last asked,
+// and those that this node has begun since. Which these are the sequences of their
+// first steps say, as a table may begin while the stream is asked.
+type begunTables struct {
+	mu     sync.Mutex
+	stored uint64   // tables that the stream had
+	last   uint64   // its last sequence then
+	since  []uint64 // first steps of others, which this node has stored
+}
+
+// add has the table counted whose first step this node has stored.
+func (b *begunTables) add(seq uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if seq > b.last {
+		b.since = append(b.since, seq)
 	}
-	return n
+}
+
+// beforeAsking is called before the stream is asked; told gets what it returns.
+func (b *begunTables) beforeAsking() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.since)
+}
+
+// told stores what the stream has answered. It has all that was there before it was
+// asked, whatever their sequences: a stream that was made anew counts from 1.
+func (b *begunTables) told(before int, tables, last uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stored, b.last = tables, last
+	b.since = slices.DeleteFunc(slices.Delete(b.since, 0, before), func(seq uint64) bool { return seq <= last })
+}
+
+func (b *begunTables) count() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return int64(b.stored) + int64(len(b.since))
 }
 
 // mayBegin reports whether one more table may begin. Guests begin half of them, so

@@ -149,7 +149,7 @@ func (o *owner) onAppended(m appended) {
 	o.turn.stored()
 	o.inHand, o.full, o.used = nil, 0, time.Now()
 	if o.log.Last() == 0 {
-		o.eng.begun.Add(1)
+		o.eng.begun.add(m.seq)
 	}
 	o.answer(o.log.Stored(m.seq))
 	o.eng.tableStats.Steps.Add(1)
