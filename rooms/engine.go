@@ -168,7 +168,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 		func(*actor.Ref[*room]) actor.Receiver[*room] { return &opener{eng: e} })
 	e.rooms = actor.NewGroup(&actor.Config[message]{MaxMessages: e.cfg.Mailbox, MaxBytes: mailboxBytes, Cost: cost, OnPanic: e.onPanic, OnUnread: e.unread}, e.cfg.IdleAfter, e.startRoom)
 	if len(e.cfg.Tables) > 0 {
-		if e.snapshots, err = eventlog.OpenSnapshots(ctx, e.nc, e.cfg.Memory, e.Replicas(), e.cfg.TableBytes/snapshotShare, snapshotSealer{e}); err != nil {
+		if e.snapshots, err = eventlog.OpenSnapshots(ctx, e.nc, e.cfg.Memory, e.Replicas(), e.cfg.TableBytes/snapshotShare, e.cfg.tuning.open, snapshotSealer{e}); err != nil {
 			return fmt.Errorf("rooms: %w", err)
 		}
 		if err := e.notes.open(ctx, e); err != nil {

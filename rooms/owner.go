@@ -32,6 +32,7 @@ type owner struct {
 	inHand   []table.Request // of the step that is being appended
 	busy     bool            // something runs beside
 	attempts int             // to load, since the last success
+	slowLoad *time.Timer     // until who waits is told that it takes long
 	timer    *time.Timer     // nil until it was needed
 
 	stalled bool // the step that is being appended has waited for too long
@@ -165,6 +166,10 @@ func (o *owner) Receive(b *actor.Batch[ownerMessage]) {
 			if m.of == o {
 				o.onSaved(m)
 			}
+		case loadIsSlow:
+			if m.of == o {
+				o.onLoadIsSlow()
+			}
 		case appendStalled:
 			if m.of == o {
 				o.onStalled()
@@ -249,7 +254,7 @@ func (o *owner) fail(err error) {
 		o.leaveToNewer(err)
 		return
 	}
-	shown := wire.Errorf(wire.Unavailable, "the table is out of reach; try again")
+	shown := errOutOfReach
 	info, isNew := o.stoppedInfo(err)
 	if info != nil {
 		o.log, o.noted.stopped, shown = nil, info, errStopped

@@ -13,7 +13,9 @@ import (
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
-// load reads the table beside the owner.
+// load reads the table beside the owner. Each request to NATS has a bound of its
+// own, and all of them together have none: the longest table is loaded on the slowest
+// machine, once, and not begun again and again. Who waits is told meanwhile.
 func (o *owner) load() {
 	o.log, o.busy, o.reload, o.stepsDoubted = nil, true, false, false
 	o.noted.found, o.noted.busy = max(o.noted.found, o.noted.busy), 0
@@ -22,10 +24,9 @@ func (o *owner) load() {
 	attempt := o.attempts
 	o.attempts++
 	revived := o.eng.revived.soon()
+	o.awaitLoad()
 	o.eng.background(func(ctx context.Context) {
 		_, _ = o.eng.pause(ctx, attempt, revived) // a ctx that has ended fails the read
-		ctx, cancel := context.WithTimeout(ctx, o.eng.cfg.tuning.open)
-		defer cancel()
 		m := loaded{of: o}
 		var stopped uint64
 		if stopped, m.err = o.eng.mayLoad(ctx, o.room, o.game); m.err == nil {
@@ -41,9 +42,33 @@ func (o *owner) load() {
 	})
 }
 
+// loadIsSlow is that the table has been read for as long as who waits for it is to.
+type loadIsSlow struct{ of *owner }
+
+func (loadIsSlow) ownerMessage() {}
+
+func (o *owner) awaitLoad() {
+	if o.slowLoad != nil {
+		o.slowLoad.Stop()
+	}
+	o.slowLoad = time.AfterFunc(o.eng.cfg.tuning.open, func() { o.post(loadIsSlow{o}) })
+}
+
+// onLoadIsSlow answers who waits; the table is read on.
+func (o *owner) onLoadIsSlow() {
+	if o.log == nil && o.busy && o.noted.stopped == nil {
+		o.refuse(errOutOfReach)
+		o.awaitLoad()
+	}
+}
+
+var errOutOfReach = wire.Errorf(wire.Unavailable, "the table is out of reach; try again")
+
 // findTaken looks whether the log of rooms has what the table has taken last, and
 // returns where it has the newest command.
 func (e *Engine) findTaken(ctx context.Context, room wire.Room, log *table.Log) (newest uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.tuning.open)
+	defer cancel()
 	taken := place{log.Taken(), log.TakenAt()}
 	newest, back, err := e.wentBack(ctx, room, taken)
 	if back {
@@ -222,6 +247,7 @@ func (e *Engine) takeStep(room wire.Room, log *table.Log, ev follow.Event) error
 
 func (o *owner) onLoaded(m loaded) {
 	o.busy = false
+	o.slowLoad.Stop()
 	if o.noted.stopped != nil {
 		return // meanwhile
 	}

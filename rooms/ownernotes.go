@@ -130,6 +130,8 @@ var errStopped = wire.Errorf(wire.Internal, "the rules of this table have failed
 // mayLoad fails with a *table.Broken for a table that has stopped under rules that
 // are not older than this node's, and returns the revision of the note otherwise.
 func (e *Engine) mayLoad(ctx context.Context, room wire.Room, game table.Game) (stopped uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.tuning.open)
+	defer cancel()
 	note, revision, err := e.notes.stoppedAt(ctx, room)
 	if err != nil || revision == 0 {
 		return 0, err

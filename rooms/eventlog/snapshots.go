@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -87,9 +88,11 @@ func Sum(data []byte) string {
 }
 
 // OpenSnapshots opens the stream; it is created when there is none. maxBytes
-// bounds it: beyond that no snapshot is taken.
-func OpenSnapshots(ctx context.Context, nc *nats.Conn, memory bool, replicas int, maxBytes int64, sealer Sealer) (*Snapshots, error) {
-	js, err := jetstream.New(nc)
+// bounds it: beyond that no snapshot is taken. wait bounds a request of which the
+// caller's context does not say how long it may take: a snapshot is read by as many as
+// it has parts.
+func OpenSnapshots(ctx context.Context, nc *nats.Conn, memory bool, replicas int, maxBytes int64, wait time.Duration, sealer Sealer) (*Snapshots, error) {
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(wait))
 	if err != nil {
 		return nil, fmt.Errorf("eventlog: JetStream: %w", err)
 	}
