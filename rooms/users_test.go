@@ -39,12 +39,14 @@ func saw(t *testing.T, eng *rooms.Engine, uids ...string) {
 // ended. Nobody else.
 func TestUsersWhoWereHere(t *testing.T) {
 	srv := startServer(t)
-	a, b := startEngine(t, srv, nil), startEngine(t, srv, nil)
+	often := func(c *rooms.Config) { c.Heartbeats(50 * time.Millisecond) }
+	a, b := startEngine(t, srv, often), startEngine(t, srv, often)
 	uids := []string{"ann", "b.o.b", "百家樂", "auth0|5f", "guest-aaaa"}
 	saw(t, a, uids...)
 	a.MarkUserSeen("ann") // is written once a day
 	closeEngine(t, a)
-	later := startEngine(t, srv, nil)
+	eventually(t, "the other node does not ask it any more", func() bool { return len(b.Peers()) == 0 })
+	later := startEngine(t, srv, often)
 	for _, eng := range []*rooms.Engine{b, later} {
 		for _, uid := range uids {
 			if eng.UserKnownHere(uid) {
