@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/eventlog"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -186,6 +187,8 @@ type tuning struct {
 	gate          *sync.RWMutex        // a read of a room's log waits while it is locked; nil: never
 	loseAck       func() error         // what a stored step's ack is taken for; nil: an ack
 	pause         time.Duration        // between attempts that revival ends; 0: eventlog.BeforeAttempt
+	silent        time.Duration        // silentAfter
+	forwarded     time.Duration        // table.MaxWait: how long a command waits for other nodes
 	appendGate    sync.Locker          // locked while a step is appended; nil: never
 	clock         func() time.Time     // time.Now; what incarnations begin with
 	tableClock    func() time.Time     // time.Now; what tables go by unless it is wrong
@@ -218,6 +221,8 @@ func DefaultConfig() Config {
 			checkLeast:    checkLeast,
 			checkRooms:    checkRooms,
 			heartbeat:     heartbeatInterval,
+			silent:        silentAfter,
+			forwarded:     table.MaxWait,
 			afterOpen:     checkAfterOpen,
 			held:          heldEvents,
 			slowAbove:     presenceSlowAbove,
@@ -249,6 +254,8 @@ func (c Config) withDefaults() Config {
 	c.tuning.check = cmp.Or(c.tuning.check, d.tuning.check)
 	c.tuning.health = cmp.Or(c.tuning.health, d.tuning.health)
 	c.tuning.checkRooms = cmp.Or(c.tuning.checkRooms, d.tuning.checkRooms)
+	c.tuning.silent = cmp.Or(c.tuning.silent, d.tuning.silent)
+	c.tuning.forwarded = cmp.Or(c.tuning.forwarded, d.tuning.forwarded)
 	c.tuning.heartbeat = cmp.Or(c.tuning.heartbeat, d.tuning.heartbeat)
 	c.tuning.afterOpen = cmp.Or(c.tuning.afterOpen, d.tuning.afterOpen)
 	c.tuning.held = cmp.Or(c.tuning.held, d.tuning.held)

@@ -257,6 +257,10 @@ func (c *Config) TableClock(now func() time.Time) { c.tuning.tableClock = now }
 // when it has answered: that goes on when f returns.
 func (c *Config) StateAsked(f func(answered bool)) { c.tuning.stateAsked = f }
 
+// AwaitNodes sets how long a command waits for other nodes, and how long one of them
+// may say nothing.
+func (c *Config) AwaitNodes(d time.Duration) { c.tuning.forwarded, c.tuning.silent = d, d }
+
 // SkewOf is skewOf.
 var SkewOf = skewOf
 

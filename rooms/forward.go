@@ -12,7 +12,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"golang.org/x/time/rate"
 
-	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
@@ -122,7 +121,7 @@ func (f *forwarder) wait(s *sending) {
 		f.mu.Unlock()
 		s.finish(decided{Error: errClosed})
 		return
-	case time.Since(s.began) > table.MaxWait:
+	case time.Since(s.began) > f.eng.cfg.tuning.forwarded:
 		f.mu.Unlock()
 		f.expire(s)
 		return

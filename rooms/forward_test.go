@@ -155,11 +155,11 @@ func writeStep(t *testing.T, eng *rooms.Engine, nc *nats.Conn, room wire.Room, s
 // refused as busy, and the others get their answers.
 func TestForwardedBound(t *testing.T) {
 	srv := startServer(t)
-	eng := startEngine(t, srv, func(c *rooms.Config) { ledgers(c); rarely(c); c.Node = "a" })
+	eng := startEngine(t, srv, func(c *rooms.Config) { ledgers(c); rarely(c); c.Node = "a"; c.AwaitNodes(patience) })
 	b := startPuppet(t, eng, srv, "b", 2*rooms.MaxForwarded)
 	room := ledgerFor("b", "a", "b")
 	eventually(t, "it is the other's turn", func() bool { return eng.OwnerOf(room) == "b" })
-	var answered, busy, failed atomic.Int64
+	var answered, busy atomic.Int64
 	sent := 0
 	for ; busy.Load() == 0 && sent < 4*rooms.MaxForwarded; sent++ {
 		eng.Command(room, wire.Event{Type: "add"}, rooms.CommandOptions{User: service}, func(_ rooms.Decision, err error) {
@@ -169,7 +169,7 @@ func TestForwardedBound(t *testing.T) {
 			case wire.AsError(err).Code == wire.Busy:
 				busy.Add(1)
 			default:
-				failed.Add(1) // it waited for too long, on a machine that is slow
+				t.Error(err)
 			}
 		})
 	}
@@ -180,10 +180,7 @@ func TestForwardedBound(t *testing.T) {
 		msg, _ := b.next(t)
 		b.answer(t, msg)
 	}
-	eventually(t, "all are answered", func() bool { return answered.Load()+failed.Load() == int64(sent)-1 })
-	if answered.Load() == 0 {
-		t.Error("no answer has come")
-	}
+	eventually(t, "all are answered", func() bool { return answered.Load() == int64(sent)-1 })
 }
 
 // TestNodeIsLostWithACommand: of what waits for a node that is gone, a command with

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-
-	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
 )
 
 // Times after which something is done about what waits for another node.
@@ -164,7 +162,7 @@ func (f *forwarder) probe(node string, l *link, now time.Time) (silent bool) {
 }
 
 func (f *forwarder) ping(node string, l *link, now time.Time) (silent bool) {
-	if !l.asked.IsZero() && now.Sub(l.asked) > silentAfter {
+	if !l.asked.IsZero() && now.Sub(l.asked) > f.eng.cfg.tuning.silent {
 		return true
 	}
 	if now.Sub(l.pinged) < probeEvery {
@@ -193,7 +191,7 @@ func (f *forwarder) overdue(l *link, now time.Time) (again, expired []*sending) 
 		switch {
 		case s.token == 0:
 			continue
-		case now.Sub(s.began) > table.MaxWait:
+		case now.Sub(s.began) > f.eng.cfg.tuning.forwarded:
 			expired = append(expired, s)
 		case s.c.repeatable() && now.Sub(s.sent) >= repeatAfter<<s.repeats:
 			s.repeats++

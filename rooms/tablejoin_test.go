@@ -74,7 +74,7 @@ func adder(t *testing.T, eng *rooms.Engine, room wire.Room, name string, stop <-
 func TestStateAndStream(t *testing.T) {
 	const room, rounds = "ledger-1", 12
 	engines := nodesOf(t, ledgers, "a", "b", "c")
-	owner, others := split(engines, room)
+	owner, others := split(t, engines, room)
 	nodes := append(others, owner)
 	stop := make(chan struct{})
 	var adders sync.WaitGroup
@@ -140,7 +140,7 @@ func joinSurely(t *testing.T, eng *rooms.Engine, room wire.Room, m *member, sinc
 func TestStateOverTakeovers(t *testing.T) {
 	const room = "ledger-1"
 	engines := nodesOf(t, func(c *rooms.Config) { ledgers(c); c.Heartbeats(300 * time.Millisecond) }, "a", "b", "c")
-	owner, others := split(engines, room)
+	owner, others := split(t, engines, room)
 	last := others[0]
 	if names := last.Peers(); len(names) != 2 {
 		t.Fatal(names)
@@ -180,7 +180,7 @@ func TestStateOverTakeovers(t *testing.T) {
 func TestStateOfAnOwnerThatIsBehind(t *testing.T) {
 	const room = "ledger-1"
 	engines := nodesOf(t, ledgers, "a", "b")
-	owner, others := split(engines, room)
+	owner, others := split(t, engines, room)
 	m := joinAs(t, owner, room, "s1", "ann")
 	m.awaitTold(t, 1, "moved")
 	if err := decideAt(t, others[0], room, service, "add"); err != nil {

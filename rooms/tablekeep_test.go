@@ -1,6 +1,7 @@
 package rooms_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -170,10 +171,14 @@ func streamOf(t testing.TB, nc *nats.Conn, name string) jetstream.Stream {
 // countOf is how many messages a stream has under a subject.
 func countOf(t testing.TB, stream jetstream.Stream, subject string) uint64 {
 	t.Helper()
-	info, err := stream.Info(within(t), jetstream.WithSubjectFilter(subject))
-	if err != nil {
-		t.Fatal(err)
-	}
+	var info *jetstream.StreamInfo
+	eventually(t, "the stream says how many it has", func() bool { // a request may be lost
+		ctx, cancel := context.WithTimeout(t.Context(), patience/6)
+		defer cancel()
+		var err error
+		info, err = stream.Info(ctx, jetstream.WithSubjectFilter(subject))
+		return err == nil
+	})
 	return info.State.Subjects[subject]
 }
 

@@ -51,7 +51,7 @@ func awaitLabel(t testing.TB, engines map[string]*rooms.Engine, room wire.Room, 
 func TestTableLabel(t *testing.T) {
 	const room = "ledger-1"
 	engines := nodesOf(t, func(c *rooms.Config) { ledgers(c); c.Heartbeats(300 * time.Millisecond) }, "a", "b", "c")
-	owner, others := split(engines, room)
+	owner, others := split(t, engines, room)
 	joinAs(t, others[0], room, "s1", "ann")
 	ruleLabel(t, others[0], room, `{"round":1}`)
 	awaitLabel(t, engines, room, `{"round":1}`)

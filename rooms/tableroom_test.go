@@ -18,7 +18,7 @@ func TestTableIsARoom(t *testing.T) {
 	for name, eng := range engines {
 		joinAs(t, eng, room, "s-"+name, "u-"+name)
 	}
-	owner, _ := split(engines, room)
+	owner, _ := split(t, engines, room)
 	eventually(t, "all are there", func() bool { // first, as each audit writes to the history
 		online, err := owner.Online(within(t), room, "", 0)
 		return err == nil && online.Count == 3
