@@ -56,6 +56,7 @@ type Engine struct {
 	tableStats   TableStats
 	begun        begunTables
 	owners       *actor.Group[string, ownerMessage]
+	drops        *stepDrops
 	notes        tableNotes // not opened: there are no tables
 	tableLoads   Histogram  // how long tables took to load
 	tableClock   tableClock
@@ -110,7 +111,7 @@ func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
 	e.lobby.eng, e.lobby.refreshing = e, make(chan struct{}, 1)
 	e.feed = newFeed(e)
 	e.tableClock.own = cfg.tuning.tableClock
-	e.placement, e.forward = newPlacement(e.cfg.tablesNode()), newForwarder(e)
+	e.placement, e.forward, e.drops = newPlacement(e.cfg.tablesNode()), newForwarder(e), newStepDrops(e)
 	e.replays = make(replays)
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	if err := e.start(ctx, conn); err != nil {
@@ -196,6 +197,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 		e.background(e.watchOwners)
 		e.background(e.notes.run)
 		e.background(e.trimLoop)
+		e.background(e.drops.run)
 	}
 	for _, st := range e.stores {
 		check := new(streamCheck)

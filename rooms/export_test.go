@@ -462,3 +462,19 @@ func (e *Engine) Links() int {
 
 // NotesBucket is the bucket of the notes on tables.
 var NotesBucket = eventlog.BucketConfig{Name: TableBucket, EntryTTL: true, MaxEntries: maxNotes, MaxBytes: noteBytes}
+
+// HoldDrops keeps old steps from being dropped until release is called.
+func (e *Engine) HoldDrops() (release func()) {
+	e.drops.turn <- struct{}{}
+	return func() { <-e.drops.turn }
+}
+
+// OldStepsDue reports whether so many old steps would be dropped after a time.
+func (e *Engine) OldStepsDue(steps int64, full bool, after time.Duration) bool {
+	d := newStepDrops(e)
+	d.add("tally-1", oldSteps{1, steps}, full)
+	return d.due(time.Now().Add(after))
+}
+
+// RestAfterDrop is restAfter.
+func RestAfterDrop(took time.Duration, full float64) time.Duration { return restAfter(took, full) }

@@ -107,6 +107,7 @@ func (o *owner) leaveToNewer(err error) {
 // stop has a table stand still, on all nodes, because its rules failed.
 func (o *owner) stop(err error, info *StoppedInfo) {
 	o.eng.tableStats.Stopped.Add(1)
+	o.eng.drops.take(o.room) // its log stays as it is
 	var broken *table.Broken
 	errors.As(err, &broken)
 	o.eng.roomLog(o.room).Error().Err(err).Bytes("stack", broken.Stack).Uint64("step", info.Step).Int("rules", info.Version).

@@ -111,12 +111,16 @@ func (k *keeper) mayDrop(keep int64, oldest time.Time) (before uint64) {
 // partKept is what part of the steps that clients may be shown tables keep: less,
 // the fuller the stream is.
 func (st *store) partKept() float64 {
+	return min(1, max(0, (leastAbove-st.stepsFull())/(leastAbove-fewerAbove)))
+}
+
+// stepsFull is how full the log of tables is, as far as is known.
+func (st *store) stepsFull() float64 {
 	s := st.state.Load()
 	if s == nil {
-		return 1
+		return 0
 	}
-	full := float64(s.Bytes) / float64(st.eng.cfg.TableBytes)
-	return min(1, max(0, (leastAbove-full)/(leastAbove-fewerAbove)))
+	return float64(s.Bytes) / float64(st.eng.cfg.TableBytes)
 }
 
 // saved is what became of a snapshot.
@@ -198,28 +202,20 @@ func (o *owner) onSaved(m saved) {
 	}
 }
 
-// dropSteps drops, beside the owner, what nobody needs any more.
+// dropSteps has dropped, in a while, what nobody needs any more.
 func (o *owner) dropSteps() {
-	st := o.eng.stores[wire.SpaceTables]
-	keep := int64(st.partKept() * float64(cmp.Or(o.eng.cfg.TableHistory, o.keeps.inLog())))
+	st, k := o.eng.stores[wire.SpaceTables], &o.keeps
+	had := k.inLog()
+	keep := int64(st.partKept() * float64(cmp.Or(o.eng.cfg.TableHistory, had)))
 	if o.full > 0 {
 		keep = 0
 	}
-	before := o.keeps.mayDrop(keep, time.Now().Add(-o.eng.cfg.HistoryAge))
-	if before <= o.keeps.dropped {
+	before := k.mayDrop(keep, time.Now().Add(-o.eng.cfg.HistoryAge))
+	if before <= k.dropped {
 		return
 	}
-	o.keeps.dropped = before
-	o.eng.background(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, eventlog.RequestTimeout)
-		defer cancel()
-		err := st.log.DropSteps(ctx, o.room, before)
-		if err == nil {
-			o.eng.tableStats.StepDrops.Add(1)
-		} else if !o.eng.closed() {
-			o.eng.roomLog(o.room).Warn().Err(err).Msg("old steps of a table could not be dropped; they are with the next ones")
-		}
-	})
+	k.dropped = before
+	o.eng.drops.add(o.room, oldSteps{before, had - k.inLog()}, o.full > 0)
 }
 
 // onFull refuses what waits: the log takes no more steps. The table is written

@@ -108,7 +108,7 @@ func (e *Engine) trimTable(ctx context.Context, room wire.Room, now time.Time) e
 		e.forward.wake(room, 0, nil)
 		return nil
 	}
-	if err := st.log.DropSteps(ctx, room, k.held[0]); err != nil {
+	if err := e.drops.drop(ctx, room, k.held[0]); err != nil {
 		return err
 	}
 	e.tableStats.Trimmed.Add(1)
