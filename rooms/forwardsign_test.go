@@ -164,7 +164,7 @@ func TestForwardedByAnotherSecret(t *testing.T) {
 // TestForgedAnswers: a node believes no answer but that of the node which it has asked.
 func TestForgedAnswers(t *testing.T) {
 	srv := startServer(t)
-	eng := startEngine(t, srv, func(c *rooms.Config) { ledgers(c); rarely(c); c.Node = "a" })
+	eng := startEngine(t, srv, func(c *rooms.Config) { ledgers(c); rarely(c); c.AwaitNodes(patience); c.Node = "a" })
 	b := startPuppet(t, eng, srv, "b", 64)
 	room := ledgerFor("b", "a", "b")
 	eventually(t, "it is the other's turn", func() bool { return eng.OwnerOf(room) == "b" })
@@ -203,7 +203,7 @@ func TestForgedAnswers(t *testing.T) {
 // nothing decided twice: what has no id is not sent to another node.
 func TestNobodyThereIsForged(t *testing.T) {
 	srv := startServer(t)
-	eng := startEngine(t, srv, func(c *rooms.Config) { ledgers(c); rarely(c); c.Node = "a" })
+	eng := startEngine(t, srv, func(c *rooms.Config) { ledgers(c); rarely(c); c.AwaitNodes(patience); c.Node = "a" })
 	b := startPuppet(t, eng, srv, "b", 64)
 	room := ledgerFor("b", "a", "b")
 	eventually(t, "it is the other's turn", func() bool { return eng.OwnerOf(room) == "b" })
@@ -271,7 +271,7 @@ func TestReplayToTheNextProcess(t *testing.T) {
 // TestLinksAreForgotten: of a node that decides no more nothing is kept.
 func TestLinksAreForgotten(t *testing.T) {
 	srv := startServer(t)
-	eng := startEngine(t, srv, func(c *rooms.Config) { ledgers(c); rarely(c); c.Node = "a" })
+	eng := startEngine(t, srv, func(c *rooms.Config) { ledgers(c); rarely(c); c.AwaitNodes(patience); c.Node = "a" })
 	b := startPuppet(t, eng, srv, "b", 64)
 	room := ledgerFor("b", "a", "b")
 	eventually(t, "it is the other's turn", func() bool { return eng.OwnerOf(room) == "b" })
