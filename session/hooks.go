@@ -54,8 +54,9 @@ type Hooks struct {
 	//
 	// The events of one client in one room are stored in the order in which they
 	// were sent, whatever the order of the answers; other rooms do not wait.
-	// Signals, and what the program publishes through rooms.Engine, do not pass
-	// it.
+	// Commands to tables are asked about in the same way before the rules decide
+	// them. Signals, and what the program publishes through rooms.Engine, do not
+	// pass it.
 	Publish func(ctx context.Context, p PublishRequest) (verdict func() (json.RawMessage, error))
 }
 
@@ -66,13 +67,16 @@ type JoinRequest struct {
 	Resume bool // it resumes from a position
 }
 
-// PublishRequest is an event of a client that is about to be stored.
+// PublishRequest is an event of a client that is about to be stored, or a command
+// that the rules of a table are about to decide.
 type PublishRequest struct {
 	Who  auth.Identity
 	Room wire.Room // of a private message the receiver's inbox, "@uid"
 	ID   string    // the event's id, by the client; "": none
 	// Event is the event as it will be stored: its type and payload, in which
-	// messages have their sender already. It must not be changed.
+	// messages have their sender already. Of a command to a table it is what the
+	// rules will get: a send_message without a sender, its text in message. It must
+	// not be changed.
 	Event json.RawMessage
 }
 

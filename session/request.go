@@ -154,7 +154,7 @@ func (r *Request) publish(room wire.Room, body wire.Body) error {
 	}
 	id := r.Event.ID
 	if c.m.cfg.Hooks.Publish != nil {
-		return r.consult(room, body, func(t *pendingAnswer, n int, body wire.Body) { c.store(t, n, id, room, body) })
+		return r.consultBody(room, body, func(t *pendingAnswer, n int, body wire.Body) { c.store(t, n, id, room, body) })
 	}
 	t, n, err := r.beginPublish()
 	if err != nil {
@@ -196,7 +196,7 @@ func (r *Request) publishPrivate(to string, body wire.Body) error {
 	}
 	id := r.Event.ID
 	if c.m.cfg.Hooks.Publish != nil {
-		return r.consult(first, body, func(t *pendingAnswer, n int, body wire.Body) { c.storeBoth(t, n, id, first, second, body) })
+		return r.consultBody(first, body, func(t *pendingAnswer, n int, body wire.Body) { c.storeBoth(t, n, id, first, second, body) })
 	}
 	t, n, err := r.beginPublish()
 	if err != nil {

@@ -3,6 +3,7 @@ package session
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -85,4 +86,111 @@ func TestTablesToBeginAt(t *testing.T) {
 	guest := s.dial("username=G")
 	guest.joined("general")
 	same(t, "to a guest", fmt.Sprint(ask(guest, wire.GetRooms{})), "[baccarat-1 salon]")
+}
+
+// TestPublishHookAtTables: what clients send to a table is asked about as what they say in rooms is: the hook sees the command that will be
+// decided, and refuses it, changes it or leaves it without a decision, and the id stays that of one command.
+func TestPublishHookAtTables(t *testing.T) {
+	var j judge
+	s := newStack(t, func(set *setup) {
+		set.cfg.Hooks.Publish = j.publish
+		set.rooms.Tables = []rooms.Hosting{{Rooms: "baccarat-*", Game: table.Of(baccarat.New(baccarat.Config{BetTime: time.Hour}))}}
+	})
+	ann, bob := s.user("ann"), s.user("bob")
+	const room = "baccarat-1"
+	for _, p := range []*peer{ann, bob} {
+		p.acked(wire.TypeJoinRoom, "", `{"name":"`+room+`"}`)
+	}
+	eventually(t, "a round is open", func() bool {
+		page, err := s.eng.History(t.Context(), room, 0, 100)
+		must(t, err)
+		return slices.ContainsFunc(page.Events, func(raw json.RawMessage) bool {
+			return part(t, decode[wire.Event](t, raw), "round_opened") != nil
+		})
+	})
+	send := func(id, typ, payload string, v verdict) wire.Event {
+		t.Helper()
+		j.of(id) <- v
+		ann.send(typ, id, room, payload)
+		return ann.answer(id)
+	}
+
+	const bet = `{"round":1,"on":"banker","amount":20}`
+	told := ann.wantError(send("no", "place_bet", bet, verdict{err: wire.Errorf(wire.Forbidden, "you have lost enough")}), wire.Forbidden)
+	same(t, "the refusal", told.Message, "you have lost enough")
+	ann.wantError(send("undecided", "place_bet", bet, verdict{err: wire.Errorf(wire.Unavailable, "nobody answers")}), wire.Unavailable)
+	ann.wantError(send("garbage", "place_bet", bet, verdict{payload: `{"round":1}}`}), wire.Unavailable)
+	first := send("less", "place_bet", `{"round":1,"on":"banker","amount":1000}`, verdict{payload: bet})
+	same(t, "the answer to a bet that the hook made smaller", first.Type, wire.TypeAck)
+	same(t, "its amount, the first bet that was placed", decode[struct{ Amount int }](t, bob.awaitPart("bet_placed")).Amount, 20)
+	again := send("less", "place_bet", bet, verdict{})
+	same(t, "it is there already, sent again", decode[wire.Ack](t, again.Payload).Duplicate && again.Seq == first.Seq, true)
+
+	same(t, "chat", send("chat", wire.TypeSendMessage, `{"content":"damn"}`, verdict{payload: `{"message":"***"}`}).Type, wire.TypeAck)
+	same(t, "the text", decode[wire.Message](t, bob.awaitPart(wire.TypeNewMessage)).Message, "***")
+	same(t, "nothing was changed", send("as it is", wire.TypeSendMessage, `{"message":"hi"}`, verdict{}).Type, wire.TypeAck)
+	same(t, "the text as it was", decode[wire.Message](t, bob.awaitPart(wire.TypeNewMessage)).Message, "hi")
+
+	same(t, "what was asked about", fmt.Sprint(j.ids()), "[no undecided garbage less less chat as it is]")
+	for i, want := range map[int]string{0: `{"type":"place_bet","payload":` + bet + `}`, 5: `{"type":"send_message","payload":{"message":"damn"}}`} {
+		if got := j.asked[i]; string(got.Event) != want || got.Room != room || got.Who.UID != "ann" {
+			t.Errorf("asked about %s of %s in %s, want %s", got.Event, got.Who.UID, got.Room, want)
+		}
+	}
+
+	// What waits for the hook is decided in the order in which it was sent.
+	for _, id := range []string{"1", "2", "3"} {
+		ann.send(wire.TypeSendMessage, id, room, wire.SendMessage{Message: id})
+	}
+	for _, id := range []string{"3", "2", "1"} {
+		j.of(id) <- verdict{}
+	}
+	var heard []string
+	for len(heard) < 3 {
+		for _, payload := range said(t, bob.read()) {
+			heard = append(heard, decode[wire.Message](t, payload).Message)
+		}
+	}
+	same(t, "the order", fmt.Sprint(heard), "[1 2 3]")
+}
+
+// awaitPart returns the payload of the next event of a type, which may have come
+// together with others: those are gone then.
+func (p *peer) awaitPart(typ string) (payload json.RawMessage) {
+	p.t.Helper()
+	p.await(typ, func(ev wire.Event) bool {
+		payload = part(p.t, ev, typ)
+		return payload != nil
+	})
+	return payload
+}
+
+// part returns the payload of the first event of a type in what was told at once;
+// nil: there is none.
+func part(t testing.TB, ev wire.Event, typ string) json.RawMessage {
+	t.Helper()
+	list, err := wire.EachOf(ev)
+	must(t, err)
+	for _, one := range list {
+		if one.Type == typ {
+			return one.Payload
+		}
+	}
+	return nil
+}
+
+// TestCommandFromOutside: who sends a command to a table that he is not at is told so, as of a room.
+func TestCommandFromOutside(t *testing.T) {
+	s := newStack(t, func(set *setup) {
+		set.rooms.Tables = []rooms.Hosting{{Rooms: "baccarat-*", Game: table.Of(baccarat.New(baccarat.Config{BetTime: time.Hour}))}}
+	})
+	ann := s.dial("token=" + s.token("ann", func(c *auth.Claims) { c.Rooms = []string{"general", "baccarat-1"} }))
+	ann.joined("general")
+	for _, typ := range []string{"place_bet", wire.TypeSendMessage} {
+		ann.failed(wire.NotMember, typ, "baccarat-1", `{"message":"x"}`)
+		ann.failed(wire.Forbidden, typ, "baccarat-2", `{"message":"x"}`)
+	}
+	ann.failed(wire.UnknownType, "place_bet", "general", nil)
+	ann.failed(wire.UnknownType, "place_bet", "another-room", nil)
+	ann.failed(wire.UnknownType, "place_bet", "", nil)
 }

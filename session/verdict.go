@@ -45,9 +45,11 @@ func (v *verdicts) queue(room wire.Room) (turn <-chan struct{}, done chan struct
 	return before, done
 }
 
-// consult lets Hooks.Publish decide about an event, and then stores it, on a
-// goroutine of its own. It runs on the reading goroutine and does not wait.
-func (r *Request) consult(room wire.Room, body wire.Body, store func(t *pendingAnswer, n int, body wire.Body)) error {
+// consult lets Hooks.Publish decide about an event, and then stores what it makes
+// of it, on a goroutine of its own: what, or with a payload of the hook's. shown
+// is the event as the hook sees it. It runs on the reading goroutine and does not
+// wait.
+func consult[T any](r *Request, room wire.Room, shown json.RawMessage, what T, with func(T, json.RawMessage) (T, error), store func(t *pendingAnswer, n int, what T)) error {
 	c, id := r.client, r.Event.ID
 	c.openWindow()
 	if c.verdicts == nil {
@@ -58,7 +60,7 @@ func (r *Request) consult(room wire.Room, body wire.Body, store func(t *pendingA
 		return wire.Errorf(wire.Unavailable, "too many of your events are being looked at; send it again in a moment")
 	}
 	ctx, cancel := context.WithTimeout(c.m.ctx, requestTimeout)
-	verdict := c.m.cfg.Hooks.Publish(ctx, PublishRequest{Who: c.who, Room: room, ID: id, Event: body.Bytes()})
+	verdict := c.m.cfg.Hooks.Publish(ctx, PublishRequest{Who: c.who, Room: room, ID: id, Event: shown})
 	c.verdicts.waiting.Add(1)
 	t, n := r.addPending()
 	turn, done := c.verdicts.queue(room)
@@ -67,7 +69,10 @@ func (r *Request) consult(room wire.Room, body wire.Body, store func(t *pendingA
 		defer c.m.running.Done()
 		defer c.verdicts.waiting.Add(-1)
 		defer close(done)
-		body, err := c.m.applyVerdict(verdict, body)
+		payload, err := c.m.hear(verdict)
+		if err == nil && payload != nil {
+			what, err = applyVerdict(c.m, what, with, payload)
+		}
 		cancel()
 		<-turn
 		if err == nil {
@@ -77,30 +82,38 @@ func (r *Request) consult(room wire.Room, body wire.Body, store func(t *pendingA
 			t.published(n, roomLabel(c, room), rooms.PubAck{}, err)
 			return
 		}
-		store(t, n, body)
+		store(t, n, what)
 	}()
 	return nil
 }
 
-// applyVerdict returns the body that is to be stored after a verdict of
-// Hooks.Publish.
-func (m *Manager) applyVerdict(verdict func() (json.RawMessage, error), body wire.Body) (_ wire.Body, err error) {
+// consultBody is consult about an event for the log of a room.
+func (r *Request) consultBody(room wire.Room, body wire.Body, store func(t *pendingAnswer, n int, body wire.Body)) error {
+	return consult(r, room, body.Bytes(), body, wire.Body.WithPayload, store)
+}
+
+// hear waits for a verdict of Hooks.Publish: the payload that it gives instead, or
+// nil.
+func (m *Manager) hear(verdict func() (json.RawMessage, error)) (payload json.RawMessage, err error) {
 	defer m.recoverHook("Publish", &err)
 	if verdict == nil {
-		return body, nil
+		return nil, nil
 	}
-	payload, err := verdict()
-	if err = wire.ErrorOrNil(err); err != nil || payload == nil {
-		return body, err
-	}
-	changed, err := body.WithPayload(payload)
+	payload, err = verdict()
+	return payload, wire.ErrorOrNil(err)
+}
+
+// applyVerdict returns what is to be stored with the payload that Hooks.Publish
+// gave.
+func applyVerdict[T any](m *Manager, what T, with func(T, json.RawMessage) (T, error), payload json.RawMessage) (T, error) {
+	changed, err := with(what, payload)
 	if int64(len(payload)) > m.cfg.MaxMessage {
 		err = fmt.Errorf("it has %d bytes; a message has %d at most", len(payload), m.cfg.MaxMessage)
 	}
 	if err != nil {
 		m.stats.HookPayloads.Add(1)
 		m.cfg.Log.Error().Err(err).Msg("the payload that a publish hook gave cannot be stored; its event was answered unavailable")
-		return body, wire.Errorf(wire.Unavailable, "the event could not be looked at; send it again in a moment")
+		return what, wire.Errorf(wire.Unavailable, "the event could not be looked at; send it again in a moment")
 	}
 	return changed, nil
 }

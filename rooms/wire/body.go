@@ -112,6 +112,16 @@ func onePayload(raw json.RawMessage) ([]byte, bool) {
 	return payload, ok && s.end()
 }
 
+// CheckPayload returns a payload that did not come out of an event, without the
+// space around it; nil where there is none. The error is a *Error.
+func CheckPayload(raw json.RawMessage) (json.RawMessage, error) {
+	payload, ok := onePayload(raw)
+	if !ok {
+		return nil, errBadPayload()
+	}
+	return payload, nil
+}
+
 // serverSet are the members of a message that say who sent it, when, where and
 // to whom.
 var serverSet = []string{"uid", "username", "avatar_id", "from", "sent", "time", "room_id", "to_uid"}
