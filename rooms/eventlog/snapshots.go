@@ -55,7 +55,7 @@ type Sealer interface {
 
 // Snapshot is what is said of a snapshot, sealed with its data.
 type Snapshot struct {
-	Epoch string `json:"epoch"` // of the log of steps
+	Epoch string `json:"epoch"` // of the log of steps when it was written: nodes of earlier versions compare it
 	Step  uint64 `json:"step"`  // the last one that is in it
 	Sum   string `json:"sum"`   // of that step's body: see Sum
 	Count uint64 `json:"count"` // steps that the table has had, this one included
