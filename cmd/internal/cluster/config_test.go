@@ -146,6 +146,14 @@ func TestPermissions(t *testing.T) {
 	if err := all.Publish("room.baccarat-1.step", []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
+	// With the nodes' user, and no other, backups are made and put back.
+	for _, subject := range []string{"$JS.SNAPSHOT.ACK.ROOMS.x.1.1", "$JS.SNAPSHOT.RESTORE.ROOMS.x"} {
+		mustAllow(t, "with the nodes' user one publishes "+subject, all, subject)
+		for _, user := range []string{"service", "watcher", "operator", "backend"} {
+			nc, denied := c.client(user, c.servers[0])
+			mustDeny(t, "a "+user+" publishes "+subject, denied, func() error { return nc.Publish(subject, nil) })
+		}
+	}
 	mustDeny(t, "a node forges the log", forged, func() error { return all.Publish("room.general.log", []byte("{}")) })
 
 	// The inboxes of the nodes, in which keys arrive, are out of sight of
@@ -326,6 +334,17 @@ func (c *natsCluster) client(user string, s *natsServer) (*nats.Conn, chan error
 func listen(nc *nats.Conn, subject string) error {
 	_, err := nc.SubscribeSync(subject)
 	return err
+}
+
+// mustAllow publishes what the server, which answers in order, must not refuse.
+func mustAllow(t *testing.T, what string, nc *nats.Conn, subject string) {
+	t.Helper()
+	if err := errors.Join(nc.Publish(subject, nil), nc.FlushTimeout(time.Minute)); err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	if err := nc.LastError(); err != nil {
+		t.Errorf("%s: %v", what, err)
+	}
 }
 
 // mustDeny does what is forbidden and waits for the server's word.
