@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -296,4 +297,63 @@ func TestBeforeTheSecret(t *testing.T) {
 			t.Errorf("%q, want %q", s.Message+" "+s.author(), want)
 		}
 	}
+}
+
+// TestSecretIsPutBack: a secret that NATS has lost while a node runs is the same
+// afterwards, and so is that of a node that starts then.
+func TestSecretIsPutBack(t *testing.T) {
+	often := func(c *rooms.Config) { c.Heartbeats(20 * time.Millisecond) }
+	a, srv := start(t, func(c *rooms.Config) { often(c); c.Node = "a" })
+	js, err := outsider(t, srv).JetStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lose := map[string]func() error{
+		"the bucket": func() error { return js.DeleteKeyValue("roomd_keys") },
+		"the key": func() error {
+			kv, err := js.KeyValue("roomd_keys")
+			if err != nil {
+				return err
+			}
+			return kv.Delete("cluster-hs256")
+		},
+	}
+	for what, lose := range lose {
+		was := a.Stats().SecretsRestored.Load()
+		if err := lose(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, what+" is put back", func() bool {
+			kv, err := js.KeyValue("roomd_keys")
+			if err != nil {
+				return false
+			}
+			_, err = kv.Get("cluster-hs256")
+			return err == nil && a.Stats().SecretsRestored.Load() > was
+		})
+	}
+	b := startEngine(t, srv, func(c *rooms.Config) { often(c); c.Node = "b" })
+	eventually(t, "they know of each other", func() bool { return len(a.Peers()) == 1 && len(b.Peers()) == 1 })
+	if a.SecretsDiffer()+b.SecretsDiffer() != 0 {
+		t.Error("the node that has started since has another secret")
+	}
+}
+
+// TestSecretsDiffer: nodes with another secret say so, and the one that has started
+// later takes no tables.
+func TestSecretsDiffer(t *testing.T) {
+	srv := startServer(t)
+	with := func(node string) *rooms.Engine {
+		return startEngine(t, srv, func(c *rooms.Config) {
+			ledgers(c)
+			c.Heartbeats(50 * time.Millisecond)
+			c.Node, c.Secret = node, []byte(strings.Repeat(node, rooms.SecretBytes))
+		})
+	}
+	a, b := with("a"), with("b")
+	eventually(t, "both say so", func() bool { return a.SecretsDiffer() == 1 && b.SecretsDiffer() == 1 })
+	room := ledgerFor("b", "a", "b")
+	eventually(t, "the later one takes no tables", func() bool { return a.OwnerOf(room) == "a" && b.OwnerOf(room) == "a" })
+	closeEngine(t, b)
+	eventually(t, "it is forgotten", func() bool { return a.SecretsDiffer() == 0 })
 }

@@ -188,6 +188,7 @@ func (e *Engine) start(ctx context.Context, conn Connector) (err error) {
 	e.background(func(context.Context) { e.heartbeatLoop() })
 	e.background(func(context.Context) { e.dispatch() })
 	e.background(e.users.writeLoop)
+	e.background(e.watchSecret)
 	if e.feed != nil {
 		e.background(e.feed.run)
 		e.feed.alive() // announces this process to followers

@@ -155,7 +155,7 @@ func TestForwardedByAnotherSecret(t *testing.T) {
 	eventually(t, "both know whose turn it is", func() bool { return a.OwnerOf(room) == "a" && b.OwnerOf(room) == "a" })
 	sendAdd(b, room, "x")
 	eventually(t, "it is counted", func() bool { return a.Stats().Forged.Load() > 0 })
-	eventually(t, "the log says what to do", func() bool { return len(log.lines("another secret")) == 1 })
+	eventually(t, "the log says what to do", func() bool { return len(log.lines("who publishes there?")) == 1 })
 	if n := a.TableStats().Decided.Load(); n != 0 {
 		t.Errorf("%d were decided", n)
 	}

@@ -34,39 +34,53 @@ type heartbeat struct {
 	HearAll bool          `json:"hear_all,omitempty"` // it validates all events
 	Tables  bool          `json:"tables,omitempty"`   // it decides for tables, when it is its turn
 	Hosted  string        `json:"hosted,omitempty"`   // digest of its tables and their rules; "": a node that does not say
+	Secret  string        `json:"secret,omitempty"`   // name of the key that its secret gives; "": a node that does not say
 }
 
 // peers are the other live nodes.
 type peers struct {
 	mu     sync.Mutex
 	nodes  presence.Peers
-	differ map[string]bool // those that host other tables than this one
+	differ [alikes]map[string]bool // those that have it otherwise than this one
 }
 
-// hosts notes whether a node hosts other tables than this one, and reports whether it
-// does and that is new.
-func (p *peers) hosts(node string, others bool) (news bool) {
+// What all nodes should have alike.
+const (
+	alikeTables = iota
+	alikeSecret
+	alikes
+)
+
+// differs notes whether a node has something otherwise than this one, and reports
+// whether it has and that is new.
+func (p *peers) differs(what int, node string, otherwise bool) (news bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !others {
-		delete(p.differ, node)
+	if !otherwise {
+		delete(p.differ[what], node)
 		return false
 	}
-	if p.differ == nil {
-		p.differ = make(map[string]bool)
+	if p.differ[what] == nil {
+		p.differ[what] = make(map[string]bool)
 	}
-	news = !p.differ[node]
-	p.differ[node] = true
+	news = !p.differ[what][node]
+	p.differ[what][node] = true
 	return news
+}
+
+func (p *peers) differing(what int) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.differ[what])
 }
 
 // TablesDiffer returns how many other living nodes host other tables than this one, or
 // by other rules. While nodes are updated one by one some may.
-func (e *Engine) TablesDiffer() int {
-	e.peers.mu.Lock()
-	defer e.peers.mu.Unlock()
-	return len(e.peers.differ)
-}
+func (e *Engine) TablesDiffer() int { return e.peers.differing(alikeTables) }
+
+// SecretsDiffer returns how many other living nodes have another secret than this one:
+// neither believes what the other publishes for its users.
+func (e *Engine) SecretsDiffer() int { return e.peers.differing(alikeSecret) }
 
 func (p *peers) observe(o presence.Observation, now time.Time) (presence.PeerEvent, presence.Process) {
 	p.mu.Lock()
@@ -86,7 +100,9 @@ func (p *peers) silent(since time.Time) (dead []presence.Process) {
 	defer p.mu.Unlock()
 	dead = p.nodes.Silent(since)
 	for _, process := range dead {
-		delete(p.differ, process.Node)
+		for what := range p.differ {
+			delete(p.differ[what], process.Node)
+		}
 	}
 	return dead
 }
@@ -204,7 +220,7 @@ func (e *Engine) dropSilent(now time.Time) {
 }
 
 func (e *Engine) sendHeartbeat(hello bool) {
-	body, err := json.Marshal(heartbeat{V: protocolVersion, Node: e.cfg.Node, Boot: e.boot, Started: e.started, Hello: hello, HearAll: e.cfg.HearAll, Tables: e.placement.takes(), Hosted: e.cfg.hosted()})
+	body, err := json.Marshal(heartbeat{V: protocolVersion, Node: e.cfg.Node, Boot: e.boot, Started: e.started, Hello: hello, HearAll: e.cfg.HearAll, Tables: e.placement.takes(), Hosted: e.cfg.hosted(), Secret: e.secret.Load().sealer.name})
 	if err == nil {
 		err = e.nc.Publish(nodeSubject, body)
 	}
@@ -227,7 +243,8 @@ func (e *Engine) onHeartbeat(msg *nats.Msg) {
 		if e.observePeer(presence.Observation{Node: b.Node, Boot: b.Boot, Started: b.Started, Heartbeat: true}) {
 			e.onInspector(b.Node, b.HearAll)
 			e.placement.heard(b.Node, b.Tables)
-			if e.peers.hosts(b.Node, b.Hosted != "" && b.Hosted != e.cfg.hosted()) {
+			e.compareSecret(b)
+			if e.peers.differs(alikeTables, b.Node, b.Hosted != "" && b.Hosted != e.cfg.hosted()) {
 				e.cfg.Log.Warn().Str("node", e.cfg.Node).Str("other", b.Node).
 					Msg("another node hosts other tables than this one, or by other rules or settings: what comes of a command depends on the node; unless they are being updated, compare the flags of the two")
 			}

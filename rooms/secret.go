@@ -233,3 +233,47 @@ func (e *Engine) restoreSecret(ctx context.Context) {
 		e.cfg.Log.Error().Err(err).Msg("the secret of the nodes could not be put back: other nodes may show what this one publishes as a service's; restart this one")
 	}
 }
+
+// watchSecret puts the secret back when NATS has lost it and nothing else: a node that
+// starts would make another one.
+func (e *Engine) watchSecret(ctx context.Context) {
+	if e.cfg.Secret != nil {
+		return
+	}
+	tick := time.NewTicker(e.cfg.tuning.heartbeat)
+	defer tick.Stop()
+	for missed := 0; ; {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		switch has, err := e.stores[wire.SpaceRooms].log.HasSecret(ctx); {
+		case err != nil: // NATS is away: nothing is known
+		case has:
+			missed = 0
+		default:
+			if missed++; missed < 2 { // a replica that lags does not have it yet
+				continue
+			}
+			e.cfg.Log.Error().Msg("the secret of the nodes is gone from NATS; putting it back: was the bucket roomd_keys deleted?")
+			e.stats.SecretsRestored.Add(1)
+			e.restoreSecret(ctx)
+			missed = 0
+		}
+	}
+}
+
+// compareSecret says so when a node has another secret than this one. The one that has
+// started later leaves the tables to the other: it cannot read their logs.
+func (e *Engine) compareSecret(b heartbeat) {
+	own := e.secret.Load().sealer.name
+	if !e.peers.differs(alikeSecret, b.Node, b.Secret != "" && b.Secret != own) {
+		return
+	}
+	e.cfg.Log.Error().Str("node", e.cfg.Node).Str("other", b.Node).
+		Msg("another node has another secret: neither believes what the other publishes for its users, nor decides for its tables; put the right one back, nats kv put roomd_keys cluster-hs256 < secret, and restart the nodes that have another")
+	if b.Started < e.started {
+		e.background(e.LeaveTables)
+	}
+}

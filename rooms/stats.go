@@ -18,23 +18,24 @@ type Stats struct {
 	Replayed   atomic.Int64 // events replayed to joiners
 	Signals    atomic.Int64
 
-	Repairs      atomic.Int64 // gaps that were read from the log
-	Resets       atomic.Int64 // gaps that the log no longer fills, or a new log: members told to refresh
-	HeldDropped  atomic.Int64 // live copies dropped while a room read the log; read again from there
-	LiveFull     atomic.Int64 // live copies that found the room's mailbox full; read again from the log
-	SlowConsumer atomic.Int64 // live copies that nats.go dropped; read again from the log
-	SignalFull   atomic.Int64 // signals that found the room's mailbox full; lost, as signals may be
-	RingsCut     atomic.Int64 // rooms' rings that were cut because all together were too large
-	ReplayCut    atomic.Int64 // joins that missed more than is replayed; told to refresh
-	HistoryCut   atomic.Int64 // pages of history that are shorter than asked for, because of their bytes
-	JoinBusy     atomic.Int64 // joins that found the room's mailbox full
-	Dropped      atomic.Int64 // members that a room dropped because they could not take more
-	Rejected     atomic.Int64 // injected events that were not valid
-	Forged       atomic.Int64 // copies on a room's log subject that were not from the log, and what no node has signed that needs it
-	NotSigned    atomic.Int64 // times that an event or signal was read whose Roomd-By no node has made; shown as a service's
-	PeersLost    atomic.Int64 // nodes that fell silent and were dropped with their members
-	PresenceFull atomic.Int64 // what other nodes told of their members and a full mailbox did not take; asked for again
-	Panics       atomic.Int64 // in a room's code, and in Kicked and EndUser of Config
+	Repairs         atomic.Int64 // gaps that were read from the log
+	Resets          atomic.Int64 // gaps that the log no longer fills, or a new log: members told to refresh
+	HeldDropped     atomic.Int64 // live copies dropped while a room read the log; read again from there
+	LiveFull        atomic.Int64 // live copies that found the room's mailbox full; read again from the log
+	SlowConsumer    atomic.Int64 // live copies that nats.go dropped; read again from the log
+	SignalFull      atomic.Int64 // signals that found the room's mailbox full; lost, as signals may be
+	RingsCut        atomic.Int64 // rooms' rings that were cut because all together were too large
+	ReplayCut       atomic.Int64 // joins that missed more than is replayed; told to refresh
+	HistoryCut      atomic.Int64 // pages of history that are shorter than asked for, because of their bytes
+	JoinBusy        atomic.Int64 // joins that found the room's mailbox full
+	Dropped         atomic.Int64 // members that a room dropped because they could not take more
+	Rejected        atomic.Int64 // injected events that were not valid
+	SecretsRestored atomic.Int64 // times that the nodes' secret was put back into NATS
+	Forged          atomic.Int64 // copies on a room's log subject that were not from the log, and what no node has signed that needs it
+	NotSigned       atomic.Int64 // times that an event or signal was read whose Roomd-By no node has made; shown as a service's
+	PeersLost       atomic.Int64 // nodes that fell silent and were dropped with their members
+	PresenceFull    atomic.Int64 // what other nodes told of their members and a full mailbox did not take; asked for again
+	Panics          atomic.Int64 // in a room's code, and in Kicked and EndUser of Config
 
 	StatesBehind atomic.Int64 // times that a table had gone on too far since its state was given to somebody who joins; it was asked for again
 

@@ -182,6 +182,24 @@ func (l *Log) Secret(ctx context.Context, offered []byte) (key []byte, since tim
 	return SharedKey(ctx, kv, SecretKey, offered)
 }
 
+// HasSecret reports whether NATS still has that key.
+func (l *Log) HasSecret(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
+	defer cancel()
+	js, err := jetstream.New(l.nc)
+	if err != nil {
+		return false, err
+	}
+	kv, err := js.KeyValue(ctx, KeyBucket)
+	if err == nil {
+		_, err = kv.Get(ctx, SecretKey)
+	}
+	if errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrKeyNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 const (
 	// attemptTimeout bounds one attempt of RetryUntilReady, attemptPause is the
 	// pause between two.

@@ -27,6 +27,7 @@ var roomHelp = map[string]string{
 	"Dropped":            "Members that a room dropped because they could not take more.",
 	"Rejected":           "Injected events that were not valid.",
 	"NotSigned":          "Times that an event or signal was read with a Roomd-By header that no node has made; shown as a service's.",
+	"SecretsRestored":    "Times that this node has put the nodes' secret back into NATS, which had lost it.",
 	"Forged":             "Messages on a log subject that did not come from the log, steps of tables and what they were written down as that no node wrote, and requests for tables and answers that no node signed, or that came again; ignored.",
 	"PeersLost":          "Nodes whose heartbeats stopped, and that were removed with their members.",
 	"PresenceFull":       "Presence updates of other nodes lost because a room's mailbox was full; requested again.",
