@@ -34,9 +34,9 @@ func (cmd *baccaratVerifyCmd) run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	checker := baccarat.NewChecker()
+	checker := baccarat.NewChecker(wire.IsGuest)
 	for _, ev := range events {
-		checker.Take(ev.seq, ev.Type, ev.Payload)
+		checker.Take(ev.Seq, ev.At, ev.Type, ev.Payload)
 	}
 	out := &printer{out: t.stdout}
 	checked, begun, faults := 0, 0, 0
@@ -91,15 +91,42 @@ func (cmd *baccaratVerifyCmd) show(out *printer, r *baccarat.ShoeReport) {
 	if r.FromRound != 0 {
 		out.line("  not checked, as the log does not reach back so far: the rounds before" + cmd.unseen(r))
 	}
+	for _, remark := range remarks(r) {
+		out.line("  " + remark)
+	}
 	for _, fault := range r.Faults {
 		out.line("  " + cli.Plain(fault))
 	}
 	if cmd.Shoe == 0 {
 		return
 	}
-	for _, row := range road(r.Results) {
+	for i, row := range road(r.Results) {
+		if i == 0 {
+			out.line("  big road; P player, B banker, with the number of ties after it (T: before the first of them):")
+		}
 		out.line("  " + row)
 	}
+}
+
+// remarks are what is no fault, and what nobody can tell by the log.
+func remarks(r *baccarat.ShoeReport) (list []string) {
+	switch {
+	case r.Early && r.OtherDealer:
+		list = append(list, "it ended early, before its last round: a service sent new_shoe, or the table was run with another --dealer")
+	case r.Early:
+		list = append(list, "it ended early, before its last round: a service sent new_shoe")
+	}
+	if r.Late > 0 {
+		list = append(list, fmt.Sprintf("in %d rounds a step with bets was stored after betting was to end; it was decided before if the log took nothing meanwhile", r.Late))
+	}
+	if r.Forgotten > 0 {
+		full := ""
+		if !r.FromFirst {
+			full = " that the table was full, as the log does not reach back to its first shoe, and"
+		}
+		list = append(list, fmt.Sprintf("%d stacks of guests were forgotten; not checked:%s that they had gone, and for the longest", r.Forgotten, full))
+	}
+	return list
 }
 
 // unseen is what else cannot be checked of a shoe whose beginning is not in the log.
@@ -137,20 +164,14 @@ func road(results baccarat.Results) (rows []string) {
 	return rows
 }
 
-// tableEvent is one of a step, with its sequence.
-type tableEvent struct {
-	wire.BatchedEvent
-	seq uint64
-}
-
 // read reads the log backwards until the shoe has begun, or all that there is.
-func (cmd *baccaratVerifyCmd) read(ctx context.Context, t terminal) ([]tableEvent, error) {
+func (cmd *baccaratVerifyCmd) read(ctx context.Context, t terminal) ([]wire.Event, error) {
 	room, err := cmd.room(t, cmd.Room)
 	if err != nil {
 		return nil, err
 	}
 	defer room.close()
-	var pages [][]tableEvent
+	var pages [][]wire.Event
 	for before, more := uint64(0), true; more; {
 		var page wire.History
 		query := url.Values{"limit": {strconv.Itoa(maxPage)}, "before": {strconv.FormatUint(before, 10)}}
@@ -164,9 +185,13 @@ func (cmd *baccaratVerifyCmd) read(ctx context.Context, t terminal) ([]tableEven
 		if len(events) == 0 {
 			break
 		}
-		single, err := unpacked(events)
-		if err != nil {
-			return nil, err
+		var single []wire.Event
+		for _, ev := range events {
+			list, err := wire.EachOf(ev)
+			if err != nil {
+				return nil, err
+			}
+			single = append(single, list...)
 		}
 		pages = append(pages, single)
 		before, more = events[0].Seq, page.More && !cmd.begun(single)
@@ -176,27 +201,9 @@ func (cmd *baccaratVerifyCmd) read(ctx context.Context, t terminal) ([]tableEven
 }
 
 // begun reports whether the shoe that is asked for begins here.
-func (cmd *baccaratVerifyCmd) begun(events []tableEvent) bool {
-	return cmd.Shoe != 0 && slices.ContainsFunc(events, func(ev tableEvent) bool {
+func (cmd *baccaratVerifyCmd) begun(events []wire.Event) bool {
+	return cmd.Shoe != 0 && slices.ContainsFunc(events, func(ev wire.Event) bool {
 		var started struct{ Shoe int }
 		return ev.Type == "shoe_started" && json.Unmarshal(ev.Payload, &started) == nil && started.Shoe <= cmd.Shoe
 	})
-}
-
-// unpacked are the events one by one, those of batches too.
-func unpacked(events []wire.Event) (list []tableEvent, err error) {
-	for _, ev := range events {
-		if ev.Type != wire.TypeBatch {
-			list = append(list, tableEvent{wire.BatchedEvent{Type: ev.Type, Payload: ev.Payload}, ev.Seq})
-			continue
-		}
-		var batch struct{ Events []wire.BatchedEvent }
-		if err := json.Unmarshal(ev.Payload, &batch); err != nil {
-			return nil, fmt.Errorf("the batch at %d is none: %w", ev.Seq, err)
-		}
-		for _, one := range batch.Events {
-			list = append(list, tableEvent{one, ev.Seq})
-		}
-	}
-	return list, nil
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/passoncomtw/baccarat-websocket-cluster/cmd/internal/verify"
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/baccarat"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 	"github.com/passoncomtw/baccarat-websocket-cluster/session/client"
 )
@@ -31,7 +32,7 @@ func TestBaccaratVerify(t *testing.T) {
 		room = fmt.Sprint("vip-", n)
 	}
 	out, err := call(t, env, "baccarat", "verify", room, "--shoe", "1")
-	if err != nil || !regexp.MustCompile(`^shoe 1: ok; \d+ rounds, 0 voided, [34]\d\d cards, \d+ bets settled; its cards are those of its seed\n  [PB]`).MatchString(out) {
+	if err != nil || !regexp.MustCompile(`^shoe 1: ok; \d+ rounds, 0 voided, [34]\d\d cards, \d+ bets settled; its cards are those of its seed\n  big road; P player.*\n  [PBT]`).MatchString(out) {
 		t.Errorf("%v:\n%s", err, out)
 	}
 	out, err = call(t, env, "baccarat", "verify", room)
@@ -46,14 +47,14 @@ func TestBaccaratVerify(t *testing.T) {
 	late := []string{"ROOMCTL_URL=" + liar(t, address, `"shoe_started","payload":\{"shoe":1,`, `"x","payload":{"shoe":1,`), apiKeyVariable + "=" + apiKey}
 	out, err = call(t, late, "baccarat", "verify", room, "--shoe", "1")
 	if exitStatus(err) != 1 || !strings.Contains(err.Error(), "only what is left of one was checked") ||
-		!regexp.MustCompile(`^shoe 1: ok from round 1 on; .* its cards are those of its seed\n  not checked, .* and that the seed was fixed before the first card\n  [PB]`).MatchString(out) {
+		!regexp.MustCompile(`^shoe 1: ok from round 1 on; .* its cards are those of its seed\n  not checked, .* and that the seed was fixed before the first card\n  big road; P player.*\n  [PBT]`).MatchString(out) {
 		t.Errorf("%v:\n%s", err, out)
 	}
 	out, err = call(t, late, "baccarat", "verify", room)
 	if err != nil || !strings.Contains(out, "shoe 1: ok from round 1 on; ") || !strings.Contains(out, "shoe 2: ok; ") {
 		t.Errorf("%v:\n%s", err, out)
 	}
-	for _, change := range [][2]string{{`"seed":"[0-9a-f]{4}`, `"seed":"beef`}, {`"commit":"[0-9a-f]{4}`, `"commit":"beef`}, {`"winner":"banker"`, `"winner":"player"`}, {`"on":"tie","amount":20,"paid":0`, `"on":"tie","amount":20,"paid":20`}, {`"card":"2H"`, `"card":"2S"`}} {
+	for _, change := range [][2]string{{`"seed":"[0-9a-f]{4}`, `"seed":"beef`}, {`"commit":"[0-9a-f]{4}`, `"commit":"beef`}, {`,"(commit|seed)":"[0-9a-f]{64}"`, ""}, {`"winner":"banker"`, `"winner":"player"`}, {`"on":"tie","amount":20,"paid":0`, `"on":"tie","amount":20,"paid":20`}, {`"card":"2H"`, `"card":"2S"`}} {
 		env := []string{"ROOMCTL_URL=" + liar(t, address, change[0], change[1]), apiKeyVariable + "=" + apiKey}
 		out, err := call(t, env, "baccarat", "verify", room, "--shoe", "1")
 		if !errors.Is(err, verify.ErrBroken) || exitStatus(err) != 2 || !regexp.MustCompile(`^shoe 1: \d+ faults`).MatchString(out) {
@@ -91,7 +92,7 @@ func playShoe(t *testing.T, address, room string) bool {
 			if ev.Seq != 0 {
 				steps++
 			}
-			list, err := unpacked([]wire.Event{ev})
+			list, err := wire.EachOf(ev)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -160,5 +161,21 @@ func liar(t *testing.T, address, pattern, other string) string {
 func TestNoRoad(t *testing.T) {
 	if rows := road(nil); len(rows) > 0 {
 		t.Errorf("drawn are %q", rows)
+	}
+}
+
+// TestRemarks: what is no fault is told all the same, and what was not checked.
+func TestRemarks(t *testing.T) {
+	for want, r := range map[string]baccarat.ShoeReport{
+		"": {},
+		"it ended early, before its last round: a service sent new_shoe":                                                                                                         {Early: true},
+		"it ended early, before its last round: a service sent new_shoe, or the table was run with another --dealer":                                                             {Early: true, OtherDealer: true},
+		"in 2 rounds a step with bets was stored after betting was to end; it was decided before if the log took nothing meanwhile":                                              {Late: 2},
+		"3 stacks of guests were forgotten; not checked: that they had gone, and for the longest":                                                                                {Forgotten: 3, FromFirst: true},
+		"3 stacks of guests were forgotten; not checked: that the table was full, as the log does not reach back to its first shoe, and that they had gone, and for the longest": {Forgotten: 3},
+	} {
+		if got := strings.Join(remarks(&r), "\n"); got != want {
+			t.Errorf("%+v: %q, want %q", r, got, want)
+		}
 	}
 }

@@ -21,7 +21,18 @@ type ShoeReport struct {
 	Cards     int // dealt
 	Bets      int // settled
 	Results   Results
-	Faults    []string // with the sequence of the event; MaxFaults at most
+	// Early says that it ended before its last round was opened: a service sent
+	// new_shoe. OtherDealer: or --dealer was changed, as another kind follows.
+	Early, OtherDealer bool
+	// Forgotten is how many stacks of guests were. The log tells nobody who had gone,
+	// and since when; FromFirst: that the table was full was checked, as the log has it
+	// from its first shoe on.
+	Forgotten int
+	FromFirst bool
+	// Late is in how many rounds bets were stored after betting was to end, in one step:
+	// it was decided before if the log took nothing meanwhile.
+	Late   int
+	Faults []string // with the sequence of the event; MaxFaults at most
 }
 
 // MaxFaults is how many faults a report names; what follows one is often another.
@@ -34,8 +45,10 @@ const MaxFaults = 20
 type Checker struct {
 	shoes []*ShoeReport
 	shoe  *ShoeReport // nil: none has started yet
-	seq   uint64      // of the present event
+	guest func(uid string) bool
+	step  stored
 
+	dealer bool // who deals the present shoe is known
 	commit string
 	first  *Card
 	burned int
@@ -46,9 +59,12 @@ type Checker struct {
 	round          int // 0: none was seen
 	phase          Phase
 	closesAt       int64
+	extended       int // how often that was made later in this round
+	lateRound      int // the last one with a bet that was stored late
 	player, banker []Card
 	bets           map[string]Stakes
 	stacks         map[string]int64 // those that are known
+	forgets        bool             // guests were forgotten in favour of who bets next
 }
 
 // opened is a round, and how many cards had been seen of its shoe before.
@@ -57,22 +73,28 @@ type opened struct {
 	last         bool // it was said to be the last
 }
 
-// NewChecker is a Checker that has seen nothing.
-func NewChecker() *Checker {
-	return &Checker{bets: map[string]Stakes{}, stacks: map[string]int64{}, phase: Resting}
+// NewChecker is a Checker that has seen nothing. guest reports which users may be
+// forgotten.
+func NewChecker(guest func(uid string) bool) *Checker {
+	return &Checker{guest: guest, bets: map[string]Stakes{}, stacks: map[string]int64{}, phase: Resting}
 }
 
 // Reports are those of the shoes that were seen, in order.
 func (c *Checker) Reports() []*ShoeReport { return c.shoes }
 
-// Take checks the next event of the log. Types that are not of the game are passed
-// over.
-func (c *Checker) Take(seq uint64, typ string, payload json.RawMessage) {
+// Take checks the next event of the log, of the step with that sequence, which was
+// stored at that time (ms since 1970; 0: times are not checked). Types that are not
+// of the game are passed over.
+func (c *Checker) Take(seq uint64, at int64, typ string, payload json.RawMessage) {
+	c.step.next(seq, at)
 	check, ok := checks[typ]
 	if !ok || c.shoe == nil && typ != typeShoeStarted && typ != typeRoundOpened {
 		return
 	}
-	c.seq = seq
+	if c.forgets && typ != typeBetPlaced {
+		c.fault("guests were forgotten for nobody new: %s follows", typ)
+		c.forgets = false
+	}
 	if err := check(c, payload); err != nil {
 		c.fault("%s cannot be read: %v", typ, err)
 	}
@@ -80,7 +102,7 @@ func (c *Checker) Take(seq uint64, typ string, payload json.RawMessage) {
 
 func (c *Checker) fault(format string, args ...any) {
 	if len(c.shoe.Faults) < MaxFaults {
-		c.shoe.Faults = append(c.shoe.Faults, fmt.Sprintf("event %d: ", c.seq)+fmt.Sprintf(format, args...))
+		c.shoe.Faults = append(c.shoe.Faults, fmt.Sprintf("event %d: ", c.step.seq)+fmt.Sprintf(format, args...))
 	}
 }
 
@@ -121,7 +143,10 @@ func reading[P any](check func(*Checker, P)) func(*Checker, json.RawMessage) err
 func (c *Checker) shoeStarted(p shoeStarted) {
 	before := c.shoe
 	c.shoe = &ShoeReport{Shoe: p.Shoe, Live: p.Commit == ""}
-	c.shoes = append(c.shoes, c.shoe)
+	c.shoes, c.dealer = append(c.shoes, c.shoe), true
+	if before != nil {
+		before.OtherDealer = before.Early && before.Live != c.shoe.Live
+	}
 	c.must(before == nil || before.Ended, "the shoe before has not ended")
 	c.must(before == nil || p.Shoe == before.Shoe+1, "shoe %d follows %d", p.Shoe, shoeOf(before))
 	c.must(c.phase != Betting && c.phase != Dealing, "a shoe starts in the middle of round %d", c.round)
@@ -146,8 +171,15 @@ func shoeOf(r *ShoeReport) int {
 func (c *Checker) shoeEnded(p shoeEnded) {
 	c.must(p.Shoe == c.shoe.Shoe && !c.shoe.Ended, "shoe %d ends, and %d is the present one, or has ended", p.Shoe, c.shoe.Shoe)
 	c.shoe.Ended, c.shoe.Whole, c.shoe.Seed = true, c.shoe.FromRound == 0, p.Seed
+	c.shoe.Early = !c.last
+	if !c.dealer {
+		c.shoe.Live, c.dealer = p.Seed == nil, true
+	}
 	switch {
 	case c.shoe.Live && p.Seed == nil:
+		return
+	case c.shoe.Live:
+		c.fault("a dealer's shoe ends with the seed %s", p.Seed)
 		return
 	case p.Seed == nil:
 		c.fault("the seed is not told")
@@ -212,7 +244,7 @@ func (c *Checker) roundOpened(p roundOpened) {
 		c.last = p.Last // until the seed is told
 	}
 	c.must(p.Last == c.last, "round %d is said to be the last: %v, after %d cards", p.Round, p.Last, len(c.dealt))
-	c.round, c.phase, c.closesAt = p.Round, Betting, p.ClosesAt
+	c.round, c.phase, c.closesAt, c.extended = p.Round, Betting, p.ClosesAt, 0
 	c.player, c.banker, c.bets = nil, nil, map[string]Stakes{}
 }
 
@@ -230,6 +262,7 @@ func (c *Checker) inRound(round int, what string, phases ...Phase) bool {
 func (c *Checker) bettingExtended(p bettingExtended) {
 	if c.inRound(p.Round, "betting is extended", Betting) {
 		c.must(p.ClosesAt > c.closesAt, "betting is extended from %d to %d", c.closesAt, p.ClosesAt)
+		c.extendedInTime(p.ClosesAt)
 		c.closesAt = p.ClosesAt
 	}
 }
@@ -238,9 +271,11 @@ func (c *Checker) bettingClosed(p bettingClosed) {
 	if !c.inRound(p.Round, "betting is closed", Betting) {
 		return
 	}
-	if c.shoe.FromRound != 0 {
-		c.shoe.Live = p.NextAt == 0
+	if !c.dealer {
+		c.shoe.Live, c.dealer = p.NextAt == 0, true
 	}
+	c.goesOn(p.NextAt, c.shoe.Live)
+	c.closedInTime()
 	totals := Stakes{}
 	for _, stakes := range c.bets {
 		for on, amount := range stakes {
@@ -249,6 +284,17 @@ func (c *Checker) bettingClosed(p bettingClosed) {
 	}
 	c.must(sameStakes(totals, p.Totals), "the totals are %v by the bets, and are said to be %v", totals, p.Totals)
 	c.phase = Dealing
+}
+
+// goesOn checks that the next card, or the end, has a time, unless a dealer is waited
+// for.
+func (c *Checker) goesOn(nextAt int64, waits bool) {
+	switch {
+	case nextAt != 0 && waits:
+		c.fault("the table deals by itself, and its shoe is a dealer's: it has no commit")
+	case nextAt == 0 && !waits:
+		c.fault("the table waits for a dealer, where it should go on by itself")
+	}
 }
 
 func sameStakes(a, b map[Spot]int64) bool {
@@ -278,22 +324,5 @@ func (c *Checker) cardDealt(p cardDealt) {
 		copies++
 	}
 	c.must(copies <= Decks, "%s is dealt, and %d copies of it were", p.Card, Decks)
-}
-
-// stack is what a user has, if that is known: since the first shoe of a table, all
-// is.
-func (c *Checker) stack(uid string) (has int64, ok bool) {
-	if has, ok = c.stacks[uid]; !ok && c.shoes[0].Shoe == 1 && c.shoes[0].FromRound == 0 {
-		return StartStack, true
-	}
-	return has, ok
-}
-
-// moves says that a stack has changed by so much and is now what an event says.
-func (c *Checker) moves(uid string, by, stack int64) {
-	if has, ok := c.stack(uid); ok {
-		c.must(has+by == stack, "%s had %d; with %+d that is %d, and %d is said", uid, has, by, has+by, stack)
-	}
-	c.must(stack >= 0, "%s has %d", uid, stack)
-	c.stacks[uid] = stack
+	c.goesOn(p.NextAt, c.shoe.Live && NextCard(c.player, c.banker) != "")
 }

@@ -18,11 +18,13 @@ func seen(log []table.Event) []table.Event {
 	return slices.DeleteFunc(slices.Clone(log), func(ev table.Event) bool { return ev.Sealed || ev.To != nil })
 }
 
+func isGuest(uid string) bool { return strings.HasPrefix(uid, "guest-") }
+
 // checked is what a checker says of a log.
 func checked(log []table.Event) []*baccarat.ShoeReport {
-	c := baccarat.NewChecker()
+	c := baccarat.NewChecker(isGuest)
 	for i, ev := range log {
-		c.Take(uint64(i+1), ev.Type, ev.Payload)
+		c.Take(uint64(i+1), 0, ev.Type, ev.Payload)
 	}
 	return c.Reports()
 }

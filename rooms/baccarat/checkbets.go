@@ -11,7 +11,12 @@ func (c *Checker) betPlaced(p betPlaced) {
 		c.bets[p.UID] = Stakes{}
 	}
 	c.bets[p.UID][p.On] += p.Amount
+	c.inTime(p.UID)
+	_, kept := c.stacks[p.UID]
+	c.must(!c.forgets || !kept, "guests were forgotten for %s, whose stack is kept", p.UID)
+	c.forgets = false
 	c.moves(p.UID, -p.Amount, p.Stack)
+	c.must(kept || len(c.stacks) <= MaxStacks, "%d stacks are kept, %d at most", len(c.stacks), MaxStacks)
 	c.must(len(c.bets) <= MaxBettors, "%d users have bets", len(c.bets))
 }
 
@@ -19,6 +24,7 @@ func (c *Checker) betsCleared(p betsCleared) {
 	if !c.inRound(p.Round, "bets are cleared", Betting) {
 		return
 	}
+	c.inTime(p.UID)
 	c.must(sameStakes(c.bets[p.UID], p.Bets), "%s takes back %v, and has bet %v", p.UID, p.Bets, c.bets[p.UID])
 	c.moves(p.UID, c.bets[p.UID].sum(), p.Stack)
 	delete(c.bets, p.UID)
@@ -81,12 +87,43 @@ func (c *Checker) refilled(p refilled) {
 	c.stacks[p.UID] = p.Stack
 }
 
-// forgotten are guests that begin anew if they come again.
+// forgotten are guests that begin anew if they come again. That they had gone, and for
+// the longest, cannot be checked: it is told to nobody who comes and goes.
 func (c *Checker) forgotten(p forgotten) {
+	stacks := len(c.stacks)
+	c.shoe.Forgotten += len(p.UIDs)
+	c.shoe.FromFirst = c.fromFirst()
 	for _, uid := range p.UIDs {
+		_, kept := c.stacks[uid]
+		c.must(c.guest(uid), "%s is forgotten, who is no guest", uid)
 		c.must(c.bets[uid].sum() == 0, "%s is forgotten and has bets", uid)
+		c.must(kept || !c.fromFirst(), "%s is forgotten and has no stack", uid)
 		delete(c.stacks, uid)
 	}
+	c.must(0 < len(p.UIDs) && len(p.UIDs) <= forgetAtOnce, "%d are forgotten at once, of 1 to %d", len(p.UIDs), forgetAtOnce)
+	c.must(stacks >= MaxStacks || !c.fromFirst(), "guests are forgotten where %d stacks are kept, of %d", stacks, MaxStacks)
+	c.forgets = true
+}
+
+// fromFirst reports whether the log was seen from the table's first shoe on, so that
+// all stacks are known.
+func (c *Checker) fromFirst() bool { return c.shoes[0].Shoe == 1 && c.shoes[0].FromRound == 0 }
+
+// stack is what a user has, if that is known.
+func (c *Checker) stack(uid string) (has int64, ok bool) {
+	if has, ok = c.stacks[uid]; !ok && c.fromFirst() {
+		return StartStack, true
+	}
+	return has, ok
+}
+
+// moves says that a stack has changed by so much and is now what an event says.
+func (c *Checker) moves(uid string, by, stack int64) {
+	if has, ok := c.stack(uid); ok {
+		c.must(has+by == stack, "%s had %d; with %+d that is %d, and %d is said", uid, has, by, has+by, stack)
+	}
+	c.must(stack >= 0, "%s has %d", uid, stack)
+	c.stacks[uid] = stack
 }
 
 // written is a hand as text.

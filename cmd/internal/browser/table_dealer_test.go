@@ -293,12 +293,12 @@ func readLog(t *testing.T, server *roomd) (log []wire.Event) {
 // compare checks the log by the rules of the game, and what the pages showed by the log.
 func compare(t *testing.T, log []wire.Event, uids []string, shown [][2]string) {
 	t.Helper()
-	checker := baccarat.NewChecker()
+	checker := baccarat.NewChecker(wire.IsGuest)
 	stacks := map[string]int64{}
 	bets := map[string]int{}
 	for _, ev := range log {
 		for _, each := range single(ev) {
-			checker.Take(ev.Seq, each.Type, each.Payload)
+			checker.Take(ev.Seq, ev.At, each.Type, each.Payload)
 			keepBooks(t, each, stacks, bets)
 		}
 	}

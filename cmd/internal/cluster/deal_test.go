@@ -226,11 +226,11 @@ func eventsIn(t *testing.T, ev wire.Event) []wire.BatchedEvent {
 // at the step of its ack, and the game was honest.
 func (d *dealer) check(x *node) (cards int) {
 	d.t.Helper()
-	checker := baccarat.NewChecker()
+	checker := baccarat.NewChecker(wire.IsGuest)
 	shoe, at := -1, 0
 	for _, ev := range wholeLog(d.t, x, d.room) {
 		for _, each := range eventsIn(d.t, ev) {
-			checker.Take(ev.Seq, each.Type, each.Payload)
+			checker.Take(ev.Seq, ev.At, each.Type, each.Payload)
 			switch each.Type {
 			case "shoe_started":
 				shoe, at = shoe+1, 0
