@@ -1,17 +1,21 @@
 package browser
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // TestTableBetsLie: chips that are drawn anew under the mouse take no click with them, and nothing that one is about to press moves
 // while one bets.
 func TestTableBetsLie(t *testing.T) {
 	server := tableServer(t)
-	mei := sitDown(t, newBrowser(t, needChromium(t)), "Mei", server)
+	browser := newBrowser(t, needChromium(t))
+	mei := sitDown(t, browser, "Mei", server)
 	for _, width := range []int64{1280, 360} {
 		mei.run("another window", chromedp.EmulateViewport(width, 800))
 		const tops = `[...document.querySelectorAll("[data-testid=spot], [data-testid=chip], [data-testid=bet-clear]")].map((each) => Math.round(each.getBoundingClientRect().top + document.querySelector("[data-testid=table]").scrollTop)).join()`
@@ -42,6 +46,49 @@ func TestTableBetsLie(t *testing.T) {
 		mei.hasChips("10,000", "0")
 	}
 	mei.content(t)
+
+	// Who comes with the keyboard bets nothing with the Enter that let him in, and with no key that he holds.
+	percy := openTab(t, browser, "Percy", server.url()+"?room=baccarat-1")
+	percy.run("a phone", chromedp.EmulateViewport(360, 640))
+	percy.types("enter", "Percy"+kb.Enter)
+	percy.phase("betting")
+	onTable := func(after string) {
+		t.Helper()
+		percy.holds("the focus is on the table after "+after, `document.activeElement === document.querySelector("[data-testid=table]")`)
+	}
+	onTable("entering")
+	percy.types("press it again", kb.Enter+kb.Enter)
+	percy.reload()
+	percy.phase("betting")
+	onTable("a reload")
+	percy.types("press it again", kb.Enter+kb.Enter)
+	percy.presses("b", "b", 'B')
+	percy.onTable("banker", "100", "100")
+	percy.run("go to a spot", chromedp.Focus(chromedp.CSS(`[data-testid=spot][data-on=tie]`)))
+	percy.presses("Enter", "\r", 13)
+	percy.onTable("tie", "100", "100")
+	percy.types("bet once more", "p")
+	percy.onTable("player", "100", "100")
+	percy.hasChips("9,700", "300")
+	percy.content(t)
+}
+
+// presses holds a key for a while.
+func (w *window) presses(key, text string, code int64) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.ctx, stepTimeout)
+	defer cancel()
+	send := func(event input.DispatchKeyEventParams) {
+		event.Key, event.WindowsVirtualKeyCode = key, code
+		if _, err := chromedp.Call(ctx, input.DispatchKeyEvent, event); err != nil {
+			w.t.Fatalf("%s: hold %s: %v", w.name, key, err)
+		}
+	}
+	for i := range 4 {
+		again := i > 0
+		send(input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Text: text, AutoRepeat: &again})
+	}
+	send(input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyUp})
 }
 
 // TestTableOnPhones: the chips are in view however low the window is, and the first results while there is room for them.
@@ -64,15 +111,16 @@ func TestTableOnPhones(t *testing.T) {
 	mei.content(t)
 }
 
-// TestTableOnItsSide: on a phone that lies on its side, and at 200 % of zoom, all that one needs to play is on the screen at once, and
-// nothing of it lies over anything else.
+// TestTableOnItsSide: on a phone, upright or on its side, and at 200 % of zoom, all that one needs to play is on the screen at once,
+// and nothing of it lies over anything else.
 func TestTableOnItsSide(t *testing.T) {
 	server := tableServer(t)
 	mei := sitDown(t, newBrowser(t, needChromium(t)), "Mei", server)
 	mei.click(`[data-testid=spot][data-on=banker_pair]`)
 	mei.onTable("banker_pair", "100", "100")
-	for _, size := range [][2]int64{{844, 390}, {667, 375}, {640, 400}, {568, 320}, {932, 430}} {
+	for _, size := range [][2]int64{{844, 390}, {667, 375}, {640, 400}, {568, 320}, {932, 430}, {740, 360}, {360, 640}, {375, 667}, {390, 664}, {1024, 700}} {
 		mei.run("another window", chromedp.EmulateViewport(size[0], size[1]))
+		mei.holds(fmt.Sprintf("in %v the page cannot be scrolled", size), `document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth`)
 		mei.run("begin at the top", chromedp.Evaluate[chromedp.Void](`document.querySelector("[data-testid=table]").scrollTop = 0`))
 		hidden := mei.text(`(() => {
 			const all = [...document.querySelectorAll("[data-testid=spot], [data-testid=chip], [data-testid=clock], [data-testid=stack], [data-testid=staked], [data-testid=bet-clear], [data-testid=bet-again], [data-testid=hand-player], [data-testid=hand-banker], [data-testid=table-status]")];

@@ -24,6 +24,8 @@ const watchBoxes = `(() => {
 		const table = document.querySelector("[data-testid=table]");
 		const now = ` + boxes + `;
 		if (!window.places.has(now)) window.places.set(now, table.dataset.phase + ", " + document.querySelectorAll("[data-testid=card]").length + " cards, " + document.querySelector("[data-testid=connection]").dataset.state);
+		const badge = document.querySelector("[data-testid=spot][data-on=banker] [data-testid=mine]");
+		if (table.dataset.phase === "settled" && badge.textContent) (window.badges ??= new Set()).add(badge.textContent + (badge.classList.contains("paid") ? " gold" : ""));
 		window.gainSeen ||= document.querySelector("[data-testid=gain]").textContent !== "";
 	};
 	window.watching = new MutationObserver(look);
@@ -48,7 +50,7 @@ func TestTableStaysStill(t *testing.T) {
 	play := func() {
 		t.Helper()
 		waits()
-		cards := [][]string{{"2H", "AH", "2S", "AD", "3C", "6C"}, {"2D", "AC", "2C", "AS", "3D", "6H"}}[rounds%2] // of each there are eight
+		cards := [][]string{{"2H", "AH", "2S", "AD", "3C", "6C"}, {"2D", "AC", "2C", "AS", "3D", "5H"}}[rounds%2] // the second a tie; of each there are eight
 		rounds++
 		for i, card := range cards {
 			publish(t, server, "baccarat-1", fmt.Sprintf(`{"type":"deal","payload":{"card":%q}}`, card))
@@ -57,13 +59,18 @@ func TestTableStaysStill(t *testing.T) {
 			}
 		}
 		mei.until("there is a result", fmt.Sprintf(`document.querySelectorAll("[data-testid=bead-plate] .bead").length === %d`, rounds))
+		mei.holds("every card lies in its hand", `[...document.querySelectorAll("[data-testid=card]")].every((card) => {
+			const [inner, outer] = [card, card.closest(".hand")].map((each) => each.getBoundingClientRect());
+			return inner.left >= outer.left && inner.right <= outer.right;
+		})`)
 	}
-	for _, size := range [][2]int64{{1280, 800}, {844, 390}, {360, 740}} {
+	for _, size := range [][2]int64{{1280, 800}, {740, 360}, {360, 740}} {
 		waits()
 		mei.run("another window", chromedp.EmulateViewport(size[0], size[1]))
 		mei.run("watch", chromedp.Evaluate[chromedp.Void](watchBoxes))
 		for play(); !mei.is(`window.gainSeen`); play() { // until a bet came in time
 		}
+		mei.holds("what was won is told, and not what was bet with it", `window.badges.size > 0 && [...window.badges].every((each) => each === "+95 gold" || each === "±0")`)
 		waits()
 		publish(t, server, "baccarat-1", `{"type":"pause","payload":{"reason":"a word with the dealer about the last card of the last round but one"}}`)
 		mei.until("it says so", `!document.querySelector("[data-testid=table-note]").hidden`)
@@ -73,6 +80,13 @@ func TestTableStaysStill(t *testing.T) {
 		server.kill()
 		mei.until("the loss is shown", `!document.querySelector("[data-testid=banner]").hidden && document.querySelector("[data-testid=table-note]").textContent.startsWith("No connection")`)
 		mei.shoot(fmt.Sprintf("lost-%d", size[0]))
+		mei.holds("chips and buttons are not covered", `(() => {
+			const banner = document.querySelector("[data-testid=banner]").getBoundingClientRect();
+			return [...document.querySelectorAll("[data-testid=chip], [data-testid=spot], [data-testid=bet-again], [data-testid=bet-clear]")].every((each) => {
+				const box = each.getBoundingClientRect();
+				return box.top >= banner.bottom || box.left >= banner.right;
+			});
+		})()`)
 		server.start()
 		mei.connected()
 		mei.until("the banner is gone", `document.querySelector("[data-testid=banner]").hidden && document.querySelector("[data-testid=table-note]").hidden`)

@@ -79,7 +79,7 @@ func TestTableBets(t *testing.T) {
 	percy.run("go to the tie", chromedp.Focus(chromedp.CSS(`[data-testid=spot][data-on=tie]`)))
 	percy.types("press it twice", kb.Enter+" ")
 	percy.onTable("tie", "40", "40")
-	percy.holds("the focus stays", `document.activeElement.dataset.on === "tie"`)
+	percy.holds("the focus stays", `document.activeElement.dataset.on === "tie" && getComputedStyle(document.activeElement).outlineColor === "rgb(255, 255, 255)"`) // gold is what has won
 	mei.onTable("tie", "40", "")
 
 	percy.types("bet more on the tie than may lie there", "5t")
@@ -132,6 +132,7 @@ func TestTableComesBack(t *testing.T) {
 	same("before")
 	server.kill()
 	mei.until("it says that there is no connection", `document.querySelector("[data-testid=table-note]").textContent.startsWith("No connection")`)
+	mei.until("it asks for no bets", `document.querySelector("[data-testid=table-status]").textContent === "Connection lost"`)
 	same("without a server")
 	if !mei.is(`[...document.querySelectorAll("[data-testid=spot]")].every((spot) => spot.getAttribute("aria-disabled") === "true")`) {
 		t.Error("one can bet without a connection")
@@ -150,6 +151,11 @@ func TestTableComesBack(t *testing.T) {
 	mei.click(`[data-testid=spot][data-on=tie]`)
 	mei.onTable("tie", "200", "200")
 	percy.onTable("tie", "200", "")
+	mei.run("the network goes", chromedp.Evaluate[chromedp.Void](`void window.dispatchEvent(new Event("offline"))`))
+	mei.until("it says so at once", `document.querySelector("[data-testid=connection]").dataset.state === "reconnecting" && document.querySelector("[data-testid=spot][data-on=tie]").getAttribute("aria-disabled") === "true"`)
+	percy.click(`[data-testid=spot][data-on=tie]`)
+	mei.connected() // as what comes over it says
+	mei.onTable("tie", "300", "200")
 	mei.content(t)
 }
 
@@ -165,9 +171,9 @@ func TestTableInChinese(t *testing.T) {
 	mei.until("it is told", `(`+announced+`).includes("押莊對 100，剩餘 9,900。")`)
 	mei.backTo("table")
 	mei.types("bet more on the tie than may lie there", "5t")
-	mei.until("it says so in this language", `document.querySelector("[data-testid=bet-problem]").textContent === "未接受： 和最多 1,000。"`)
+	mei.until("it says so in this language", `document.querySelector("[data-testid=bet-problem]").textContent === "未接受：和最多 1,000。"`)
 	mei.run("ask for what the page does not offer", chromedp.Evaluate[chromedp.Void](`document.querySelector("[data-testid=refill]").click()`))
-	mei.until("what the table says of it in English follows a sentence in this language", `document.querySelector("[data-testid=bet-problem]").textContent === "未接受。牌桌的說明（英文）： you have 10000; a refill is for who has less than 100"`)
+	mei.until("what the table says of it in English follows a sentence in this language", `document.querySelector("[data-testid=bet-problem]").textContent === "未接受。牌桌的說明（英文）：you have 10000; a refill is for who has less than 100"`)
 	mei.holds("it is marked as English", `document.querySelector("[data-testid=bet-problem] [lang=en]").textContent.startsWith("you have")`)
 	for _, size := range [][2]int64{{1280, 800}, {1000, 700}, {820, 800}, {640, 400}, {360, 740}, {320, 256}} {
 		mei.run("another window", chromedp.EmulateViewport(size[0], size[1]))
@@ -202,6 +208,9 @@ func TestTableMarkupStaysText(t *testing.T) {
 	publish(t, server, "baccarat-1", fmt.Sprintf(`{"type":"void","payload":{"round":1,"reason":%q}}`, evil))
 	mei.until("it is void", fmt.Sprintf(`document.querySelector("[data-testid=table-status]").textContent.includes(%q)`, evil))
 	mei.until("it is told", fmt.Sprintf(`(%s).includes(%q)`, announced, evil))
+	for _, typ := range []string{"paused", "round_voided"} {
+		mei.until("it is told beside the table, where there is room for it", fmt.Sprintf(`document.querySelector("[data-testid=message][data-type=%s]")?.textContent.includes(%q)`, typ, evil))
+	}
 	if mei.is(`document.querySelector("[data-testid=table] img, [data-testid=announcer] img") || document.title === "owned"`) {
 		t.Error("a reason became markup")
 	}
@@ -218,11 +227,18 @@ func TestTableShoe(t *testing.T) {
 	mei.hasChips("9,900", "100")
 	mei.click(`[data-testid=fair] summary`)
 	mei.until("the seed is promised", `/^[0-9a-f]{64}$/.test(document.querySelector("[data-testid=shoe] .hash").textContent) && document.querySelector("[data-testid=shoe]").textContent.includes("secret until the shoe ends")`)
+	mei.run("go to the table", chromedp.Focus(id("table")))
+	mei.types("bet more on the tie than may lie there", "5t")
+	mei.until("it says why not", `!document.querySelector("[data-testid=bet-problem]").hidden`)
 	for _, command := range []string{`{"type":"pause","payload":{"reason":"a new dealer"}}`, `{"type":"void","payload":{"round":1,"reason":"a card fell down"}}`, `{"type":"new_shoe"}`} {
 		publish(t, server, "baccarat-1", command)
 	}
 	mei.until("the round is void", `document.querySelector("[data-testid=table-status]").textContent === "Round 1 is void, and all bets are back: a card fell down"`)
+	mei.holds("what was refused before does not hide it", `document.querySelector("[data-testid=bet-problem]").hidden`)
 	mei.hasChips("10,000", "0")
+	mei.click(`[data-testid=spot][data-on=tie]`)
+	mei.until("who comes late is told", `document.querySelector("[data-testid=bet-problem]").textContent === "Not taken: the time for bets is over."`)
+	mei.until("for a while", `document.querySelector("[data-testid=bet-problem]").hidden`)
 	mei.until("it is paused", `document.querySelector("[data-testid=table-note]").textContent === "Paused: a new dealer"`)
 	mei.until("the seed is the promised one", `document.querySelector("[data-testid=shoe] [data-testid=verdict][data-right=true]")`)
 	mei.until("it says how to check more", `document.querySelector("[data-testid=fair]").textContent.includes("roomctl baccarat verify baccarat-1 --shoe 1")`)

@@ -29,6 +29,7 @@ export class Chat {
   #opened = false;
   #saved = {}; // the marks and drafts of rooms and conversations that are not there yet
   #saveTimer = 0;
+  #cut = null; // the phase before the browser said that it has no network, which the client notices later; null: it has one
   #lastTyping = 0;
   outbox = new Outbox();
 
@@ -40,6 +41,8 @@ export class Chat {
     this.#say = say;
     this.#inbox = new Inbox({ state, read: (before) => this.#client.inbox.history({ before, limit: PAGE }), filed: (c) => this.#restore(c) });
     window.addEventListener("pagehide", () => this.#save());
+    window.addEventListener("offline", () => this.#cutOff(true));
+    window.addEventListener("online", () => this.#cutOff(false));
   }
 
   // ---- coming and going ----
@@ -321,9 +324,19 @@ export class Chat {
   // ---- what the client tells ----
 
   #status({ state, welcome, delay, error, code }) {
+    this.#cut = null;
     const failed = state !== "connected" && (error !== undefined || this.#state.phase.failed);
     this.#state.phase = { state, code, error, failed, retryAt: delay === undefined ? undefined : Date.now() + delay };
     if (welcome) this.#welcomed(welcome);
+    this.#state.changed("phase");
+  }
+
+  // Without a network nothing can be sent. One on this machine goes on all the same: then what is heard says that it does.
+  #cutOff(cut) {
+    const { phase } = this.#state;
+    if (cut === (this.#cut !== null) || (cut && phase.state !== "connected")) return;
+    this.#state.phase = cut ? { state: "reconnecting", failed: true } : this.#cut;
+    this.#cut = cut ? phase : null;
     this.#state.changed("phase");
   }
 
@@ -422,6 +435,7 @@ export class Chat {
   }
 
   #event(room, event) {
+    this.#cutOff(false);
     room.table?.heard(event);
     if ((room.table && !Table.said(event)) || !room.timeline.add(event)) return;
     this.#state.know(event.payload);

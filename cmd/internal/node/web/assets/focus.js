@@ -9,12 +9,14 @@ let last = null; // what had the focus
 let around = []; // what it was in, from the inside out
 
 const usable = (el) => el.isConnected && !el.disabled && !el.closest("[inert]") && el.getClientRects().length > 0 && getComputedStyle(el).visibility !== "hidden";
+// What is at a table is not landed in: the next Enter would bet. The table itself takes the focus.
+const safe = (el) => el.closest("section[tabindex='-1']") ?? el;
 const reachable = (el) => el.tabIndex >= 0 && usable(el);
 
 function heir() {
   for (const place of around) {
     const found = place.isConnected && [...place.querySelectorAll(FOCUSABLE)].find(reachable);
-    if (found) return found;
+    if (found) return safe(found);
   }
   return null;
 }

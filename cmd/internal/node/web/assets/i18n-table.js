@@ -1,6 +1,7 @@
 // The words of a table, twice, as in i18n.js.
 
 export const en = {
+  "space": " ", "comma": ", ", // between sentences, and in a list
   "skip.table": "Skip to the table",
   "card": "{rank} of {suit}",
   "rank.A": "ace", "rank.2": "two", "rank.3": "three", "rank.4": "four", "rank.5": "five", "rank.6": "six", "rank.7": "seven",
@@ -34,6 +35,7 @@ export const en = {
   "table.balanced": "You win as much as you lose.",
   "table.natural": "natural",
   "table.points": { one: "{n} point", other: "{n} points" },
+  "table.lost.connection": "Connection lost",
   "table.offline": "No connection. What lies on the table stays there.",
   "table.poor": { one: "you have {n} chip.", other: "you have {n} chips." },
   "table.most": "at most {n} on {on}.",
@@ -58,7 +60,8 @@ export const en = {
   "table.all": "all together {n}",
   "table.left": { one: "{n} second left", other: "{n} seconds left" },
   "table.roads": "Results of this shoe",
-  "table.roads.text": "{player} player, {banker} banker, {tie} ties. The last ones, newest first: {last}.",
+  "table.roads.text": "{player} player, {banker} banker, {ties}. The last ones, newest first: {last}.",
+  "table.ties": { one: "{n} tie", other: "{n} ties" },
   "table.roads.none": "No results in this shoe yet.",
   "table.beads": "Bead plate",
   "table.bigroad": "Big road",
@@ -92,6 +95,8 @@ export const en = {
   "say.cleared": "Your bets are back. You have {stack}.",
   "say.refilled": "New chips. You have {stack}.",
   "say.resumed": "The table goes on.",
+  "event.paused": "Paused: {reason}",
+  "event.round_voided": "Round {round} is void, and all bets are back: {reason}",
   "event.shoe_started": "Shoe {shoe} begins",
   "event.shoe_ended": "Shoe {shoe} has ended",
   "field.commit": "SHA-256 of the seed", "field.seed": "Seed",
@@ -100,6 +105,7 @@ export const en = {
 };
 
 export const zh = {
+  "space": "", "comma": "、",
   "skip.table": "跳到牌桌",
   "card": "{suit}{rank}",
   "rank.A": "A", "rank.2": "2", "rank.3": "3", "rank.4": "4", "rank.5": "5", "rank.6": "6", "rank.7": "7",
@@ -133,6 +139,7 @@ export const zh = {
   "table.balanced": "輸贏相抵。",
   "table.natural": "例牌",
   "table.points": { other: "{n} 點" },
+  "table.lost.connection": "連線中斷",
   "table.offline": "連線中斷。桌上的注碼不變。",
   "table.poor": { other: "你只有 {n} 籌碼。" },
   "table.most": "{on}最多 {n}。",
@@ -157,7 +164,8 @@ export const zh = {
   "table.all": "全部共 {n}",
   "table.left": { other: "剩 {n} 秒" },
   "table.roads": "本靴結果",
-  "table.roads.text": "閒 {player}，莊 {banker}，和 {tie}。最近結果（由新到舊）：{last}。",
+  "table.roads.text": "閒 {player}，莊 {banker}，{ties}。最近結果（由新到舊）：{last}。",
+  "table.ties": { other: "和 {n}" },
   "table.roads.none": "本靴尚無結果。",
   "table.beads": "珠盤路",
   "table.bigroad": "大路",
@@ -191,6 +199,8 @@ export const zh = {
   "say.cleared": "注碼已取回，你有 {stack}。",
   "say.refilled": "已補充籌碼，你有 {stack}。",
   "say.resumed": "牌桌繼續。",
+  "event.paused": "暫停：{reason}",
+  "event.round_voided": "第 {round} 局作廢，所有注碼已退回：{reason}",
   "event.shoe_started": "第 {shoe} 靴開始",
   "event.shoe_ended": "第 {shoe} 靴結束",
   "field.commit": "種子的 SHA-256", "field.seed": "種子",

@@ -16,7 +16,7 @@ const says = {
   betting_extended: () => t("table.extended"),
   betting_closed: () => t("table.closed"),
   card_dealt: ({ to, card }, game) => t("say.card", { to: t(`spot.${to}`), card: cardName(card), points: points(game[to]) }),
-  round_settled: (payload, { settled }) => [resultText(settled), gainText(settled)].filter(Boolean).join(" "),
+  round_settled: (payload, { settled }) => [resultText(settled), gainText(settled)].filter(Boolean).join(t("space")),
   round_voided: ({ round, reason }) => t("table.voided", { round, reason }),
   bet_placed: ({ uid, on, amount, stack }, game, me) => (uid === me ? t("say.bet", { on: t(`spot.${on}`), amount, stack }) : ""),
   bets_cleared: ({ uid, stack }, game, me) => (uid === me ? t("say.cleared", { stack }) : ""),
@@ -29,7 +29,7 @@ const says = {
 /** How a round ended: "Banker wins, 7 to 4. Player pair." */
 export function resultText({ winner, player_pair, banker_pair, points: [player, banker] }) {
   const won = winner === "tie" ? t("table.tie", { n: player }) : t(`table.wins.${winner}`, { high: Math.max(player, banker), low: Math.min(player, banker) });
-  return [won, player_pair && t("table.pair.player"), banker_pair && t("table.pair.banker")].filter(Boolean).join(" ");
+  return [won, player_pair && t("table.pair.player"), banker_pair && t("table.pair.banker")].filter(Boolean).join(t("space"));
 }
 
 /** What it brought me; "" if I had no bets. */

@@ -7,7 +7,14 @@ import { sentence } from "./table-speech.js";
 
 /** Events of a table that stand beside what people say; the rest is on the table. */
 const SHOES = new Set(["shoe_started", "shoe_ended"]);
-const SAID = new Set(["new_message", ...SHOES]);
+const SAID = new Set(["new_message", "paused", "round_voided", ...SHOES]);
+
+/** Events after which what was refused before is over: there is something newer to tell. */
+const NEWER = new Set(["round_opened", "betting_closed", "round_settled", "round_voided", "paused", "resumed", "rested"]);
+
+const SHOWN_MS = 8000; // how long a problem lies over what the table says
+const LATE_SHOWN_MS = 3000; // and one that needs no thought
+
 
 export class Table {
   /** What is on it: table-state.js. Another object after each join. */
@@ -16,12 +23,12 @@ export class Table {
   placing = [];
   /** What a refill or taking back the bets waits for: "refill", "clear" or "". */
   waiting = "";
-  /** Why the last thing was not done, a RoomError; null. What was refused is over with its round. */
-  problem = null;
   /** The bets of the last round in which I had some, to place them again: {on: chips}. */
   lastBets = {};
   /** The seeds that ended shoes have told, and what was promised of them: {shoe, commit, seed, first, burned}. */
   shoes = new Map();
+  #problem = null;
+  #problemTimer = 0;
   #epoch = ""; // of the log
   #seq = 0; // up to which events are applied
   #me;
@@ -41,6 +48,21 @@ export class Table {
     this.#changed = changed;
     this.#say = say;
     this.joined(payload);
+  }
+
+  /** Why the last thing was not done, a RoomError; null: nothing, or it has been shown long enough. */
+  get problem() {
+    return this.#problem;
+  }
+
+  #fails(problem, shownMs = SHOWN_MS) {
+    clearTimeout(this.#problemTimer);
+    this.#problem = problem;
+    if (problem === null) return;
+    this.#problemTimer = setTimeout(() => {
+      this.#problem = null;
+      this.#changed();
+    }, shownMs);
   }
 
   /** Whether an event is shown among the messages. */
@@ -83,7 +105,7 @@ export class Table {
     if (SHOES.has(type)) this.#shoe(payload);
     if (type === "bet_placed" && payload.uid === this.#me()) this.#echo(payload);
     if (type === "round_settled") this.#keepBets(payload);
-    if (type === "round_opened" && this.problem?.outcome !== "unknown") this.problem = null;
+    if (NEWER.has(type) && this.problem?.outcome !== "unknown") this.#fails(null);
     if (event.replayed) {
       this.#replayed(event);
     } else {
@@ -134,8 +156,13 @@ export class Table {
     else this.#refuse(refusal);
   }
 
-  #refuse(refusal) {
-    this.problem = { outcome: "refused", ...refusal };
+  /** Somebody bets while no bets are taken. */
+  late() {
+    this.#refuse({ key: "table.late" }, LATE_SHOWN_MS);
+  }
+
+  #refuse(refusal, shownMs) {
+    this.#fails({ outcome: "refused", ...refusal }, shownMs);
     this.#changed();
   }
 
@@ -173,13 +200,13 @@ export class Table {
 
   // Resolves with the ack, or with undefined once the problem is shown.
   async #do(type, payload, id) {
-    this.problem = null;
+    this.#fails(null);
     const done = this.#send(type, payload, id);
     this.#changed();
     try {
       return await done;
     } catch (error) {
-      this.problem = error;
+      this.#fails(error);
       return undefined;
     }
   }

@@ -4,6 +4,7 @@ import { byID, h, reconcile } from "./dom.js";
 import { errorText, formatNumber, t } from "./i18n.js";
 import { takesBets } from "./table.js";
 import { CHIPS, REFILL_BELOW, SPOTS } from "./table-state.js";
+import { signed } from "./table-speech.js";
 
 const ODDS = { player: 1, banker: 0.95, tie: 8, player_pair: 11, banker_pair: 11 };
 const MOST_CHIPS = 5; // that are drawn of one bet
@@ -42,6 +43,10 @@ export class BetsView {
   /** A key that was pressed at the table. */
   key(e) {
     if (e.ctrlKey || e.metaKey || e.altKey) return;
+    if (e.repeat) { // a key that is held bets once, also on a button
+      if (e.key === "Enter" && e.target.matches("button")) e.preventDefault();
+      return;
+    }
     const chip = CHIPS[Number(e.key) - 1];
     if (chip) this.#choose(chip);
     else if (KEYS[e.key]) this.#bet(KEYS[e.key]);
@@ -67,6 +72,7 @@ export class BetsView {
 
   #bet(on) {
     if (this.#open()) this.#table.bet(on, this.#chip);
+    else if (this.#online()) this.#table.late();
   }
 
   #choose(chip) {
@@ -91,17 +97,17 @@ export class BetsView {
     const mine = stored + underway;
     const all = (table.game.totals[on] ?? 0) + underway;
     const [, , total, pile, own] = spot.children;
-    const paid = paidOn(table.game, on);
+    const { paid, gain } = paidOn(table.game, on);
     total.textContent = all > 0 ? formatNumber(all) : "";
     total.title = all > 0 ? t("table.all", { n: all }) : "";
-    own.textContent = paid > 0 ? `+${formatNumber(paid)}` : mine > 0 ? formatNumber(mine) : "";
-    own.classList.toggle("paid", paid > 0);
+    own.textContent = paid > 0 ? signed(gain) : mine > 0 ? formatNumber(mine) : "";
+    own.classList.toggle("paid", gain > 0);
     spot.dataset.underway = String(underway > 0);
     const { winner, player_pair, banker_pair, round } = table.game.phase === "settled" ? table.game.results.at(-1) ?? {} : {};
     spot.dataset.won = String(round === table.game.round && (winner === on || (on === "player_pair" && player_pair) || (on === "banker_pair" && banker_pair)));
     off(spot, !this.#open());
-    const words = [t(`spot.${on}`), t("odds", { n: ODDS[on] }), mine > 0 && t("table.mine", { n: mine }), underway > 0 && t("table.sending"), all > 0 && t("table.all", { n: all })];
-    spot.setAttribute("aria-label", words.filter(Boolean).join(", "));
+    const words = [t(`spot.${on}`), t("odds", { n: ODDS[on] }), mine > 0 && t("table.mine", { n: mine }), underway > 0 && t("table.sending"), all > 0 && t("table.all", { n: all }), paid > 0 && signed(gain)];
+    spot.setAttribute("aria-label", words.filter(Boolean).join(t("comma")));
     reconcile(pile, pileOf(paid || mine), { key: ({ key }) => key, make: ({ chip }) => h("span", { class: `chip chip-${chip}` }) });
   }
 
@@ -122,9 +128,9 @@ export class BetsView {
     const { problem } = this.#table;
     const line = byID("bet-problem");
     const words = problem ? problemWords(problem) : [];
-    const text = words.map((each) => each.textContent ?? each).join(" ");
+    const text = words.map((each) => each.textContent ?? each).join(t("space"));
     line.hidden = text === "";
-    if (line.textContent !== text) line.replaceChildren(...words.flatMap((each, i) => (i > 0 ? [" ", each] : [each])));
+    if (line.textContent !== text) line.replaceChildren(...words.flatMap((each, i) => (i > 0 ? [t("space"), each] : [each])));
   }
 }
 
@@ -138,10 +144,11 @@ function problemWords(error) {
   return [t("table.refused"), h("bdi", { lang: "en" }, error.message)];
 }
 
-// What came back on a spot, while the round that has ended is shown.
+// What came back on a spot, and how much more that is than was bet, while the round that has ended is shown.
 function paidOn({ phase, round, settled }, on) {
-  if (phase !== "settled" || settled?.round !== round) return 0;
-  return settled.mine.find((each) => each.on === on)?.paid ?? 0;
+  if (phase !== "settled" || settled?.round !== round) return { paid: 0, gain: 0 };
+  const { paid, amount } = settled.mine.find((each) => each.on === on) ?? { paid: 0, amount: 0 };
+  return { paid, gain: paid - amount };
 }
 
 // The chips of a bet, the largest first, as far as they are drawn.

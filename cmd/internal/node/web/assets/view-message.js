@@ -84,7 +84,7 @@ function tag(kind) {
 }
 
 function nameOf(payload) {
-  return payload.from || payload.username || payload.uid || "?";
+  return payload.from || payload.username || payload.uid || t("msg.service");
 }
 
 function text(value) {

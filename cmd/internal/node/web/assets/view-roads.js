@@ -16,10 +16,10 @@ export class RoadsView {
     this.#drawn = now;
     const sums = counts(results);
     byID("road-counts").replaceChildren(...Object.entries(sums).map(([winner, n]) => h("span", { class: `count-${winner}` }, h("b", {}, t(`bead.${winner}`)), ` ${formatNumber(n)}`)));
-    const last = results.slice(-READ).reverse().map(({ winner }) => t(`spot.${winner}`)).join(", ");
-    byID("roads-text").textContent = results.length > 0 ? t("table.roads.text", { ...sums, last }) : t("table.roads.none");
+    const last = results.slice(-READ).reverse().map(({ winner }) => t(`spot.${winner}`)).join(t("comma"));
+    byID("roads-text").textContent = results.length > 0 ? t("table.roads.text", { ...sums, ties: t("table.ties", { n: sums.tie }), last }) : t("table.roads.none");
     draw("bead-plate", beadPlate(results), (cell) => h("span", { class: `bead bead-${cell.winner}` }, t(`bead.${cell.winner}`)));
-    draw("big-road", bigRoad(results), (cell) => h("span", { class: `ring ring-${cell.winner || "none"}` }, cell.ties > 0 && h("span", { class: "ties" }, cell.ties > 1 ? formatNumber(cell.ties) : "")));
+    draw("big-road", bigRoad(results), (cell) => h("span", { class: `ring ring-${cell.winner || "none"}` }, cell.ties > 0 && h("span", { class: `ties${cell.ties > 1 ? " many" : ""}` }, cell.ties > 1 ? formatNumber(cell.ties) : "")));
   }
 }
 

@@ -49,6 +49,9 @@ export class TableView {
     }
     byID("chat").dataset.side ||= "table";
     this.#sides(active);
+    // Where there is room for one of the two only, the field for messages has just gone, and the focus with it.
+    const { activeElement } = document;
+    if (activeElement.closest(".talk") && !activeElement.checkVisibility()) byID("table").focus();
     const { game } = table;
     if (byID("table").dataset.phase !== game.phase) byID("table").dataset.phase = game.phase;
     byID("table-round").textContent = game.round > 0 ? t("table.round", { n: game.round }) : t("table");
@@ -92,7 +95,8 @@ export class TableView {
   }
 
   #status(game) {
-    const text = statusText(game);
+    const lost = this.#state.phase.state !== "connected";
+    const text = statusText(game, lost);
     byID("table-status").textContent = text;
     byID("table-status").dataset.long = String(text.length > LONG);
     const { settled, phase } = game;
@@ -122,10 +126,10 @@ export class TableView {
   }
 }
 
-function statusText(game) {
+function statusText(game, lost) {
   const { phase, round, settled, voided, player } = game;
   if (phase === "resting" && game.last && !game.commit) return t("table.shoe.over");
-  if (phase === "betting") return t("table.open");
+  if (phase === "betting") return t(lost ? "table.lost.connection" : "table.open");
   if (phase === "dealing" && game.nextAt === 0) return t("table.waiting");
   if (phase === "dealing") return t(player.length === 0 ? "table.closed" : "table.dealing");
   if (voided !== null) return t("table.voided", { round, reason: voided });
