@@ -172,8 +172,12 @@ func (o *owner) stoppedInfo(err error) (info *StoppedInfo, isNew bool) {
 		return nil, false
 	}
 	info = &StoppedInfo{Node: o.eng.cfg.Node, At: time.Now().UnixMilli(), Version: o.game.Version(), Reason: broken.Error()}
-	if o.log != nil {
+	var at *brokenAt
+	switch {
+	case o.log != nil:
 		info.Step = o.log.Last()
+	case errors.As(err, &at):
+		info.Step = at.step
 	}
 	return info, true
 }

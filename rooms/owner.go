@@ -180,7 +180,7 @@ func (o *owner) Receive(b *actor.Batch[ownerMessage]) {
 			}
 		case inspectRequest:
 			o.onInspect(m)
-		case foundBusy, busyNoted, resumeRequest:
+		case foundBusy, busyNoted, resumeRequest, madeAnew:
 			o.onNotes(m)
 		case labelDue, labelStored:
 			o.onLabel(m)

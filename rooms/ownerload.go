@@ -118,13 +118,23 @@ func (e *Engine) loadTable(ctx context.Context, room wire.Room, game table.Game)
 	if begins == 0 && (errors.Is(err, eventlog.ErrStepGap) || errors.Is(err, table.ErrGap)) {
 		err = &table.Broken{What: "read its steps: the first ones are dropped, and there is no snapshot that can be read", Cause: err}
 	}
-	if err == nil {
+	if err != nil {
+		err = &brokenAt{last.Seq, err}
+	} else {
 		e.tableStats.Loaded.Add(1)
 		e.tableLoads.Observe(time.Since(began))
 	}
 	k.since = time.Now()
 	return log, k, err
 }
+
+// brokenAt is that a table whose last step is this one could not be loaded.
+type brokenAt struct {
+	step uint64
+	error
+}
+
+func (b *brokenAt) Unwrap() error { return b.error }
 
 // msOf is a time of the log in ms since 1970.
 func msOf(logTime string) int64 {

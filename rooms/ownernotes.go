@@ -49,6 +49,8 @@ func (o *owner) onNotes(m ownerMessage) {
 			o.noted.busy, o.noted.writing = m.revision, false
 			o.noteChange()
 		}
+	case madeAnew:
+		o.onMadeAnew(m)
 	case resumeRequest:
 		if o.noted.stopped != nil {
 			o.noted.stopped, o.attempts = nil, 0
@@ -129,7 +131,7 @@ func (o *owner) stop(err error, info *StoppedInfo) {
 var errStopped = wire.Errorf(wire.Internal, "the rules of this table have failed; it stands still until somebody looks after it")
 
 // mayLoad fails with a *table.Broken for a table that has stopped under rules that
-// are not older than this node's, and returns the revision of the note otherwise.
+// are not older than this node's and has steps, and returns the revision of the note otherwise.
 func (e *Engine) mayLoad(ctx context.Context, room wire.Room, game table.Game) (stopped uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.tuning.open)
 	defer cancel()
@@ -137,7 +139,15 @@ func (e *Engine) mayLoad(ctx context.Context, room wire.Room, game table.Game) (
 	if err != nil || revision == 0 {
 		return 0, err
 	}
-	if note.Version >= game.Version() {
+	if note.Version < game.Version() {
+		return revision, nil
+	}
+	// Who purges its steps, or deletes STEPS, has it start anew.
+	last, err := e.stores[wire.SpaceTables].log.LastStep(ctx, room)
+	if err != nil {
+		return 0, err
+	}
+	if note.Step == 0 || last != nil {
 		return 0, &stoppedBefore{note}
 	}
 	return revision, nil

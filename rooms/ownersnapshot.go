@@ -174,10 +174,10 @@ func (e *Engine) saveSnapshot(ctx context.Context, room wire.Room, game table.Ga
 		return nil, 0, err
 	}
 	list, err := e.snapshots.Last(ctx, room)
-	if err != nil || len(list) == 0 {
+	if err != nil {
 		return nil, 0, err
 	}
-	return list[0], 0, nil
+	return append(list, &eventlog.SnapshotRef{})[0], 0, nil // none: the stream was made anew
 }
 
 func (o *owner) onSaved(m saved) {

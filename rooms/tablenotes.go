@@ -50,7 +50,9 @@ type tableNotes struct {
 	kv      jetstream.KeyValue
 	lookNow chan struct{} // asks for the bucket to be read
 
-	last map[wire.Room]int // what had stopped, at the last read; owned by run
+	last      map[wire.Room]int // what had stopped, at the last read; owned by run
+	created   time.Time         // the bucket; owned by run
+	snapshots time.Time         // when their stream was created; owned by run
 
 	stopped atomic.Int64 // tables that have stopped, when it was last read
 	busy    atomic.Int64 // tables that have something to do, likewise
@@ -58,9 +60,7 @@ type tableNotes struct {
 
 func (n *tableNotes) open(ctx context.Context, e *Engine) (err error) {
 	n.eng, n.lookNow = e, make(chan struct{}, 1)
-	n.kv, err = eventlog.OpenBucket(ctx, e.nc, eventlog.BucketConfig{
-		Name: TableBucket, EntryTTL: true, MaxEntries: maxNotes, MaxBytes: noteBytes, Replicas: e.Replicas(), Memory: e.cfg.Memory,
-	})
+	n.kv, err = n.openBucket(ctx)
 	if err == nil {
 		n.js, err = jetstream.New(e.nc)
 	}
@@ -68,6 +68,12 @@ func (n *tableNotes) open(ctx context.Context, e *Engine) (err error) {
 		return fmt.Errorf("rooms: %w", err)
 	}
 	return nil
+}
+
+func (n *tableNotes) openBucket(ctx context.Context) (jetstream.KeyValue, error) {
+	return eventlog.OpenBucket(ctx, n.eng.nc, eventlog.BucketConfig{
+		Name: TableBucket, EntryTTL: true, MaxEntries: maxNotes, MaxBytes: noteBytes, Replicas: n.eng.Replicas(), Memory: n.eng.cfg.Memory,
+	})
 }
 
 // look asks for the bucket to be read soon: a node may have been lost, or a table
@@ -85,7 +91,7 @@ func (n *tableNotes) run(ctx context.Context) {
 	tick := time.NewTicker(notesInterval * n.eng.cfg.tuning.heartbeat)
 	defer tick.Stop()
 	for {
-		if err := n.read(ctx); err != nil && ctx.Err() == nil {
+		if err := errors.Join(n.restore(ctx), n.read(ctx)); err != nil && ctx.Err() == nil {
 			n.eng.warnUnlessUnready().Err(err).Msg("it cannot be read which tables have something to do; trying again")
 		}
 		select {

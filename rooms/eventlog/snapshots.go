@@ -44,6 +44,7 @@ type Snapshots struct {
 	js     jetstream.JetStream
 	stream jetstream.Stream
 	sealer Sealer
+	cfg    jetstream.StreamConfig
 }
 
 // Sealer makes of a snapshot what only nodes can read, and the snapshot of that
@@ -104,7 +105,7 @@ func OpenSnapshots(ctx context.Context, nc *nats.Conn, memory bool, replicas int
 	if memory {
 		cfg.Storage = jetstream.MemoryStorage
 	}
-	s := &Snapshots{js: js, sealer: sealer}
+	s := &Snapshots{js: js, sealer: sealer, cfg: cfg}
 	err = RetryUntilReady(ctx, func(ctx context.Context) (err error) {
 		s.stream, err = js.CreateOrUpdateStream(ctx, cfg)
 		return err
@@ -113,6 +114,21 @@ func OpenSnapshots(ctx context.Context, nc *nats.Conn, memory bool, replicas int
 		return nil, fmt.Errorf("eventlog: open the stream %s: %w", SnapshotsStream, err)
 	}
 	return s, nil
+}
+
+// Restore creates the stream again if it is gone, and returns when the one that
+// there is was created.
+func (s *Snapshots) Restore(ctx context.Context) (created time.Time, err error) {
+	stream, err := s.js.Stream(ctx, SnapshotsStream)
+	if IsStreamNotFound(err) {
+		if stream, err = s.js.CreateStream(ctx, s.cfg); errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			stream, err = s.js.Stream(ctx, SnapshotsStream) // another node created it just now
+		}
+	}
+	if err != nil {
+		return created, fmt.Errorf("eventlog: look whether there is the stream %s: %w", SnapshotsStream, err)
+	}
+	return stream.CachedInfo().Created, nil
 }
 
 // Save stores a table's snapshot behind the one before (nil: there is none), and
