@@ -11,10 +11,16 @@ import (
 )
 
 // Read decodes the payload of a command; an absent one is an empty object. What
-// does not fit is refused, in words for who sent it: which field must be what.
+// does not fit is refused, in words for who sent it: which field must be what. So
+// is an object that has a name twice, and a name of a field in another case: a
+// field is named by its json tag, or else by its Go name with a small beginning,
+// as amount for Amount. Other names are passed over.
 func Read[T any](c Command) (payload T, err error) {
 	if c.Payload == nil {
 		return payload, nil
+	}
+	if wrong := checkNames(c.Payload, reflect.TypeFor[T]()); wrong != "" {
+		return payload, Refuse("the payload of %s is not what it should be: %s", c.Type, wrong)
 	}
 	if err := json.Unmarshal(c.Payload, &payload); err != nil {
 		return payload, Refuse("the payload of %s is not what it should be: %s", c.Type, misfit(c.Payload, err))

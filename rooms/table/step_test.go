@@ -32,7 +32,11 @@ func (mirror) Apply(s string, ev table.Event) (string, error) {
 }
 
 func (mirror) Decide(_ string, c table.Command) ([]table.Event, error) {
-	events, err := table.Read[[]table.Event](c)
+	if c.Payload == nil {
+		return nil, table.Refuse("nothing for %s", c.User.Name)
+	}
+	var events []table.Event // by the names that Go has for its fields, which Read does not take
+	err := json.Unmarshal(c.Payload, &events)
 	if err == nil && len(events) == 0 {
 		err = table.Refuse("nothing for %s", c.User.Name)
 	}
