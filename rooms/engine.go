@@ -79,6 +79,7 @@ type Engine struct {
 	incarnation atomic.Uint64
 
 	injectedTold injectedTold
+	tableSays    *tableSays
 
 	revived   revival
 	connected atomic.Bool // both connections and what uses them are there
@@ -112,7 +113,7 @@ func New(ctx context.Context, conn Connector, cfg Config) (*Engine, error) {
 	e.feed = newFeed(e)
 	e.tableClock.own = cfg.tuning.tableClock
 	e.placement, e.forward, e.drops = newPlacement(e.cfg.tablesNode()), newForwarder(e), newStepDrops(e)
-	e.replays = make(replays)
+	e.tableSays, e.replays = newTableSays(), make(replays)
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	if err := e.start(ctx, conn); err != nil {
 		e.stop()

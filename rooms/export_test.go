@@ -478,3 +478,14 @@ func (e *Engine) OldStepsDue(steps int64, full bool, after time.Duration) bool {
 
 // RestAfterDrop is restAfter.
 func RestAfterDrop(took time.Duration, full float64) time.Duration { return restAfter(took, full) }
+
+// AgeLabels has all labels that were removed be so for as long as their marks stay.
+func (e *Engine) AgeLabels() {
+	l := &e.labels
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for room, known := range l.byRoom {
+		known.since = known.since.Add(-2 * removedLabelTTL)
+		l.byRoom[room] = known
+	}
+}

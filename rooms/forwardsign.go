@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"golang.org/x/time/rate"
+
+	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
 )
 
 // What goes to the node that decides for a table, and comes from it, is signed with
@@ -90,4 +93,27 @@ func (e *Engine) onForged(msg *nats.Msg, err error, text string) {
 		}
 		level.Err(err).Str("subject", msg.Subject).Msg(text)
 	})
+}
+
+// onForgedStep counts a step that no node with this one's secret has written for its
+// place.
+func (e *Engine) onForgedStep(room wire.Room, seq uint64) {
+	e.stats.Forged.Add(1)
+	e.tableSays.step.Do(func() {
+		e.roomLog(room).Warn().Uint64("seq", seq).Msg("a step of a table was not written by a node for this place, and is ignored; who publishes on room.<room>.step?")
+	})
+}
+
+// tableSays are warnings that are logged once every sayForgedEvery at most, of all tables together; each is counted.
+type tableSays struct {
+	step, snapshot rate.Sometimes // one was forged
+	stall          rate.Sometimes // the log takes no steps
+}
+
+func newTableSays() *tableSays {
+	return &tableSays{
+		step:     rate.Sometimes{Interval: sayForgedEvery},
+		snapshot: rate.Sometimes{Interval: sayForgedEvery},
+		stall:    rate.Sometimes{Interval: sayForgedEvery},
+	}
 }

@@ -50,12 +50,15 @@ type labels struct {
 
 	mu     sync.RWMutex
 	byRoom map[wire.Room]label
-	reads  uint64 // of the whole bucket
+	tables int64     // those of tables in byRoom
+	swept  time.Time // when byRoom was last swept
+	reads  uint64    // of the whole bucket
 }
 
 // label is what is known of one room's label.
 type label struct {
-	text     json.RawMessage // nil: it was removed
+	text     json.RawMessage // nil: it was removed, or is about to be stored
+	since    time.Time       // when text became nil
 	revision uint64          // of the bucket
 	lastRead uint64          // labels.reads when it was last found
 }
@@ -131,7 +134,7 @@ func (l *labels) onSynced() {
 	l.once.Do(func() { close(l.ready) })
 	for room, known := range l.byRoom {
 		if known.lastRead != l.reads {
-			delete(l.byRoom, room)
+			l.drop(room)
 		}
 	}
 }
@@ -159,7 +162,55 @@ func (l *labels) apply(room wire.Room, text json.RawMessage, revision uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if revision > l.byRoom[room].revision {
-		l.byRoom[room] = label{text, revision, l.reads}
+		l.keep(room, label{text: text, revision: revision, lastRead: l.reads})
+	}
+}
+
+// keep notes what is known of a room. mu is held, as in drop.
+func (l *labels) keep(room wire.Room, known label) {
+	if _, ok := l.byRoom[room]; !ok && l.eng.IsTable(room) {
+		l.tables++
+	}
+	if known.text == nil {
+		known.since = time.Now()
+	}
+	l.byRoom[room] = known
+}
+
+func (l *labels) drop(room wire.Room) {
+	if l.eng.IsTable(room) {
+		l.tables--
+	}
+	delete(l.byRoom, room)
+}
+
+// takePlace reports whether a table's label may be stored: tables have half of what
+// there may be, so that there is always room for what programs and services set. A
+// removed label has its place until its mark is gone.
+func (l *labels) takePlace(room wire.Room) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, ok := l.byRoom[room]; ok {
+		return true
+	}
+	most := l.cfg.MaxEntries / 2
+	if l.tables >= most && time.Since(l.swept) > time.Second {
+		l.sweep()
+	}
+	if l.tables >= most {
+		return false
+	}
+	l.keep(room, label{lastRead: l.reads}) // has its place while it is on its way
+	return true
+}
+
+// sweep forgets removed labels whose marks are gone.
+func (l *labels) sweep() {
+	l.swept = time.Now()
+	for room, known := range l.byRoom {
+		if known.text == nil && l.swept.Sub(known.since) > removedLabelTTL {
+			l.drop(room)
+		}
 	}
 }
 

@@ -45,6 +45,8 @@ type owner struct {
 	reload       bool   // it has not
 	stepsDoubted bool   // the log may not have the steps any more that the table was made of
 
+	turnedAway bool // somebody, as the table may not begin
+
 	who   attendance
 	label tableLabel
 
@@ -330,6 +332,7 @@ func (o *owner) decide() {
 	if len(o.waiting) == 0 {
 		o.arm()
 		o.lookedAt()
+		o.dismiss()
 		return
 	}
 	list := o.waiting
@@ -348,6 +351,7 @@ func (o *owner) decide() {
 		o.fail(err)
 	case step == nil:
 		o.arm()
+		o.dismiss()
 	default:
 		o.inHand = list
 		o.append(step)

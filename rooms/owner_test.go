@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/table"
 	"github.com/passoncomtw/baccarat-websocket-cluster/rooms/wire"
@@ -309,7 +311,8 @@ func TestPublishAtATable(t *testing.T) {
 // more; they are answered unavailable, and when it is back they are decided once.
 func TestTableWithoutALog(t *testing.T) {
 	var gate sync.RWMutex
-	eng, _ := start(t, func(c *rooms.Config) { ledgers(c); c.HoldSteps(gate.RLocker()) })
+	log := &logbook{}
+	eng, _ := start(t, func(c *rooms.Config) { ledgers(c); c.HoldSteps(gate.RLocker()); c.Log = zerolog.New(log) })
 	const room, many = "ledger-1", 4 * rooms.OwnerMailbox // the mailbox, what waits, and the step that is held
 	if _, err := command(t, eng, room, "0", service, "add", ""); err != nil {
 		t.Fatal(err)
@@ -333,12 +336,16 @@ func TestTableWithoutALog(t *testing.T) {
 		})
 	}
 	all.Wait()
+	if _, err := command(t, eng, "ledger-2", "0", service, "add", ""); err == nil || wire.AsError(err).Code != wire.Unavailable {
+		t.Errorf("at another table: %v", err)
+	}
+	eventually(t, "both tables are counted", func() bool { return eng.TableStats().Stalled.Load() == 2 })
 	gate.Unlock()
+	if lines := log.lines("taken no step"); len(lines) != 1 {
+		t.Errorf("said is %q", lines)
+	}
 	if codes[wire.Busy] == 0 || codes[wire.Unavailable] == 0 || codes["none"] > 0 || eng.TableStats().Busy.Load() != int64(codes[wire.Busy]) {
 		t.Errorf("answered %v, counted busy %d", codes, eng.TableStats().Busy.Load())
-	}
-	if eng.TableStats().Stalled.Load() == 0 {
-		t.Error("nothing was counted as stalled")
 	}
 	eventually(t, "it decides again", func() bool {
 		_, err := command(t, eng, room, "id-0", service, "add", "")

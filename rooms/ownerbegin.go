@@ -112,9 +112,23 @@ func (o *owner) begins() bool {
 		}
 	}
 	o.waiting = waiting
+	o.turnedAway = o.turnedAway || refused
 	if refused && time.Since(o.keeps.since) > lookAgain {
 		o.load()
 		return false
 	}
+	if anybody {
+		o.inspect()
+		o.dismiss()
+	}
 	return !anybody
+}
+
+// dismiss unloads a table that has not begun, and that somebody was refused who
+// would have begun it: there may be any number of names.
+func (o *owner) dismiss() {
+	if o.turnedAway && !o.busy && o.log != nil && o.log.Last() == 0 && o.injected == 0 && o.who.there != nil && !o.attended() &&
+		len(o.entering)+len(o.waiting)+len(o.asked) == 0 && o.putAwayLabel() {
+		o.self.Stop()
+	}
 }

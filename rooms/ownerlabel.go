@@ -28,6 +28,7 @@ type tableLabel struct {
 	storing  bool      // a store runs
 	attempts int       // to store it, since the last success
 	refused  bool      // the rules' label was, and that was logged
+	happened bool      // something, since the table was loaded
 	timer    *time.Timer
 }
 
@@ -56,10 +57,16 @@ func (o *owner) onLabel(m ownerMessage) {
 
 // showLabel stores the label that the rules make of the table as it is, if it is
 // another one than the lobby has. One of a former owner that comes late is replaced
-// with the next step.
+// with the next step. A table that has not begun has none, and one at which nobody
+// is and nothing has happened gets none: who only asks how it is, or is not let in,
+// puts it in nobody's list.
 func (o *owner) showLabel() {
 	l := &o.label
-	if l.storing || l.made && l.of == o.log.Last() {
+	if o.log.Last() == 0 {
+		_ = o.putAwayLabel() // of one whose steps are lost, or that the site set before this was a table
+		return
+	}
+	if !l.happened && len(o.who.there) == 0 && o.log.Present() == 0 || l.storing || l.made && l.of == o.log.Last() {
 		return
 	}
 	every := labelEvery << min(l.attempts, labelRetries)
@@ -87,6 +94,13 @@ func (o *owner) showLabel() {
 // storeLabel stores a label beside the owner; nil removes it.
 func (o *owner) storeLabel(text json.RawMessage) {
 	if bytes.Equal(text, o.eng.Label(o.room)) {
+		return
+	}
+	if text != nil && !o.eng.labels.takePlace(o.room) {
+		o.eng.tableStats.Unlabelled.Add(1)
+		o.label.made = false
+		o.label.attempts++
+		o.awaitLabel(labelEvery << min(o.label.attempts, labelRetries))
 		return
 	}
 	o.label.storing = true
@@ -127,5 +141,30 @@ func (o *owner) putAwayLabel() bool {
 func (o *owner) lookedAt() {
 	if time.Since(o.used) > o.eng.cfg.IdleAfter {
 		_ = o.Idle() // puts it away if it reports true, or soon will
+	}
+}
+
+// maxStrayLabels is how many tables, at most, a node loads at one look because they
+// have a label that nobody looks after.
+const maxStrayLabels = 16
+
+// findLabels wakes tables whose turn is this node's, and that have a label and no
+// owner: that one was lost before it could put the label away.
+func (e *Engine) findLabels() {
+	var stray []wire.Room
+	for name := range e.labels.all() {
+		room := wire.Room(name)
+		if len(stray) == maxStrayLabels {
+			break
+		}
+		if !e.IsTable(room) {
+			continue
+		}
+		if _, owned := e.owners.Lookup(name); !owned && e.ownerOf(room, nil) == e.cfg.Node {
+			stray = append(stray, room)
+		}
+	}
+	for _, room := range stray {
+		e.forward.wake(room, 0, nil)
 	}
 }

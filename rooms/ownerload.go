@@ -195,7 +195,9 @@ func damaged(err error) bool {
 func (e *Engine) passOver(room wire.Room, err error) {
 	if errors.Is(err, errNotSealed) {
 		e.stats.Forged.Add(1)
-		e.roomLog(room).Warn().Err(err).Msg("a snapshot of a table was not written by a node, and is ignored; who publishes on room.<room>.snapshot?")
+		e.tableSays.snapshot.Do(func() {
+			e.roomLog(room).Warn().Err(err).Msg("a snapshot of a table was not written by a node, and is ignored; who publishes on room.<room>.snapshot?")
+		})
 		return
 	}
 	e.tableStats.SnapshotsDamaged.Add(1)
@@ -242,8 +244,7 @@ func (e *Engine) restore(game table.Game, s eventlog.Snapshot, data []byte) (*ta
 func (e *Engine) takeStep(room wire.Room, log *table.Log, ev follow.Event) error {
 	step, err := e.readStep(room, ev)
 	if errors.Is(err, errForged) || err == nil && step.Prev < log.Last() {
-		e.stats.Forged.Add(1)
-		e.roomLog(room).Warn().Uint64("seq", ev.Seq).Msg("a step of a table was not written by a node for this place, and is ignored; who publishes on room.<room>.step?")
+		e.onForgedStep(room, ev.Seq)
 		log.Skip(ev.Seq)
 		return nil
 	}

@@ -148,6 +148,7 @@ func (o *owner) onAppended(m appended) {
 	}
 	o.turn.stored()
 	o.inHand, o.full, o.used = nil, 0, time.Now()
+	o.label.happened = true
 	if o.log.Last() == 0 {
 		o.eng.begun.add(m.seq)
 	}
@@ -192,7 +193,9 @@ func (o *owner) onStalled() {
 	}
 	o.stalled = true
 	o.eng.tableStats.Stalled.Add(1)
-	o.eng.roomLog(o.room).Warn().Msg("the log has taken no step of a table for too long; its commands are answered unavailable until it does")
+	o.eng.tableSays.stall.Do(func() {
+		o.eng.roomLog(o.room).Warn().Msg("the log has taken no step of a table, and maybe of others, for too long; their commands are answered unavailable until it does")
+	})
 	for i := range o.inHand {
 		answerTo(o.inHand[i].Ref, decided{Error: errNoLog})
 	}

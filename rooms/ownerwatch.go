@@ -40,6 +40,7 @@ func (e *Engine) watchOwners(ctx context.Context) {
 		case <-check.C:
 			e.reviewStrays()
 			e.checkInjected(ctx)
+			e.findLabels()
 		case <-find.C:
 			e.findInjected(ctx)
 		case <-ctx.Done():

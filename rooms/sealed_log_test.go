@@ -155,7 +155,8 @@ func TestHiddenInTheLog(t *testing.T) {
 // nothing; nor does one that was written and is published again, at this table or
 // at another. The table goes on, on this node and on the next.
 func TestForgedSteps(t *testing.T) {
-	eng, srv := start(t, whispering)
+	log := &logbook{}
+	eng, srv := start(t, func(c *rooms.Config) { whispering(c); c.Log = zerolog.New(log) })
 	nc := outsider(t, srv)
 	m, first, genuine := firstWhisper(t, eng, nc)
 	by := genuine.Header.Get(rooms.HeaderBy)
@@ -188,6 +189,9 @@ func TestForgedSteps(t *testing.T) {
 		}
 	}
 	same("a member was told", m.lines(t))
+	if lines := log.lines("was not written by a node"); len(lines) != 1 || eng.Stats().Forged.Load() < 5 {
+		t.Errorf("%d are counted, and said is %q", eng.Stats().Forged.Load(), lines)
+	}
 	lines, _ := linesOf(t, eng, "", 0, 100)
 	same("history", lines)
 	next := startEngine(t, srv, func(c *rooms.Config) { whispering(c); c.Node = "next" })

@@ -77,8 +77,7 @@ func (r *room) readShown(e follow.Event) (stored wire.Stored, apart *shownStep, 
 func (r *room) onUnreadable(e follow.Event, err error) {
 	log := r.eng.roomLog(r.h.name)
 	if errors.Is(err, errForged) {
-		r.eng.stats.Forged.Add(1)
-		log.Warn().Uint64("seq", e.Seq).Msg("a step of a table was not written by a node, and is ignored; who publishes on room.<room>.step?")
+		r.eng.onForgedStep(r.h.name, e.Seq)
 		return
 	}
 	log.Error().Err(err).Uint64("seq", e.Seq).Msg("a step of a table cannot be shown to its members")

@@ -30,6 +30,8 @@ type TableStats struct {
 
 	RefusedNew atomic.Int64 // joins and commands refused because there are Config.MaxTables tables, or half of it for guests
 
+	Unlabelled atomic.Int64 // times that a table had no label stored because tables have half of all that there may be
+
 	Older   atomic.Int64 // times that this node left a table to others because newer rules than its own had decided
 	Stopped atomic.Int64 // tables that stopped here because their rules failed
 	Full    atomic.Int64 // steps that were not stored, and their commands refused, because the log of tables is full

@@ -57,6 +57,7 @@ var tableHelp = map[string]string{
 	"Trimmed":          "Tables that nobody uses and of which only what the newest snapshot needs was kept.",
 	"Loaded":           "Tables that were loaded, to decide for them here.",
 	"Full":             "Steps that were not stored, and their commands refused, because the log of tables is full (--table-bytes).",
+	"Unlabelled":       "Times that a table's label was not stored because tables have half of all labels that there may be.",
 	"RefusedNew":       "Joins and commands refused because they would begin a table and there are as many as there may be (--max-tables).",
 	"NotNoted":         "Times that it could not be noted for other nodes that a table is busy, or has stopped.",
 	"Stopped":          "Tables that stopped here because their rules failed.",
