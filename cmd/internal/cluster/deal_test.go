@@ -361,7 +361,7 @@ func (all *dealers) wholeShoes(t *testing.T) {
 func TestDealersUnderFaults(t *testing.T) {
 	beside(t)
 	full := faults(t, 0, 1) > 0 // a choice, not a time
-	s := newTables(t, dealtTables, "--dealer", "live", "--bet-time", "200ms", "--deal-time", "10ms", "--history", "10000")
+	s := newTables(t, dealtTables, "--dealer", "live", "--bet-time", "200ms", "--deal-time", "10ms")
 	all := startDealers(s)
 	s.bet(dealtBots)
 	s.flowing()

@@ -15,7 +15,7 @@ func TestTheLogsLeaderDiesAsStepsAreDropped(t *testing.T) {
 	beside(t)
 	times := int(faults(t, 2, 6)) // a number, not a time
 	c := startNATS(t)
-	nodes := startNodes(t, c, 3, "--history", "300")
+	nodes := startNodes(t, c, 3, "--table-history", "100")
 	k := startTalk(t, c, nodes)
 	for i := range times {
 		leader := c.leaderOf("STEPS")

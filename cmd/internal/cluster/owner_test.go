@@ -152,10 +152,13 @@ func (k *talk) listen(c *natsCluster) {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	log, err := js.OrderedConsumer(k.t.Context(), "STEPS", jetstream.OrderedConsumerConfig{})
-	if err != nil {
-		k.t.Fatal(err)
-	}
+	var log jetstream.Consumer
+	eventually(k.t, "the log of tables is read", time.Minute, func(ctx context.Context) (err error) { // what is sent while it has no leader is never answered
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		log, err = js.OrderedConsumer(ctx, "STEPS", jetstream.OrderedConsumerConfig{})
+		return err
+	})
 	reading, err := log.Consume(func(msg jetstream.Msg) {
 		at, err := msg.Metadata()
 		if err != nil {
