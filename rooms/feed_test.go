@@ -163,14 +163,17 @@ func TestFeedIsBounded(t *testing.T) {
 		eng.Connected(newMember(fmt.Sprint("c", i)))
 	}
 	dropped := eng.Stats().FeedDropped.Load()
-	if dropped < 6 || dropped > 7 { // one may have been taken out before it was held
+	if dropped < 6 || dropped > 7 { // one may be taken out, whenever that is, and be held then
 		t.Errorf("%d of 10 were dropped, where 3 may wait", dropped)
 	}
 	gate.Unlock()
+	last := first.N
 	for i := range 10 - int(dropped) {
-		if kind, ev := feed.next(); kind != wire.FeedConnected || ev.N != first.N+1+uint64(i) {
+		kind, ev := feed.next()
+		if kind != wire.FeedConnected || ev.N <= last || ev.N > first.N+10 || i < 3 && ev.N != last+1 {
 			t.Fatalf("told %s %+v as number %d", kind, ev, i)
 		}
+		last = ev.N
 	}
 	eng.Connected(newMember("last"))
 	if _, ev := feed.next(); ev.Connection != "last" || ev.N != first.N+11 {
