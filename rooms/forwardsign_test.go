@@ -161,13 +161,21 @@ func TestForwardedByAnotherSecret(t *testing.T) {
 	}
 }
 
+// puppetDecides is a node, a puppet that decides for a table as that node sees it, and
+// the table.
+func puppetDecides(t *testing.T) (eng *rooms.Engine, b *puppet, room wire.Room) {
+	t.Helper()
+	srv := startServer(t)
+	eng = startEngine(t, srv, func(c *rooms.Config) { ledgers(c); rarely(c); c.AwaitNodes(patience); c.Node = "a" })
+	b = startPuppet(t, eng, srv, "b", 64)
+	room = ledgerFor("b", "a", "b")
+	eventually(t, "it is the other's turn", func() bool { return eng.OwnerOf(room) == "b" })
+	return eng, b, room
+}
+
 // TestForgedAnswers: a node believes no answer but that of the node which it has asked.
 func TestForgedAnswers(t *testing.T) {
-	srv := startServer(t)
-	eng := startEngine(t, srv, func(c *rooms.Config) { ledgers(c); rarely(c); c.AwaitNodes(patience); c.Node = "a" })
-	b := startPuppet(t, eng, srv, "b", 64)
-	room := ledgerFor("b", "a", "b")
-	eventually(t, "it is the other's turn", func() bool { return eng.OwnerOf(room) == "b" })
+	eng, b, room := puppetDecides(t)
 	earlier := sendAdd(eng, room, "")
 	was, _ := b.next(t)
 	b.answer(t, was)
@@ -202,11 +210,7 @@ func TestForgedAnswers(t *testing.T) {
 // TestNobodyThereIsForged: who says in NATS' name that a node is not there gets
 // nothing decided twice: what has no id is not sent to another node.
 func TestNobodyThereIsForged(t *testing.T) {
-	srv := startServer(t)
-	eng := startEngine(t, srv, func(c *rooms.Config) { ledgers(c); rarely(c); c.AwaitNodes(patience); c.Node = "a" })
-	b := startPuppet(t, eng, srv, "b", 64)
-	room := ledgerFor("b", "a", "b")
-	eventually(t, "it is the other's turn", func() bool { return eng.OwnerOf(room) == "b" })
+	eng, b, room := puppetDecides(t)
 	done := sendAdd(eng, room, "")
 	msg, _ := b.next(t)
 	inject(t, b.nc, msg.Reply, "", "Status", "503")
@@ -270,11 +274,7 @@ func TestReplayToTheNextProcess(t *testing.T) {
 
 // TestLinksAreForgotten: of a node that decides no more nothing is kept.
 func TestLinksAreForgotten(t *testing.T) {
-	srv := startServer(t)
-	eng := startEngine(t, srv, func(c *rooms.Config) { ledgers(c); rarely(c); c.AwaitNodes(patience); c.Node = "a" })
-	b := startPuppet(t, eng, srv, "b", 64)
-	room := ledgerFor("b", "a", "b")
-	eventually(t, "it is the other's turn", func() bool { return eng.OwnerOf(room) == "b" })
+	eng, b, room := puppetDecides(t)
 	done := sendAdd(eng, room, "")
 	msg, _ := b.next(t)
 	if n := eng.Links(); n != 1 {

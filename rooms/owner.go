@@ -245,6 +245,14 @@ func (o *owner) toWriter() decided {
 
 func (o *owner) post(m ownerMessage) { _ = o.self.Send(m) } // fails only when the owner has ended
 
+// tellOwners sends a message to every owner on this node.
+func (e *Engine) tellOwners(m ownerMessage) {
+	e.owners.Range(func(_ string, o *ownerRef) bool {
+		_ = o.Send(m) // fails only when it has ended: the next one reads the log
+		return true
+	})
+}
+
 func (o *owner) engineCommand(typ string, u table.User) table.Request {
 	return table.Request{Command: table.Command{Type: typ, User: u}, At: o.now()}
 }

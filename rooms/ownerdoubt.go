@@ -31,10 +31,7 @@ func (st *store) doubtSteps() {
 	if st.space != wire.SpaceTables || !st.eng.connected.Load() {
 		return
 	}
-	st.eng.owners.Range(func(_ string, o *ownerRef) bool {
-		_ = o.Send(stepsDoubted{}) // fails only when it has ended: the next one reads the log
-		return true
-	})
+	st.eng.tellOwners(stepsDoubted{})
 }
 
 // lookAtSteps asks, beside the owner, whether the last step is in the log.

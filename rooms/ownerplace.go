@@ -74,10 +74,7 @@ func (o *owner) handOn() {
 
 // reviewOwners has every owner on this node look whether it is still its turn.
 func (e *Engine) reviewOwners() {
-	e.owners.Range(func(_ string, o *ownerRef) bool {
-		_ = o.Send(placementChanged{}) // a full one looks the next time
-		return true
-	})
+	e.tellOwners(placementChanged{})
 }
 
 // reviewStrays has those look that were started here by who saw it differently. The

@@ -37,10 +37,7 @@ func (n *tableNotes) restore(ctx context.Context) error {
 		return nil
 	}
 	n.eng.cfg.Log.Error().Bool("notes", m.notes).Bool("snapshots", m.snapshots).Msg("the bucket " + TableBucket + " or the stream " + eventlog.SnapshotsStream + " was gone, and is made anew; the tables that are loaded are written there again; was it deleted, or kept in memory by a server that was restarted?")
-	n.eng.owners.Range(func(_ string, o *ownerRef) bool {
-		_ = o.Send(m) // fails only when it has ended
-		return true
-	})
+	n.eng.tellOwners(m)
 	return nil
 }
 
